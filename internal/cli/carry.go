@@ -1,0 +1,303 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/rollout"
+	"auditpatch/patch"
+)
+
+// result is the JSON of enable, disable, restore and diff.
+type result struct {
+	Command  string       `json:"command"`
+	Changed  bool         `json:"changed"` // with dryRun and diff: would change
+	DryRun   bool         `json:"dryRun,omitempty"`
+	Manifest string       `json:"manifest"`
+	Backup   string       `json:"backup,omitempty"` // the ID that restore --to takes
+	Files    []fileChange `json:"files"`
+	Edits    []string     `json:"edits"` // of the manifest, in words
+	Kept     []string     `json:"kept"`  // settings that were there and stay
+	Warnings []string     `json:"warnings"`
+	Waited   bool         `json:"waited"` // for the API server
+}
+
+// fileChange is what becomes of one file.
+type fileChange struct {
+	Path   string `json:"path"`
+	Action string `json:"action"` // write, remove, mkdir, ensure
+	Mode   string `json:"mode,omitempty"`
+	UID    int    `json:"uid"`
+	GID    int    `json:"gid"`
+	Why    string `json:"why"`
+	Diff   string `json:"diff,omitempty"` // not of files that may hold credentials
+}
+
+// carryOut does what a plan says, in the way that the flags ask for.
+func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
+	p.warn(plan.Warnings...)
+	switch {
+	case t.stdin:
+		return p.filter(plan)
+	case c.Bool("dry-run"):
+		p.printPlan(c.Command.Name, plan, "")
+		if !p.json && !plan.Empty() {
+			p.say("dry run: nothing was changed")
+		}
+		return nil
+	case plan.Empty():
+		p.sayUnchanged(plan)
+		p.printResult(c.Command.Name, plan, "", false)
+		return nil
+	}
+	waited := t.live && !c.Bool("no-wait") && plan.Restarts()
+	o := rollout.Options{Version: p.version, Wrote: func(id string) {
+		p.say("%-9s %-46s auditpatch restore --to %s", "backup", id, id)
+	}}
+	if waited {
+		l, err := p.live(c, t, plan)
+		if err != nil {
+			return err
+		}
+		o.Watch = l
+	}
+	p.sayPlan(plan)
+	report, err := rollout.Run(c.Context, t.node, plan, o)
+	if err != nil {
+		return err
+	}
+	p.say("%s", outcome(plan, t, waited))
+	p.printResult(c.Command.Name, plan, report.Backup, waited)
+	return nil
+}
+
+// outcome is the last line of a change.
+func outcome(plan *patch.Plan, t *target, waited bool) string {
+	switch {
+	case plan.Verb == "restore":
+		return "the backup is restored"
+	case waited && plan.Verb == "enable":
+		return "audit logging is on"
+	case waited:
+		return "audit logging is off"
+	case t.live && plan.Restarts():
+		return "the files are written; the kubelet now restarts the API server, which was not waited for"
+	case plan.Verb == "enable":
+		return "audit logging is configured"
+	}
+	return "audit logging is taken out of the manifest"
+}
+
+// sayUnchanged tells that there was nothing to do.
+func (p *program) sayUnchanged(plan *patch.Plan) {
+	switch plan.Verb {
+	case "enable":
+		p.say("audit logging is on as asked, nothing changed")
+	case "disable":
+		p.say("audit logging is off, nothing changed")
+	default:
+		p.say("everything is as in the backup, nothing changed")
+	}
+}
+
+// filter is the way of --manifest -: the new manifest goes to standard output,
+// and nothing is written.
+func (p *program) filter(plan *patch.Plan) error {
+	text, ok := plan.Text(plan.Manifest)
+	if !ok {
+		text = plan.Unchanged
+	}
+	if !p.json {
+		if _, err := p.Out.Write(text); err != nil {
+			return fmt.Errorf("write the manifest: %w", err)
+		}
+	} else {
+		p.printResult(plan.Verb, plan, "", false)
+	}
+	if plan.Verb == "enable" {
+		p.sayPlan(plan)
+		p.say("the manifest went to standard output; nothing else was written, so the policy still has to be put in place")
+	}
+	return nil
+}
+
+// sayPlan prints one line for each file, then the settings that were kept.
+func (p *program) sayPlan(plan *patch.Plan) {
+	for _, role := range []string{"policy", "webhook", "log", "file", "manifest"} {
+		for _, c := range plan.Changes {
+			if p.role(plan, c.Path) != role {
+				continue
+			}
+			name := c.Path
+			if c.Kind == patch.MakeDir && role == "log" {
+				name = plan.After.Log.Host
+			}
+			p.say("%-9s %-46s %s", role, name, why(c, plan))
+		}
+	}
+	if len(plan.Kept) > 0 {
+		p.say("%-9s %s", "kept", strings.Join(plan.Kept, " "))
+	}
+}
+
+// role is what a path is for.
+func (p *program) role(plan *patch.Plan, path string) string {
+	for _, s := range []patch.Settings{plan.After, plan.Before} {
+		switch {
+		case path == plan.Manifest:
+			return "manifest"
+		case s.Policy.Covered() && s.Policy.Host == path:
+			return "policy"
+		case s.Webhook.Covered() && s.Webhook.Host == path:
+			return "webhook"
+		case s.Log.Covered() && strings.HasPrefix(s.Log.Host, path):
+			return "log"
+		}
+	}
+	return "file"
+}
+
+// why is a change's reason for people, with names for owners.
+func why(c patch.Change, plan *patch.Plan) string {
+	s := c.Why
+	if c.Kind == patch.MakeDir {
+		s = fmt.Sprintf("new folder, %04o %s", c.Mode, owner(c.UID, c.GID))
+		if bytes, unlimited := patch.DiskBudget(plan.After.Flags, plan.After.Version); unlimited {
+			s += "; nothing limits its size"
+		} else if bytes > 0 {
+			s += "; keeps at most " + size(bytes)
+		}
+	}
+	if c.Path == plan.Manifest && s == "" {
+		s = plan.Counts()
+	}
+	return s
+}
+
+// owner is user:group by name where this machine knows them.
+func owner(uid, gid int) string {
+	u, g := strconv.Itoa(uid), strconv.Itoa(gid)
+	if x, err := user.LookupId(u); err == nil {
+		u = x.Username
+	}
+	if x, err := user.LookupGroupId(g); err == nil {
+		g = x.Name
+	}
+	return u + ":" + g
+}
+
+// size is a number of bytes for people, in the units of the rotation flags.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// printPlan prints what would change: as diffs, or as JSON.
+func (p *program) printPlan(command string, plan *patch.Plan, backup string) {
+	if p.json {
+		r := newResult(command, plan, backup)
+		r.DryRun = true
+		p.printJSON(r)
+		return
+	}
+	if plan.Empty() {
+		p.sayUnchanged(plan)
+		return
+	}
+	p.sayPlan(plan)
+	for _, c := range plan.Changes {
+		fmt.Fprint(p.Out, changeDiff(c, plan))
+	}
+}
+
+// printResult prints the JSON of what was done.
+func (p *program) printResult(command string, plan *patch.Plan, backup string, waited bool) {
+	if p.json {
+		r := newResult(command, plan, backup)
+		r.Waited = waited
+		p.printJSON(r)
+	}
+}
+
+// newResult is a plan as JSON.
+func newResult(command string, plan *patch.Plan, backup string) result {
+	r := result{
+		Command: command, Changed: !plan.Empty(), Manifest: plan.Manifest, Backup: backup,
+		Files: []fileChange{}, Edits: []string{}, Kept: []string{}, Warnings: []string{},
+	}
+	for _, c := range plan.Changes {
+		f := fileChange{Path: c.Path, Action: string(c.Kind), UID: c.UID, GID: c.GID, Why: why(c, plan)}
+		if c.Kind != patch.RemoveFile {
+			f.Mode = fmt.Sprintf("%04o", c.Mode.Perm())
+		}
+		f.Diff = changeDiff(c, plan)
+		r.Files = append(r.Files, f)
+	}
+	for _, e := range plan.Edits {
+		r.Edits = append(r.Edits, e.String())
+	}
+	r.Kept = append(r.Kept, plan.Kept...)
+	for _, w := range plan.Warnings {
+		r.Warnings = append(r.Warnings, w.Message)
+	}
+	return r
+}
+
+// changeDiff is the unified diff of one file. What may hold credentials is
+// never shown.
+func changeDiff(c patch.Change, plan *patch.Plan) string {
+	if c.Kind != patch.WriteFile && c.Kind != patch.RemoveFile {
+		return ""
+	}
+	from, to := c.Path, c.Path
+	if !c.Old.Exists {
+		from = "/dev/null"
+	}
+	if c.Kind == patch.RemoveFile {
+		to = "/dev/null"
+	}
+	for _, s := range []patch.Settings{plan.Before, plan.After} {
+		if s.Webhook.Covered() && s.Webhook.Host == c.Path {
+			return fmt.Sprintf("--- %s\n+++ %s\n(not shown: it may hold credentials)\n", from, to)
+		}
+	}
+	d := string(diff.Diff(from, c.Old.Data, to, c.Data))
+	// The first line names the program diff and helps nobody.
+	_, d, _ = strings.Cut(d, "\n")
+	return d
+}
+
+// table prints aligned columns.
+func (p *program) table(rows [][]string) error {
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return errors.Join(errors.New("print the table"), err)
+	}
+	return nil
+}
+
+// join puts flag lists together.
+func join(lists ...[]cli.Flag) []cli.Flag {
+	var out []cli.Flag
+	for _, l := range lists {
+		out = append(out, l...)
+	}
+	return out
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	auditv1 "k8s.io/apiserver/pkg/apis/audit"
+
+	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
+	"auditpatch/patch"
+)
+
+// live prepares the wait for the API server of this machine.
+func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Live, error) {
+	l := &rollout.Live{
+		Node: t.node, Old: plan.Before, New: plan.After,
+		Timeout: c.Duration("timeout"), Force: c.Bool("force"), Say: p.progress,
+	}
+	if plan.After.Server.Command == nil { // the manifest itself stays
+		l.New = plan.Before
+	}
+	if !l.New.Enabled() {
+		return l, nil
+	}
+	if mode := l.New.Flags["audit-log-mode"]; mode == "batch" {
+		l.Delay, _ = time.ParseDuration(l.New.Flags["audit-log-batch-max-wait"])
+	}
+	switch {
+	case l.New.Log == nil && l.New.Webhook != nil:
+		l.Unproven = "events go to the webhook only, and it has to be asked there"
+		return l, nil
+	case !l.New.Log.Covered():
+		l.Unproven = "the log does not lie on this node"
+		return l, nil
+	}
+	data, err := t.policyAfter(plan, l.New)
+	if err != nil {
+		return nil, err
+	}
+	server, err := rollout.NewServer(t.node, l.New.Server)
+	if err != nil && server.User == "" {
+		l.Unproven = "there are no credentials to send a request with in " + strings.Join(rollout.Credentials, ", ")
+		return l, nil
+	}
+	if l.Probe, err = findProbe(l.New.Policy.Host, data, server.User, server.Groups); err != nil {
+		return nil, err
+	}
+	if l.Probe == nil {
+		l.Unproven = "the policy records none of the requests that change nothing"
+	}
+	return l, nil
+}
+
+// policyAfter is the policy as it will be.
+func (t *target) policyAfter(plan *patch.Plan, s patch.Settings) ([]byte, error) {
+	if data, ok := plan.Text(s.Policy.Host); ok {
+		return data, nil
+	}
+	f, err := t.node.Read(s.Policy.Host)
+	return f.Data, err
+}
+
+// probeName is in every request that proves something, so that people who
+// read the log know where it came from.
+const probeName = "auditpatch-proof"
+
+// findProbe asks the policy which of the requests that change nothing it
+// records. They name an object that does not exist.
+func findProbe(name string, data []byte, user string, groups []string) (*rollout.Probe, error) {
+	pol, err := policy.Load(name, data)
+	if err != nil {
+		return nil, err
+	}
+	v1, err := pol.V1()
+	if err != nil {
+		return nil, err
+	}
+	namespaces := []string{"default", "kube-system"}
+	for _, r := range v1.Rules {
+		for _, ns := range r.Namespaces {
+			if ns != "" {
+				namespaces = append(namespaces, ns)
+			}
+		}
+	}
+	for _, verb := range []string{"get", "delete"} {
+		for _, ns := range namespaces {
+			for _, resource := range []string{"configmaps", "secrets", "pods", "services"} {
+				d := pol.Evaluate(policy.Request{
+					User: user, Groups: groups, Verb: verb, Version: "v1", Resource: resource, Namespace: ns, Name: probeName,
+				}.Attributes())
+				if d.Records(auditv1.StageResponseComplete) {
+					return probe(verb, ns, resource), nil
+				}
+			}
+		}
+	}
+	d := pol.Evaluate(policy.Request{User: user, Groups: groups, Verb: "get", Path: "/version"}.Attributes())
+	if d.Records(auditv1.StageResponseComplete) {
+		return &rollout.Probe{Method: "GET", Path: "/version"}, nil
+	}
+	return nil, nil
+}
+
+// probe is a request for an object that does not exist. A delete is a dry run
+// on top, should somebody have made it after all.
+func probe(verb, namespace, resource string) *rollout.Probe {
+	path := fmt.Sprintf("/api/v1/namespaces/%s/%s/%s", url.PathEscape(namespace), resource, probeName)
+	if verb == "delete" {
+		return &rollout.Probe{Method: "DELETE", Path: path + "?dryRun=All"}
+	}
+	return &rollout.Probe{Method: "GET", Path: path}
+}
+
+// progress prints one step of a wait.
+func (p *program) progress(s rollout.Progress) {
+	p.say("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
+	if s.Detail != "" {
+		p.say("%-9s %s", "", s.Detail)
+	}
+}

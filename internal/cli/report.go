@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"auditpatch/internal/node"
+	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
+	"auditpatch/manifest"
+	"auditpatch/patch"
+)
+
+// failure is the JSON of a command that failed.
+type failure struct {
+	Changed bool   `json:"changed"`
+	Error   string `json:"error"`
+	Hint    string `json:"hint,omitempty"`
+	Backup  string `json:"backup,omitempty"` // of a change that was put back, or could not be
+	Status  int    `json:"status"`           // the exit status
+}
+
+// report prints an error with its hint and returns the exit status.
+func (p *program) report(err error) int {
+	f := failure{Error: err.Error(), Hint: hintOf(err), Status: exitRefused}
+	var back *rollout.RolledBack
+	var not *rollout.NotRestored
+	switch {
+	case errors.As(err, &not):
+		f.Status, f.Backup, f.Changed = exitNotRestored, not.Backup, true
+		f.Hint = "auditpatch recover, or: auditpatch restore --to " + not.Backup
+	case errors.As(err, &back):
+		f.Status, f.Backup = exitRolledBack, back.Backup
+	}
+	fmt.Fprintf(p.Err, "auditpatch: error: %s\n", f.Error)
+	for _, more := range moreOf(err) {
+		fmt.Fprintf(p.Err, "auditpatch: error: %s\n", more.Message)
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", f.Hint)
+	}
+	if p.json {
+		p.printJSON(f)
+	}
+	return f.Status
+}
+
+// hintOf is what to type after an error, "" when nothing is known.
+func hintOf(err error) string {
+	var own *hintedError
+	var m *manifest.Error
+	var pt *patch.Error
+	var po *policy.Error
+	var locked *node.LockedError
+	var changed *node.ChangedError
+	switch {
+	case errors.As(err, &own):
+		return own.hint
+	case errors.As(err, &m):
+		return m.Hint
+	case errors.As(err, &pt):
+		return pt.Hint
+	case errors.As(err, &po) && len(po.Findings) > 0:
+		return policyHint(po)
+	case errors.As(err, &locked), errors.As(err, &changed):
+		return "run the same command again"
+	case errors.Is(err, node.ErrUnfinished):
+		return "auditpatch recover"
+	case errors.Is(err, fs.ErrPermission):
+		return "run it as root: sudo auditpatch ..."
+	}
+	return ""
+}
+
+// policyHint is the first finding's hint, and where to see the others.
+func policyHint(e *policy.Error) string {
+	hint := e.Findings[0].Hint
+	if len(e.Findings) == 1 || e.File == "" {
+		return hint
+	}
+	all := fmt.Sprintf("auditpatch policy lint --policy %s shows all %d findings", e.File, len(e.Findings))
+	if hint == "" {
+		return all
+	}
+	return hint + "; " + all
+}
+
+// moreOf are further faults that were found at the same time.
+func moreOf(err error) []patch.Problem {
+	var pt *patch.Error
+	if errors.As(err, &pt) {
+		return pt.More
+	}
+	return nil
+}
+
+// warn prints a warning with its hint.
+func (p *program) warn(problems ...patch.Problem) {
+	for _, w := range problems {
+		fmt.Fprintf(p.Err, "auditpatch: warning: %s\n", w.Message)
+		if w.Hint != "" {
+			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint)
+		}
+	}
+}
+
+// say prints progress and outcomes for people.
+func (p *program) say(format string, a ...any) {
+	if !p.quiet {
+		fmt.Fprintf(p.Err, format+"\n", a...)
+	}
+}
+
+// printJSON prints a result for programs.
+func (p *program) printJSON(v any) {
+	enc := json.NewEncoder(p.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		fmt.Fprintf(p.Err, "auditpatch: error: print the result: %v\n", err)
+	}
+}

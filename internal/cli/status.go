@@ -1,0 +1,310 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/node"
+	"auditpatch/internal/policy"
+	"auditpatch/manifest"
+	"auditpatch/patch"
+)
+
+// statusReport is the JSON of status.
+type statusReport struct {
+	Changed    bool              `json:"changed"` // always false
+	Enabled    bool              `json:"enabled"` // the manifest configures a policy and a backend
+	Manifest   string            `json:"manifest"`
+	Kubernetes string            `json:"kubernetesVersion,omitempty"` // from the image
+	Flags      map[string]string `json:"flags"`                       // the audit flags that count
+	Policy     *policyStatus     `json:"policy,omitempty"`
+	Log        *logStatus        `json:"log,omitempty"`
+	Webhook    *webhookStatus    `json:"webhook,omitempty"`
+	Unfinished string            `json:"unfinished,omitempty"` // the run that died half way
+	Backups    int               `json:"backups"`
+	Drift      []string          `json:"drift"`    // what is not as it should be
+	Warnings   []string          `json:"warnings"` // known to hurt, but as configured
+}
+
+type policyStatus struct {
+	Path   string `json:"path"` // on the node
+	Exists bool   `json:"exists"`
+	Rules  int    `json:"rules"`
+	SHA256 string `json:"sha256,omitempty"`
+	// AsStarted tells whether the file is the one that the manifest's checksum
+	// speaks of; null where the manifest has none.
+	AsStarted *bool `json:"asStarted"`
+}
+
+type logStatus struct {
+	Path        string     `json:"path"` // on the node
+	Files       int        `json:"files"`
+	Bytes       int64      `json:"bytes"`
+	LimitBytes  int64      `json:"limitBytes"` // 0 with unlimited
+	Unlimited   bool       `json:"unlimited"`
+	FreeBytes   int64      `json:"freeBytes"`
+	LastWritten *time.Time `json:"lastWritten"`
+	Oldest      *time.Time `json:"oldest"`
+}
+
+type webhookStatus struct {
+	Path   string `json:"path"`
+	Exists bool   `json:"exists"`
+	Server string `json:"server,omitempty"`
+}
+
+func (p *program) statusCommand() *cli.Command {
+	return p.command(&cli.Command{
+		Name:  "status",
+		Usage: "show what is configured and whether it fits together",
+		Description: "Reads the manifest, the policy, the log and the backups of this node, and changes nothing.\n" +
+			"With --check the exit status is 1 when anything is not as it should be, also when audit\n" +
+			"logging is off.",
+		Flags: join([]cli.Flag{
+			&cli.BoolFlag{Name: "check", Category: whatCategory, Usage: "exit with status 1 on any drift"},
+		}, nodeFlags(), outputFlags()),
+		Action: func(c *cli.Context) error {
+			t, err := newTarget(c)
+			if err != nil {
+				return err
+			}
+			r, err := p.inspect(t)
+			if err != nil {
+				return err
+			}
+			if p.json {
+				p.printJSON(r)
+			} else if err := p.printStatus(r); err != nil {
+				return err
+			}
+			if c.Bool("check") && len(r.Drift) > 0 {
+				return status(exitDiffers)
+			}
+			return nil
+		},
+	})
+}
+
+// inspect gathers the report.
+func (p *program) inspect(t *target) (*statusReport, error) {
+	state, err := t.readManifest(p)
+	if err != nil {
+		return nil, err
+	}
+	m, err := manifest.Parse(state.Manifest.Path, state.Manifest.Data)
+	if err != nil {
+		return nil, err
+	}
+	now := patch.Inspect(m)
+	r := &statusReport{
+		Enabled: now.Enabled(), Manifest: state.Manifest.Path, Flags: now.Flags,
+		Drift: []string{}, Warnings: []string{},
+	}
+	if now.Version != (patch.Version{}) {
+		r.Kubernetes = now.Version.String()
+	}
+	if !r.Enabled {
+		r.drift("audit logging is off: %s", missing(now))
+	}
+	for _, problem := range patch.Drift(m, state) {
+		r.drift("%s", problem.Message)
+	}
+	_, warns := patch.CheckFlags(now.Flags, now.Version)
+	for _, w := range warns {
+		r.Warnings = append(r.Warnings, w.Message)
+	}
+	if t.stdin {
+		return r, nil
+	}
+	return r, errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
+}
+
+func (r *statusReport) drift(format string, a ...any) {
+	r.Drift = append(r.Drift, fmt.Sprintf(format, a...))
+}
+
+// missing says what a manifest that logs nothing lacks.
+func missing(s patch.Settings) string {
+	if s.Policy == nil {
+		return "the manifest sets no --audit-policy-file"
+	}
+	return "the manifest sets neither --audit-log-path nor --audit-webhook-config-file"
+}
+
+// addPolicy looks at the policy on the node.
+func (r *statusReport) addPolicy(t *target, now patch.Settings) error {
+	if !now.Policy.Covered() {
+		return nil
+	}
+	f, err := t.node.Read(now.Policy.Host)
+	if err != nil {
+		return err
+	}
+	r.Policy = &policyStatus{Path: now.Policy.Host, Exists: f.Exists}
+	if !f.Exists {
+		r.drift("there is no policy at %s: the API server would not start", now.Policy.Host)
+		return nil
+	}
+	r.Policy.SHA256 = patch.Checksum(f.Data)
+	if sum, ok := now.Annotations[patch.PolicyAnnotation]; ok {
+		same := sum == r.Policy.SHA256
+		if r.Policy.AsStarted = &same; !same {
+			r.drift("the policy %s was changed since the API server was started with it: auditpatch enable restarts it", now.Policy.Host)
+		}
+	}
+	pol, err := policy.Load(now.Policy.Host, f.Data)
+	if err == nil {
+		r.Policy.Rules = pol.Rules()
+		err = pol.CheckTarget(policy.Version{Major: now.Version.Major, Minor: now.Version.Minor})
+	}
+	if err != nil {
+		r.drift("%v", err)
+	}
+	return nil
+}
+
+// addLog measures the log.
+func (r *statusReport) addLog(t *target, now patch.Settings) error {
+	if !now.Log.Covered() {
+		return nil
+	}
+	u, err := t.node.LogUsage(path.Clean(now.Log.Host))
+	if err != nil {
+		return err
+	}
+	r.Log = &logStatus{Path: path.Clean(now.Log.Host), Files: u.Files, Bytes: u.Bytes, FreeBytes: u.Free}
+	r.Log.LimitBytes, r.Log.Unlimited = patch.DiskBudget(now.Flags, now.Version)
+	if !u.Newest.IsZero() {
+		r.Log.LastWritten = &u.Newest
+	}
+	if !u.Oldest.IsZero() {
+		r.Log.Oldest = &u.Oldest
+	}
+	if left := r.Log.LimitBytes - u.Bytes; left > u.Free {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the log may still grow by %s, and only %s are free", size(left), size(u.Free)))
+	}
+	return nil
+}
+
+// addWebhook looks at the webhook's config, whose contents are not shown.
+func (r *statusReport) addWebhook(t *target, now patch.Settings) error {
+	if !now.Webhook.Covered() {
+		return nil
+	}
+	f, err := t.node.Read(now.Webhook.Host)
+	if err != nil {
+		return err
+	}
+	r.Webhook = &webhookStatus{Path: now.Webhook.Host, Exists: f.Exists}
+	if !f.Exists {
+		r.drift("there is no webhook config at %s: the API server would not start", now.Webhook.Host)
+		return nil
+	}
+	if sum, ok := now.Annotations[patch.WebhookAnnotation]; ok && sum != patch.Checksum(f.Data) {
+		r.drift("the webhook config %s was changed since the API server was started with it: auditpatch enable restarts it", now.Webhook.Host)
+	}
+	cfg, errs, _ := patch.CheckWebhookKubeconfig(now.Webhook.Host, f.Data)
+	r.Webhook.Server = cfg.Server
+	for _, e := range errs {
+		r.drift("%s", e.Message)
+	}
+	return nil
+}
+
+// addRuns looks at the journal and the backups.
+func (r *statusReport) addRuns(t *target) error {
+	run, err := t.node.Unfinished()
+	if err != nil {
+		return err
+	}
+	if run != nil {
+		r.Unfinished = run.ID
+		r.drift("the run %s died half way or is still going on: auditpatch recover", run.ID)
+	}
+	backups, err := t.node.Backups()
+	for _, b := range backups {
+		if b.Result == node.ResultDone {
+			r.Backups++
+		}
+	}
+	return err
+}
+
+// printStatus prints the report for people.
+func (p *program) printStatus(r *statusReport) error {
+	on := map[bool]string{true: "on", false: "off"}[r.Enabled]
+	rows := [][]string{{"audit logging", on}, {"manifest", r.Manifest + kubernetes(r.Kubernetes)}}
+	if r.Policy != nil {
+		rows = append(rows, []string{"policy", r.Policy.Path + "  " + r.Policy.words()})
+	}
+	if r.Log != nil {
+		rows = append(rows, []string{"log", r.Log.Path + "  " + r.Log.words(time.Now())})
+	}
+	if r.Webhook != nil {
+		rows = append(rows, []string{"webhook", r.Webhook.Path + "  to " + r.Webhook.Server})
+	}
+	rows = append(rows, []string{"backups", fmt.Sprint(r.Backups)})
+	for _, d := range r.Drift {
+		rows = append(rows, []string{"drift", d})
+	}
+	for _, w := range r.Warnings {
+		rows = append(rows, []string{"warning", w})
+	}
+	return p.table(rows)
+}
+
+func kubernetes(v string) string {
+	if v == "" {
+		return ""
+	}
+	return "  Kubernetes " + v
+}
+
+func (s *policyStatus) words() string {
+	switch {
+	case !s.Exists:
+		return "missing"
+	case s.AsStarted == nil:
+		return rules(s.Rules)
+	case *s.AsStarted:
+		return rules(s.Rules) + ", as the API server was started with"
+	}
+	return rules(s.Rules) + ", changed since"
+}
+
+func (s *logStatus) words(now time.Time) string {
+	limit := "keeps at most " + size(s.LimitBytes)
+	if s.Unlimited {
+		limit = "nothing limits its size"
+	}
+	if s.Files == 0 {
+		return fmt.Sprintf("no log yet; %s; %s free", limit, size(s.FreeBytes))
+	}
+	words := fmt.Sprintf("%s in %d files", size(s.Bytes), s.Files)
+	if s.LastWritten != nil {
+		words += ", last written " + ago(now.Sub(*s.LastWritten))
+	}
+	if s.Oldest != nil {
+		words += ", reaches back " + span(now.Sub(*s.Oldest))
+	}
+	return fmt.Sprintf("%s; %s; %s free", words, limit, size(s.FreeBytes))
+}
+
+func ago(d time.Duration) string { return span(d) + " ago" }
+
+// span is a length of time in its largest unit.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", max(int(d.Seconds()), 0))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

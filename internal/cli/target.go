@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"path"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/node"
+	"auditpatch/internal/rollout"
+	"auditpatch/patch"
+)
+
+// target is the node that a command works on.
+type target struct {
+	node     *node.Node
+	manifest string // path on the node
+	stdin    bool   // the manifest comes from standard input, and nothing else is looked at
+	live     bool   // this very machine, where an API server may run
+}
+
+// newTarget reads the node's flags.
+func newTarget(c *cli.Context) (*target, error) {
+	t := &target{manifest: c.String("manifest"), live: c.String("root") == ""}
+	t.node = node.New(c.String("root"), c.String("state-dir"))
+	if t.manifest == "-" {
+		t.stdin, t.live = true, false
+		return t, nil
+	}
+	for _, f := range []string{"manifest", "state-dir"} {
+		if v := c.String(f); !path.IsAbs(v) {
+			return nil, hinted("--"+f+"=/"+v, "--%s %q: the path has to start with /", f, v)
+		}
+	}
+	if path.Dir(t.manifest) == path.Clean(c.String("state-dir")) {
+		return nil, hinted("--state-dir=/var/lib/auditpatch", "--state-dir is the directory of the manifests: the kubelet would run the backups")
+	}
+	return t, nil
+}
+
+// readManifest reads the manifest and its neighbours.
+func (t *target) readManifest(p *program) (patch.State, error) {
+	if t.stdin {
+		data, err := p.readInput("manifest", "-")
+		return patch.State{Manifest: patch.File{Path: "<stdin>", Exists: true, Data: data}}, err
+	}
+	f, err := t.node.Read(t.manifest)
+	if err != nil {
+		return patch.State{}, err
+	}
+	if !f.Exists {
+		return patch.State{}, hinted("auditpatch COMMAND --manifest PATH, on a control-plane node", "there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.manifest)
+	}
+	s := patch.State{Manifest: rollout.PatchFile(f), Files: map[string]patch.File{}, Offline: !t.live}
+	siblings, err := t.node.Siblings(path.Dir(t.manifest))
+	if err != nil {
+		return patch.State{}, err
+	}
+	for _, sib := range siblings {
+		if sib.Err == nil && sib.Path != t.manifest {
+			s.Siblings = append(s.Siblings, rollout.PatchFile(sib.File))
+		}
+	}
+	return s, nil
+}
+
+// readFiles adds files of the node to the state: contents of files, the mere
+// existence of directories and of the log.
+func (t *target) readFiles(s *patch.State, paths []string, content func(path string) bool) error {
+	if t.stdin {
+		return nil
+	}
+	for _, name := range paths {
+		if dir, known := s.Files[path.Dir(name)]; known && dir.Exists && !dir.Dir {
+			continue // the plan refuses the directory; nothing can lie in it
+		}
+		f, err := t.node.Stat(name)
+		if err == nil && f.Exists && !f.Dir && content(name) {
+			f, err = t.node.Read(name)
+		}
+		if err != nil {
+			return err
+		}
+		s.Files[name] = rollout.PatchFile(f)
+	}
+	return nil
+}
+
+// recover ends an earlier run that died half way, and says so.
+func (t *target) recover(p *program) error {
+	if t.stdin {
+		return nil
+	}
+	id, outcome, err := rollout.Recover(t.node)
+	if outcome != "" {
+		p.say("recover   %-46s %s", id, recovered(outcome))
+	}
+	return err
+}
+
+// recovered says how a run that died was ended.
+func recovered(o node.Outcome) string {
+	switch o {
+	case node.Finished:
+		return "this run had died half way and is now finished"
+	case node.Left:
+		return "this run had died half way; somebody else has changed the manifest since, which was left as it is"
+	}
+	return "this run had died half way and was undone"
+}

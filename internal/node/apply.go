@@ -1,0 +1,254 @@
+package node
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+)
+
+// Apply carries out all steps in their order. If one fails, all are put back and
+// the run is abandoned; a *HalfwayError says that putting back failed too. It
+// takes milliseconds and is not to be interrupted.
+func (r *Run) Apply() error {
+	_, err := r.forward(false)
+	if err == nil {
+		return nil
+	}
+	if undo := r.Undo(); undo != nil {
+		return &HalfwayError{r.ID, err, undo}
+	}
+	return join(err, r.Abandon(err.Error()))
+}
+
+// forward lays everything out and then carries out the steps that are not new
+// yet. With yield, files that somebody else changed are left and listed;
+// otherwise they are an error.
+func (r *Run) forward(yield bool) (left []string, err error) {
+	t, err := r.node.open()
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	for _, s := range r.steps {
+		if err := r.prepare(t, s); err != nil && !(yield && isChanged(err)) {
+			return nil, err
+		}
+	}
+	for _, s := range r.steps {
+		err := r.carryOut(t, s)
+		if yield && isChanged(err) {
+			left = append(left, s.Path)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return left, nil
+}
+
+func isChanged(err error) bool {
+	var c *ChangedError
+	return errors.As(err, &c)
+}
+
+// prepare does what may fail and changes nothing yet: it makes directories that
+// are missing, and lays out the step's contents beside their target, the old one
+// too, so that going back needs no space.
+func (r *Run) prepare(t tree, s *step) error {
+	cur, err := s.look(t)
+	if err != nil || s.settled(cur, sideNew) {
+		return err
+	}
+	if s.state(cur) == StateOther {
+		return &ChangedError{s.Path}
+	}
+	if s.New.Kind == Directory && s.created() {
+		return s.ensure(t, s.New)
+	}
+	for _, of := range []side{sideOld, sideNew} {
+		if s.entry(of).Kind != Regular {
+			continue
+		}
+		if err := r.layOut(t, s, of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Run) carryOut(t tree, s *step) error {
+	switch s.New.Kind {
+	case Regular:
+		return r.put(t, s, sideNew)
+	case Absent:
+		if s.Old.Kind == Directory { // the old contents of its files lie in it
+			return nil // until Done
+		}
+		return s.remove(t)
+	}
+	return s.ensure(t, s.New)
+}
+
+// put gives the step's path the content, mode and owner of one side: one rename
+// of the file that layOut wrote.
+func (r *Run) put(t tree, s *step, want side) error {
+	cur, err := s.look(t)
+	if err != nil || s.settled(cur, want) {
+		return err
+	}
+	if s.state(cur) == StateOther {
+		return &ChangedError{s.Path}
+	}
+	if err := r.layOut(t, s, want); err != nil {
+		return err
+	}
+	dir, err := t.folder(path.Dir(s.Real))
+	if err != nil {
+		return fail("write", s.Path, err)
+	}
+	defer dir.Close()
+	if cur, err = s.look(t); err != nil { // laying out took its time
+		return err
+	}
+	if s.state(cur) == StateOther {
+		return &ChangedError{s.Path}
+	}
+	s.touched = true
+	err = dir.Rename(s.temp(r.ID, want), path.Base(s.Real))
+	if err == nil {
+		err = syncDir(dir, ".")
+	}
+	if err != nil {
+		return fail("write", s.Path, err)
+	}
+	return nil
+}
+
+// layOut writes one side's content under its dot name beside the target, unless
+// it is there already, whole.
+func (r *Run) layOut(t tree, s *step, of side) error {
+	want := s.entry(of)
+	name := s.temp(r.ID, of)
+	cur, _, err := t.look(path.Join(path.Dir(s.Real), name), false)
+	if err == nil && cur.same(want) && cur.sameOwner(want) {
+		return nil
+	}
+	data, err := r.content(s, of)
+	if err != nil {
+		return err
+	}
+	dir, err := t.folder(path.Dir(s.Real))
+	if err == nil {
+		defer dir.Close()
+		err = writeNew(dir, name, data, want)
+	}
+	if err == nil {
+		err = syncDir(dir, ".")
+	}
+	if err != nil {
+		return fail("write", s.Path, err)
+	}
+	return nil
+}
+
+// remove takes the path away if one of our contents lies there, or an empty
+// directory.
+func (s *step) remove(t tree) error {
+	cur, err := s.look(t)
+	if err != nil || cur.Kind == Absent {
+		return err
+	}
+	if s.state(cur) == StateOther {
+		return &ChangedError{s.Path}
+	}
+	s.touched = true
+	if err := t.unlink(s.Real); err != nil {
+		return fail("remove", s.Path, err)
+	}
+	return nil
+}
+
+// ensure makes the directory or the empty file that want says, and gives it mode
+// and owner, in place.
+func (s *step) ensure(t tree, want entry) error {
+	cur, err := s.look(t)
+	if err != nil || cur.same(want) && cur.sameOwner(want) {
+		return err
+	}
+	if cur.Kind != Absent && cur.Kind != want.Kind {
+		return &ChangedError{s.Path}
+	}
+	s.touched = true
+	if cur.Kind == Absent {
+		err = s.make(t, want)
+	}
+	if err == nil {
+		err = t.dressAt(s.Real, want)
+	}
+	if err != nil {
+		return fail("write", s.Path, err)
+	}
+	return nil
+}
+
+func (s *step) make(t tree, want entry) error {
+	if want.Kind == Directory {
+		return t.mkdirs(s.Real, 0o700)
+	}
+	dir, err := t.folder(path.Dir(s.Real))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	f, err := dir.OpenFile(path.Base(s.Real), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) { // just made by its writer
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return syncDir(dir, ".")
+}
+
+// dressAt sets mode and owner of what is there.
+func (t tree) dressAt(real string, want entry) error {
+	f, _, err := t.openRegular(real)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := dress(f, want); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// clean removes the run's dot names.
+func (r *Run) clean(t tree) error {
+	var errs []error
+	for _, s := range r.steps {
+		for _, of := range []side{sideOld, sideNew} {
+			if s.entry(of).Kind != Regular {
+				continue
+			}
+			if err := t.unlink(path.Join(path.Dir(s.Real), s.temp(r.ID, of))); err != nil {
+				errs = append(errs, fail("remove", s.Path, err))
+			}
+		}
+	}
+	return join(errs...)
+}
+
+// decisive is the last step that is marked Commit.
+func (r *Run) decisive() *step {
+	for _, s := range slices.Backward(r.steps) {
+		if s.Commit {
+			return s
+		}
+	}
+	return r.steps[len(r.steps)-1] // not reached: Begin and load see to it
+}

@@ -1,0 +1,108 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrUnfinished says that an earlier run was neither finished nor undone.
+var ErrUnfinished = errors.New("an earlier run is unfinished")
+
+var (
+	errNotAbsolute = errors.New("not an absolute path")
+	errTooLarge    = errors.New("larger than 10 MiB")
+	errDamaged     = errors.New("damaged")
+)
+
+// ChangedError says that a file is no longer what it was when it was read.
+type ChangedError struct{ Path string }
+
+func (e *ChangedError) Error() string { return e.Path + " changed since it was read" }
+
+// ForeignError lists files that were left alone because somebody else has
+// changed them since the run wrote them.
+type ForeignError struct{ Paths []string }
+
+func (e *ForeignError) Error() string {
+	return strings.Join(e.Paths, ", ") + ": changed by somebody else meanwhile, left as found"
+}
+
+// HalfwayError says that a run failed and that not everything could be put back.
+// The old contents are in the backup ID.
+type HalfwayError struct {
+	ID   string
+	Err  error // why the run failed
+	Undo error // why it could not be undone
+}
+
+func (e *HalfwayError) Error() string {
+	return fmt.Sprintf("%v; putting back from %s failed: %v", e.Err, e.ID, e.Undo)
+}
+
+func (e *HalfwayError) Unwrap() []error { return []error{e.Err, e.Undo} }
+
+// LockedError says who holds the lock. PID is 0 when that is not known.
+type LockedError struct {
+	PID     int
+	Purpose string
+	Since   time.Time
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return "locked by another process"
+	}
+	return fmt.Sprintf("locked by pid %d (%s, since %s)", e.PID, e.Purpose, e.Since.UTC().Format(time.RFC3339))
+}
+
+// several are errors in one line.
+type several []error
+
+func (e several) Error() string {
+	var texts []string
+	for _, err := range e {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(slices.Compact(texts), "; ")
+}
+
+func (e several) Unwrap() []error { return e }
+
+// join returns nil when all errors are.
+func join(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return several(errs)
+}
+
+// fail is the one form of our errors: what was done, to which path on the node,
+// and the bare cause. The os package's own wrapping names paths below a file
+// descriptor, which mean nothing to the reader.
+func fail(op, path string, err error) error {
+	return fmt.Errorf("%s %s: %w", op, path, bare(err))
+}
+
+func bare(err error) error {
+	var p *fs.PathError
+	var l *os.LinkError
+	var s *os.SyscallError
+	switch {
+	case errors.As(err, &p):
+		return bare(p.Err)
+	case errors.As(err, &l):
+		return bare(l.Err)
+	case errors.As(err, &s):
+		return bare(s.Err)
+	}
+	return err
+}

@@ -1,0 +1,131 @@
+package node
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const lockName = "lock"
+
+// Lock is held by the one process that changes the node. The kernel gives it up
+// when that process dies, however it dies.
+type Lock struct {
+	flock *flock.Flock
+	node  *Node
+}
+
+// holder is the text of the lock file. It is for messages only: what counts is
+// the kernel's lock.
+type holder struct {
+	PID     int       `json:"pid"`
+	Purpose string    `json:"purpose"`
+	Since   time.Time `json:"since"`
+}
+
+// Lock takes the node's lock without waiting. If somebody else has it, the error
+// is a *LockedError.
+func (n *Node) Lock(purpose string) (*Lock, error) {
+	st, err := n.makeStore()
+	if err != nil {
+		return nil, err
+	}
+	defer st.close()
+	l, err := n.tryLock(st)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(holder{os.Getpid(), purpose, n.Now().UTC()})
+	if err == nil {
+		st.inform(append(text, '\n'))
+	}
+	return l, err
+}
+
+// tryLock takes the lock on the file that is there now: one that was removed and
+// made anew between open and lock would be another lock.
+func (n *Node) tryLock(st *store) (*Lock, error) {
+	name, err := n.lockPath()
+	if err != nil {
+		return nil, err
+	}
+	for range 10 {
+		l := flock.New(name)
+		got, err := l.TryLock()
+		if err != nil {
+			return nil, st.fail("lock", lockName, err)
+		}
+		if !got {
+			return nil, st.holder()
+		}
+		mine, err := l.Stat()
+		if err != nil {
+			return nil, join(st.fail("lock", lockName, err), l.Unlock())
+		}
+		if there, err := st.dir.Lstat(lockName); err == nil && os.SameFile(mine, there) {
+			return &Lock{l, n}, nil
+		}
+		if err := l.Unlock(); err != nil {
+			return nil, st.fail("unlock", lockName, err)
+		}
+	}
+	return nil, st.fail("lock", lockName, errors.New("removed again and again"))
+}
+
+// lockPath is the lock's path on this machine.
+func (n *Node) lockPath() (string, error) {
+	t, err := n.open()
+	if err != nil {
+		return "", err
+	}
+	defer t.close()
+	real, _, err := t.resolve(path.Join(n.StateDir, lockName))
+	if err != nil {
+		return "", fail("lock", n.StateDir, err)
+	}
+	return filepath.Join(n.Root, filepath.FromSlash(real)), nil
+}
+
+// inform writes who holds the lock, in one piece into an emptied file: a reader
+// sees all of it or text that is no JSON. That it cannot be written (a full
+// disk) is no reason to refuse the lock.
+func (s *store) inform(text []byte) {
+	f, err := s.dir.OpenFile(lockName, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_, _ = f.Write(text)
+}
+
+// holder reads who holds the lock. Text of a dead process is from an earlier
+// holder: the one of now has not written its own yet.
+func (s *store) holder() error {
+	data, err := s.read(lockName)
+	var h holder
+	if err != nil || json.Unmarshal(data, &h) != nil || h.PID <= 0 || !alive(h.PID) {
+		return &LockedError{}
+	}
+	return &LockedError{h.PID, h.Purpose, h.Since}
+}
+
+func alive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// Unlock gives the lock up. The file stays: removing it would let a third
+// process lock a new one while a second holds the old.
+func (l *Lock) Unlock() error {
+	if st, err := l.node.store(); err == nil && st != nil {
+		st.inform(nil)
+		st.close()
+	}
+	return l.flock.Unlock()
+}

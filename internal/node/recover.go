@@ -1,0 +1,165 @@
+package node
+
+import "path"
+
+// Outcome says how Recover ended a run.
+type Outcome string
+
+const (
+	// Finished: the decisive file was new, and now all is.
+	Finished Outcome = "finished"
+	// Undone: all is as before the run.
+	Undone Outcome = "undone"
+	// Left: somebody else has changed the decisive file; nothing was touched.
+	Left Outcome = "left"
+)
+
+// Unfinished returns the run that was neither finished nor undone, nil if there
+// is none.
+func (n *Node) Unfinished() (*Run, error) {
+	st, err := n.store()
+	if err != nil || st == nil {
+		return nil, err
+	}
+	defer st.close()
+	id, err := st.journal()
+	if err != nil || id == "" {
+		return nil, err
+	}
+	rec, err := st.load(id)
+	if err != nil {
+		return nil, err
+	}
+	return &Run{rec.ID, rec.Verb, rec.Time, rec.Meta, n, rec.Seq, rec.Steps}, nil
+}
+
+// Recover ends a run that died: forward when its decisive step is on the disk
+// and nobody had begun to undo it, else back. With an outcome the run is over,
+// and a *ForeignError beside it lists files that were left as somebody else made
+// them. Without an outcome the run is as unfinished as before. The caller holds
+// the lock.
+func (r *Run) Recover() (Outcome, error) {
+	onward, err := r.onward()
+	if err != nil {
+		return "", err
+	}
+	if onward {
+		left, err := r.forward(true)
+		if err == nil {
+			err = r.Done()
+		}
+		return ended(Finished, left, err)
+	}
+	outcome, err := Undone, error(nil)
+	if r.lost() {
+		outcome = Left
+	}
+	left, err := r.undo()
+	if err == nil {
+		err = r.Abandon("recovered after a crash")
+	}
+	return ended(outcome, left, err)
+}
+
+func ended(o Outcome, left []string, err error) (Outcome, error) {
+	switch {
+	case err != nil:
+		return "", err
+	case left != nil:
+		return o, &ForeignError{left}
+	}
+	return o, nil
+}
+
+func (r *Run) onward() (bool, error) {
+	st, err := r.openStore()
+	if err != nil {
+		return false, err
+	}
+	defer st.close()
+	if st.marked(r.ID, markUndoing) {
+		return false, nil
+	}
+	t, err := r.node.open()
+	if err != nil {
+		return false, err
+	}
+	defer t.close()
+	s := r.decisive()
+	cur, err := s.look(t)
+	return s.state(cur) == StateNew, err
+}
+
+func (r *Run) lost() bool {
+	t, err := r.node.open()
+	if err != nil {
+		return false
+	}
+	defer t.close()
+	return r.takenOver(t) != nil
+}
+
+// Done ends a run that stays: its old contents are a backup from now on.
+func (r *Run) Done() error {
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if err := r.clean(t); err != nil {
+		return err
+	}
+	for _, s := range r.steps {
+		if s.Old.Kind != Directory || s.New.Kind != Absent {
+			continue
+		}
+		if err := s.remove(t); err != nil && !isChanged(err) {
+			return err
+		}
+	}
+	return r.end(markDone, "")
+}
+
+// Abandon ends a run that was undone, and notes why.
+func (r *Run) Abandon(reason string) error { return r.end(markUndone, reason) }
+
+func (r *Run) end(mark, reason string) error {
+	st, err := r.openStore()
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	if reason != "" { // for people; a full disk must not stop us here
+		_ = st.write(path.Join(runsName, r.ID, reasonName), []byte(reason+"\n"))
+	}
+	_ = st.dir.Remove(path.Join(runsName, r.ID, newName)) // of a SetPhase that died
+	if err := st.mark(r.ID, mark); err != nil {
+		return err
+	}
+	if err := st.closeJournal(); err != nil {
+		return err
+	}
+	r.node.prune(st)
+	return nil
+}
+
+// SetPhase notes durably how far the caller is.
+func (r *Run) SetPhase(phase string) error {
+	st, err := r.openStore()
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	return st.write(path.Join(runsName, r.ID, phaseName), []byte(phase))
+}
+
+// Phase returns what SetPhase noted last, "" for nothing.
+func (r *Run) Phase() (string, error) {
+	st, err := r.openStore()
+	if err != nil {
+		return "", err
+	}
+	defer st.close()
+	data, err := st.read(path.Join(runsName, r.ID, phaseName))
+	return string(data), err
+}

@@ -1,0 +1,86 @@
+package policy
+
+import "fmt"
+
+// Version is a Kubernetes version, as far as policies depend on it. The zero
+// Version is an unknown one.
+type Version struct {
+	Major, Minor int
+}
+
+// String is the version as 1.36.
+func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
+// before reports whether v is older than 1.minor.
+func (v Version) before(minor int) bool {
+	return v.Major < 1 || v.Major == 1 && v.Minor < minor
+}
+
+// The first Kubernetes 1.x that knows a part of the policy language.
+const (
+	sinceV1            = 12 // apiVersion audit.k8s.io/v1
+	sinceManagedFields = 23 // omitManagedFields
+	sinceAnyGroup      = 36 // group "*"
+)
+
+// CheckTarget reports, as an *Error, what kube-apiserver of that version would
+// not understand. Of an unknown version it says nothing.
+func (p *Policy) CheckTarget(v Version) error {
+	if v == (Version{}) {
+		return nil
+	}
+	var findings []Finding
+	if v.before(sinceV1) {
+		findings = append(findings, p.finding("apiVersion",
+			fmt.Sprintf("apiVersion audit.k8s.io/v1 needs Kubernetes 1.%d: kube-apiserver %s would not start", sinceV1, v), ""))
+	}
+	if v.before(sinceManagedFields) {
+		findings = append(findings, p.managedFields(v)...)
+	}
+	if v.before(sinceAnyGroup) {
+		findings = append(findings, p.anyGroup(v)...)
+	}
+	if len(findings) == 0 {
+		return nil
+	}
+	return newError(p.name, findings)
+}
+
+// managedFields finds each omitManagedFields that would be ignored.
+func (p *Policy) managedFields(v Version) []Finding {
+	message := fmt.Sprintf("omitManagedFields needs Kubernetes 1.%d: kube-apiserver %s would ignore it and write managed fields",
+		sinceManagedFields, v)
+	var findings []Finding
+	if p.spec.OmitManagedFields {
+		findings = append(findings, p.finding("omitManagedFields", message, `remove "omitManagedFields"`))
+	}
+	for i, rule := range p.spec.Rules {
+		if rule.OmitManagedFields != nil {
+			path := fmt.Sprintf("rules[%d].omitManagedFields", i)
+			findings = append(findings, p.finding(path, message, `remove "omitManagedFields"`))
+		}
+	}
+	return findings
+}
+
+// anyGroup finds each group "*" that would be refused.
+func (p *Policy) anyGroup(v Version) []Finding {
+	var findings []Finding
+	for i, rule := range p.spec.Rules {
+		for j, resources := range rule.Resources {
+			if resources.Group != "*" {
+				continue
+			}
+			path := fmt.Sprintf("rules[%d].resources[%d].group", i, j)
+			message := fmt.Sprintf("group \"*\" needs Kubernetes 1.%d: kube-apiserver %s would not start", sinceAnyGroup, v)
+			findings = append(findings, p.finding(path, message, `write one entry a group, such as "group: apps"`))
+		}
+	}
+	return findings
+}
+
+// finding places a message at the field, or at what encloses it.
+func (p *Policy) finding(path, message, hint string) Finding {
+	line, col := position(first(p.root, path))
+	return Finding{Line: line, Col: col, Field: path, Message: message, Hint: hint}
+}

@@ -1,0 +1,7 @@
+// Package rollout carries a plan out on a node, as a whole or not at all:
+// lock, compare, journal, back up, write in the plan's order, wait and prove,
+// keep; or put everything back.
+//
+// Call Run with a plan. Call Recover first, in whatever command changes a
+// node: it ends a run that died half way.
+package rollout

@@ -1,0 +1,125 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+const (
+	// healthWithin is how long an API server may take to answer before a change.
+	healthWithin = 10 * time.Second
+	// settleAfterUndo is longer than the kubelet takes to act on a file.
+	settleAfterUndo = 5 * time.Second
+)
+
+// Live is the Watcher of the API server on this machine.
+type Live struct {
+	Node     *node.Node
+	Old, New patch.Settings // of the manifest, before and after the change
+	Probe    *Probe         // how to prove that events are written; nil: it cannot be
+	Unproven string         // why not
+	Delay    time.Duration  // how long a batch may hold an event back
+	Timeout  time.Duration  // of each wait
+	Force    bool           // begin although the API server is not healthy
+	Say      func(Progress)
+
+	running []node.Process // when the change began
+	start   time.Time
+}
+
+// Before wants a kubelet that acts on the manifest, and a healthy API server
+// that runs with it.
+func (l *Live) Before(ctx context.Context) error {
+	server, err := NewServer(l.Node, l.Old.Server)
+	if err != nil && server.client == nil {
+		return fmt.Errorf("prepare to ask the API server: %w", err)
+	}
+	l.start = time.Now()
+	if l.running, err = server.processes(l.Old.Server.Command); err != nil || l.Force {
+		return err
+	}
+	if !server.KubeletRuns() {
+		return errors.New("the kubelet does not run, so nobody would act on the manifest: systemctl start kubelet")
+	}
+	if len(l.running) == 0 {
+		return errors.New("no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already")
+	}
+	deadline := time.Now().Add(healthWithin)
+	for {
+		ready, why := server.Ready(ctx)
+		switch {
+		case ready:
+			l.start = time.Now()
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("the API server is not healthy now (%s): a change would not be told from what ails it", why)
+		case ctx.Err() != nil:
+			return errInterrupted
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+// Wait waits for the new API server, and for an event in its log.
+func (l *Live) Wait(ctx context.Context) error {
+	server, err := NewServer(l.Node, l.New.Server)
+	if err != nil && server.client == nil {
+		return err
+	}
+	w := l.watch(server, l.New.Server)
+	w.before = l.running
+	w.files = l.files()
+	if err := w.run(ctx); err != nil {
+		return err
+	}
+	if l.Probe == nil {
+		if l.Unproven != "" {
+			w.tell("proof", "not proven: %s", l.Unproven)
+		}
+		return nil
+	}
+	id, err := server.prove(ctx, *l.Probe, l.New, l.Delay)
+	if err != nil {
+		return err
+	}
+	w.tell("proof", "event %s found in the log", id)
+	return nil
+}
+
+// Back waits until the earlier API server is healthy again.
+func (l *Live) Back() error {
+	server, err := NewServer(l.Node, l.Old.Server)
+	if err != nil && server.client == nil {
+		return err
+	}
+	w := l.watch(server, l.Old.Server)
+	w.tell("undo", "the earlier files are back")
+	// Whichever process runs with the earlier command line will do: the kubelet
+	// may not have touched it at all. But it may be about to, so one has to stay.
+	w.ended, w.settle = true, settleAfterUndo
+	return w.run(context.Background())
+}
+
+func (l *Live) watch(s *Server, want patch.Server) *watch {
+	timeout := l.Timeout
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	return &watch{server: s, want: want, start: l.start, began: time.Now(), say: l.Say, timeout: timeout}
+}
+
+// files are those without which no container is made.
+func (l *Live) files() []string {
+	var out []string
+	for _, loc := range []*patch.Location{l.New.Policy, l.New.Webhook} {
+		if loc.Covered() {
+			out = append(out, loc.Host)
+		}
+	}
+	return out
+}

@@ -1,0 +1,257 @@
+package rollout
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+// Credentials are where a control-plane node keeps what opens its API server,
+// in the order in which they are tried: kubeadm's administrator, then the
+// kubelet's own.
+var Credentials = []string{"/etc/kubernetes/admin.conf", "/etc/kubernetes/super-admin.conf", "/etc/kubernetes/kubelet.conf"}
+
+// Server watches and asks the API server of this machine.
+type Server struct {
+	node   *node.Node
+	spec   patch.Server
+	client *http.Client
+	base   string
+	// User and Groups are who the requests come from, as the client certificate
+	// says; User is "" when nothing says so.
+	User   string
+	Groups []string
+}
+
+// NewServer prepares for the API server that a manifest describes. Without
+// credentials it still can tell that something answers.
+func NewServer(n *node.Node, spec patch.Server) (*Server, error) {
+	s := &Server{node: n, spec: spec, base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
+	var errs []error
+	for _, name := range Credentials {
+		data, err := n.Read(name)
+		if err != nil || !data.Exists {
+			errs = append(errs, err)
+			continue
+		}
+		if err = s.connect(data.Data, filepath.Dir(name)); err == nil {
+			return s, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", name, err))
+	}
+	// Only whether it answers is asked, and nothing is sent: a wrong certificate
+	// does no harm.
+	s.client = &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
+	}}
+	return s, errors.Join(errs...)
+}
+
+// connect takes certificates out of a kubeconfig. The server in it may be a
+// load balancer, and 127.0.0.1 is in no certificate that kubeadm makes
+// (cmd/kubeadm/app/util/pkiutil, GetAPIServerAltNames), so the name kubernetes
+// is expected instead.
+func (s *Server) connect(kubeconfig []byte, dir string) error {
+	cfg, err := clientcmd.Load(kubeconfig)
+	if err != nil {
+		return err
+	}
+	for _, auth := range cfg.AuthInfos {
+		for _, f := range []*string{&auth.ClientCertificate, &auth.ClientKey} {
+			if *f != "" && !filepath.IsAbs(*f) {
+				*f = filepath.Join(dir, *f)
+			}
+		}
+	}
+	rc, err := clientcmd.NewDefaultClientConfig(*cfg, &clientcmd.ConfigOverrides{}).ClientConfig()
+	if err != nil {
+		return err
+	}
+	rc.Host, rc.TLSClientConfig.ServerName, rc.Timeout = s.base, "kubernetes", 10*time.Second
+	// A kept connection would go on speaking to an API server that is ending.
+	rc.Dial = (&net.Dialer{Timeout: 2 * time.Second}).DialContext
+	s.client, err = rest.HTTPClientFor(rc)
+	if err != nil {
+		return err
+	}
+	s.User, s.Groups = identity(rc)
+	return nil
+}
+
+// identity reads who a client certificate speaks for.
+func identity(rc *rest.Config) (user string, groups []string) {
+	cert, key := rc.CertData, rc.KeyData
+	if len(cert) == 0 {
+		cert, _ = os.ReadFile(rc.CertFile)
+		key, _ = os.ReadFile(rc.KeyFile)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil || pair.Leaf == nil {
+		return "", nil
+	}
+	return pair.Leaf.Subject.CommonName, append(pair.Leaf.Subject.Organization, "system:authenticated")
+}
+
+// answer is what the API server said.
+type answer struct {
+	code    int
+	auditID string
+	body    string
+}
+
+// ask sends one request on a connection of its own.
+func (s *Server) ask(ctx context.Context, method, path string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	req.Close = true
+	req.Header.Set("User-Agent", "auditpatch")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{}, plainNetError(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	return answer{resp.StatusCode, resp.Header.Get("Audit-Id"), strings.TrimSpace(string(body))}, nil
+}
+
+// plainNetError drops the method and address that every error would repeat.
+func plainNetError(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("no answer within 5 s")
+	}
+	return err
+}
+
+// Ready asks /readyz. 401 and 403 prove life but not health: without
+// credentials nothing more can be learned.
+func (s *Server) Ready(ctx context.Context) (ready bool, why string) {
+	a, err := s.ask(ctx, http.MethodGet, "/readyz")
+	switch {
+	case err != nil:
+		return false, err.Error()
+	case a.code == http.StatusOK:
+		return true, ""
+	case (a.code == http.StatusUnauthorized || a.code == http.StatusForbidden) && s.User == "":
+		return true, ""
+	}
+	return false, fmt.Sprintf("/readyz says %d", a.code)
+}
+
+// processes are the API servers that run with the manifest's command line.
+func (s *Server) processes(command []string) ([]node.Process, error) {
+	all, err := s.node.Processes("kube-apiserver")
+	if err != nil {
+		return nil, err
+	}
+	want := serverArgs(command)
+	return slices.DeleteFunc(all, func(p node.Process) bool { return !slices.Equal(p.Argv[1:], want) }), nil
+}
+
+// serverArgs are the arguments behind the program, which another program
+// (go-runner) may start.
+func serverArgs(command []string) []string {
+	for i, a := range command {
+		if filepath.Base(a) == "kube-apiserver" {
+			return command[i+1:]
+		}
+	}
+	return command
+}
+
+// KubeletRuns tells whether there is a kubelet to act on the manifest.
+func (s *Server) KubeletRuns() bool {
+	ps, err := s.node.Processes("kubelet")
+	return err == nil && len(ps) > 0
+}
+
+// lastWords are the last lines that a container of the API server's Pod wrote
+// after since: what an API server that cannot start says. The kubelet lays
+// the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log
+// (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory).
+func (s *Server) lastWords(since time.Time) string {
+	pattern := filepath.Join(s.node.Root, "/var/log/pods", s.spec.Namespace+"_"+s.spec.Pod+"-*", s.spec.Container, "*.log")
+	files, _ := filepath.Glob(pattern)
+	newest, at := "", since
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
+			newest, at = f, info.ModTime()
+		}
+	}
+	if newest == "" {
+		return ""
+	}
+	return lastError(tail(newest, 16<<10), since)
+}
+
+// tail is the end of a file.
+func tail(name string, n int64) string {
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > n {
+		if _, err := f.Seek(-n, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	data, _ := io.ReadAll(io.LimitReader(f, n))
+	return string(data)
+}
+
+// lastError picks the line that says why: the last that klog marks as an error
+// or that begins like one, else the last line. Lines are in the CRI's form:
+// TIME STREAM TAG TEXT.
+func lastError(log string, since time.Time) string {
+	last, wrong := "", ""
+	for _, line := range strings.Split(log, "\n") {
+		parts := strings.SplitN(line, " ", 4)
+		if len(parts) < 4 {
+			continue
+		}
+		if at, err := time.Parse(time.RFC3339Nano, parts[0]); err != nil || at.Before(since) {
+			continue
+		}
+		text := strings.TrimSpace(parts[3])
+		if text == "" {
+			continue
+		}
+		last = text
+		if strings.HasPrefix(text, "Error:") || strings.HasPrefix(text, "F") && klogLine(text) || strings.HasPrefix(text, "E") && klogLine(text) || strings.HasPrefix(text, "panic:") {
+			wrong = text
+		}
+	}
+	if wrong != "" {
+		return wrong
+	}
+	return last
+}
+
+// klogLine tells whether text has klog's head: a letter and four digits.
+func klogLine(text string) bool {
+	return len(text) > 5 && strings.Trim(text[1:5], "0123456789") == ""
+}

@@ -1,0 +1,217 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+// How long a wait looks before it draws a conclusion.
+const (
+	pollEvery = 100 * time.Millisecond
+	// The kubelet re-reads its directory every 20 s, if it misses the event.
+	noticeWithin = 45 * time.Second
+	// DefaultTimeout is kubeadm's own for a static pod (timeouts.upgradeManifests).
+	DefaultTimeout = 5 * time.Minute
+)
+
+// Progress is one step of a wait, for people.
+type Progress struct {
+	Step  string // restart, ready, proof, undo
+	Text  string
+	After time.Duration // since the manifest was written
+	// Detail is what the API server said, on a line of its own.
+	Detail string
+}
+
+// watch waits for the API server of one manifest.
+type watch struct {
+	server  *Server
+	want    patch.Server // what shall run
+	before  []node.Process
+	start   time.Time // of the change: steps are timed, and logs read, from here
+	began   time.Time // of this wait
+	say     func(Progress)
+	timeout time.Duration
+	// settle is how long one process has to stay ready.
+	settle time.Duration
+	// files have to be on the node for the Pod to start.
+	files []string
+
+	ended  bool // the old process has
+	seen   *node.Process
+	seenAt time.Time
+	deaths int
+	words  string
+
+	readySince time.Time
+}
+
+// errInterrupted ends a wait on SIGINT and SIGTERM.
+var errInterrupted = errors.New("interrupted")
+
+func (w *watch) tell(step, format string, a ...any) {
+	if w.say != nil {
+		w.say(Progress{Step: step, Text: fmt.Sprintf(format, a...), After: time.Since(w.start)})
+	}
+}
+
+// run waits until the wanted API server is ready, or it is certain that it
+// will not be.
+func (w *watch) run(ctx context.Context) error {
+	deadline := w.began.Add(w.timeout)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		ready, err := w.look(ctx)
+		if ready || err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return w.tooLate(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case <-tick.C:
+		}
+	}
+}
+
+// look is one round.
+func (w *watch) look(ctx context.Context) (ready bool, err error) {
+	all, err := w.server.node.Processes("kube-apiserver")
+	if err != nil {
+		return false, err
+	}
+	w.lookForEnd(all)
+	if !w.ended && time.Since(w.began) > noticeWithin && w.listens(ctx) {
+		return false, w.notNoticed()
+	}
+	fresh, err := w.fresh()
+	if err != nil {
+		return false, err
+	}
+	if err := w.follow(fresh); err != nil || fresh == nil {
+		return false, err
+	}
+	if ok, _ := w.server.Ready(ctx); !ok {
+		w.readySince = time.Time{}
+		return false, nil
+	}
+	if w.readySince.IsZero() {
+		w.readySince = time.Now()
+	}
+	if time.Since(w.readySince) < w.settle {
+		return false, nil
+	}
+	w.tell("ready", "%s/readyz", w.server.base)
+	return true, nil
+}
+
+// lookForEnd notices that the old API server has ended.
+func (w *watch) lookForEnd(all []node.Process) {
+	if w.ended {
+		return
+	}
+	for _, p := range all {
+		for _, old := range w.before {
+			if p.Same(old) {
+				return
+			}
+		}
+	}
+	w.ended = true
+	if len(w.before) > 0 {
+		w.tell("restart", "old kube-apiserver ended")
+	}
+}
+
+// fresh is a wanted process that was not there before.
+func (w *watch) fresh() (*node.Process, error) {
+	ps, err := w.server.processes(w.want.Command)
+	if err != nil {
+		return nil, err
+	}
+	for i := range ps {
+		old := false
+		for _, b := range w.before {
+			old = old || ps[i].Same(b)
+		}
+		if !old {
+			return &ps[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// follow keeps track of the new process and counts its deaths. The second one
+// with words is certain: the kubelet would go on trying for ever.
+func (w *watch) follow(fresh *node.Process) error {
+	switch {
+	case w.seen != nil && (fresh == nil || !fresh.Same(*w.seen)):
+		w.deaths++
+		if words := w.server.lastWords(w.start); words != "" {
+			w.words = words
+		}
+		lived := time.Since(w.seenAt).Seconds()
+		w.seen, w.readySince = nil, time.Time{}
+		if w.say != nil {
+			w.say(Progress{"restart", fmt.Sprintf("new kube-apiserver exited %.1f s after its start (time %d)", lived, w.deaths), time.Since(w.start), w.words})
+		}
+		if w.deaths >= 2 {
+			return w.died()
+		}
+	}
+	if fresh != nil && w.seen == nil {
+		w.seen, w.seenAt = fresh, time.Now()
+		w.tell("restart", "new kube-apiserver started, pid %d", fresh.PID)
+	}
+	return nil
+}
+
+func (w *watch) listens(ctx context.Context) bool {
+	_, err := w.server.ask(ctx, "GET", "/livez")
+	return err == nil
+}
+
+// died says that the API server does not start, in its own words.
+func (w *watch) died() error {
+	if w.words == "" {
+		return errors.New("kube-apiserver does not start with these settings, and its log says nothing")
+	}
+	return fmt.Errorf("kube-apiserver does not start with these settings: %s", w.words)
+}
+
+func (w *watch) notNoticed() error {
+	if !w.server.KubeletRuns() {
+		return errors.New("the kubelet does not run, so nobody acts on the manifest")
+	}
+	return fmt.Errorf("the kubelet has not acted on the manifest for %d s: is its staticPodPath another directory", int(noticeWithin.Seconds()))
+}
+
+// tooLate says what was last seen.
+func (w *watch) tooLate(ctx context.Context) error {
+	switch {
+	case w.seen != nil:
+		_, why := w.server.Ready(ctx)
+		if words := w.server.lastWords(w.start); words != "" {
+			why += "; its log ends: " + words
+		}
+		return fmt.Errorf("kube-apiserver runs but was not ready within %s: %s", w.timeout, why)
+	case w.deaths > 0:
+		return w.died()
+	case !w.ended:
+		return fmt.Errorf("the old kube-apiserver still ran after %s", w.timeout)
+	}
+	for _, f := range w.files {
+		if st, err := w.server.node.Stat(f); err == nil && !st.Exists {
+			return fmt.Errorf("the kubelet started no container within %s: %s is missing, so its volume cannot be mounted", w.timeout, f)
+		}
+	}
+	return fmt.Errorf("the kubelet started no container within %s: journalctl -u kubelet tells why", w.timeout)
+}

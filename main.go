@@ -1,0 +1,28 @@
+// Auditpatch turns Kubernetes audit logging on, and keeps it right, on
+// control-plane nodes that kubeadm or kind made.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"auditpatch/internal/cli"
+)
+
+// version is set at build time.
+var version = "dev"
+
+func main() {
+	os.Exit(run())
+}
+
+// run is main without the exit, so that what it defers runs.
+func run() int {
+	// A dropped SSH connection must not end a change half way.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Main(ctx, os.Args, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, version)
+}

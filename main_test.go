@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// asProgram makes the test binary behave as auditpatch itself, for tests that
+// kill it, run it as another user or many times at once.
+const asProgram = "AUDITPATCH_TEST_AS_PROGRAM"
+
+// TestMain lets the scripts run this program as the command auditpatch.
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(run())
+	}
+	testscript.Main(m, map[string]func(){"auditpatch": func() { os.Exit(run()) }})
+}
+
+// TestScript is the contract with the user, one script a subject.
+func TestScript(t *testing.T) {
+	manifest, err := filepath.Abs("testdata/kube-apiserver.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("MANIFEST", manifest)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"node":   nodeCmd,
+			"status": statusCmd,
+			"perm":   permCmd,
+		},
+	})
+}
+
+// nodeCmd makes the file tree of a control-plane node: node DIR [MANIFEST].
+func nodeCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: node DIR [MANIFEST]")
+	}
+	from := ts.Getenv("MANIFEST")
+	if len(args) == 2 {
+		from = ts.MkAbs(args[1])
+	}
+	dir := filepath.Join(ts.MkAbs(args[0]), "etc/kubernetes/manifests")
+	ts.Check(os.MkdirAll(dir, 0o755))
+	data, err := os.ReadFile(from)
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(dir, "kube-apiserver.yaml"), data, 0o600))
+}
+
+// statusCmd runs a command and compares its exit status: status N COMMAND...
+func statusCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND [ARG...]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit status %s, want %s", got, args[0])
+	}
+}
+
+// permCmd compares a path's mode: perm 0600 PATH.
+func permCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: perm MODE PATH")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}

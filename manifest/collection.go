@@ -1,0 +1,247 @@
+package manifest
+
+import (
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// A list or mapping that an edit fills may be missing, stand empty ([], {}),
+// or have no value (volumes:). Taking the last entry out again has to lead
+// back to just that, with nothing to remember but the text itself. So each
+// leaves its mark in how the entry is written:
+//
+//	                       block                      flow
+//	missing                as containers is indented  [ x ]  blanks on both sides
+//	volumes:               indented the other way     (refused)
+//	volumes: null          [ x]                       [ x]
+//	volumes: ~             [  x]                      [  x]
+//	volumes: []            [x]                        [x]
+//
+// A collection that a person emptied by hand in one of these forms goes back
+// to a form with the same meaning.
+
+// nullMarks maps how a null is written to the blanks that remember it.
+var nullMarks = map[string]string{"null": " ", "~": "  "}
+
+// slot is the place of one collection: the value of key in mapping m.
+type slot struct {
+	t      *text
+	m      *yaml.Node // the mapping
+	key    string
+	kind   yaml.Kind // what the value has to be
+	k, v   *yaml.Node
+	deep   int // how much deeper than its key a new block collection is written
+	null   int // the same where the key stands there without a value
+	nested int // how much deeper a mapping inside an entry is written
+}
+
+// appendItem adds one list item.
+func (s *slot) appendItem(item any) ([]splice, *Error) {
+	return s.add(flowText(item, s.t.json, s.neighbour()), func(col int) []string { return listLines(col, item, s.nested) })
+}
+
+// appendPair adds one key with a string value to a mapping.
+func (s *slot) appendPair(key, value string) ([]splice, *Error) {
+	entry := quote(key) + ": " + quote(value)
+	if s.t.json {
+		entry = doubleQuote(key) + ": " + doubleQuote(value)
+	}
+	return s.add(entry, func(col int) []string {
+		return []string{strings.Repeat(" ", col-1) + quote(key) + ": " + quote(value)}
+	})
+}
+
+// add puts one entry into the collection, in the style that it has.
+func (s *slot) add(entry string, block func(col int) []string) ([]splice, *Error) {
+	switch {
+	case s.k == nil:
+		return s.addKey(entry, block)
+	case s.isNull():
+		return s.fillNull(entry, block)
+	case s.v.Style&yaml.FlowStyle != 0:
+		f, err := s.flow()
+		if err != nil {
+			return nil, err
+		}
+		return s.t.appendFlow(f, entry), nil
+	case s.kind == yaml.SequenceNode:
+		n, col, end, err := s.item(len(s.v.Content) - 1)
+		if err != nil {
+			return nil, err
+		}
+		return []splice{s.t.linesAfter(max(n, end), block(col))}, nil
+	}
+	last := s.v.Content[len(s.v.Content)-2]
+	end := max(s.t.blockEnd(last.Line, last.Column, true), s.t.nodeEnd(s.v))
+	return []splice{s.t.linesAfter(end, block(last.Column))}, nil
+}
+
+// addKey adds the key itself, with its first entry.
+func (s *slot) addKey(entry string, block func(col int) []string) ([]splice, *Error) {
+	if n := merged(s.m, s.key); n != nil {
+		return nil, refuseNode(n, "%s comes in through a merge key (<<) and is shared", s.key).
+			hint("write %s out in this mapping", s.key)
+	}
+	if s.m.Style&yaml.FlowStyle != 0 {
+		open, ok := s.t.bracket(s.m)
+		f, ok2 := s.t.scanFlow(open)
+		if !ok || !ok2 {
+			return nil, refuseNode(s.m, "the end of this mapping was not found")
+		}
+		key, left, right := s.key, "[ ", " ]"
+		if s.t.json {
+			key = doubleQuote(key)
+		}
+		if s.kind == yaml.MappingNode {
+			left, right = "{ ", " }"
+		}
+		return s.t.appendFlow(f, key+": "+left+entry+right), nil
+	}
+	last := s.m.Content[len(s.m.Content)-2]
+	end := max(s.t.blockEnd(last.Line, last.Column, true), s.t.nodeEnd(s.m))
+	lines := append([]string{strings.Repeat(" ", last.Column-1) + s.key + ":"}, block(last.Column+s.deep)...)
+	return []splice{s.t.linesAfter(end, lines)}, nil
+}
+
+// fillNull writes the first entry where the key has no value.
+func (s *slot) fillNull(entry string, block func(col int) []string) ([]splice, *Error) {
+	mark, explicit := nullMarks[s.v.Value]
+	switch {
+	case s.v.Anchor != "" || s.v.Style&yaml.TaggedStyle != 0:
+		return nil, refuseNode(s.v, "%s is empty and carries an anchor or a tag", s.key).
+			hint("write \"%s: []\"", s.key)
+	case explicit:
+		off := s.t.offset(s.v.Line, s.v.Column)
+		open, end := "[", "]"
+		if s.kind == yaml.MappingNode {
+			open, end = "{", "}"
+		}
+		return []splice{{off: off, del: len(s.v.Value), ins: open + mark + entry + end}}, nil
+	case s.v.Value != "" || s.m.Style&yaml.FlowStyle != 0:
+		return nil, refuseNode(s.k, "%s has no value that can be filled in place", s.key).
+			hint("write \"%s: []\"", s.key)
+	}
+	return []splice{s.t.linesAfter(s.k.Line, block(s.k.Column+s.null))}, nil
+}
+
+// cut removes entry i (of a mapping: the i-th pair), and with the last entry
+// whatever the first one had brought.
+func (s *slot) cut(i int) ([]splice, *Error) {
+	if s.v.Style&yaml.FlowStyle != 0 {
+		return s.cutFlow(i)
+	}
+	if s.len() == 1 && s.brought() {
+		end := s.t.contentEnd(s.k.Line, max(s.t.blockEnd(s.k.Line, s.k.Column, true), s.t.nodeEnd(s.v)))
+		return []splice{s.t.cutLines(s.k.Line, end)}, nil
+	}
+	if s.kind == yaml.MappingNode {
+		k := s.v.Content[2*i]
+		if !s.t.ownLine(k.Line, k.Column) {
+			return nil, refuseNode(k, "this key does not stand on a line of its own")
+		}
+		end := max(s.t.blockEnd(k.Line, k.Column, true), s.t.nodeEnd(s.v.Content[2*i+1]))
+		return []splice{s.t.cutLines(k.Line, s.t.contentEnd(k.Line, end))}, nil
+	}
+	n, col, end, err := s.item(i)
+	if err != nil {
+		return nil, err
+	}
+	if !s.t.ownLine(n, col) {
+		return nil, refuseNode(s.v.Content[i], "this list item does not stand on a line of its own")
+	}
+	return []splice{s.t.cutLines(n, s.t.contentEnd(n, end))}, nil
+}
+
+// cutFlow removes entry i of a flow collection.
+func (s *slot) cutFlow(i int) ([]splice, *Error) {
+	f, err := s.flow()
+	if err != nil {
+		return nil, err
+	}
+	if len(f.entries) > 1 {
+		return s.t.cutFlow(f, i), nil
+	}
+	e := f.entries[0]
+	left, right := string(s.t.src[f.open+1:e.start]), string(s.t.src[e.end:f.close])
+	for null, mark := range nullMarks {
+		if left == mark && right == "" {
+			return []splice{{off: f.open, del: f.close + 1 - f.open, ins: null}}, nil
+		}
+	}
+	if left == " " && right == " " && s.m.Style&yaml.FlowStyle != 0 {
+		return s.cutKey()
+	}
+	return s.t.cutFlow(f, i), nil
+}
+
+// cutKey removes the whole key from a flow mapping.
+func (s *slot) cutKey() ([]splice, *Error) {
+	open, ok := s.t.bracket(s.m)
+	f, ok2 := s.t.scanFlow(open)
+	if !ok || !ok2 || 2*len(f.entries) != len(s.m.Content) {
+		return nil, refuseNode(s.m, "the end of this mapping was not found")
+	}
+	for i := range f.entries {
+		if s.m.Content[2*i] == s.k {
+			return s.t.cutFlow(f, i), nil
+		}
+	}
+	return nil, refuseNode(s.k, "this key was not found in its mapping")
+}
+
+// brought tells whether the block collection is written as addKey writes one:
+// the bare key on its line, the first entry on the next, in the file's indent.
+func (s *slot) brought() bool {
+	line := s.t.line(s.k.Line)
+	if !s.t.ownLine(s.k.Line, s.k.Column) || strings.TrimSpace(line) != s.key+":" {
+		return false
+	}
+	if s.kind == yaml.MappingNode {
+		first := s.v.Content[0]
+		return first.Line == s.k.Line+1 && first.Column == s.k.Column+s.deep
+	}
+	n, col, _, err := s.item(0)
+	return err == nil && n == s.k.Line+1 && col == s.k.Column+s.deep
+}
+
+// item is where block list item i stands: the line and column of its dash and
+// the last line that belongs to it.
+func (s *slot) item(i int) (n, col, end int, err *Error) {
+	it := s.v.Content[i]
+	n, col, ok := s.t.dash(it.Line, it.Column)
+	if !ok {
+		return 0, 0, 0, refuseNode(it, "the dash of this list item was not found")
+	}
+	return n, col, max(s.t.blockEnd(n, col, false), s.t.nodeEnd(it)), nil
+}
+
+// flow finds the ends of the flow collection and of its entries.
+func (s *slot) flow() (flow, *Error) {
+	open, ok := s.t.bracket(s.v)
+	if ok {
+		if f, ok := s.t.scanFlow(open); ok && len(f.entries) == s.len() {
+			return f, nil
+		}
+	}
+	return flow{}, refuseNode(s.v, "the entries of %s were not found", s.key)
+}
+
+// len is the number of entries.
+func (s *slot) len() int {
+	if s.v.Kind == yaml.MappingNode {
+		return len(s.v.Content) / 2
+	}
+	return len(s.v.Content)
+}
+
+// neighbour is the style of the last entry, for a new one beside it.
+func (s *slot) neighbour() yaml.Style {
+	if s.v == nil || len(s.v.Content) == 0 {
+		return 0
+	}
+	return s.v.Content[len(s.v.Content)-1].Style
+}
+
+// isNull tells whether the key stands there without a value.
+func (s *slot) isNull() bool { return s.v.Kind == yaml.ScalarNode && s.v.Tag == "!!null" }

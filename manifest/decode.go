@@ -1,0 +1,255 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// decode reads the text as the kubelet does, which ignores unknown fields, and
+// parses it for positions.
+func (f *File) decode() *Error {
+	docs, err := f.readText()
+	if err != nil {
+		if at := placeholder(f.body); at != nil {
+			return at
+		}
+		return err
+	}
+	root, err := rootOf(docs)
+	if err == nil {
+		err = checkKind(f.json, root)
+	}
+	if err == nil {
+		err = checkRest(docs)
+	}
+	if err != nil {
+		return err
+	}
+	f.doc, f.pod = &document{text: newText(f.body), root: root}, &corev1.Pod{}
+	strict, e := kjson.UnmarshalStrict(f.json, f.pod)
+	if e != nil {
+		return typeError(root, e)
+	}
+	for _, e := range strict {
+		f.unknown = append(f.unknown, e.Error())
+	}
+	return nil
+}
+
+// readText brings the text into JSON and into nodes.
+func (f *File) readText() ([]*yaml.Node, *Error) {
+	docs, e := documents(f.body)
+	if err := checkJSON(f.src, e == nil); err != nil {
+		return nil, err
+	}
+	if e != nil {
+		return nil, yamlError(f.body, e, func(src []byte) error { _, err := documents(src); return err })
+	}
+	if f.json, e = toJSON(f.src); e != nil {
+		return nil, yamlError(f.body, e, func(src []byte) error { _, err := toJSON(src); return err })
+	}
+	return docs, nil
+}
+
+// toJSON is the kubelet's first step: a text that begins with "{" is JSON, any
+// other is YAML, of which only the first document counts. The parser panics on
+// a few inputs that are not YAML; that is an error here like any other.
+func toJSON(src []byte) (j []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the parser gave up: %v", r)
+		}
+	}()
+	return utilyaml.ToJSON(src)
+}
+
+// checkJSON refuses what the kubelet takes for JSON and cannot read.
+// flowStyle tells that it could be read as YAML.
+func checkJSON(src []byte, flowStyle bool) *Error {
+	if !utilyaml.IsJSONBuffer(src) {
+		return nil
+	}
+	var v any
+	e := kjson.UnmarshalCaseSensitivePreserveInts(src, &v)
+	if e == nil {
+		return nil
+	}
+	msg := strings.TrimPrefix(e.Error(), "json: ")
+	err := refuse(1, 1, "broken JSON: %s", msg)
+	if ok, off := kjson.SyntaxErrorOffset(e); ok {
+		err = refuseAt(src, max(int(off)-1, 0), "broken JSON: %s", msg)
+	}
+	if flowStyle {
+		err.Reason = "the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: " + msg
+		err.hint("put a line \"---\" in front of it to have it read as YAML")
+	}
+	return err
+}
+
+// decodeTree reads JSON into maps, lists, strings, bools and numbers as the
+// kubelet does.
+func decodeTree(j []byte) (map[string]any, error) {
+	var tree map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(j, &tree); err != nil {
+		return nil, err
+	}
+	return tree, nil
+}
+
+// checkKind refuses what is not a Pod.
+func checkKind(j []byte, root *yaml.Node) *Error {
+	tree, e := decodeTree(j)
+	kind, _ := tree["kind"].(string)
+	version, _ := tree["apiVersion"].(string)
+	if e == nil && kind == "Pod" && version == "v1" {
+		return nil
+	}
+	at, what := root, "an object without a kind"
+	if kind != "" {
+		what = fmt.Sprintf("%q of %q", kind, version)
+		if _, v := child(root, "kind"); v != nil {
+			at = v
+		}
+	}
+	return refuseNode(at, "this is %s, not a v1 Pod", what).
+		hint("name the static pod manifest, usually /etc/kubernetes/manifests/kube-apiserver.yaml")
+}
+
+// typeError turns "cannot unmarshal number into Go struct field
+// Container.spec.containers.command of type string" into a position.
+func typeError(root *yaml.Node, e error) *Error {
+	msg := strings.TrimPrefix(e.Error(), "json: ")
+	var got, field, want string
+	if _, err := fmt.Sscanf(msg, "cannot unmarshal %s into Go struct field %s of type %s", &got, &field, &want); err != nil {
+		return refuseNode(root, "the kubelet cannot read this as a Pod: %s", msg)
+	}
+	_, path, _ := strings.Cut(field, ".")
+	at := findKind(root, strings.Split(path, "."), got)
+	if at == nil {
+		at = root
+	}
+	if word := template.FindString(at.Value); word != "" {
+		return refusePlaceholder(at.Line, at.Column, word)
+	}
+	err := refuseNode(at, "the kubelet cannot read this as a Pod: %s is %s where a %s belongs", path, jsonKinds[got], want)
+	if want == "string" && at.Kind == yaml.ScalarNode {
+		err.hint("put it in quotes: %s", doubleQuote(at.Value))
+	}
+	return err
+}
+
+// jsonKinds names the decoder's words for a reader.
+var jsonKinds = map[string]string{"object": "a mapping", "array": "a list", "number": "a number", "string": "a string", "bool": "true or false"}
+
+// findKind finds the first node at path that is of the kind that the decoder
+// complained of. Lists on the way do not count in the path.
+func findKind(n *yaml.Node, path []string, kind string) *yaml.Node {
+	n = dereference(n)
+	switch {
+	case len(path) == 0 && kindOf(n) == kind:
+		return n
+	case n.Kind == yaml.SequenceNode:
+		for _, c := range n.Content {
+			if found := findKind(c, path, kind); found != nil {
+				return found
+			}
+		}
+	case n.Kind == yaml.MappingNode && len(path) > 0:
+		if _, v := child(n, path[0]); v != nil {
+			return findKind(v, path[1:], kind)
+		}
+	}
+	return nil
+}
+
+// kindOf is the decoder's word for a node. The kubelet's parser is asked what
+// a plain scalar is, since to it yes and 1_000 are no strings.
+func kindOf(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "object"
+	case yaml.SequenceNode:
+		return "array"
+	}
+	j, err := toJSON([]byte(n.Value))
+	switch {
+	case n.Style&^yaml.TaggedStyle != 0 || err != nil || len(j) == 0 || j[0] == '"':
+		return "string"
+	case j[0] == 't' || j[0] == 'f':
+		return "bool"
+	case j[0] == 'n':
+		return "null"
+	}
+	return "number"
+}
+
+// rootOf is the mapping of the first document.
+func rootOf(docs []*yaml.Node) (*yaml.Node, *Error) {
+	if len(docs) == 0 || len(docs[0].Content) != 1 || docs[0].Content[0].Kind != yaml.MappingNode {
+		return nil, refuse(1, 1, "this is not a mapping, so not a Pod")
+	}
+	return docs[0].Content[0], nil
+}
+
+// checkRest refuses all but empty documents behind the first.
+func checkRest(docs []*yaml.Node) *Error {
+	for _, n := range docs[1:] {
+		if len(n.Content) > 0 && n.Content[0].Tag != "!!null" {
+			return refuseNode(n.Content[0], "a second YAML document starts here: the kubelet reads only the first").
+				hint("keep one Pod in the file and remove the rest")
+		}
+	}
+	return nil
+}
+
+// documents are all YAML documents of a text.
+func documents(src []byte) (docs []*yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the parser gave up: %v", r)
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(src))
+	for {
+		n := &yaml.Node{}
+		if err := dec.Decode(n); err == io.EOF {
+			return docs, nil
+		} else if err != nil {
+			return nil, err
+		}
+		docs = append(docs, n)
+	}
+}
+
+// maxSearch bounds the text that yamlError searches, since it parses it again
+// for each line.
+const maxSearch = 32 << 10
+
+// yamlError gives a parser's message a position. The parsers name the line of
+// the block that they were in, sometimes one less; the fault is on the line
+// that has to go, with all behind it, for the rest to parse.
+func yamlError(src []byte, e error, parse func([]byte) error) *Error {
+	msg := strings.TrimPrefix(e.Error(), "error converting YAML to JSON: ")
+	msg = strings.Join(strings.Fields(strings.TrimPrefix(msg, "yaml: ")), " ")
+	line := 1
+	if _, err := fmt.Sscanf(msg, "line %d:", &line); err == nil {
+		_, msg, _ = strings.Cut(msg, ": ")
+	}
+	t := newText(src)
+	if len(src) <= maxSearch {
+		line = len(t.lines)
+		for line > 1 && parse(src[:t.lines[line-1]]) != nil {
+			line--
+		}
+	}
+	line = min(max(line, 1), len(t.lines))
+	spaces, _, _ := t.indent(line)
+	return refuse(line, spaces+1, "broken YAML: %s", msg)
+}

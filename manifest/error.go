@@ -1,0 +1,32 @@
+package manifest
+
+import "fmt"
+
+// Error says why a manifest was refused, and where. Nothing has been changed
+// when one is returned.
+type Error struct {
+	File   string // as given to Parse
+	Line   int    // from 1; 0 when the reason concerns the whole file
+	Col    int    // from 1, in characters
+	Reason string // a phrase without a full stop
+	Hint   string // what to do or type next; may be empty
+}
+
+// Error is "file:line:col: reason".
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Reason)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Reason)
+}
+
+// refuse is an *Error that does not know its file yet; Parse and Apply fill it in.
+func refuse(line, col int, format string, args ...any) *Error {
+	return &Error{Line: line, Col: col, Reason: fmt.Sprintf(format, args...)}
+}
+
+// hint adds what to do next.
+func (e *Error) hint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}

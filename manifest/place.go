@@ -1,0 +1,15 @@
+package manifest
+
+import "path"
+
+// MountAt is where the mount of a path stands in the text, for messages; both
+// are 0 when there is none.
+func (f *File) MountAt(mountPath string) (line, col int) {
+	for i, m := range f.Container().VolumeMounts {
+		if path.Clean(m.MountPath) == path.Clean(mountPath) {
+			at := entry(f.doc.container, "volumeMounts", i)
+			return at.Line, at.Column
+		}
+	}
+	return 0, 0
+}

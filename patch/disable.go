@@ -1,0 +1,96 @@
+package patch
+
+import (
+	"path"
+	"slices"
+
+	"auditpatch/manifest"
+)
+
+// Disable plans to take audit logging out again: all its flags, the mounts
+// and volumes that only it needs, and our annotations. After an Enable this
+// gives back the manifest as it was. The logs stay; the policy and the
+// webhook's config stay too unless purge is set.
+func Disable(s State, purge bool) (*Plan, error) {
+	m, err := manifest.Parse(s.Manifest.Path, s.Manifest.Data)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSiblings(m, s); err != nil {
+		return nil, err
+	}
+	if err := checkKeeper(m); err != nil {
+		return nil, err
+	}
+	p := newPlanner("disable", m, s, Options{})
+	if p.now.Enabled() || len(p.now.Annotations) > 0 {
+		p.dropAll(decodeLeftovers(p.now.Annotations[BeforeAnnotation]))
+	}
+	if err := p.plan.writeManifest(m, s.Manifest); err != nil {
+		return nil, err
+	}
+	if purge {
+		p.purge()
+	}
+	return p.plan, nil
+}
+
+// dropAll takes everything out but what was there before.
+func (p *planner) dropAll(before *leftovers) {
+	dropped := map[string]bool{}
+	for _, f := range p.m.Flags() {
+		old, was := before.flags[f.Name]
+		switch {
+		case p.now.Flags[f.Name] == "" && !hasKey(p.now.Flags, f.Name), dropped[f.Name]:
+			continue
+		case was && old != p.now.Flags[f.Name]:
+			p.edit(manifest.SetFlag{Name: f.Name, Value: old})
+		case !was:
+			p.edit(manifest.DropFlag{Name: f.Name})
+		}
+		dropped[f.Name] = true
+	}
+	p.dropStale(nil, before)
+	var keys []string
+	for k := range p.now.Annotations {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		p.edit(manifest.DropAnnotation{Key: k})
+	}
+}
+
+// purge plans to remove the files that the manifest no longer names, or that
+// lie where Enable puts them.
+func (p *planner) purge() {
+	for _, l := range []struct {
+		is   *Location
+		path string
+	}{{p.now.Policy, DefaultPolicyPath}, {p.now.Webhook, DefaultWebhookPath}} {
+		if l.is != nil {
+			l.path = l.is.Host
+		}
+		old := p.state.Files[path.Clean(l.path)]
+		if l.path == "" || !old.Exists || old.Dir {
+			continue
+		}
+		p.plan.Changes = append(p.plan.Changes, Change{Path: old.Path, Kind: RemoveFile, Old: old, Why: "removed"})
+	}
+}
+
+// PurgeFiles names the paths on the node that Disable with purge looks at.
+func PurgeFiles(manifestName string, text []byte) ([]string, error) {
+	m, err := manifest.Parse(manifestName, text)
+	if err != nil {
+		return nil, err
+	}
+	now := Inspect(m)
+	files := []string{DefaultPolicyPath, DefaultWebhookPath}
+	for _, l := range []*Location{now.Policy, now.Webhook} {
+		if l.Covered() {
+			files = append(files, path.Clean(l.Host))
+		}
+	}
+	return files, nil
+}

@@ -1,0 +1,284 @@
+package patch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"auditpatch/manifest"
+)
+
+// planner builds one plan.
+type planner struct {
+	m     *manifest.File
+	state State
+	opts  Options
+	now   Settings
+	want  map[string]string // the flags as they shall be
+	plan  *Plan
+	found leftovers // of a manifest that did not log
+	// Where the files lie on the node, "" when there is none.
+	policyHost, logHost, webhookHost string
+}
+
+// NodeFiles are the paths on the node that Enable looks at; "" where there is
+// no such file.
+type NodeFiles struct {
+	Policy, Webhook string
+	LogDir, LogFile string // of these only what they are matters, not what is in them
+	PolicySet       bool   // the manifest names a policy already
+}
+
+// All lists the paths.
+func (f NodeFiles) All() []string {
+	return slices.DeleteFunc([]string{f.Policy, f.Webhook, f.LogDir, f.LogFile}, func(s string) bool { return s == "" })
+}
+
+// Files names the files whose state Enable with the same options needs in
+// State.Files.
+func Files(manifestName string, text []byte, opts Options) (NodeFiles, error) {
+	m, err := manifest.Parse(manifestName, text)
+	if err != nil {
+		return NodeFiles{}, err
+	}
+	p := newPlanner("enable", m, State{Manifest: File{Path: manifestName, Data: text}}, opts)
+	if err := p.settle(); err != nil {
+		return NodeFiles{}, err
+	}
+	return NodeFiles{p.policyHost, p.webhookHost, p.logHost, p.logFile(), p.now.Policy != nil}, nil
+}
+
+// Enable plans audit logging as the options say. What the manifest sets
+// already and the options do not mention stays. An empty plan means that
+// everything is as asked.
+func Enable(s State, opts Options) (*Plan, error) {
+	m, err := manifest.Parse(s.Manifest.Path, s.Manifest.Data)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSiblings(m, s); err != nil {
+		return nil, err
+	}
+	p := newPlanner("enable", m, s, opts)
+	if err := p.settle(); err != nil {
+		return nil, err
+	}
+	if s.Files != nil {
+		if err := p.files(); err != nil {
+			return nil, err
+		}
+	}
+	p.annotate()
+	if err := p.plan.writeManifest(m, s.Manifest); err != nil {
+		return nil, err
+	}
+	return p.plan, nil
+}
+
+func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {
+	p := &planner{m: m, state: s, opts: opts, now: Inspect(m), want: map[string]string{}}
+	p.plan = &Plan{Verb: verb, Manifest: s.Manifest.Path, Before: p.now}
+	p.found = leftovers{flags: map[string]string{}}
+	for _, u := range m.Unknown() {
+		p.plan.Warnings = append(p.plan.Warnings, Problem{
+			Message: fmt.Sprintf("%s: %s: the kubelet ignores it", m.Name(), u),
+		})
+	}
+	return p
+}
+
+// settle decides on flags, mounts and volumes: all that the manifest alone
+// determines.
+func (p *planner) settle() error {
+	if err := checkKeeper(p.m); err != nil {
+		return err
+	}
+	p.flags()
+	if err := p.check(); err != nil {
+		return err
+	}
+	p.editFlags()
+	if err := p.mounts(); err != nil {
+		return err
+	}
+	return p.outsideManifests()
+}
+
+// flags works out the flags as they shall be.
+func (p *planner) flags() {
+	for name, value := range p.now.Flags {
+		p.want[name] = value
+	}
+	for name, value := range p.opts.Flags {
+		p.want[name] = value
+	}
+	for name, value := range byDefault {
+		_, set := p.want[name]
+		log := p.want[logFlag]
+		switch {
+		case set, name == webhookFlag && p.opts.Webhook == nil:
+		case rotation[name] && (hasKey(p.want, logFlag) && log == "" || log == "-"):
+		default:
+			p.want[name] = value
+		}
+	}
+	for name, value := range p.want {
+		if value == "" {
+			delete(p.want, name)
+		}
+	}
+}
+
+// check refuses flags that kube-apiserver refuses, or that surely do harm.
+func (p *planner) check() error {
+	for name, value := range p.want {
+		if strings.Contains(value, "$(") {
+			return refuse("", "--%s %q: the kubelet would expand $( ) in it", name, value)
+		}
+	}
+	errs, warns := CheckFlags(p.want, p.now.Version)
+	p.plan.Warnings = append(p.plan.Warnings, warns...)
+	if len(errs) == 0 {
+		return nil
+	}
+	first := errs[0]
+	e := &Error{Reason: first.Message, Hint: first.Hint, More: errs[1:]}
+	for _, name := range first.Flags {
+		if _, mine := p.opts.Flags[name]; !mine && p.now.Line[name] > 0 {
+			e.Reason = fmt.Sprintf("%s:%d: %s", p.m.Name(), p.now.Line[name], first.Message)
+			break
+		}
+	}
+	return e
+}
+
+// editFlags turns the difference into edits, in the table's order.
+func (p *planner) editFlags() {
+	for _, spec := range Flags() {
+		value, want := p.want[spec.Name]
+		old, set := p.now.Flags[spec.Name]
+		_, asked := p.opts.Flags[spec.Name]
+		switch {
+		case want && (!set || !sameValue(spec, old, value)):
+			p.edit(manifest.SetFlag{Name: spec.Name, Value: value})
+		case set && !want:
+			p.edit(manifest.DropFlag{Name: spec.Name})
+		case set && !asked && !sameValue(spec, old, byDefault[spec.Name]):
+			p.plan.Kept = append(p.plan.Kept, "--"+spec.Name+"="+old)
+		}
+		if set && !p.now.Enabled() {
+			p.found.flags[spec.Name] = old
+		}
+	}
+}
+
+// sameValue compares two values as kube-apiserver reads them.
+func sameValue(spec FlagSpec, a, b string) bool {
+	x, err1 := spec.Parse(a)
+	y, err2 := spec.Parse(b)
+	return a == b || err1 == nil && err2 == nil && x == y
+}
+
+func (p *planner) edit(e manifest.Edit) { p.plan.Edits = append(p.plan.Edits, e) }
+
+// outsideManifests refuses files in the directory that the kubelet reads: it
+// would try to run them.
+func (p *planner) outsideManifests() error {
+	dir := path.Dir(p.state.Manifest.Path)
+	if !path.IsAbs(dir) {
+		dir = "/etc/kubernetes/manifests"
+	}
+	for _, f := range []struct{ flag, host, instead string }{
+		{policyFlag, p.policyHost, DefaultPolicyPath},
+		{webhookFlag, p.webhookHost, DefaultWebhookPath},
+		{logFlag, p.logHost, DefaultLogPath},
+	} {
+		if f.host != "" && under(f.host, dir) {
+			return refuse(fmt.Sprintf("--%s=%s", f.flag, f.instead),
+				"--%s: %s lies in %s, where the kubelet runs every file as a pod", f.flag, f.host, dir)
+		}
+	}
+	return nil
+}
+
+// annotate records the checksums of what the API server reads only at its
+// start, and what was there before.
+func (p *planner) annotate() {
+	p.checksum(PolicyAnnotation, p.opts.Policy, p.policyHost)
+	p.checksum(WebhookAnnotation, p.opts.Webhook, p.webhookHost)
+	if _, ok := p.now.Annotations[BeforeAnnotation]; !ok && !p.now.Enabled() && !p.found.empty() {
+		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: p.found.encode()})
+	}
+}
+
+// checksum sets an annotation to the sum of the new content, or of the file
+// that stays; it drops it where there is no such file any more.
+func (p *planner) checksum(key string, content *Content, host string) {
+	var data []byte
+	switch old, known := p.state.Files[host]; {
+	case host == "":
+		if _, set := p.now.Annotations[key]; set {
+			p.edit(manifest.DropAnnotation{Key: key})
+		}
+		return
+	case content != nil:
+		data = content.Data
+	case known && old.Exists:
+		data = old.Data
+	default:
+		return
+	}
+	if sum := Checksum(data); p.now.Annotations[key] != sum {
+		p.edit(manifest.SetAnnotation{Key: key, Value: sum})
+	}
+}
+
+// Checksum is what the annotations carry: SHA-256 in hex.
+func Checksum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// logFile is where the log lies on the node.
+func (p *planner) logFile() string {
+	if p.logHost == "" {
+		return ""
+	}
+	return path.Join(p.logHost, path.Base(p.want[logFlag]))
+}
+
+// readable tells whether the API server's user may read or, with write, write
+// what has this mode and owner.
+func (p *planner) readable(f File, write bool) bool {
+	bit := uint32(4)
+	if write {
+		bit = 2
+	}
+	mode := uint32(f.Mode.Perm())
+	switch {
+	case p.now.UID == 0:
+		return true
+	case p.now.UID == f.UID:
+		return mode>>6&bit != 0
+	case p.now.GID == f.GID || slices.Contains(p.groups(), f.GID):
+		return mode>>3&bit != 0
+	}
+	return mode&bit != 0
+}
+
+// groups are the Pod's supplementary groups.
+func (p *planner) groups() []int {
+	var out []int
+	if c := p.m.Pod().Spec.SecurityContext; c != nil {
+		for _, g := range c.SupplementalGroups {
+			out = append(out, int(g))
+		}
+		if c.FSGroup != nil {
+			out = append(out, int(*c.FSGroup))
+		}
+	}
+	return out
+}

@@ -1,0 +1,250 @@
+package patch
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// FlagType says how kube-apiserver reads a flag's value. The names are pflag's.
+type FlagType string
+
+const (
+	TypeString   FlagType = "string"
+	TypeBool     FlagType = "bool"
+	TypeInt      FlagType = "int"
+	TypeInt64    FlagType = "int64"
+	TypeFloat32  FlagType = "float32"
+	TypeDuration FlagType = "duration"
+)
+
+// Backend is the part of auditing that a flag belongs to.
+type Backend int
+
+const (
+	BackendBoth    Backend = iota // the policy, which log and webhook share
+	BackendLog                    // on when --audit-log-path is set
+	BackendWebhook                // on when --audit-webhook-config-file is set
+)
+
+// FlagSpec describes one audit flag of kube-apiserver.
+type FlagSpec struct {
+	Name       string // without dashes in front: audit-log-maxage
+	Type       FlagType
+	Backend    Backend
+	Meaning    string   // one line, with the unit and what 0 means
+	Values     []string // the only values there are; nil when any will do
+	Deprecated string   // the name of the flag that took its place
+	Since      Version  // the first release that has it; zero: before 1.9
+	Until      Version  // the first release without it; zero: still there
+	defaults   []since  // ascending; the first entry has no release
+}
+
+// since is a value that holds from a release on.
+type since struct {
+	from  Version
+	value string
+}
+
+const (
+	modeBatch          = "batch"
+	modeBlocking       = "blocking"
+	modeBlockingStrict = "blocking-strict"
+	formatJSON         = "json"
+	formatLegacy       = "legacy"
+	auditV1            = "audit.k8s.io/v1"
+)
+
+var (
+	modes   = []string{modeBatch, modeBlocking, modeBlockingStrict}
+	formats = []string{formatLegacy, formatJSON}
+)
+
+func always(value string) []since { return []since{{value: value}} }
+
+// The releases were read in k8s.io/apiserver pkg/server/options/audit.go as of
+// 1.8 to 1.13, 1.17 to 1.20, 1.23, 1.24 and 1.29 to 1.37; e2e/upstream holds the table
+// against the code of two releases.
+var flagTable = []FlagSpec{
+	{Name: "audit-policy-file", Type: TypeString, Backend: BackendBoth, defaults: always(""),
+		Meaning: "file with the audit policy; without it nothing is recorded"},
+
+	{Name: "audit-log-path", Type: TypeString, Backend: BackendLog, defaults: always(""),
+		Meaning: "file that events are appended to, one line each; - is standard output; empty turns the log off"},
+	{Name: "audit-log-maxage", Type: TypeInt, Backend: BackendLog, defaults: []since{{value: "0"}, {Version{1, 36}, "366"}},
+		Meaning: "days that rotated files are kept; 0 keeps them whatever their age"},
+	{Name: "audit-log-maxbackup", Type: TypeInt, Backend: BackendLog, defaults: []since{{value: "0"}, {Version{1, 36}, "100"}},
+		Meaning: "number of rotated files that are kept; 0 keeps them all"},
+	{Name: "audit-log-maxsize", Type: TypeInt, Backend: BackendLog, defaults: []since{{value: "0"}, {Version{1, 36}, "100"}},
+		Meaning: "size in MB at which the file is rotated; 0 never rotates from 1.36 on, and means 100 before"},
+	{Name: "audit-log-compress", Type: TypeBool, Backend: BackendLog, Since: Version{1, 20}, defaults: always("false"),
+		Meaning: "whether rotated files are packed with gzip"},
+	{Name: "audit-log-format", Type: TypeString, Backend: BackendLog, Values: formats, defaults: always(formatJSON),
+		Meaning: "json writes whole events, legacy a short line of text for each"},
+	versionFlag("log"),
+	modeFlag("log", modeBlocking, Version{1, 10}),
+	batchFlag("log", "buffer-size", TypeInt, always("10000")),
+	batchFlag("log", "max-size", TypeInt, []since{{value: "400"}, {Version{1, 12}, "1"}}),
+	batchFlag("log", "max-wait", TypeDuration, []since{{value: "30s"}, {Version{1, 12}, "0s"}}),
+	batchFlag("log", "throttle-enable", TypeBool, always("false")),
+	batchFlag("log", "throttle-qps", TypeFloat32, []since{{value: "10"}, {Version{1, 12}, "0"}}),
+	batchFlag("log", "throttle-burst", TypeInt, []since{{value: "15"}, {Version{1, 12}, "0"}}),
+	truncateFlag("log", "enabled", TypeBool, "false"),
+	truncateFlag("log", "max-batch-size", TypeInt64, "10485760"),
+	truncateFlag("log", "max-event-size", TypeInt64, "102400"),
+
+	{Name: "audit-webhook-config-file", Type: TypeString, Backend: BackendWebhook, defaults: always(""),
+		Meaning: "kubeconfig that says where events are posted; empty turns the webhook off"},
+	{Name: "audit-webhook-initial-backoff", Type: TypeDuration, Backend: BackendWebhook, Since: Version{1, 10}, defaults: always("10s"),
+		Meaning: "pause before a failed post is tried again; five tries in all, each pause 1.5 times the last"},
+	{Name: "audit-webhook-batch-initial-backoff", Type: TypeDuration, Backend: BackendWebhook, Since: Version{1, 9}, defaults: always("10s"),
+		Meaning: "earlier name of --audit-webhook-initial-backoff", Deprecated: "audit-webhook-initial-backoff"},
+	versionFlag("webhook"),
+	modeFlag("webhook", modeBatch, Version{}),
+	batchFlag("webhook", "buffer-size", TypeInt, always("10000")),
+	batchFlag("webhook", "max-size", TypeInt, always("400")),
+	batchFlag("webhook", "max-wait", TypeDuration, always("30s")),
+	batchFlag("webhook", "throttle-enable", TypeBool, always("true")),
+	batchFlag("webhook", "throttle-qps", TypeFloat32, always("10")),
+	batchFlag("webhook", "throttle-burst", TypeInt, always("15")),
+	truncateFlag("webhook", "enabled", TypeBool, "false"),
+	truncateFlag("webhook", "max-batch-size", TypeInt64, "10485760"),
+	truncateFlag("webhook", "max-event-size", TypeInt64, "102400"),
+}
+
+// removedFlags are in no current kube-apiserver; old manifests still name them.
+var removedFlags = []FlagSpec{
+	{Name: "audit-dynamic-configuration", Type: TypeBool, Backend: BackendBoth, defaults: always("false"),
+		Since: Version{1, 13}, Until: Version{1, 19}, Meaning: "read webhooks from AuditSink objects"},
+}
+
+func backendOf(plugin string) Backend {
+	if plugin == "log" {
+		return BackendLog
+	}
+	return BackendWebhook
+}
+
+func versionFlag(plugin string) FlagSpec {
+	return FlagSpec{Name: "audit-" + plugin + "-version", Type: TypeString, Backend: backendOf(plugin),
+		Since: Version{1, 11}, Values: []string{auditV1},
+		defaults: []since{{value: "audit.k8s.io/v1beta1"}, {Version{1, 13}, auditV1}},
+		Meaning:  "API version that events are written in"}
+}
+
+func modeFlag(plugin, normal string, from Version) FlagSpec {
+	return FlagSpec{Name: "audit-" + plugin + "-mode", Type: TypeString, Backend: backendOf(plugin),
+		Since: from, Values: modes, defaults: always(normal),
+		Meaning: "batch hands events over later and drops them when the buffer is full, blocking makes requests wait, blocking-strict fails them as well"}
+}
+
+var batchMeanings = map[string]string{
+	"buffer-size":     "events that wait for their batch; further ones are dropped",
+	"max-size":        "most events in a batch",
+	"max-wait":        "longest wait before a batch that is not full is handed over",
+	"throttle-enable": "whether the number of batches is limited",
+	"throttle-qps":    "batches a second on average, when throttling is on",
+	"throttle-burst":  "batches at once after a quiet time, when throttling is on",
+}
+
+func batchFlag(plugin, what string, t FlagType, defaults []since) FlagSpec {
+	from := Version{1, 10}
+	if plugin == "webhook" && what != "throttle-enable" {
+		from = Version{1, 9}
+	}
+	return FlagSpec{Name: "audit-" + plugin + "-batch-" + what, Type: t, Backend: backendOf(plugin),
+		Since: from, defaults: defaults, Meaning: batchMeanings[what] + "; only in batch mode"}
+}
+
+var truncateMeanings = map[string]string{
+	"enabled":        "whether events that are too large are cut",
+	"max-batch-size": "most bytes in a batch; a larger one is split",
+	"max-event-size": "most bytes in an event; a larger one loses its request and response, and is dropped if that is not enough",
+}
+
+func truncateFlag(plugin, what string, t FlagType, normal string) FlagSpec {
+	return FlagSpec{Name: "audit-" + plugin + "-truncate-" + what, Type: t, Backend: backendOf(plugin),
+		Since: Version{1, 11}, defaults: always(normal), Meaning: truncateMeanings[what]}
+}
+
+// Flags returns the audit flags of today's kube-apiserver: the policy first, then the
+// log's, then the webhook's.
+func Flags() []FlagSpec { return slices.Clone(flagTable) }
+
+// LookupFlag finds a flag of today's kube-apiserver by its name without dashes
+// in front. As kube-apiserver does, it takes _ for -.
+func LookupFlag(name string) (FlagSpec, bool) {
+	return findFlag(flagTable, strings.ReplaceAll(name, "_", "-"))
+}
+
+func findFlag(table []FlagSpec, name string) (FlagSpec, bool) {
+	i := slices.IndexFunc(table, func(f FlagSpec) bool { return f.Name == name })
+	if i < 0 {
+		return FlagSpec{}, false
+	}
+	return table[i], true
+}
+
+// DefaultAt returns what an unset flag means to a release. An unknown release is taken
+// as 1.35: its rotation defaults (0, keep for ever) are the ones that can fill a disk.
+func (f FlagSpec) DefaultAt(v Version) string {
+	if v == (Version{}) {
+		v = Version{1, 35}
+	}
+	value := ""
+	for _, d := range f.defaults {
+		if d.from == (Version{}) || v.AtLeast(d.from) {
+			value = d.value
+		}
+	}
+	return value
+}
+
+// Parse reads a value as kube-apiserver's flag parser does, and returns it the
+// way that parser would print it. The set of Values is CheckFlags' business:
+// kube-apiserver looks at it only for a backend that is on.
+func (f FlagSpec) Parse(value string) (canonical string, err error) {
+	switch f.Type {
+	case TypeBool:
+		var b bool
+		b, err = strconv.ParseBool(value)
+		canonical = strconv.FormatBool(b)
+	case TypeInt, TypeInt64:
+		var i int64
+		i, err = strconv.ParseInt(value, 0, 64)
+		canonical = strconv.FormatInt(i, 10)
+	case TypeFloat32:
+		var x float64
+		x, err = strconv.ParseFloat(value, 32)
+		canonical = strconv.FormatFloat(x, 'g', -1, 32)
+	case TypeDuration:
+		var d time.Duration
+		d, err = time.ParseDuration(value)
+		canonical = d.String()
+	default:
+		canonical = value
+	}
+	if err != nil {
+		return "", fmt.Errorf("--%s %q: %s", f.Name, value, f.misread(err))
+	}
+	return canonical, nil
+}
+
+func (f FlagSpec) misread(err error) string {
+	if errors.Is(err, strconv.ErrRange) {
+		return "out of range"
+	}
+	switch f.Type {
+	case TypeBool:
+		return "neither true nor false"
+	case TypeFloat32:
+		return "not a number"
+	case TypeDuration:
+		return "not a duration such as 30s or 1m30s"
+	default:
+		return "not a whole number"
+	}
+}

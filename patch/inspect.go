@@ -1,0 +1,173 @@
+package patch
+
+import (
+	"net"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"auditpatch/manifest"
+)
+
+// Settings is what a manifest configures.
+type Settings struct {
+	Version Version
+	// Flags are the audit flags that count, by name; Line is where each stands.
+	Flags map[string]string
+	Line  map[string]int
+	// Policy, Log and Webhook are the paths of the three flags, nil when not set.
+	Policy, Log, Webhook *Location
+	// Annotations are ours.
+	Annotations map[string]string
+	// UID and GID are the user that the API server runs as; 0 unless the Pod
+	// says otherwise.
+	UID, GID int
+	// Server is what the manifest starts and where it listens.
+	Server Server
+	// Keeper names the program that writes this manifest anew, "" for kubeadm
+	// and for manifests made by hand.
+	Keeper string
+}
+
+// Server is the API server that a manifest describes.
+type Server struct {
+	Namespace, Pod string   // as in the manifest, without the node's name
+	Container      string   // its name
+	Command        []string // the whole command line
+	Address        string   // where it can be reached from the node
+	Port           int
+}
+
+// Enabled tells whether these settings log anything: a policy and a backend.
+func (s Settings) Enabled() bool {
+	return s.Policy != nil && (s.Flags[logFlag] != "" || s.Webhook != nil)
+}
+
+// Location is a path of the API server's container and where it lies on the
+// node.
+type Location struct {
+	Path  string // in the container
+	Host  string // on the node, "" when no hostPath mount covers it
+	Mount *corev1.VolumeMount
+	// Volume is what the mount names, nil without a mount.
+	Volume *corev1.Volume
+}
+
+// Covered tells whether a hostPath mount brings the path to the node.
+func (l *Location) Covered() bool { return l != nil && l.Host != "" }
+
+// Inspect reads the settings out of a manifest.
+func Inspect(m *manifest.File) Settings {
+	s := Settings{Flags: map[string]string{}, Line: map[string]int{}, Annotations: map[string]string{}}
+	s.Version, _ = ParseImageVersion(m.Container().Image)
+	for _, f := range m.Flags() {
+		if !strings.HasPrefix(f.Name, "audit-") {
+			continue
+		}
+		s.Flags[f.Name], s.Line[f.Name] = f.Value, f.Line
+		if f.Alone {
+			s.Flags[f.Name] = "true"
+		}
+	}
+	s.Policy = located(m, s.Flags[policyFlag])
+	if s.Flags[logFlag] != "-" {
+		s.Log = located(m, s.Flags[logFlag])
+	}
+	s.Webhook = located(m, s.Flags[webhookFlag])
+	for k, v := range m.Pod().Annotations {
+		if strings.HasPrefix(k, "auditpatch/") {
+			s.Annotations[k] = v
+		}
+	}
+	s.UID, s.GID = runsAs(m)
+	s.Keeper = keeper(m)
+	s.Server = server(m)
+	return s
+}
+
+// server describes the API server. An unspecified bind address is reached over
+// the loopback interface.
+func server(m *manifest.File) Server {
+	c := m.Container()
+	s := Server{
+		Namespace: m.Pod().Namespace, Pod: m.Pod().Name, Container: c.Name,
+		Command: slices.Concat(c.Command, c.Args), Address: "127.0.0.1", Port: 6443,
+	}
+	if f, ok := m.Flag("bind-address"); ok {
+		if ip := net.ParseIP(f.Value); ip != nil && !ip.IsUnspecified() {
+			s.Address = f.Value
+		}
+	}
+	if f, ok := m.Flag("secure-port"); ok {
+		if port, err := strconv.Atoi(f.Value); err == nil {
+			s.Port = port
+		}
+	}
+	return s
+}
+
+// located is the location of a path, nil without one.
+func located(m *manifest.File, p string) *Location {
+	if p == "" {
+		return nil
+	}
+	l := locate(m, p)
+	return &l
+}
+
+// locate finds the mount that covers a path of the API server's container: the
+// one with the longest mount path.
+func locate(m *manifest.File, p string) Location {
+	l := Location{Path: p}
+	c := m.Container()
+	for i := range c.VolumeMounts {
+		mount := &c.VolumeMounts[i]
+		if !under(p, mount.MountPath) {
+			continue
+		}
+		if l.Mount == nil || len(path.Clean(mount.MountPath)) >= len(path.Clean(l.Mount.MountPath)) {
+			l.Mount = mount
+		}
+	}
+	if l.Mount == nil {
+		return l
+	}
+	l.Volume = volume(m, l.Mount.Name)
+	if l.Volume != nil && l.Volume.HostPath != nil && l.Mount.SubPathExpr == "" {
+		rest := strings.TrimPrefix(path.Clean(p), path.Clean(l.Mount.MountPath))
+		l.Host = path.Join(l.Volume.HostPath.Path, l.Mount.SubPath, rest)
+	}
+	return l
+}
+
+// volume finds a volume by name.
+func volume(m *manifest.File, name string) *corev1.Volume {
+	for i := range m.Pod().Spec.Volumes {
+		if v := &m.Pod().Spec.Volumes[i]; v.Name == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// runsAs is the user and group of the API server's process: kubeadm's
+// RootlessControlPlane sets them on the Pod.
+func runsAs(m *manifest.File) (uid, gid int) {
+	if p := m.Pod().Spec.SecurityContext; p != nil {
+		uid, gid = number(p.RunAsUser, uid), number(p.RunAsGroup, gid)
+	}
+	if c := m.Container().SecurityContext; c != nil {
+		uid, gid = number(c.RunAsUser, uid), number(c.RunAsGroup, gid)
+	}
+	return uid, gid
+}
+
+func number(v *int64, otherwise int) int {
+	if v == nil {
+		return otherwise
+	}
+	return int(*v)
+}

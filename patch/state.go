@@ -1,0 +1,115 @@
+package patch
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"auditpatch/manifest"
+)
+
+// File is one file or directory of the node as it was read.
+type File struct {
+	Path     string
+	Real     string // where Path leads, when it is or passes a symlink
+	Exists   bool
+	Dir      bool
+	Data     []byte
+	Mode     fs.FileMode // permission bits
+	UID, GID int
+}
+
+// State is what a plan is made from. Nothing else is looked at.
+type State struct {
+	Manifest File
+	Files    map[string]File // by path on the node; those that Files names
+	Siblings []File          // what else the kubelet reads in the manifest's directory
+	// Offline says that the node does not run yet, so that files may still come.
+	Offline bool
+}
+
+// Where files lie unless the manifest or the user says otherwise.
+const (
+	DefaultPolicyPath  = "/etc/kubernetes/audit-policy.yaml"
+	DefaultLogPath     = "/var/log/kubernetes/audit/audit.log"
+	DefaultWebhookPath = "/etc/kubernetes/audit-webhook.yaml"
+)
+
+// byDefault are the flags that Enable always sets, so that no version's own
+// default counts. With these numbers the rotation checks of the CIS benchmark
+// pass. The webhook's is only set with a webhook.
+var byDefault = map[string]string{
+	policyFlag:            DefaultPolicyPath,
+	logFlag:               DefaultLogPath,
+	webhookFlag:           DefaultWebhookPath,
+	"audit-log-maxage":    "30",
+	"audit-log-maxbackup": "10",
+	"audit-log-maxsize":   "100",
+}
+
+// rotation are those that need a log file.
+var rotation = map[string]bool{"audit-log-maxage": true, "audit-log-maxbackup": true, "audit-log-maxsize": true}
+
+// The flags that the planner itself decides on.
+const (
+	policyFlag  = "audit-policy-file"
+	logFlag     = "audit-log-path"
+	webhookFlag = "audit-webhook-config-file"
+)
+
+// Annotations on the Pod. A changed checksum gives the Pod another identity,
+// so the kubelet restarts the API server, which reads its policy only once.
+const (
+	PolicyAnnotation  = "auditpatch/policy-sha256"
+	WebhookAnnotation = "auditpatch/webhook-sha256"
+	// BeforeAnnotation remembers leftovers of auditing that were in a manifest
+	// without working audit logging; see before.go.
+	BeforeAnnotation = "auditpatch/before"
+)
+
+// Error is a refusal: nothing has been changed.
+type Error struct {
+	Reason string // a phrase without a full stop, with file:line:col where it has one
+	Hint   string // something to type
+	More   []Problem
+}
+
+func (e *Error) Error() string { return e.Reason }
+
+func refuse(hint, format string, a ...any) *Error {
+	return &Error{Reason: fmt.Sprintf(format, a...), Hint: hint}
+}
+
+// checkSiblings refuses a second file that defines the same Pod: the kubelet
+// keeps one Pod a name, and on each look the file that sorts last wins, so an
+// edit of the other is silently reverted (KUBERNETES: pkg/kubelet/config).
+func checkSiblings(m *manifest.File, s State) error {
+	want := podKey(m.Pod().Namespace, m.Pod().Name)
+	for _, f := range s.Siblings {
+		if f.Path == s.Manifest.Path {
+			continue
+		}
+		name, namespace, ok := manifest.PodName(f.Data)
+		if !ok || podKey(namespace, name) != want {
+			continue
+		}
+		return refuse(fmt.Sprintf("mv %s /root/", f.Path),
+			"%s defines the same Pod %q as %s: the kubelet reads every file of that directory whatever its extension, and the last one by name wins",
+			f.Path, want, s.Manifest.Path)
+	}
+	return nil
+}
+
+func podKey(namespace, name string) string {
+	if namespace == "" {
+		namespace = "default"
+	}
+	return namespace + "/" + name
+}
+
+// under tells whether path p is dir or lies below it.
+func under(p, dir string) bool {
+	p, dir = path.Clean(p), path.Clean(dir)
+	return p == dir || dir == "/" || strings.HasPrefix(p, dir+"/")
+}

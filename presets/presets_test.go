@@ -1,0 +1,367 @@
+package presets_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apiserver/pkg/apis/audit"
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+
+	"auditpatch/internal/policy"
+	"auditpatch/presets"
+)
+
+// load returns a preset as a policy, for the namespaces.
+func load(t *testing.T, name string, namespaces ...string) *policy.Policy {
+	t.Helper()
+	preset, err := presets.Get(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := preset.Policy(namespaces)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Load(name+".yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// spec is the policy as the API server has it.
+func spec(t *testing.T, p *policy.Policy) *auditv1.Policy {
+	t.Helper()
+	v1, err := p.V1()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v1
+}
+
+func TestAll(t *testing.T) {
+	var names []string
+	for _, p := range presets.All() {
+		names = append(names, p.Name)
+	}
+	want := []string{"baseline", "metadata", "writes", "kubernetes-docs", "pod-deletions", "falco", "none"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if names[0] != presets.Default {
+		t.Errorf("%s is not first", presets.Default)
+	}
+	files, err := filepath.Glob("*.yaml")
+	if err != nil || len(files) != len(want) {
+		t.Errorf("files %v for presets %v", files, want)
+	}
+}
+
+func TestGet(t *testing.T) {
+	const all = "there are baseline, metadata, writes, kubernetes-docs, pod-deletions, falco, none"
+	tests := []struct{ name, want string }{
+		{"basline", `no preset "basline": did you mean "baseline"? ` + all},
+		{"Metadata", `no preset "Metadata": did you mean "metadata"? ` + all},
+		{"write", `no preset "write": did you mean "writes"? ` + all},
+		{"pod-deletion", `no preset "pod-deletion": did you mean "pod-deletions"? ` + all},
+		{"everything", `no preset "everything": ` + all},
+		{"", `no preset "": ` + all},
+	}
+	for _, tt := range tests {
+		_, err := presets.Get(tt.name)
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("Get(%q): %v\nwant %s", tt.name, err, tt.want)
+		}
+	}
+	p, err := presets.Get("falco")
+	if err != nil || p.Name != "falco" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestPolicyNamespaces(t *testing.T) {
+	p := load(t, "pod-deletions", "prod", "ci-1", "prod")
+	for i, rule := range spec(t, p).Rules {
+		if diff := cmp.Diff([]string{"prod", "ci-1"}, rule.Namespaces); diff != "" {
+			t.Errorf("rule %d (-want +got):\n%s", i, diff)
+		}
+	}
+	for _, tt := range []struct {
+		request policy.Request
+		want    audit.Level
+	}{
+		{on(alice, "delete", "", "pods", "prod", "web"), audit.LevelRequest},
+		{on(alice, "deletecollection", "", "pods", "ci-1", ""), audit.LevelRequestResponse},
+		{on(alice, "create", "", "pods/eviction", "prod", "web"), audit.LevelRequest},
+		{on(alice, "delete", "", "pods", "other", "web"), audit.LevelNone},
+		{on(alice, "deletecollection", "", "pods", "other", ""), audit.LevelNone},
+		{on(alice, "create", "", "pods/eviction", "other", "web"), audit.LevelNone},
+		{on(alice, "delete", "", "secrets", "prod", "web"), audit.LevelNone},
+	} {
+		if got := p.Evaluate(tt.request.Attributes()).Level; got != tt.want {
+			t.Errorf("%+v: %s, want %s", tt.request, got, tt.want)
+		}
+	}
+	preset, err := presets.Get("pod-deletions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := preset.Policy([]string{"a", "b"})
+	if err != nil || strings.Count(string(text), "\n    namespaces: [\"a\", \"b\"]\n") != 3 {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestPolicyRefuses(t *testing.T) {
+	label := `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an ` +
+		`alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`
+	tests := []struct {
+		preset    string
+		namespace string
+		want      string
+	}{
+		{"pod-deletions", "Prod", `"Prod" is not the name of a namespace: ` + label},
+		{"pod-deletions", "a\"]\n", `"a\"]\n" is not the name of a namespace: ` + label},
+		{"pod-deletions", "", `"" is not the name of a namespace: ` + label},
+		{"pod-deletions", strings.Repeat("a", 64), `"` + strings.Repeat("a", 64) + `" is not the name of a namespace: must be no more than 63 characters`},
+		{"baseline", "prod", "preset baseline takes no namespaces, it is about the whole cluster"},
+		{"none", "prod", "preset none takes no namespaces, it is about the whole cluster"},
+	}
+	for _, tt := range tests {
+		preset, err := presets.Get(tt.preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := preset.Policy([]string{tt.namespace})
+		if text != nil || err == nil || err.Error() != tt.want {
+			t.Errorf("%s for %q: %v\nwant %s", tt.preset, tt.namespace, err, tt.want)
+		}
+	}
+}
+
+func TestLoads(t *testing.T) {
+	for _, preset := range presets.All() {
+		p := load(t, preset.Name)
+		for _, v := range []policy.Version{{Major: 1, Minor: 23}, {Major: 1, Minor: 35}, {Major: 1, Minor: 37}} {
+			if err := p.CheckTarget(v); err != nil {
+				t.Errorf("%s for %s: %v", preset.Name, v, err)
+			}
+		}
+		if got, want := p.Records(), preset.Name != "none"; got != want {
+			t.Errorf("%s: Records() = %t", preset.Name, got)
+		}
+		if preset.Namespaced != (preset.Name == "pod-deletions") {
+			t.Errorf("%s: Namespaced = %t", preset.Name, preset.Namespaced)
+		}
+	}
+}
+
+// levels are the letters of the table.
+var levels = map[byte]audit.Level{
+	'-': audit.LevelNone,
+	'M': audit.LevelMetadata,
+	'Q': audit.LevelRequest,
+	'R': audit.LevelRequestResponse,
+}
+
+func TestLevels(t *testing.T) {
+	for column, preset := range presets.All() {
+		t.Run(preset.Name, func(t *testing.T) {
+			p := load(t, preset.Name)
+			for _, tt := range requests {
+				d := p.Evaluate(tt.request.Attributes())
+				if want := levels[tt.want[column]]; d.Level != want {
+					t.Errorf("%s: %s by rules[%d], want %s", tt.name, d.Level, d.Rule, want)
+				}
+			}
+		})
+	}
+	t.Logf("%d requests", len(requests))
+}
+
+// TestRulesAlive finds a request for each rule, so that no rule is there in vain.
+func TestRulesAlive(t *testing.T) {
+	for _, preset := range presets.All() {
+		p := load(t, preset.Name)
+		hit := make([]bool, p.Rules())
+		for _, tt := range requests {
+			if d := p.Evaluate(tt.request.Attributes()); d.Rule >= 0 {
+				hit[d.Rule] = true
+			}
+		}
+		if preset.Name == "kubernetes-docs" {
+			last := len(hit) - 1
+			if hit[last] {
+				t.Error("the last rule of kubernetes-docs is reached, though its comment says never")
+			}
+			hit = hit[:last]
+		}
+		for i, ok := range hit {
+			if !ok {
+				line, _ := p.Position(i)
+				t.Errorf("%s: no request hits rules[%d] in line %d", preset.Name, i, line)
+			}
+		}
+	}
+}
+
+// TestFailedLogins: they have no user and are written at ResponseStarted only.
+func TestFailedLogins(t *testing.T) {
+	for _, name := range []string{"baseline", "metadata", "falco", "kubernetes-docs"} {
+		p := load(t, name)
+		for _, r := range []policy.Request{on(nobody, "get", "", "secrets", "a", "b"), on(nobody, "list", "", "nodes", "", ""), at(nobody, "get", "/healthz"), at(nobody, "get", "/apis")} {
+			if d := p.Evaluate(r.Attributes()); !d.Records(audit.StageResponseStarted) {
+				t.Errorf("%s: %+v is not recorded", name, r)
+			}
+		}
+	}
+}
+
+// sensitive are the resources whose contents no log should have.
+var sensitive = []struct{ group, resource string }{
+	{"", "secrets"},
+	{"", "configmaps"},
+	{"", "serviceaccounts/token"},
+	{authn, "tokenreviews"},
+	{certs, "certificatesigningrequests"},
+	{certs, "certificatesigningrequests/approval"},
+	{certs, "certificatesigningrequests/status"},
+	{certs, "podcertificaterequests"},
+}
+
+// leaks lists requests whose contents the policy writes though they are sensitive.
+func leaks(p *policy.Policy) []policy.Request {
+	users := []policy.Request{nobody, anonymous, alice, admin, kubelet, scheduler, kcm, kubeProxy, loopback,
+		account("kube-system", "kube-proxy"), account("kube-system", "generic-garbage-collector"), account("prod", "default")}
+	verbs := []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
+	var found []policy.Request
+	for _, user := range users {
+		for _, verb := range verbs {
+			for _, namespace := range []string{"", "default", "kube-system", "kube-public", "kube-node-lease", "prod"} {
+				for _, name := range []string{"", "x", "controller-leader", "kube-root-ca.crt"} {
+					for _, s := range sensitive {
+						r := on(user, verb, s.group, s.resource, namespace, name)
+						if d := p.Evaluate(r.Attributes()); !audit.LevelMetadata.GreaterOrEqual(d.Level) {
+							found = append(found, r)
+						}
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+// TestLeaks holds the presets to the promise that contents of secrets, configmaps
+// and tokens are not written, and to saying so where they are.
+func TestLeaks(t *testing.T) {
+	for _, preset := range presets.All() {
+		found := leaks(load(t, preset.Name))
+		if (preset.Leaks != "") != (len(found) > 0) {
+			t.Errorf("%s: %d requests leak, such as %+v; its head says %q", preset.Name, len(found), found, preset.Leaks)
+		}
+		if preset.Leaks != "" && preset.Name != "kubernetes-docs" {
+			t.Errorf("%s leaks", preset.Name)
+		}
+	}
+}
+
+// TestLikeTheDocs compares with the page that the preset is the example of.
+func TestLikeTheDocs(t *testing.T) {
+	file := os.Getenv("AUDITPATCH_SEED")
+	if file == "" {
+		file = filepath.Join("..", "..", "shared", "seed", "audit-logging.txt")
+	}
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Skipf("no page to compare with: %v; AUDITPATCH_SEED names another", err)
+	}
+	_, text, ok := strings.Cut(string(page), "/etc/kubernetes/audit-policy.yaml\n")
+	text, _, end := strings.Cut(text, "Key policy fields:")
+	if !ok || !end {
+		t.Fatal("no policy in the page")
+	}
+	published, err := policy.Load(file, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := load(t, "kubernetes-docs")
+	if diff := cmp.Diff(spec(t, published), spec(t, ours), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-page +preset):\n%s", diff)
+	}
+	t.Logf("%d rules", ours.Rules())
+}
+
+// TestCheckers asks what the automatic checkers of CIS 3.2.2 ask of a policy:
+// they look at names and levels, not at groups.
+func TestCheckers(t *testing.T) {
+	rules := spec(t, load(t, "baseline")).Rules
+	named := func(resource string) (levels []auditv1.Level) {
+		for _, rule := range rules {
+			for _, r := range rule.Resources {
+				if slices.Contains(r.Resources, resource) {
+					levels = append(levels, rule.Level)
+				}
+			}
+		}
+		return levels
+	}
+	for _, resource := range []string{"secrets", "configmaps", "tokenreviews"} {
+		got := named(resource)
+		if len(got) == 0 || slices.ContainsFunc(got, func(l auditv1.Level) bool { return l != auditv1.LevelMetadata }) {
+			t.Errorf("%s at %v, want Metadata and nothing else", resource, got)
+		}
+	}
+	for _, resource := range []string{"pods", "deployments", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"} {
+		got := named(resource)
+		if len(got) == 0 || slices.Contains(got, auditv1.LevelNone) {
+			t.Errorf("%s at %v, want a level but None", resource, got)
+		}
+		if !slices.Contains(got, auditv1.LevelMetadata) { // KICS
+			t.Errorf("%s at %v, want Metadata once", resource, got)
+		}
+	}
+	if last := rules[len(rules)-1]; last.Level != auditv1.LevelMetadata || len(rules) > 16 {
+		t.Errorf("%d rules, the last of level %s", len(rules), last.Level)
+	}
+}
+
+// TestFiles keeps the files in the form that operators and readHead rely on.
+func TestFiles(t *testing.T) {
+	for _, preset := range presets.All() {
+		text, err := preset.Policy(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkHead(t, preset, string(text))
+		lines := strings.Split(string(text), "\n")
+		for i, line := range lines {
+			if len(line) > 100 || strings.ContainsAny(line, "\t\r") || strings.TrimRight(line, " ") != line {
+				t.Errorf("%s:%d: too long, or a tab, or blanks at the end", preset.Name, i+1)
+			}
+			if strings.HasPrefix(line, "  - level:") && !strings.HasPrefix(lines[i-1], "  # ") {
+				t.Errorf("%s:%d: a rule without a comment", preset.Name, i+1)
+			}
+		}
+		if strings.Count(string(text), "\n  - level:") != load(t, preset.Name).Rules() || !strings.HasSuffix(string(text), "\n") {
+			t.Errorf("%s: rules are not written as items of two blanks", preset.Name)
+		}
+	}
+}
+
+func checkHead(t *testing.T, preset presets.Preset, text string) {
+	t.Helper()
+	if !strings.HasPrefix(text, "# Purpose: "+preset.Purpose+"\n# Cost: ") {
+		t.Errorf("%s: head does not begin with Purpose in one line, then Cost", preset.Name)
+	}
+	for name, value := range map[string]string{"Purpose": preset.Purpose, "Cost": preset.Cost, "Hides": preset.Hides} {
+		if value == "" || strings.HasSuffix(value, ".") || strings.ToLower(value[:1]) != value[:1] || strings.ContainsAny(value, "#\n") {
+			t.Errorf("%s: %s is %q", preset.Name, name, value)
+		}
+	}
+}
