@@ -232,24 +232,25 @@ func documents(src []byte) (docs []*yaml.Node, err error) {
 // for each line.
 const maxSearch = 32 << 10
 
-// yamlError gives a parser's message a position. The parsers name the line of
-// the block that they were in, sometimes one less; the fault is on the line
-// that has to go, with all behind it, for the rest to parse.
+// yamlError gives a parser's message a position. The parsers name the line on
+// which the block or bracket began that they were in, sometimes one less; the
+// fault is on the line that has to go, with all behind it, for the rest to
+// parse. Of the two the later is right: inside brackets the rest never does.
 func yamlError(src []byte, e error, parse func([]byte) error) *Error {
 	msg := strings.TrimPrefix(e.Error(), "error converting YAML to JSON: ")
 	msg = strings.Join(strings.Fields(strings.TrimPrefix(msg, "yaml: ")), " ")
-	line := 1
-	if _, err := fmt.Sscanf(msg, "line %d:", &line); err == nil {
+	named := 1
+	if _, err := fmt.Sscanf(msg, "line %d:", &named); err == nil {
 		_, msg, _ = strings.Cut(msg, ": ")
 	}
 	t := newText(src)
-	if len(src) <= maxSearch {
-		line = len(t.lines)
-		for line > 1 && parse(src[:t.lines[line-1]]) != nil {
-			line--
-		}
+	line := len(t.lines)
+	for len(src) <= maxSearch && line > named && parse(src[:t.lines[line-1]]) != nil {
+		line--
 	}
-	line = min(max(line, 1), len(t.lines))
+	if len(src) > maxSearch || line < named {
+		line = min(max(named, 1), len(t.lines))
+	}
 	spaces, _, _ := t.indent(line)
 	return refuse(line, spaces+1, "broken YAML: %s", msg)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -94,6 +95,9 @@ func (e AddVolume) check() *Error {
 func (e SetFlag) check() *Error {
 	if e.Name == "" || strings.HasPrefix(e.Name, "-") || strings.ContainsAny(e.Name, "= \t\r\n") {
 		return refuse(0, 0, "%q is not the name of a flag", e.Name)
+	}
+	if !utf8.ValidString(e.Value) || strings.Contains(e.Value, "\x00") {
+		return refuse(0, 0, "--%s=%q cannot be an argument of a program", e.Name, e.Value)
 	}
 	return nil
 }

@@ -16,30 +16,30 @@ import (
 // (k8s.io/kubernetes pkg/apis/core/validation, ValidatePodCreate). The kubelet
 // does not start a Pod that fails them, and at its next look it removes the
 // one that runs.
-func checkPod(pod *corev1.Pod, d *document) *Error {
+func checkPod(pod *corev1.Pod, d *document) (nameless, err *Error) {
 	if len(validation.IsDNS1123Subdomain(pod.Name)) > 0 {
-		return kubeletRefuses(valueOf(d.meta, "name"), "%s", badName("Pod", pod.Name))
+		return nil, kubeletRefuses(valueOf(d.meta, "name"), "%s", badName("Pod", pod.Name))
 	}
 	if err := checkAnnotations(pod.Annotations, d.meta); err != nil {
-		return err
+		return nil, err
 	}
 	c := &podChecks{names: map[string]bool{}, volumes: map[string]bool{}}
 	for i := range pod.Spec.Volumes {
 		if err := c.volume(&pod.Spec.Volumes[i], entry(d.spec, "volumes", i)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for i := range pod.Spec.Containers {
 		if err := c.container(&pod.Spec.Containers[i], entry(d.spec, "containers", i)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for i := range pod.Spec.InitContainers {
 		if err := c.container(&pod.Spec.InitContainers[i], entry(d.spec, "initContainers", i)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return c.nameless, nil
 }
 
 // kubeletRefuses is a refusal that the kubelet would make too.
@@ -81,6 +81,9 @@ func checkAnnotations(notes map[string]string, meta *yaml.Node) *Error {
 // podChecks collects what names the Pod has while its parts are checked.
 type podChecks struct {
 	names, volumes map[string]bool
+	// nameless is the first container without a name: manifests in documentation
+	// leave it out, so it is the caller who decides.
+	nameless *Error
 }
 
 func (c *podChecks) volume(v *corev1.Volume, at *yaml.Node) *Error {
@@ -99,11 +102,14 @@ func (c *podChecks) volume(v *corev1.Volume, at *yaml.Node) *Error {
 
 func (c *podChecks) container(p *corev1.Container, at *yaml.Node) *Error {
 	switch {
+	case p.Name == "" && c.nameless == nil:
+		c.nameless = kubeletRefuses(at, "%s", badName("container", p.Name))
 	case len(validation.IsDNS1123Label(p.Name)) > 0:
 		return kubeletRefuses(at, "%s", badName("container", p.Name))
 	case c.names[p.Name]:
 		return kubeletRefuses(at, "two containers are named %q", p.Name)
-	case p.Image == "":
+	}
+	if p.Image == "" {
 		return kubeletRefuses(at, "container %q has no image", p.Name)
 	}
 	c.names[p.Name] = true

@@ -28,6 +28,7 @@ type File struct {
 	program   int // how many items of command and args come before the flags
 	unknown   []string
 	flagItems []item
+	nameless  *Error
 }
 
 // Parse reads a manifest. name is what errors call it. It refuses, with an
@@ -68,7 +69,20 @@ func (f *File) locate() *Error {
 	if f.flagItems, err = f.readItems(); err != nil {
 		return err
 	}
-	return checkPod(f.pod, f.doc)
+	if f.nameless, err = checkPod(f.pod, f.doc); f.nameless != nil {
+		f.nameless.File = f.name
+	}
+	return err
+}
+
+// Nameless is what the kubelet says of a container without a name, nil when
+// all have one. Excerpts in documentation leave it out, so Parse and Apply take
+// such a Pod; on a node it must not be written.
+func (f *File) Nameless() error {
+	if f.nameless == nil {
+		return nil // not a nil *Error in an error
+	}
+	return f.nameless
 }
 
 // checkBytes refuses what is not text, or too much of it.

@@ -8,9 +8,10 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// template matches what Go templates, Jinja, ERB, Terraform and writers of
-// instructions leave in a file that nobody has filled in yet.
-var template = regexp.MustCompile(always.String() + `|\$\{[A-Za-z_][^}]*\}?|__[A-Z][A-Z0-9_]*__|<[a-z][a-z0-9_-]*>`)
+// template matches what Go templates, Jinja, ERB and Terraform leave in a file
+// that they have not rendered yet. <ip> is none of them: people blank out
+// addresses like that in manifests that are whole.
+var template = regexp.MustCompile(always.String() + `|\$\{[A-Za-z_][^}]*\}?|__[A-Z][A-Z0-9_]*__`)
 
 // always matches the placeholders that never have a meaning of their own in a
 // Pod; the others may be shell code.

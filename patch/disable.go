@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"errors"
 	"path"
 	"slices"
 
@@ -16,10 +17,7 @@ func Disable(s State, purge bool) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSiblings(m, s); err != nil {
-		return nil, err
-	}
-	if err := checkKeeper(m); err != nil {
+	if err := errors.Join(checkNode(m, s), checkKeeper(m)); err != nil {
 		return nil, err
 	}
 	p := newPlanner("disable", m, s, Options{})

@@ -59,7 +59,7 @@ func Enable(s State, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSiblings(m, s); err != nil {
+	if err := checkNode(m, s); err != nil {
 		return nil, err
 	}
 	p := newPlanner("enable", m, s, opts)
@@ -82,6 +82,9 @@ func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {
 	p := &planner{m: m, state: s, opts: opts, now: Inspect(m), want: map[string]string{}}
 	p.plan = &Plan{Verb: verb, Manifest: s.Manifest.Path, Before: p.now}
 	p.found = leftovers{flags: map[string]string{}}
+	if err := m.Nameless(); err != nil {
+		p.plan.Warnings = append(p.plan.Warnings, Problem{Message: err.Error()})
+	}
 	for _, u := range m.Unknown() {
 		p.plan.Warnings = append(p.plan.Warnings, Problem{
 			Message: fmt.Sprintf("%s: %s: the kubelet ignores it", m.Name(), u),

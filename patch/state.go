@@ -81,6 +81,14 @@ func refuse(hint, format string, a ...any) *Error {
 	return &Error{Reason: fmt.Sprintf(format, a...), Hint: hint}
 }
 
+// checkNode refuses what must not be on a node that runs.
+func checkNode(m *manifest.File, s State) error {
+	if err := m.Nameless(); err != nil && !s.Offline {
+		return err
+	}
+	return checkSiblings(m, s)
+}
+
 // checkSiblings refuses a second file that defines the same Pod: the kubelet
 // keeps one Pod a name, and on each look the file that sorts last wins, so an
 // edit of the other is silently reverted (KUBERNETES: pkg/kubelet/config).

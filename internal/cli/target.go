@@ -41,7 +41,7 @@ func newTarget(c *cli.Context) (*target, error) {
 func (t *target) readManifest(p *program) (patch.State, error) {
 	if t.stdin {
 		data, err := p.readInput("manifest", "-")
-		return patch.State{Manifest: patch.File{Path: "<stdin>", Exists: true, Data: data}}, err
+		return patch.State{Manifest: patch.File{Path: "<stdin>", Exists: true, Data: data}, Offline: true}, err
 	}
 	f, err := t.node.Read(t.manifest)
 	if err != nil {

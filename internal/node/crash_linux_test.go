@@ -51,6 +51,8 @@ func child(task, root string) error {
 		return hold(root)
 	case "recover":
 		return recoverNode(testNode(root))
+	case "put":
+		return putOnly(testNode(root))
 	}
 	return scenarios[task].carryOut(dying{}, testNode(root))
 }

@@ -52,9 +52,9 @@
 // decisive file is back would look like a death shortly after it was written,
 // and Recover would finish what was being taken back.
 //
-// Done and Abandon: dot names are removed, then a mark made at the beginning is
-// renamed (this needs no space, so a full disk cannot stop it), then the journal
-// is removed. A death between the last two leaves a journal that names a run
+// Done and Abandon: dot names are removed, in Done also the directories that are
+// to go, then a mark made at the beginning is renamed (this needs no space, so a
+// full disk cannot stop it), then the journal is removed. A death between the last two leaves a journal that names a run
 // with an end mark: that run is finished, and Unfinished says so.
 //
 // Recover looks at the decisive step (Commit). Is it new on the disk, then all

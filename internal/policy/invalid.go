@@ -16,6 +16,9 @@ import (
 // invalid explains what the API server's validation says.
 func (e *explainer) invalid(spec *audit.Policy) {
 	for _, err := range auditvalidation.ValidatePolicy(spec) {
+		if len(e.findings) >= maxFindings {
+			return
+		}
 		e.invalidField(err)
 	}
 	if len(spec.Rules) == 0 && !e.done["rules"] {

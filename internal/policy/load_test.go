@@ -61,6 +61,11 @@ func TestLoadRefuses(t *testing.T) {
 }
 
 func TestError(t *testing.T) {
+	_, err := Load("broken.yaml", []byte("# who reads what\n"+head+"rules:\n  # all reads\n  - level: Metadata\n    verb: get\n"))
+	const want = `broken.yaml:7:5: unknown field "verb" in rules[0]: the rule would match every verb`
+	if err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
 	a := Finding{Line: 2, Col: 3, Message: "a", Hint: "type a"}
 	b := Finding{Line: 2, Col: 1, Message: "b", Hint: "type b"}
 	c := Finding{Line: 1, Col: 9, Message: "c"}

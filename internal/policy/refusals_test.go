@@ -363,4 +363,12 @@ data:
 			`5:3 rules[0].verb: unknown field "verb" in rules[0]: the rule would match every verb | write "verbs: [\"get\"]"`,
 		},
 	},
+	{
+		name: "key twice in JSON",
+		in:   "{\"apiVersion\": \"audit.k8s.io/v1\", \"kind\": \"Policy\",\n\t\"rules\": [\n\t\t{\"level\": \"None\",\n\t\t \"level\": \"Metadata\", \"verb\": \"get\"}]}\n",
+		want: []string{
+			`4:4 rules[0].level: key "level" stands twice in rules[0]: kube-apiserver takes this one and ignores the one in line 3 | remove one "level"`,
+			`4:25 rules[0].verb: unknown field "verb" in rules[0]: the rule would match every verb | write "verbs: [\"get\"]"`,
+		},
+	},
 }

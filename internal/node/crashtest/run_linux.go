@@ -23,6 +23,9 @@ type Program struct {
 	Stdout, Stderr *os.File
 	// Only, if not nil, lists the calls that count, by name.
 	Only []string
+	// At, if not nil, is called before each call that counts, with its number
+	// from 1 on: a test may play another program that edits files meanwhile.
+	At func(n int, c Call)
 }
 
 // Result is what became of the program.
@@ -45,7 +48,7 @@ func Run(p Program, n int) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("start %s: %w", p.Path, err)
 	}
-	t := &tracer{pid: pid, n: n, under: under, only: p.Only, seen: map[int]bool{pid: true}, inside: map[int]int{}}
+	t := &tracer{pid: pid, n: n, under: under, only: p.Only, at: p.At, seen: map[int]bool{pid: true}, inside: map[int]int{}}
 	defer t.stop()
 	if err := t.attach(); err != nil {
 		return t.res, err
@@ -81,6 +84,7 @@ type tracer struct {
 	n      int
 	under  string
 	only   []string
+	at     func(int, Call)
 	seen   map[int]bool // threads past their first stop
 	inside map[int]int  // threads that are in the i-th of the calls
 	mem    *os.File
@@ -188,6 +192,9 @@ func (t *tracer) call(tid int) error {
 	}
 	t.inside[tid] = len(t.res.Calls)
 	t.res.Calls = append(t.res.Calls, call)
+	if t.at != nil {
+		t.at(len(t.res.Calls), call)
+	}
 	if len(t.res.Calls) != t.n {
 		return nil
 	}
