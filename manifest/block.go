@@ -29,9 +29,7 @@ func (t *text) blockEnd(first, col int, dashes bool) int {
 }
 
 // isDash tells whether a line's text begins a list item.
-func isDash(s string) bool {
-	return s[0] == '-' && (len(s) == 1 || s[1] == ' ' || s[1] == '\t')
-}
+func isDash(s string) bool { return s == "-" || strings.HasPrefix(s, "- ") }
 
 // nodeEnd is the last line that n is known to reach: exact for quoted scalars
 // and flow collections, the line of its start for plain ones. It catches the

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -60,7 +61,7 @@ func (s *slot) add(entry string, block func(col int) []string) ([]splice, *Error
 	case s.isNull():
 		return s.fillNull(entry, block)
 	case s.v.Style&yaml.FlowStyle != 0:
-		f, err := s.flow()
+		f, err := s.t.flowOf(s.v)
 		if err != nil {
 			return nil, err
 		}
@@ -79,15 +80,13 @@ func (s *slot) add(entry string, block func(col int) []string) ([]splice, *Error
 
 // addKey adds the key itself, with its first entry.
 func (s *slot) addKey(entry string, block func(col int) []string) ([]splice, *Error) {
-	if n := merged(s.m, s.key); n != nil {
-		return nil, refuseNode(n, "%s comes in through a merge key (<<) and is shared", s.key).
-			hint("write %s out in this mapping", s.key)
+	if err := checkMerged(s.m, s.key); err != nil {
+		return nil, err
 	}
 	if s.m.Style&yaml.FlowStyle != 0 {
-		open, ok := s.t.bracket(s.m)
-		f, ok2 := s.t.scanFlow(open)
-		if !ok || !ok2 {
-			return nil, refuseNode(s.m, "the end of this mapping was not found")
+		f, err := s.t.flowOf(s.m)
+		if err != nil {
+			return nil, err
 		}
 		key, left, right := s.key, "[ ", " ]"
 		if s.t.json {
@@ -131,7 +130,7 @@ func (s *slot) cut(i int) ([]splice, *Error) {
 	if s.v.Style&yaml.FlowStyle != 0 {
 		return s.cutFlow(i)
 	}
-	if s.len() == 1 && s.brought() {
+	if entries(s.v) == 1 && s.brought() {
 		end := s.t.contentEnd(s.k.Line, max(s.t.blockEnd(s.k.Line, s.k.Column, true), s.t.nodeEnd(s.v)))
 		return []splice{s.t.cutLines(s.k.Line, end)}, nil
 	}
@@ -155,7 +154,7 @@ func (s *slot) cut(i int) ([]splice, *Error) {
 
 // cutFlow removes entry i of a flow collection.
 func (s *slot) cutFlow(i int) ([]splice, *Error) {
-	f, err := s.flow()
+	f, err := s.t.flowOf(s.v)
 	if err != nil {
 		return nil, err
 	}
@@ -170,24 +169,13 @@ func (s *slot) cutFlow(i int) ([]splice, *Error) {
 		}
 	}
 	if left == " " && right == " " && s.m.Style&yaml.FlowStyle != 0 {
-		return s.cutKey()
+		around, err := s.t.flowOf(s.m)
+		if err != nil {
+			return nil, err
+		}
+		return s.t.cutFlow(around, slices.Index(s.m.Content, s.k)/2), nil
 	}
 	return s.t.cutFlow(f, i), nil
-}
-
-// cutKey removes the whole key from a flow mapping.
-func (s *slot) cutKey() ([]splice, *Error) {
-	open, ok := s.t.bracket(s.m)
-	f, ok2 := s.t.scanFlow(open)
-	if !ok || !ok2 || 2*len(f.entries) != len(s.m.Content) {
-		return nil, refuseNode(s.m, "the end of this mapping was not found")
-	}
-	for i := range f.entries {
-		if s.m.Content[2*i] == s.k {
-			return s.t.cutFlow(f, i), nil
-		}
-	}
-	return nil, refuseNode(s.k, "this key was not found in its mapping")
 }
 
 // brought tells whether the block collection is written as addKey writes one:
@@ -216,23 +204,23 @@ func (s *slot) item(i int) (n, col, end int, err *Error) {
 	return n, col, max(s.t.blockEnd(n, col, false), s.t.nodeEnd(it)), nil
 }
 
-// flow finds the ends of the flow collection and of its entries.
-func (s *slot) flow() (flow, *Error) {
-	open, ok := s.t.bracket(s.v)
-	if ok {
-		if f, ok := s.t.scanFlow(open); ok && len(f.entries) == s.len() {
+// flowOf finds the ends of a flow collection and of its entries.
+func (t *text) flowOf(n *yaml.Node) (flow, *Error) {
+	if open, ok := t.bracket(n); ok {
+		if f, ok := t.scanFlow(open); ok && len(f.entries) == entries(n) {
 			return f, nil
 		}
 	}
-	return flow{}, refuseNode(s.v, "the entries of %s were not found", s.key)
+	return flow{}, refuseNode(n, "the entries of this collection cannot be told apart").
+		hint("write it in block style, one entry a line")
 }
 
-// len is the number of entries.
-func (s *slot) len() int {
-	if s.v.Kind == yaml.MappingNode {
-		return len(s.v.Content) / 2
+// entries is how many entries a collection has.
+func entries(n *yaml.Node) int {
+	if n.Kind == yaml.MappingNode {
+		return len(n.Content) / 2
 	}
-	return len(s.v.Content)
+	return len(n.Content)
 }
 
 // neighbour is the style of the last entry, for a new one beside it.

@@ -149,14 +149,17 @@ func typeError(root *yaml.Node, e error) *Error {
 var jsonKinds = map[string]string{"object": "a mapping", "array": "a list", "number": "a number", "string": "a string", "bool": "true or false"}
 
 // findKind finds the first node at path that is of the kind that the decoder
-// complained of. Lists on the way do not count in the path.
+// complained of. The path leaves out lists, and the keys of a map of strings.
 func findKind(n *yaml.Node, path []string, kind string) *yaml.Node {
 	n = dereference(n)
 	switch {
 	case len(path) == 0 && kindOf(n) == kind:
 		return n
-	case n.Kind == yaml.SequenceNode:
-		for _, c := range n.Content {
+	case n.Kind == yaml.SequenceNode || n.Kind == yaml.MappingNode && len(path) == 0:
+		for i, c := range n.Content {
+			if n.Kind == yaml.MappingNode && i%2 == 0 {
+				continue
+			}
 			if found := findKind(c, path, kind); found != nil {
 				return found
 			}
@@ -230,7 +233,7 @@ func documents(src []byte) (docs []*yaml.Node, err error) {
 
 // maxSearch bounds the text that yamlError searches, since it parses it again
 // for each line.
-const maxSearch = 32 << 10
+const maxSearch = 16 << 10
 
 // yamlError gives a parser's message a position. The parsers name the line on
 // which the block or bracket began that they were in, sometimes one less; the

@@ -31,7 +31,10 @@ func load(src []byte, index int) (*document, *Error) {
 
 // locate finds the parts of the Pod.
 func (d *document) locate(index int) *Error {
-	var err *Error
+	err := checkDuplicates(d.root)
+	if err != nil {
+		return err
+	}
 	if d.meta, err = mapping(d.root, "metadata"); err != nil {
 		return err
 	}
@@ -49,7 +52,8 @@ func (d *document) locate(index int) *Error {
 			hint("write the container out here")
 	}
 	d.measureIndent(k)
-	return d.checkDuplicates()
+	_, notes := child(d.meta, "annotations")
+	return checkDuplicates(d.meta, notes, d.spec, d.container)
 }
 
 // mapping is the mapping under key, which an edit can be written into.
@@ -85,14 +89,10 @@ func (d *document) measureIndent(k *yaml.Node) {
 
 // checkDuplicates refuses a key that stands twice in a mapping that edits
 // walk through: parsers disagree on which one counts.
-func (d *document) checkDuplicates() *Error {
-	maps := []*yaml.Node{d.root, d.meta, d.spec, d.container}
-	if _, v := child(d.meta, "annotations"); v != nil {
-		maps = append(maps, v)
-	}
+func checkDuplicates(maps ...*yaml.Node) *Error {
 	for _, m := range maps {
 		seen := map[string]int{}
-		for i := 0; i+1 < len(m.Content); i += 2 {
+		for i := 0; m != nil && i+1 < len(m.Content); i += 2 {
 			k := m.Content[i]
 			if k.Kind != yaml.ScalarNode {
 				continue
@@ -128,15 +128,15 @@ func (d *document) fill(s *slot) *Error {
 	if s.v == nil {
 		return d.checkShared(s)
 	}
+	what := "list"
+	if s.kind == yaml.MappingNode {
+		what = "mapping"
+	}
 	switch {
 	case s.v.Kind == yaml.AliasNode:
-		return refuseNode(s.v, "%s is an alias (*%s): the list is shared", s.key, s.v.Value).
+		return refuseNode(s.v, "%s is an alias (*%s): the %s is shared", s.key, s.v.Value, what).
 			hint("write %s out here", s.key)
 	case s.v.Kind != s.kind && !s.isNull():
-		what := "list"
-		if s.kind == yaml.MappingNode {
-			what = "mapping"
-		}
 		return refuseNode(s.v, "%s is not a %s", s.key, what)
 	}
 	return d.checkShared(s)
@@ -187,12 +187,20 @@ func dereference(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// merged is the merge key of m that brings key, if one does.
-func merged(m *yaml.Node, key string) *yaml.Node {
-	return mergedWithin(m, key, 8)
+// checkMerged refuses to edit what a merge key brings into m.
+func checkMerged(m *yaml.Node, key string) *Error {
+	if k, _ := child(m, key); k != nil {
+		return nil
+	}
+	if n := mergedWithin(m, key, 8); n != nil {
+		return refuseNode(n, "%s comes in through a merge key (<<) and is shared", key).
+			hint("write %s out in this mapping", key)
+	}
+	return nil
 }
 
-// mergedWithin is merged for mappings that merge others, depth levels deep.
+// mergedWithin is the merge key of m that brings key, if one does; the
+// mappings that it merges may merge others, depth levels deep.
 func mergedWithin(m *yaml.Node, key string, depth int) *yaml.Node {
 	k, v := child(m, "<<")
 	if k == nil || depth == 0 {

@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -109,7 +110,10 @@ func (e SetAnnotation) check() *Error  { return nil }
 func (e DropAnnotation) check() *Error { return nil }
 
 func (e SetFlag) step(d *document, program int) ([]splice, *Error) {
-	v := d.vector()
+	v, err := d.vector()
+	if err != nil {
+		return nil, err
+	}
 	it, ok := lastItem(parseItems(v, program), e.Name)
 	switch {
 	case !ok:
@@ -131,9 +135,10 @@ func (e SetFlag) step(d *document, program int) ([]splice, *Error) {
 // step takes one item out at a time, of two items the value first: the name is
 // then a flag alone, which the next step takes.
 func (e DropFlag) step(d *document, program int) ([]splice, *Error) {
-	it, ok := lastItem(parseItems(d.vector(), program), e.Name)
-	if !ok {
-		return nil, nil
+	v, err := d.vector()
+	it, ok := lastItem(parseItems(v, program), e.Name)
+	if err != nil || !ok {
+		return nil, err
 	}
 	return d.cutArgument(it.at + it.items - 1)
 }
@@ -158,19 +163,19 @@ func (d *document) replaceArgument(i int, value string) ([]splice, *Error) {
 }
 
 func (e AddMount) step(d *document, _ int) ([]splice, *Error) {
-	return d.addEntry(d.container, "volumeMounts", "mountPath", e.Mount.MountPath, mountFields(e.Mount))
+	return d.addEntry(d.container, mountAt(e.Mount.MountPath), mountFields(e.Mount))
 }
 
 func (e DropMount) step(d *document, _ int) ([]splice, *Error) {
-	return d.dropEntry(d.container, "volumeMounts", "mountPath", e.MountPath)
+	return d.dropEntry(d.container, mountAt(e.MountPath))
 }
 
 func (e AddVolume) step(d *document, _ int) ([]splice, *Error) {
-	return d.addEntry(d.spec, "volumes", "name", e.Volume.Name, volumeFields(e.Volume))
+	return d.addEntry(d.spec, volumeNamed(e.Volume.Name), volumeFields(e.Volume))
 }
 
 func (e DropVolume) step(d *document, _ int) ([]splice, *Error) {
-	return d.dropEntry(d.spec, "volumes", "name", e.Name)
+	return d.dropEntry(d.spec, volumeNamed(e.Name))
 }
 
 func (e SetAnnotation) step(d *document, _ int) ([]splice, *Error) {
@@ -202,39 +207,43 @@ func (e DropAnnotation) step(d *document, _ int) ([]splice, *Error) {
 	return nil, nil
 }
 
-// addEntry adds a mapping to a list unless one has the same value under id.
-func (d *document) addEntry(m *yaml.Node, list, id, value string, item fields) ([]splice, *Error) {
-	s, err := d.list(m, list)
-	if err != nil || s.find(id, value) >= 0 {
+// member is what tells one mapping of a list from the others: the value that
+// it has under a key.
+type member struct{ list, key, value string }
+
+func mountAt(path string) member     { return member{"volumeMounts", "mountPath", path} }
+func volumeNamed(name string) member { return member{"volumes", "name", name} }
+
+// addEntry adds a mapping to a list of m unless it has that member.
+func (d *document) addEntry(m *yaml.Node, id member, item fields) ([]splice, *Error) {
+	s, err := d.list(m, id.list)
+	if err != nil || s.find(id) >= 0 {
 		return nil, err
 	}
 	return s.appendItem(item)
 }
 
-// dropEntry takes the mapping with that value under id out of a list.
-func (d *document) dropEntry(m *yaml.Node, list, id, value string) ([]splice, *Error) {
-	s, err := d.list(m, list)
+// dropEntry takes that member out of a list of m.
+func (d *document) dropEntry(m *yaml.Node, id member) ([]splice, *Error) {
+	s, err := d.list(m, id.list)
 	if err != nil {
 		return nil, err
 	}
-	i := s.find(id, value)
-	if i < 0 {
-		return nil, nil
+	if i := s.find(id); i >= 0 {
+		return s.cut(i)
 	}
-	return s.cut(i)
+	return nil, nil
 }
 
-// find is the index of the list item whose key id has that value, or -1.
-func (s *slot) find(id, value string) int {
+// find is the index of a member, or -1.
+func (s *slot) find(id member) int {
 	if s.v == nil {
 		return -1
 	}
-	for i, n := range s.v.Content {
-		if _, v := child(dereference(n), id); v != nil && dereference(v).Value == value {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(s.v.Content, func(n *yaml.Node) bool {
+		_, v := child(dereference(n), id.key)
+		return v != nil && dereference(v).Value == id.value
+	})
 }
 
 // lastList is the list that takes a new flag: args when it holds anything,

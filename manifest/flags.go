@@ -78,11 +78,17 @@ func findArgument(container *yaml.Node, i int) argument {
 	return argument{container, "command", v, i}
 }
 
-// vector is command and args taken together.
-func (d *document) vector() []string {
-	_, c := child(d.container, "command")
-	_, a := child(d.container, "args")
-	return append(listValues(c), listValues(a)...)
+// vector is command and args taken together, if both are the container's own.
+func (d *document) vector() ([]string, *Error) {
+	var v []string
+	for _, key := range []string{"command", "args"} {
+		if err := checkMerged(d.container, key); err != nil {
+			return nil, err
+		}
+		_, list := child(d.container, key)
+		v = append(v, listValues(list)...)
+	}
+	return v, nil
 }
 
 // listValues are the strings of a list as the kubelet reads them.

@@ -33,6 +33,9 @@ func usual() []Edit {
 }
 
 func hostPath(name, path string, kind corev1.HostPathType) corev1.Volume {
+	if kind == "" {
+		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: path}}}
+	}
 	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: path, Type: &kind}}}
 }
 

@@ -120,7 +120,7 @@ func setTyped(c *corev1.Container, skip int, e SetFlag) {
 	v := slices.Concat(c.Command, c.Args)
 	var last *read
 	for _, r := range readVector(v, skip) {
-		if r.name == e.Name {
+		if r.name == strings.ReplaceAll(e.Name, "_", "-") {
 			last = &r
 		}
 	}

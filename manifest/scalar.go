@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -14,17 +15,23 @@ import (
 // is narrower than YAML: what is in doubt gets quotes.
 var plainScalar = regexp.MustCompile(`^(--)?[A-Za-z0-9/._][A-Za-z0-9/._=+@%-]*(:[A-Za-z0-9/._=+@%-]+)*$`)
 
-// quote writes s as a scalar: plain where every reader sees the same string
-// (the decoder is asked, since 010, 1e3, no and 12:30 are not strings), else
-// in double quotes.
+// quote writes s as a scalar: plain where every reader sees the same string,
+// else in double quotes.
 func quote(s string) string {
-	if plainScalar.MatchString(s) {
-		var v any
-		if j, err := toJSON([]byte(s)); err == nil && json.Unmarshal(j, &v) == nil && v == any(s) {
-			return s
-		}
+	if plainScalar.MatchString(s) && isString(s) {
+		return s
 	}
 	return doubleQuote(s)
+}
+
+// isString tells whether a plain scalar is a string to the kubelet's parser,
+// to a newer one, and to those that know base 60: 010, 1e3, no, 12:30 and
+// 2026-11-22 are not.
+func isString(s string) bool {
+	j, err := toJSON([]byte(s))
+	docs, err2 := documents([]byte(s))
+	return err == nil && err2 == nil && j[0] == '"' && docs[0].Content[0].Tag == "!!str" &&
+		strings.ContainsFunc(s, unicode.IsLetter)
 }
 
 // doubleQuote is s in JSON's quotes, which YAML reads the same way when what

@@ -142,15 +142,9 @@ func (t *text) linesAfter(n int, lines []string) splice {
 	return splice{off: t.lineEnd(n), ins: t.eol + strings.Join(lines, t.eol)}
 }
 
-// cutLines removes lines first to last, with the line break before them.
+// cutLines removes lines first to last, with the line break before them: what
+// is cut never stands on the first line.
 func (t *text) cutLines(first, last int) splice {
-	if first <= 1 {
-		end := len(t.src)
-		if last < len(t.lines) {
-			end = t.lines[last]
-		}
-		return splice{off: 0, del: end}
-	}
 	off := t.lineEnd(first - 1)
 	return splice{off: off, del: t.lineEnd(last) - off}
 }

@@ -94,18 +94,18 @@ func (e DropFlag) change(p *podTree) {
 }
 
 func (e AddMount) change(p *podTree) {
-	addTo(p.container, "volumeMounts", "mountPath", e.Mount.MountPath, mountFields(e.Mount))
+	addTo(p.container, mountAt(e.Mount.MountPath), mountFields(e.Mount))
 }
 
 func (e DropMount) change(p *podTree) {
-	dropFrom(p.container, "volumeMounts", "mountPath", e.MountPath)
+	dropFrom(p.container, mountAt(e.MountPath))
 }
 
 func (e AddVolume) change(p *podTree) {
-	addTo(p.spec(), "volumes", "name", e.Volume.Name, volumeFields(e.Volume))
+	addTo(p.spec(), volumeNamed(e.Volume.Name), volumeFields(e.Volume))
 }
 
-func (e DropVolume) change(p *podTree) { dropFrom(p.spec(), "volumes", "name", e.Name) }
+func (e DropVolume) change(p *podTree) { dropFrom(p.spec(), volumeNamed(e.Name)) }
 
 func (e SetAnnotation) change(p *podTree) {
 	meta, _ := p.root["metadata"].(map[string]any)
@@ -129,29 +129,26 @@ func (p *podTree) spec() map[string]any {
 	return spec
 }
 
-// addTo appends an entry to a list unless one has the same value under id.
-func addTo(m map[string]any, key, id, value string, entry fields) {
-	list, _ := m[key].([]any)
-	for _, v := range list {
-		if e, ok := v.(map[string]any); ok && e[id] == value {
-			return
-		}
+// addTo appends an entry to a list of m unless it has that member.
+func addTo(m map[string]any, id member, entry fields) {
+	list, _ := m[id.list].([]any)
+	if !slices.ContainsFunc(list, id.is) {
+		m[id.list] = append(list, entry.tree())
 	}
-	m[key] = append(list, entry.tree())
 }
 
-// dropFrom removes every entry with that value under id from a list.
-func dropFrom(m map[string]any, key, id, value string) {
-	list, _ := m[key].([]any)
-	var keep []any
-	for _, v := range list {
-		if e, ok := v.(map[string]any); !ok || e[id] != value {
-			keep = append(keep, v)
-		}
+// dropFrom removes a member from a list of m, wherever it stands.
+func dropFrom(m map[string]any, id member) {
+	list, _ := m[id.list].([]any)
+	if slices.ContainsFunc(list, id.is) {
+		m[id.list] = slices.DeleteFunc(list, id.is)
 	}
-	if len(keep) < len(list) {
-		m[key] = keep
-	}
+}
+
+// is tells whether a decoded mapping is that member.
+func (id member) is(v any) bool {
+	m, ok := v.(map[string]any)
+	return ok && m[id.key] == id.value
 }
 
 // same tells whether two Pods mean the same to the kubelet. A missing list, a

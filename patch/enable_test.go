@@ -220,7 +220,7 @@ func TestEnableRefuses(t *testing.T) {
 			"chown 998:997 /var/log/kubernetes/audit"},
 		{"another file with the same pod", pod("", "", "", ""), nil,
 			func(s *patch.State) {
-				s.Siblings = []patch.File{{Path: "/etc/kubernetes/manifests/old", Data: []byte("kind: Pod\nmetadata: {name: kube-apiserver, namespace: kube-system}\n")}}
+				s.Siblings = []patch.File{{Path: "/etc/kubernetes/manifests/old", Data: []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver, namespace: kube-system}\n")}}
 			},
 			`/etc/kubernetes/manifests/old defines the same Pod "kube-system/kube-apiserver" as ` + path + `: the kubelet reads every file of that directory whatever its extension, and the last one by name wins`,
 			"mv /etc/kubernetes/manifests/old /root/"},

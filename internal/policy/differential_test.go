@@ -236,7 +236,7 @@ func TestMutants(t *testing.T) {
 		bad = append(bad, tt.in)
 	}
 	random := rand.New(rand.NewPCG(3, 4))
-	accepted, all := 0, 5000
+	accepted, all := 0, 3000
 	for range all {
 		texts := good
 		if random.IntN(2) == 0 {

@@ -73,6 +73,10 @@ func (e *explainer) add(at *yaml.Node, path, message, hint string) {
 	e.findings = append(e.findings, Finding{Line: line, Col: col, Field: path, Message: message, Hint: hint})
 }
 
+// full reports whether there is enough to say; files with more faults than that
+// are not worth the time that the search for all of them takes.
+func (e *explainer) full() bool { return len(e.findings) >= maxFindings }
+
 // documents looks for content that kube-apiserver never reads.
 func (e *explainer) documents(refusal error) {
 	switch next := e.src.next; {

@@ -16,7 +16,7 @@ import (
 // invalid explains what the API server's validation says.
 func (e *explainer) invalid(spec *audit.Policy) {
 	for _, err := range auditvalidation.ValidatePolicy(spec) {
-		if len(e.findings) >= maxFindings {
+		if e.full() {
 			return
 		}
 		e.invalidField(err)

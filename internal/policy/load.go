@@ -13,11 +13,11 @@ import (
 )
 
 // MaxSize is the largest text that Load reads, in bytes. The largest policies
-// in use are a hundredth of it.
-const MaxSize = 1 << 20
+// in use are a tenth of it.
+const MaxSize = 256 << 10
 
 // maxExpanded is the largest text that one may get by writing out all aliases.
-const maxExpanded = 16 << 20
+const maxExpanded = 4 << 20
 
 // Load reads a policy from data; name is the file name for messages. It
 // accepts what kube-apiserver accepts without a complaint: no unknown field,
@@ -61,7 +61,7 @@ func tooLarge(data []byte, src *source) *Finding {
 		return nil
 	}
 	return &Finding{Line: 1, Col: 1,
-		Message: fmt.Sprintf("%s is larger than %d MiB: no audit policy is", what, limit>>20)}
+		Message: fmt.Sprintf("%s is larger than %d KiB: no audit policy is", what, limit>>10)}
 }
 
 // judge is the verdict of the API server. Its loader falls back to lenient

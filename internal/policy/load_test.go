@@ -174,12 +174,12 @@ func TestLoadLimits(t *testing.T) {
 	}
 	tests := []struct{ name, in, want string }{
 		{"long", head + "rules: [{level: None}]\n#" + strings.Repeat(" ", MaxSize),
-			"p.yaml:1:1: the file is larger than 1 MiB: no audit policy is"},
+			"p.yaml:1:1: the file is larger than 256 KiB: no audit policy is"},
 		{"long when its aliases are written out", bomb,
-			"p.yaml:1:1: with its aliases written out, the file is larger than 16 MiB: no audit policy is"},
+			"p.yaml:1:1: with its aliases written out, the file is larger than 4096 KiB: no audit policy is"},
 		{"one long string by many aliases", head + "metadata: {annotations: {a: &a \"" + strings.Repeat("x", MaxSize/4) + "\"}}\nx: [" +
 			strings.Repeat("*a,", 1000) + "]\n",
-			"p.yaml:1:1: with its aliases written out, the file is larger than 16 MiB: no audit policy is"},
+			"p.yaml:1:1: with its aliases written out, the file is larger than 4096 KiB: no audit policy is"},
 		{"deep", head + "rules: " + strings.Repeat("[", 20_000),
 			"p.yaml:3:1: exceeded max depth of 10000: kube-apiserver would not start"},
 	}

@@ -17,19 +17,24 @@ import (
 func (e *explainer) wrongType(err *json.UnmarshalTypeError) bool {
 	var wrong []mismatch
 	for _, s := range find(e.src.root, err.Field) {
-		wrong = append(wrong, mistyped(s, typeAt(s.path))...)
+		if wrong = append(wrong, mistyped(s, typeAt(s.path))...); len(wrong) >= maxFindings {
+			break
+		}
 	}
 	if len(wrong) == 0 {
 		e.add(first(e.src.root, err.Field), err.Field, fmt.Sprintf("%s is a %s, not %s: %s", err.Field, err.Value, typeName(err.Type), wontStart), "")
 		return false
 	}
+	anchored := false
 	for _, m := range wrong {
 		e.add(m.at.node(), m.at.path, fmt.Sprintf("%s is a %s, not %s: %s", m.at.path, m.is(), typeName(m.want), wontStart), e.typeHint(m))
 		for _, s := range find(e.mended, m.at.path) {
+			anchored = anchored || s.value.Anchor != ""
 			*s.value = yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull, Value: "null"}
 		}
 	}
-	return e.mended != nil
+	// Where the value is referred to as well, to remove it would make new faults.
+	return e.mended != nil && !anchored && !e.full()
 }
 
 // mismatch is a value that is not of the type of its field.
@@ -61,8 +66,8 @@ func mistyped(s spot, t reflect.Type) []mismatch {
 	var wrong []mismatch
 	switch {
 	case n.Kind == yaml.SequenceNode:
-		for i, c := range n.Content {
-			wrong = append(wrong, mistyped(spot{path: item(s.path, i), value: c}, t.Elem())...)
+		for i := 0; i < len(n.Content) && len(wrong) < maxFindings; i++ {
+			wrong = append(wrong, mistyped(spot{path: item(s.path, i), value: n.Content[i]}, t.Elem())...)
 		}
 	case t.Kind() == reflect.Map:
 		for _, f := range fields(n) {

@@ -371,4 +371,25 @@ data:
 			`4:25 rules[0].verb: unknown field "verb" in rules[0]: the rule would match every verb | write "verbs: [\"get\"]"`,
 		},
 	},
+	{
+		name: "bad date",
+		in: head + `metadata:
+  creationTimestamp: yesterday
+rules:
+- level: None
+`,
+		want: []string{
+			`4:22 : parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006": kube-apiserver would not start | `,
+		},
+	},
+	{
+		name: "string for a boolean",
+		in: head + `omitManagedFields: "true"
+rules:
+- level: None
+`,
+		want: []string{
+			`3:20 omitManagedFields: omitManagedFields is a string, not a boolean: kube-apiserver would not start | write "omitManagedFields: true" or "omitManagedFields: false"`,
+		},
+	},
 }

@@ -49,7 +49,7 @@ func (e *explainer) unknown(path string) {
 	}
 	m := e.meaning(parent, name)
 	// What the misspelt field explains needs no finding of its own.
-	if m.here {
+	if m.here && m.taken == nil {
 		defer func() { e.done[join(parent, m.name)] = true }()
 	}
 	e.add(s.key, path, fmt.Sprintf("unknown field %q%s: %s", name, where, m.consequence()), m.hint(s, name))
@@ -125,7 +125,7 @@ var consequences = map[reflect.Type]map[string]string{
 		"resources":         "the rule would match every resource",
 		"namespaces":        "the rule would match every namespace",
 		"nonResourceURLs":   "the rule would match every URL and every resource",
-		"omitStages":        "no stage would be left out",
+		"omitStages":        "the rule would leave out no stage of its own",
 		"omitManagedFields": "managed fields would be written",
 	},
 	resourcesType: {
@@ -205,7 +205,7 @@ func rendered(n *yaml.Node, t reflect.Type) (text string, ok bool) {
 // duplicates notes each key that stands twice in its mapping, or once there and
 // once in a mapping merged into it.
 func (e *explainer) duplicates(at spot) {
-	if at.value == nil {
+	if at.value == nil || e.full() {
 		return
 	}
 	if at.value.Kind == yaml.SequenceNode {

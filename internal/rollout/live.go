@@ -110,7 +110,7 @@ func (l *Live) watch(s *Server, want patch.Server) *watch {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	return &watch{server: s, want: want, start: l.start, began: time.Now(), say: l.Say, timeout: timeout}
+	return &watch{server: s, want: want, start: l.start, began: time.Now(), say: l.Say, timeout: timeout, notice: noticeWithin}
 }
 
 // files are those without which no container is made.

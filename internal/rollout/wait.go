@@ -37,6 +37,7 @@ type watch struct {
 	began   time.Time // of this wait
 	say     func(Progress)
 	timeout time.Duration
+	notice  time.Duration // how long the kubelet may take to act
 	// settle is how long one process has to stay ready.
 	settle time.Duration
 	// files have to be on the node for the Pod to start.
@@ -89,7 +90,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 		return false, err
 	}
 	w.lookForEnd(all)
-	if !w.ended && time.Since(w.began) > noticeWithin && w.listens(ctx) {
+	if !w.ended && time.Since(w.began) > w.notice && w.listens(ctx) {
 		return false, w.notNoticed()
 	}
 	fresh, err := w.fresh()
@@ -191,7 +192,7 @@ func (w *watch) notNoticed() error {
 	if !w.server.KubeletRuns() {
 		return errors.New("the kubelet does not run, so nobody acts on the manifest")
 	}
-	return fmt.Errorf("the kubelet has not acted on the manifest for %d s: is its staticPodPath another directory", int(noticeWithin.Seconds()))
+	return fmt.Errorf("the kubelet has not acted on the manifest for %d s: is its staticPodPath another directory", int(w.notice.Seconds()))
 }
 
 // tooLate says what was last seen.

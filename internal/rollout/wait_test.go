@@ -1,0 +1,229 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+// machine is a made-up /proc and /var/log, and a listener that answers /readyz:
+// what the wait looks at. The real thing is in e2e.
+type machine struct {
+	t     *testing.T
+	root  string
+	spec  patch.Server
+	mu    sync.Mutex
+	code  int
+	steps []string
+}
+
+func newMachine(t *testing.T) *machine {
+	m := &machine{t: t, root: t.TempDir(), code: 500}
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		w.WriteHeader(m.code)
+	}))
+	t.Cleanup(srv.Close)
+	host, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
+	n, _ := strconv.Atoi(port)
+	m.spec = patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Container: "kube-apiserver", Address: host, Port: n,
+		Command: []string{"kube-apiserver", "--new"}}
+	m.mkdir("proc")
+	return m
+}
+
+func (m *machine) mkdir(name string) string {
+	name = filepath.Join(m.root, name)
+	if err := os.MkdirAll(name, 0o755); err != nil {
+		m.t.Error(err)
+	}
+	return name
+}
+
+func (m *machine) write(name, text string) {
+	if err := os.WriteFile(filepath.Join(m.mkdir(filepath.Dir(name)), filepath.Base(name)), []byte(text), 0o644); err != nil {
+		m.t.Error(err)
+	}
+}
+
+// start makes a process; its PID is its start time.
+func (m *machine) start(pid int, argv ...string) {
+	m.write(fmt.Sprintf("proc/%d/stat", pid), fmt.Sprintf("%d (kube api) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 %d 1 1", pid, pid))
+	m.write(fmt.Sprintf("proc/%d/cmdline", pid), strings.Join(argv, "\x00")+"\x00")
+}
+
+func (m *machine) end(pid int) {
+	if err := os.RemoveAll(filepath.Join(m.root, "proc", strconv.Itoa(pid))); err != nil {
+		m.t.Error(err)
+	}
+}
+
+func (m *machine) answer(code int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.code = code
+}
+
+// watch is a wait for --new after --old, which runs as PID 10.
+func (m *machine) watch() *watch {
+	n := node.New(m.root, "")
+	s, _ := NewServer(n, m.spec)
+	m.start(10, "kube-apiserver", "--old")
+	before, err := s.processes([]string{"kube-apiserver", "--old"})
+	if err != nil || len(before) != 1 {
+		m.t.Fatalf("the old process is not found: %v, %v", before, err)
+	}
+	now := time.Now()
+	return &watch{server: s, want: m.spec, before: before, start: now, began: now, timeout: 10 * time.Second, notice: 5 * time.Second,
+		say: func(p Progress) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.steps = append(m.steps, strings.TrimRight(p.Step+" "+p.Text+" "+p.Detail, " "))
+		}}
+}
+
+func (m *machine) said() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.steps, "\n")
+}
+
+func TestWaitReady(t *testing.T) {
+	m := newMachine(t)
+	w := m.watch()
+	m.answer(200) // the old one answers: that must not count
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		m.answer(403)
+		m.end(10)
+		time.Sleep(300 * time.Millisecond)
+		m.answer(500)
+		m.start(20, "/usr/local/bin/kube-apiserver", "--new")
+		time.Sleep(300 * time.Millisecond)
+		m.answer(200)
+	}()
+	if err := w.run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := "restart old kube-apiserver ended\nrestart new kube-apiserver started, pid 20\nready " + w.server.base + "/readyz"
+	if got := m.said(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if time.Since(w.start) < 900*time.Millisecond {
+		t.Error("it was ready before the new one answered 200")
+	}
+}
+
+func TestWaitDeaths(t *testing.T) {
+	m := newMachine(t)
+	w := m.watch()
+	go func() {
+		m.end(10)
+		for pid := 20; pid < 24; pid++ {
+			m.start(pid, "kube-apiserver", "--new")
+			time.Sleep(250 * time.Millisecond)
+			stamp := time.Now().UTC().Format(time.RFC3339Nano)
+			m.write("var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/0.log",
+				"2020-01-01T00:00:00Z stderr F E0101 00:00:00 from another life\n"+
+					stamp+" stderr F I1122 10:00:00.0 1 options.go:1] starting\n"+
+					stamp+` stderr F E1122 10:00:00.0 1 run.go:72] "command failed" err="unknown flag: --nonsense"`+"\n"+
+					stamp+" stderr F I1122 10:00:00.0 1 bye\n")
+			m.end(pid)
+			time.Sleep(250 * time.Millisecond)
+		}
+	}()
+	err := w.run(context.Background())
+	want := `kube-apiserver does not start with these settings: E1122 10:00:00.0 1 run.go:72] "command failed" err="unknown flag: --nonsense"`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if w.deaths != 2 {
+		t.Errorf("%d deaths were waited for, want 2", w.deaths)
+	}
+}
+
+func TestWaitEnds(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		prepare func(m *machine, w *watch)
+		want    string
+	}{
+		{"nobody acts", func(m *machine, w *watch) { w.notice = 0; m.answer(200) },
+			"the kubelet does not run, so nobody acts on the manifest"},
+		{"the kubelet looks elsewhere", func(m *machine, w *watch) {
+			w.notice = time.Second
+			m.answer(200)
+			m.start(5, "/usr/bin/kubelet", "--config=/var/lib/kubelet/config.yaml")
+		}, "the kubelet has not acted on the manifest for 1 s: is its staticPodPath another directory"},
+		{"a volume cannot be mounted", func(m *machine, w *watch) {
+			w.timeout = time.Second
+			w.files = []string{"/etc/kubernetes/audit-policy.yaml"}
+			m.end(10)
+		}, "the kubelet started no container within 1s: /etc/kubernetes/audit-policy.yaml is missing, so its volume cannot be mounted"},
+		{"no container, for a reason unknown", func(m *machine, w *watch) { w.timeout = time.Second; m.end(10) },
+			"the kubelet started no container within 1s: journalctl -u kubelet tells why"},
+		{"it never becomes ready", func(m *machine, w *watch) {
+			w.timeout = time.Second
+			m.end(10)
+			m.start(20, "kube-apiserver", "--new")
+		}, "kube-apiserver runs but was not ready within 1s: /readyz says 500"},
+		{"the old one does not end", func(m *machine, w *watch) { w.timeout = time.Second },
+			"the old kube-apiserver still ran after 1s"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			w := m.watch()
+			tc.prepare(m, w)
+			if err := w.run(context.Background()); err == nil || err.Error() != tc.want {
+				t.Errorf("got  %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestWaitInterrupted(t *testing.T) {
+	m := newMachine(t)
+	w := m.watch()
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if err := w.run(ctx); !errors.Is(err, errInterrupted) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "audit.log")
+	line := func(id string) string { return `{"kind":"Event","auditID":"` + id + `"}` + "\n" }
+	if err := os.WriteFile(log, []byte(line("old")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from := fileSize(log)
+	if err := find(context.Background(), log, from, "old", 0); err == nil {
+		t.Error("an event from before the request was taken for its own")
+	}
+	// Rotated: the file is new and shorter.
+	if err := os.WriteFile(log, []byte(line("x")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := find(context.Background(), log, from, "x", 0); err != nil {
+		t.Errorf("after rotation: %v", err)
+	}
+	if err := find(context.Background(), log, 0, "never", 0); err == nil || err.Error() != "event never is not in it" {
+		t.Errorf("got %v", err)
+	}
+}
