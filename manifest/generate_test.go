@@ -118,7 +118,7 @@ func (g *generator) word() string {
 
 // text is a whole manifest.
 func (g *generator) text() string {
-	g.seq, g.deep = g.Intn(3)*2, 2+g.Intn(2)*2
+	g.seq, g.deep = g.Intn(5), 1+g.Intn(4)
 	head := []string{"", "---\n", "# comment\n", "%YAML 1.1\n---\n", "--- # first\n"}[g.Intn(5)]
 	pod := g.pod()
 	if g.Intn(12) == 0 {
@@ -170,6 +170,10 @@ func (g *generator) item(v any, ind int) string {
 
 // value is what stands behind "key:" or "-", which are indented by ind.
 func (g *generator) value(v any, ind int) string {
+	anchor := ""
+	if g.Intn(20) == 0 {
+		anchor = fmt.Sprintf(" &c%d", g.Intn(1000))
+	}
 	switch v := v.(type) {
 	case nil:
 		return []string{"", " null", " ~"}[g.Intn(3)] + g.end()
@@ -177,14 +181,14 @@ func (g *generator) value(v any, ind int) string {
 		return g.scalar(v, ind)
 	case pairs:
 		if len(v) > 0 && g.Intn(6) > 0 {
-			return g.end() + g.block(v, ind+g.deep)
+			return anchor + g.end() + g.block(v, ind+g.deep)
 		}
 	case []any:
 		if len(v) > 0 && g.Intn(4) > 0 {
-			return g.end() + g.block(v, ind+g.seq)
+			return anchor + g.end() + g.block(v, ind+g.seq)
 		}
 	}
-	return " " + g.flow(v, ind, g.Intn(2) == 0) + g.end()
+	return anchor + " " + g.flow(v, ind, g.Intn(2) == 0) + g.end()
 }
 
 // end is the end of a line.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -113,6 +114,9 @@ func (c *podChecks) container(p *corev1.Container, at *yaml.Node) *Error {
 		return kubeletRefuses(at, "container %q has no image", p.Name)
 	}
 	c.names[p.Name] = true
+	if err := checkProbes(p, at); err != nil {
+		return err
+	}
 	paths := map[string]bool{}
 	for i, m := range p.VolumeMounts {
 		at := entry(dereference(at), "volumeMounts", i)
@@ -125,6 +129,26 @@ func (c *podChecks) container(p *corev1.Container, at *yaml.Node) *Error {
 			return kubeletRefuses(at, "mountPath %q names volume %q, which the Pod does not have", m.MountPath, m.Name)
 		}
 		paths[m.MountPath] = true
+	}
+	return nil
+}
+
+// checkProbes looks at the ports of the probes, where people who publish a
+// manifest write <port>.
+func checkProbes(p *corev1.Container, at *yaml.Node) *Error {
+	for _, probe := range []struct {
+		key string
+		*corev1.Probe
+	}{{"livenessProbe", p.LivenessProbe}, {"readinessProbe", p.ReadinessProbe}, {"startupProbe", p.StartupProbe}} {
+		if probe.Probe == nil || probe.HTTPGet == nil {
+			continue
+		}
+		port := probe.HTTPGet.Port
+		if port.Type == intstr.Int && len(validation.IsValidPortNum(port.IntValue())) > 0 ||
+			port.Type == intstr.String && len(validation.IsValidPortName(port.StrVal)) > 0 {
+			get := valueOf(dereference(valueOf(dereference(at), probe.key)), "httpGet")
+			return kubeletRefuses(valueOf(dereference(get), "port"), "%s has the port %q, which is neither a port number nor a name", probe.key, port.String())
+		}
 	}
 	return nil
 }

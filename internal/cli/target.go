@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -31,7 +32,7 @@ func newTarget(c *cli.Context) (*target, error) {
 			return nil, hinted("--"+f+"=/"+v, "--%s %q: the path has to start with /", f, v)
 		}
 	}
-	if path.Dir(t.manifest) == path.Clean(c.String("state-dir")) {
+	if dir := path.Dir(t.manifest); strings.HasPrefix(path.Clean(c.String("state-dir"))+"/", dir+"/") {
 		return nil, hinted("--state-dir=/var/lib/auditpatch", "--state-dir is the directory of the manifests: the kubelet would run the backups")
 	}
 	return t, nil
