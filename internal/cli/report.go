@@ -55,6 +55,7 @@ func hintOf(err error) string {
 	var po *policy.Error
 	var locked *node.LockedError
 	var changed *node.ChangedError
+	var journal *node.JournalError
 	switch {
 	case errors.As(err, &own):
 		return own.hint
@@ -64,6 +65,8 @@ func hintOf(err error) string {
 		return pt.Hint
 	case errors.As(err, &po) && len(po.Findings) > 0:
 		return policyHint(po)
+	case errors.As(err, &journal):
+		return "look at the manifest and the policy, then: rm " + journal.Path
 	case errors.As(err, &locked), errors.As(err, &changed):
 		return "run the same command again"
 	case errors.Is(err, node.ErrUnfinished):

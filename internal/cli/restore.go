@@ -184,8 +184,11 @@ func (p *program) recoverCommand() *cli.Command {
 				return hinted("auditpatch recover", "recover works on a node, not on standard input")
 			}
 			id, outcome, err := rollout.Recover(t.node)
-			if err != nil {
+			if err != nil && id != "" {
 				return fmt.Errorf("recover %s: %w", id, err)
+			}
+			if err != nil {
+				return err
 			}
 			switch {
 			case p.json:

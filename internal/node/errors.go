@@ -19,6 +19,19 @@ var (
 	errDamaged     = errors.New("damaged")
 )
 
+// JournalError says that nobody can tell any more what an earlier run was
+// doing: the journal Path, or the run that it names, cannot be used.
+type JournalError struct {
+	Path string // a path on the node; removing it forgets the run
+	Err  error
+}
+
+func (e *JournalError) Error() string {
+	return fmt.Sprintf("an earlier run died, and its journal %s is of no use: %v", e.Path, e.Err)
+}
+
+func (e *JournalError) Unwrap() error { return e.Err }
+
 // ChangedError says that a file is no longer what it was when it was read.
 type ChangedError struct{ Path string }
 

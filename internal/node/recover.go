@@ -23,12 +23,15 @@ func (n *Node) Unfinished() (*Run, error) {
 	}
 	defer st.close()
 	id, err := st.journal()
-	if err != nil || id == "" {
-		return nil, err
+	if err == nil && id == "" {
+		return nil, nil
 	}
-	rec, err := st.load(id)
+	var rec record
+	if err == nil {
+		rec, err = st.load(id)
+	}
 	if err != nil {
-		return nil, err
+		return nil, &JournalError{path.Join(n.StateDir, journalName), err}
 	}
 	return &Run{rec.ID, rec.Verb, rec.Time, rec.Meta, n, rec.Seq, rec.Steps}, nil
 }

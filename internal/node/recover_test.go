@@ -129,7 +129,7 @@ func TestUnfinishedDamaged(t *testing.T) {
 			begin(t, n, write(t, n, manifestPath, "new"))
 			must(t, os.WriteFile(filepath.Join(root, stateDir, c.file), []byte(c.text), 0))
 			_, err := n.Unfinished()
-			wantErr(t, err, c.want)
+			wantErr(t, err, "an earlier run died, and its journal /var/lib/state/journal is of no use: "+c.want)
 		})
 	}
 }
