@@ -54,6 +54,7 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 		return nil
 	case plan.Empty():
 		p.sayUnchanged(plan)
+		p.warnStale(t, plan)
 		p.printResult(c.Command.Name, plan, "", false)
 		return nil
 	}
@@ -76,6 +77,21 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 	p.say("%s", outcome(plan, t, waited))
 	p.printResult(c.Command.Name, plan, report.Backup, waited)
 	return nil
+}
+
+// warnStale tells when the files are as asked and the process is not: the
+// kubelet has missed a change, or somebody has just made one.
+func (p *program) warnStale(t *target, plan *patch.Plan) {
+	if !t.live {
+		return
+	}
+	server, _ := rollout.NewServer(t.node, plan.After.Server)
+	if server == nil {
+		return
+	}
+	if pid, others, err := server.Running(); err == nil && pid == 0 && others > 0 {
+		p.warn(patch.Problem{Message: "the kube-apiserver that runs was started with other flags than the manifest has", Hint: "journalctl -u kubelet"})
+	}
 }
 
 // outcome is the last line of a change.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
@@ -10,6 +11,7 @@ import (
 
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -24,6 +26,7 @@ type statusReport struct {
 	Policy     *policyStatus     `json:"policy,omitempty"`
 	Log        *logStatus        `json:"log,omitempty"`
 	Webhook    *webhookStatus    `json:"webhook,omitempty"`
+	Server     *serverStatus     `json:"server,omitempty"`     // only on a node that runs
 	Unfinished string            `json:"unfinished,omitempty"` // the run that died half way
 	Backups    int               `json:"backups"`
 	Drift      []string          `json:"drift"`    // what is not as it should be
@@ -51,6 +54,14 @@ type logStatus struct {
 	Oldest      *time.Time `json:"oldest"`
 }
 
+// serverStatus is what really runs.
+type serverStatus struct {
+	PID        int    `json:"pid"`        // 0: no kube-apiserver runs with the manifest's command line
+	AsManifest bool   `json:"asManifest"` // one does
+	Ready      bool   `json:"ready"`
+	NotReady   string `json:"notReady,omitempty"` // why not
+}
+
 type webhookStatus struct {
 	Path   string `json:"path"`
 	Exists bool   `json:"exists"`
@@ -72,7 +83,7 @@ func (p *program) statusCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			r, err := p.inspect(t)
+			r, err := p.inspect(c.Context, t)
 			if err != nil {
 				return err
 			}
@@ -90,7 +101,7 @@ func (p *program) statusCommand() *cli.Command {
 }
 
 // inspect gathers the report.
-func (p *program) inspect(t *target) (*statusReport, error) {
+func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error) {
 	state, err := t.readManifest(p)
 	if err != nil {
 		return nil, err
@@ -120,7 +131,34 @@ func (p *program) inspect(t *target) (*statusReport, error) {
 	if t.stdin {
 		return r, nil
 	}
-	return r, errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
+	err = errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
+	if t.live && err == nil {
+		err = r.addServer(ctx, t, now)
+	}
+	return r, err
+}
+
+// addServer holds what runs against the manifest.
+func (r *statusReport) addServer(ctx context.Context, t *target, now patch.Settings) error {
+	server, err := rollout.NewServer(t.node, now.Server)
+	if server == nil {
+		return err
+	}
+	pid, others, err := server.Running()
+	if err != nil {
+		return err
+	}
+	r.Server = &serverStatus{PID: pid, AsManifest: pid != 0}
+	r.Server.Ready, r.Server.NotReady = server.Ready(ctx)
+	switch {
+	case pid == 0 && others > 0:
+		r.drift("the kube-apiserver that runs was started with other flags than the manifest has")
+	case pid == 0:
+		r.drift("no kube-apiserver runs on this node")
+	case !r.Server.Ready:
+		r.drift("the API server is not ready: %s", r.Server.NotReady)
+	}
+	return nil
 }
 
 func (r *statusReport) drift(format string, a ...any) {
@@ -247,6 +285,9 @@ func (p *program) printStatus(r *statusReport) error {
 	if r.Webhook != nil {
 		rows = append(rows, []string{"webhook", r.Webhook.Path + "  to " + r.Webhook.Server})
 	}
+	if r.Server != nil {
+		rows = append(rows, []string{"running", r.Server.words()})
+	}
 	rows = append(rows, []string{"backups", fmt.Sprint(r.Backups)})
 	for _, d := range r.Drift {
 		rows = append(rows, []string{"drift", d})
@@ -262,6 +303,16 @@ func kubernetes(v string) string {
 		return ""
 	}
 	return "  Kubernetes " + v
+}
+
+func (s *serverStatus) words() string {
+	switch {
+	case s.PID == 0:
+		return "no kube-apiserver as the manifest has it"
+	case s.Ready:
+		return fmt.Sprintf("kube-apiserver pid %d, as the manifest has it, ready", s.PID)
+	}
+	return fmt.Sprintf("kube-apiserver pid %d, as the manifest has it, not ready: %s", s.PID, s.NotReady)
 }
 
 func (s *policyStatus) words() string {

@@ -101,7 +101,7 @@ func (l *Live) Back() error {
 	w.tell("undo", "the earlier files are back")
 	// Whichever process runs with the earlier command line will do: the kubelet
 	// may not have touched it at all. But it may be about to, so one has to stay.
-	w.ended, w.settle = true, settleAfterUndo
+	w.ended, w.settle, w.which, w.known, w.patient = true, settleAfterUndo, "earlier", l.running, true
 	return w.run(context.Background())
 }
 
@@ -110,7 +110,7 @@ func (l *Live) watch(s *Server, want patch.Server) *watch {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	return &watch{server: s, want: want, start: l.start, began: time.Now(), say: l.Say, timeout: timeout, notice: noticeWithin}
+	return &watch{server: s, want: want, start: l.start, began: time.Now(), say: l.Say, timeout: timeout, notice: noticeWithin, which: "new"}
 }
 
 // files are those without which no container is made.

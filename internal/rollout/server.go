@@ -171,6 +171,20 @@ func (s *Server) processes(command []string) ([]node.Process, error) {
 	return slices.DeleteFunc(all, func(p node.Process) bool { return !slices.Equal(p.Argv[1:], want) }), nil
 }
 
+// Running tells which process runs with the manifest's command line, 0 for
+// none, and how many kube-apiservers run with another.
+func (s *Server) Running() (pid, others int, err error) {
+	mine, err := s.processes(s.spec.Command)
+	if err != nil {
+		return 0, 0, err
+	}
+	all, err := s.node.Processes("kube-apiserver")
+	if len(mine) > 0 {
+		pid = mine[len(mine)-1].PID
+	}
+	return pid, len(all) - len(mine), err
+}
+
 // serverArgs are the arguments behind the program, which another program
 // (go-runner) may start.
 func serverArgs(command []string) []string {

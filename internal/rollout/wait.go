@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"auditpatch/internal/node"
@@ -38,6 +39,12 @@ type watch struct {
 	say     func(Progress)
 	timeout time.Duration
 	notice  time.Duration // how long the kubelet may take to act
+	which   string        // "new" or "earlier", for people
+	// known ran before the change: that it starts is no news, and that it ends
+	// no failure.
+	known []node.Process
+	// patient goes on after deaths: the earlier settings have worked.
+	patient bool
 	// settle is how long one process has to stay ready.
 	settle time.Duration
 	// files have to be on the node for the Pod to start.
@@ -120,10 +127,8 @@ func (w *watch) lookForEnd(all []node.Process) {
 		return
 	}
 	for _, p := range all {
-		for _, old := range w.before {
-			if p.Same(old) {
-				return
-			}
+		if slices.ContainsFunc(w.before, p.Same) {
+			return
 		}
 	}
 	w.ended = true
@@ -139,40 +144,55 @@ func (w *watch) fresh() (*node.Process, error) {
 		return nil, err
 	}
 	for i := range ps {
-		old := false
-		for _, b := range w.before {
-			old = old || ps[i].Same(b)
-		}
-		if !old {
+		if !slices.ContainsFunc(w.before, ps[i].Same) {
 			return &ps[i], nil
 		}
 	}
 	return nil, nil
 }
 
-// follow keeps track of the new process and counts its deaths. The second one
-// with words is certain: the kubelet would go on trying for ever.
+// follow keeps track of the wanted process and counts its deaths. The second
+// one is certain: the kubelet would go on trying for ever.
 func (w *watch) follow(fresh *node.Process) error {
-	switch {
-	case w.seen != nil && (fresh == nil || !fresh.Same(*w.seen)):
-		w.deaths++
-		if words := w.server.lastWords(w.start); words != "" {
-			w.words = words
-		}
-		lived := time.Since(w.seenAt).Seconds()
-		w.seen, w.readySince = nil, time.Time{}
-		if w.say != nil {
-			w.say(Progress{"restart", fmt.Sprintf("new kube-apiserver exited %.1f s after its start (time %d)", lived, w.deaths), time.Since(w.start), w.words})
-		}
-		if w.deaths >= 2 {
-			return w.died()
+	if w.seen != nil && (fresh == nil || !fresh.Same(*w.seen)) {
+		if err := w.death(); err != nil {
+			return err
 		}
 	}
-	if fresh != nil && w.seen == nil {
-		w.seen, w.seenAt = fresh, time.Now()
-		w.tell("restart", "new kube-apiserver started, pid %d", fresh.PID)
+	if fresh == nil || w.seen != nil {
+		return nil
+	}
+	w.seen, w.seenAt = fresh, time.Now()
+	if !w.knows(fresh) {
+		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
 	}
 	return nil
+}
+
+// death notes that the process which was seen has ended.
+func (w *watch) death() error {
+	gone, lived := w.seen, time.Since(w.seenAt).Seconds()
+	w.seen, w.readySince = nil, time.Time{}
+	if w.knows(gone) {
+		w.tell("restart", "kube-apiserver pid %d ended", gone.PID)
+		return nil
+	}
+	w.deaths++
+	if words := w.server.lastWords(w.start); words != "" {
+		w.words = words
+	}
+	if w.say != nil {
+		w.say(Progress{"restart", fmt.Sprintf("%s kube-apiserver exited %.1f s after its start (time %d)", w.which, lived, w.deaths), time.Since(w.start), w.words})
+	}
+	if w.deaths >= 2 && !w.patient {
+		return w.died()
+	}
+	return nil
+}
+
+// knows tells whether a process ran before the change.
+func (w *watch) knows(p *node.Process) bool {
+	return slices.ContainsFunc(w.known, p.Same)
 }
 
 func (w *watch) listens(ctx context.Context) bool {

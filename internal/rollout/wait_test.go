@@ -88,7 +88,7 @@ func (m *machine) watch() *watch {
 		m.t.Fatalf("the old process is not found: %v, %v", before, err)
 	}
 	now := time.Now()
-	return &watch{server: s, want: m.spec, before: before, start: now, began: now, timeout: 10 * time.Second, notice: 5 * time.Second,
+	return &watch{server: s, want: m.spec, before: before, start: now, began: now, timeout: 10 * time.Second, notice: 5 * time.Second, which: "new",
 		say: func(p Progress) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -193,6 +193,34 @@ func TestWaitEnds(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestWaitBack lets the old process end while its settings are put back: that
+// is no failure, and neither are the deaths of its successors.
+func TestWaitBack(t *testing.T) {
+	m := newMachine(t)
+	w := m.watch()
+	w.want = patch.Server{Command: []string{"kube-apiserver", "--old"}}
+	w.known, w.before, w.ended, w.patient, w.which, w.settle = w.before, nil, true, true, "earlier", 500*time.Millisecond
+	m.answer(200)
+	go func() {
+		time.Sleep(250 * time.Millisecond) // less than it has to stay ready
+		m.answer(500)
+		m.end(10)
+		for pid := 20; pid < 23; pid++ {
+			time.Sleep(250 * time.Millisecond)
+			m.end(pid - 1)
+			m.start(pid, "kube-apiserver", "--old")
+		}
+		m.answer(200)
+	}()
+	if err := w.run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	got := m.said()
+	if !strings.HasPrefix(got, "restart kube-apiserver pid 10 ended\nrestart earlier kube-apiserver started, pid 20\n") || !strings.Contains(got, "started, pid 22") {
+		t.Errorf("got:\n%s", got)
 	}
 }
 
