@@ -12,24 +12,44 @@ import (
 // the same Pod.
 func Drift(m *manifest.File, s State) []Problem {
 	now := Inspect(m)
-	out, _ := CheckFlags(now.Flags, now.Version)
+	errs, _ := CheckFlags(now.Flags, now.Version)
+	out := append(errs, MountProblems(m)...)
+	if err := checkSiblings(m, s); err != nil {
+		out = append(out, Problem{Message: err.Error()})
+	}
+	return out
+}
+
+// MountProblems lists paths of the audit flags that no fitting mount brings to
+// the node.
+func MountProblems(m *manifest.File) (out []Problem) {
+	now := Inspect(m)
 	for _, l := range []struct {
 		flag  string
 		at    *Location
 		write bool
 	}{{policyFlag, now.Policy, false}, {logFlag, now.Log, true}, {webhookFlag, now.Webhook, false}} {
+		wrong := func(format string, a ...any) {
+			out = append(out, Problem{Flags: []string{l.flag}, Message: fmt.Sprintf(format, a...)})
+		}
 		switch {
 		case l.at == nil:
 		case !l.at.Covered():
-			out = append(out, Problem{Flags: []string{l.flag}, Message: fmt.Sprintf("no mount brings --%s=%s to the node", l.flag, l.at.Path)})
+			wrong("no mount brings --%s=%s to the node", l.flag, l.at.Path)
 		case l.write && path.Clean(l.at.Mount.MountPath) == path.Clean(l.at.Path):
-			out = append(out, Problem{Flags: []string{l.flag}, Message: fmt.Sprintf("the log file %s itself is mounted: it cannot be rotated", l.at.Path)})
+			wrong("the log file %s itself is mounted: it cannot be rotated", l.at.Path)
 		case l.write && l.at.Mount.ReadOnly:
-			out = append(out, Problem{Flags: []string{l.flag}, Message: fmt.Sprintf("the mount %s of --%s is read-only", l.at.Mount.MountPath, l.flag)})
+			wrong("the mount %s of --%s is read-only", l.at.Mount.MountPath, l.flag)
 		}
 	}
-	if err := checkSiblings(m, s); err != nil {
-		out = append(out, Problem{Message: err.Error()})
-	}
 	return out
+}
+
+// CheckOwner refuses a Pod that another file defines too, or that another
+// program writes anew.
+func CheckOwner(m *manifest.File, s State) error {
+	if err := checkKeeper(m); err != nil {
+		return err
+	}
+	return checkSiblings(m, s)
 }

@@ -202,6 +202,9 @@ func (s *Server) KubeletRuns() bool {
 	return err == nil && len(ps) > 0
 }
 
+// LastWords is the last thing that the API server's log says, "" without one.
+func (s *Server) LastWords() string { return s.lastWords(time.Time{}) }
+
 // lastWords are the last lines that a container of the API server's Pod wrote
 // after since: what an API server that cannot start says. The kubelet lays
 // the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log

@@ -1,0 +1,338 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
+	"auditpatch/manifest"
+	"auditpatch/patch"
+)
+
+// finding is the verdict of one check.
+type finding struct {
+	Check   string `json:"check"`
+	Verdict string `json:"verdict"` // ok, warning, wrong
+	Detail  string `json:"detail"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+const (
+	verdictOK      = "ok"
+	verdictWarning = "warning"
+	verdictWrong   = "wrong"
+)
+
+// doctor makes the checks one after the other and keeps what they find.
+type doctor struct {
+	t        *target
+	state    patch.State
+	m        *manifest.File
+	now      patch.Settings
+	findings []finding
+}
+
+func (p *program) doctorCommand() *cli.Command {
+	return p.command(&cli.Command{
+		Name:  "doctor",
+		Usage: "say why the API server does not run, or why enable would refuse",
+		Description: "Makes every check that stands before a change, and those that tell why an API server does not\n" +
+			"come back, and prints a verdict for each. Changes nothing. Exit status 1 when something is wrong.",
+		Flags: join(nodeFlags(), outputFlags()),
+		Action: func(c *cli.Context) error {
+			t, err := newTarget(c)
+			if err != nil {
+				return err
+			}
+			if t.stdin {
+				return hinted("auditpatch doctor", "doctor looks at a node, not at standard input")
+			}
+			d := &doctor{t: t}
+			d.examine(c.Context, p)
+			return p.printFindingsOf(d)
+		},
+	})
+}
+
+// examine makes the checks. Without a manifest that can be read there is
+// nothing to hold the others against.
+func (d *doctor) examine(ctx context.Context, p *program) {
+	if d.t.live {
+		d.kubelet()
+	}
+	d.runs()
+	if !d.manifest(p) {
+		return
+	}
+	d.flags()
+	d.places()
+	d.policy()
+	d.webhook()
+	d.log()
+	if d.t.live {
+		d.server(ctx)
+	}
+}
+
+func (d *doctor) ok(check, format string, a ...any) {
+	d.findings = append(d.findings, finding{check, verdictOK, fmt.Sprintf(format, a...), ""})
+}
+
+func (d *doctor) warning(check, hint, format string, a ...any) {
+	d.findings = append(d.findings, finding{check, verdictWarning, fmt.Sprintf(format, a...), hint})
+}
+
+func (d *doctor) wrong(check, hint, format string, a ...any) {
+	d.findings = append(d.findings, finding{check, verdictWrong, fmt.Sprintf(format, a...), hint})
+}
+
+func (d *doctor) wrongErr(check string, err error) { d.wrong(check, hintOf(err), "%v", err) }
+
+// kubelet looks for the process, and whether it reads the directory that the
+// manifest lies in.
+func (d *doctor) kubelet() {
+	const check = "kubelet"
+	ps, err := d.t.node.Processes("kubelet")
+	if err != nil {
+		d.wrongErr(check, err)
+		return
+	}
+	if len(ps) == 0 {
+		d.wrong(check, "systemctl start kubelet", "the kubelet does not run, so nobody acts on the manifest")
+		return
+	}
+	config := "/var/lib/kubelet/config.yaml"
+	for _, a := range ps[0].Argv {
+		if v, ok := strings.CutPrefix(a, "--config="); ok {
+			config = v
+		}
+	}
+	f, err := d.t.node.Read(config)
+	var kubelet struct {
+		StaticPodPath string `json:"staticPodPath"`
+	}
+	if err == nil {
+		err = sigsyaml.Unmarshal(f.Data, &kubelet)
+	}
+	dir := path.Dir(d.t.manifest)
+	switch {
+	case err != nil || !f.Exists:
+		d.warning(check, "", "it runs (pid %d); its configuration %s could not be read", ps[0].PID, config)
+	case path.Clean(kubelet.StaticPodPath) != dir:
+		d.wrong(check, "auditpatch doctor --manifest "+path.Join("/", kubelet.StaticPodPath, path.Base(d.t.manifest)),
+			"it reads manifests from %q (%s), not from %s", kubelet.StaticPodPath, config, dir)
+	default:
+		d.ok(check, "it runs (pid %d) and reads %s", ps[0].PID, dir)
+	}
+}
+
+// runs looks at the journal.
+func (d *doctor) runs() {
+	const check = "journal"
+	run, err := d.t.node.Unfinished()
+	switch {
+	case err != nil:
+		d.wrongErr(check, err)
+	case run != nil:
+		d.wrong(check, "auditpatch recover", "the run %s (%s) died half way or is still going on", run.ID, run.Verb)
+	default:
+		d.ok(check, "no run died half way")
+	}
+}
+
+// manifest reads the manifest and looks for other files with the same Pod.
+func (d *doctor) manifest(p *program) bool {
+	const check = "manifest"
+	var err error
+	if d.state, err = d.t.readManifest(p); err == nil {
+		d.m, err = manifest.Parse(d.state.Manifest.Path, d.state.Manifest.Data)
+	}
+	if err != nil {
+		d.wrongErr(check, err)
+		return false
+	}
+	d.now = patch.Inspect(d.m)
+	if err := d.m.Nameless(); err != nil {
+		d.wrongErr(check, err)
+	} else {
+		d.ok(check, "%s is a Pod that the kubelet takes", d.t.manifest)
+	}
+	for _, u := range d.m.Unknown() {
+		d.warning(check, "", "%s: the kubelet ignores it", u)
+	}
+	if err := patch.CheckOwner(d.m, d.state); err != nil {
+		d.wrongErr("owner", err)
+	} else {
+		d.ok("owner", "no other program or file defines this Pod")
+	}
+	return true
+}
+
+// flags holds the audit flags against what kube-apiserver takes.
+func (d *doctor) flags() {
+	const check = "flags"
+	errs, warns := patch.CheckFlags(d.now.Flags, d.now.Version)
+	for _, e := range errs {
+		d.wrong(check, e.Hint, "%s", e.Message)
+	}
+	for _, w := range warns {
+		d.warning(check, w.Hint, "%s", w.Message)
+	}
+	switch {
+	case len(errs)+len(warns) > 0:
+	case d.now.Enabled():
+		d.ok(check, "kube-apiserver takes all %d audit flags", len(d.now.Flags))
+	default:
+		d.ok(check, "audit logging is off: %s", missing(d.now))
+	}
+}
+
+// places looks at the mounts.
+func (d *doctor) places() {
+	const check = "mounts"
+	problems := patch.MountProblems(d.m)
+	for _, problem := range problems {
+		d.wrong(check, "auditpatch enable", "%s", problem.Message)
+	}
+	if len(problems) == 0 && d.now.Enabled() {
+		d.ok(check, "every path of the audit flags lies on this node")
+	}
+}
+
+// policy looks at the policy that the manifest names.
+func (d *doctor) policy() {
+	const check = "policy"
+	if !d.now.Policy.Covered() {
+		return
+	}
+	f, err := d.t.node.Read(d.now.Policy.Host)
+	if err == nil && !f.Exists {
+		d.wrong(check, "auditpatch enable --preset=baseline", "%s is missing: the API server would not start", d.now.Policy.Host)
+		return
+	}
+	var pol *policy.Policy
+	if err == nil {
+		pol, err = checkPolicy(d.now.Policy.Host, f.Data, d.state)
+	}
+	switch sum, known := d.now.Annotations[patch.PolicyAnnotation]; {
+	case err != nil:
+		d.wrongErr(check, err)
+	case known && sum != patch.Checksum(f.Data):
+		d.warning(check, "auditpatch enable", "%s was changed since the API server was started with it", d.now.Policy.Host)
+	case !pol.Records():
+		d.warning(check, "auditpatch policy list", "%s records nothing at all", d.now.Policy.Host)
+	default:
+		d.ok(check, "%s, %s", d.now.Policy.Host, rules(pol.Rules()))
+	}
+}
+
+// webhook looks at the webhook's config, whose contents are not shown.
+func (d *doctor) webhook() {
+	const check = "webhook"
+	if !d.now.Webhook.Covered() {
+		return
+	}
+	f, err := d.t.node.Read(d.now.Webhook.Host)
+	switch {
+	case err != nil:
+		d.wrongErr(check, err)
+		return
+	case !f.Exists:
+		d.wrong(check, "auditpatch enable --webhook-config=FILE", "%s is missing: the API server would not start", d.now.Webhook.Host)
+		return
+	}
+	cfg, errs, warns := patch.CheckWebhookKubeconfig(d.now.Webhook.Host, f.Data)
+	for _, e := range errs {
+		d.wrong(check, e.Hint, "%s", e.Message)
+	}
+	for _, w := range warns {
+		d.warning(check, w.Hint, "%s", w.Message)
+	}
+	if len(errs)+len(warns) == 0 {
+		d.ok(check, "%s, to %s", d.now.Webhook.Host, cfg.Server)
+	}
+}
+
+// log looks at the disk.
+func (d *doctor) log() {
+	const check = "log"
+	if !d.now.Log.Covered() {
+		return
+	}
+	u, err := d.t.node.LogUsage(path.Clean(d.now.Log.Host))
+	limit, unlimited := patch.DiskBudget(d.now.Flags, d.now.Version)
+	switch {
+	case err != nil:
+		d.wrongErr(check, err)
+	case unlimited:
+		d.warning(check, "auditpatch enable --audit-log-maxbackup=10 --audit-log-maxsize=100", "nothing limits the size of %s; %s are free", d.now.Log.Host, size(u.Free))
+	case limit-u.Bytes > u.Free:
+		d.warning(check, "auditpatch enable --audit-log-maxbackup=5", "%s may still grow by %s, and only %s are free", d.now.Log.Host, size(limit-u.Bytes), size(u.Free))
+	default:
+		d.ok(check, "%s takes %s of at most %s; %s are free", d.now.Log.Host, size(u.Bytes), size(limit), size(u.Free))
+	}
+}
+
+// server looks at what runs, and reads the last words of what does not.
+func (d *doctor) server(ctx context.Context) {
+	const check = "API server"
+	s, credentials := rollout.NewServer(d.t.node, d.now.Server)
+	if s == nil {
+		d.wrongErr(check, credentials)
+		return
+	}
+	pid, others, err := s.Running()
+	if err != nil {
+		d.wrongErr(check, err)
+		return
+	}
+	words := s.LastWords()
+	if words != "" {
+		words = "; its log ends: " + words
+	}
+	ready, why := s.Ready(ctx)
+	switch {
+	case pid == 0 && others > 0:
+		d.wrong(check, "journalctl -u kubelet", "it runs with other flags than the manifest has: the kubelet has not acted on it")
+	case pid == 0:
+		d.wrong(check, "journalctl -u kubelet", "it does not run%s", words)
+	case !ready:
+		d.wrong(check, "", "it runs (pid %d) and is not ready: %s%s", pid, why, words)
+	default:
+		d.ok(check, "it runs (pid %d) as the manifest has it, and is ready", pid)
+	}
+	if s.User == "" {
+		d.warning("credentials", "", "there are none that open the API server, so nothing can be proven (%s)", strings.Join(rollout.Credentials, ", "))
+	}
+}
+
+// printFindingsOf prints the verdicts and sets the exit status.
+func (p *program) printFindingsOf(d *doctor) error {
+	bad := false
+	rows := [][]string{}
+	for _, f := range d.findings {
+		bad = bad || f.Verdict == verdictWrong
+		rows = append(rows, []string{f.Verdict, f.Check, f.Detail})
+		if f.Hint != "" {
+			rows = append(rows, []string{"", "", "hint: " + f.Hint})
+		}
+	}
+	if p.json {
+		p.printJSON(struct {
+			Changed  bool      `json:"changed"`
+			Findings []finding `json:"findings"`
+		}{false, d.findings})
+	} else if err := p.table(rows); err != nil {
+		return err
+	}
+	if bad {
+		return status(exitDiffers)
+	}
+	return nil
+}
