@@ -56,6 +56,7 @@ func hintOf(err error) string {
 	var locked *node.LockedError
 	var changed *node.ChangedError
 	var journal *node.JournalError
+	var ill *rollout.NotHealthy
 	switch {
 	case errors.As(err, &own):
 		return own.hint
@@ -65,6 +66,8 @@ func hintOf(err error) string {
 		return pt.Hint
 	case errors.As(err, &po) && len(po.Findings) > 0:
 		return policyHint(po)
+	case errors.As(err, &ill):
+		return "auditpatch doctor says more; --force begins all the same"
 	case errors.As(err, &journal):
 		return "look at the manifest and the policy, then: rm " + journal.Path
 	case errors.As(err, &locked), errors.As(err, &changed):

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +15,12 @@ const (
 	// settleAfterUndo is longer than the kubelet takes to act on a file.
 	settleAfterUndo = 5 * time.Second
 )
+
+// NotHealthy says why a change was not begun: afterwards nobody could tell
+// what it had broken. Nothing has been written.
+type NotHealthy struct{ Reason string }
+
+func (e *NotHealthy) Error() string { return e.Reason }
 
 // Live is the Watcher of the API server on this machine.
 type Live struct {
@@ -44,10 +49,10 @@ func (l *Live) Before(ctx context.Context) error {
 		return err
 	}
 	if !server.KubeletRuns() {
-		return errors.New("the kubelet does not run, so nobody would act on the manifest: systemctl start kubelet")
+		return &NotHealthy{"the kubelet does not run, so nobody would act on the manifest"}
 	}
 	if len(l.running) == 0 {
-		return errors.New("no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already")
+		return &NotHealthy{"no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
 	}
 	deadline := time.Now().Add(healthWithin)
 	for {
@@ -57,7 +62,7 @@ func (l *Live) Before(ctx context.Context) error {
 			l.start = time.Now()
 			return nil
 		case time.Now().After(deadline):
-			return fmt.Errorf("the API server is not healthy now (%s): a change would not be told from what ails it", why)
+			return &NotHealthy{fmt.Sprintf("the API server is not healthy now (%s): a change could not be told from what ails it", why)}
 		case ctx.Err() != nil:
 			return errInterrupted
 		}
