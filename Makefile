@@ -1,18 +1,24 @@
 # The targets that people use; CI calls the same ones.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# urfave_cli_no_docs leaves out man page templates that the program does not use.
-GOBUILD = CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags '-s -w -X main.version=$(VERSION)'
+# urfave_cli_no_docs leaves out man page templates that the program does not use. The version
+# is stamped by -X, so nothing else of the checkout goes into the binary.
+GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags '-s -w -X main.version=$(VERSION)'
 PLATFORMS = linux/amd64 linux/arm64
+# Modules of their own, so that what they need does not weigh on the program.
+NESTED = e2e/upstream e2e/upstream/kubelet
 
-.PHONY: build test race fuzz lint upstream dist bench clean
+.PHONY: help build test race fuzz lint upstream dist bench clean
 
-build: ## the static binary
+build: ## the static binary ./auditpatch
 	$(GOBUILD) -o auditpatch .
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 test: ## what the README says
 	go test ./...
 
-race:
+race: ## the short tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race -short ./...
 
 FUZZTIME ?= 30s
@@ -25,11 +31,16 @@ fuzz: ## every fuzz target for FUZZTIME
 lint: ## formatting, vet, tidy modules
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
 	go vet ./...
+	go vet -tags e2e ./e2e/...
 	go mod tidy -diff
+	@set -e; for dir in $(NESTED); do for mod in $$(cd $$dir && ls *.mod); do \
+	  echo "go mod tidy -diff -modfile=$$dir/$$mod"; (cd $$dir && go mod tidy -diff -modfile=$$mod); \
+	  done; done
 
 upstream: ## our tables against the code of Kubernetes itself
-	cd e2e/upstream && go test ./...
-	cd e2e/upstream/kubelet && go test ./...
+	cd e2e/upstream && go test -timeout 20m ./...
+	cd e2e/upstream && go test -timeout 20m -modfile=go135.mod ./...
+	cd e2e/upstream/kubelet && go test -timeout 40m ./...
 
 dist: ## static binaries with checksums in dist/
 	rm -rf dist && mkdir dist
@@ -38,8 +49,12 @@ dist: ## static binaries with checksums in dist/
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GOBUILD) -o dist/auditpatch-$${p%/*}-$${p#*/} .; done
 	cd dist && sha256sum auditpatch-* > SHA256SUMS && cat SHA256SUMS
 
-bench: build ## a run that changes nothing, beside yq doing the same
+bench: build ## a run that changes nothing, beside yq on the same file
 	./e2e/bench-noop.sh
 
-clean:
+clean: ## what the other targets have made
 	rm -rf dist auditpatch
+
+.PHONY: e2e
+e2e: build ## the binary in real kind clusters; e2e/README.md has the variables
+	./e2e/run.sh

@@ -37,6 +37,12 @@ func TestScript(t *testing.T) {
 			e.Setenv("MANIFEST", manifest)
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"node":   nodeCmd,
 			"status": statusCmd,

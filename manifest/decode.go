@@ -50,7 +50,11 @@ func (f *File) readText() ([]*yaml.Node, *Error) {
 		return nil, err
 	}
 	if e != nil {
-		return nil, yamlError(f.body, e, func(src []byte) error { _, err := documents(src); return err })
+		err := yamlError(f.body, e, func(src []byte) error { _, err := documents(src); return err })
+		if utilyaml.IsJSONBuffer(f.src) {
+			err.Reason = strings.Replace(err.Reason, "broken YAML", "this JSON is not YAML too, so it cannot be edited", 1)
+		}
+		return nil, err
 	}
 	if f.json, e = toJSON(f.src); e != nil {
 		return nil, yamlError(f.body, e, func(src []byte) error { _, err := toJSON(src); return err })

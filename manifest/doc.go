@@ -30,8 +30,10 @@
 //
 // # What it refuses
 //
-// Flags inside a shell script, templates, several documents, a list or mapping
-// that an alias or a merge key shares with another place, keys that stand
-// twice, block scalars and scalars with anchors or tags where a value has to
-// be replaced, and whatever else the proof does not carry.
+// Flags inside a shell script or behind a lone "--", templates, several
+// documents, a list or mapping that an alias or a merge key shares with another
+// place, keys that stand twice, block scalars and scalars with anchors or tags
+// where a value has to be replaced, what the kubelet would refuse, and whatever
+// else the proof does not carry: explicit keys (? volumes) and a literal scalar
+// that keeps blank lines (|+) above a new entry.
 package manifest

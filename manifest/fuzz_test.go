@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,9 @@ func FuzzApply(f *testing.F) {
 		if len(src) < 1000 { // long ones leave no time for their mutants
 			f.Add(src)
 		}
+	}
+	for i := range 20 {
+		f.Add([]byte((&generator{Rand: rand.New(rand.NewSource(int64(i)))}).text()))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		m, err := Parse("f.yaml", src)

@@ -114,7 +114,7 @@ func (c *podChecks) container(p *corev1.Container, at *yaml.Node) *Error {
 		return kubeletRefuses(at, "container %q has no image", p.Name)
 	}
 	c.names[p.Name] = true
-	if err := checkProbes(p, at); err != nil {
+	if err := checkProbes(p, dereference(at)); err != nil {
 		return err
 	}
 	paths := map[string]bool{}
@@ -140,17 +140,31 @@ func checkProbes(p *corev1.Container, at *yaml.Node) *Error {
 		key string
 		*corev1.Probe
 	}{{"livenessProbe", p.LivenessProbe}, {"readinessProbe", p.ReadinessProbe}, {"startupProbe", p.StartupProbe}} {
-		if probe.Probe == nil || probe.HTTPGet == nil {
-			continue
+		var port intstr.IntOrString
+		handler := ""
+		switch {
+		case probe.Probe == nil:
+		case probe.HTTPGet != nil:
+			port, handler = probe.HTTPGet.Port, "httpGet"
+		case probe.TCPSocket != nil:
+			port, handler = probe.TCPSocket.Port, "tcpSocket"
 		}
-		port := probe.HTTPGet.Port
-		if port.Type == intstr.Int && len(validation.IsValidPortNum(port.IntValue())) > 0 ||
-			port.Type == intstr.String && len(validation.IsValidPortName(port.StrVal)) > 0 {
-			get := valueOf(dereference(valueOf(dereference(at), probe.key)), "httpGet")
-			return kubeletRefuses(valueOf(dereference(get), "port"), "%s has the port %q, which is neither a port number nor a name", probe.key, port.String())
+		if handler != "" && !isPort(port) {
+			for _, key := range []string{probe.key, handler, "port"} {
+				at = dereference(valueOf(at, key))
+			}
+			return kubeletRefuses(at, "%s has the port %q, which is neither a port number nor a name", probe.key, port.String())
 		}
 	}
 	return nil
+}
+
+// isPort tells whether a port has a number or a name that the kubelet takes.
+func isPort(p intstr.IntOrString) bool {
+	if p.Type == intstr.Int {
+		return len(validation.IsValidPortNum(p.IntValue())) == 0
+	}
+	return len(validation.IsValidPortName(p.StrVal)) == 0
 }
 
 // hostPathTypes are the types that the kubelet knows.

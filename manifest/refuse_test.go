@@ -80,6 +80,7 @@ func TestRefuseBroken(t *testing.T) {
 		{"JSON: bracket", strings.Replace(json, "%s", "}", 1), nil, "f.yaml:2:74: broken JSON: invalid character '}' after array element", ""},
 		{"JSON: cut off", json[:50], nil, "f.yaml:1:50: broken JSON: unexpected end of JSON input", ""},
 		{"JSON: a second document", strings.Replace(json, "%s", "", 1) + "\n---\n", nil, "f.yaml:3:1: the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: invalid character '-' after top-level value", "put a line \"---\" in front of it to have it read as YAML"},
+		{"JSON: not YAML", strings.Replace(json, "%s", `, "--a=\ud83e\udd8a"`, 1), nil, "f.yaml:2:1: this JSON is not YAML too, so it cannot be edited: found invalid Unicode character escape code", ""},
 		{"flow YAML", "{kind: Pod}", nil, "f.yaml:1:2: the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: invalid character 'k' looking for beginning of object key string", "put a line \"---\" in front of it to have it read as YAML"},
 	})
 }

@@ -83,6 +83,7 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 		return nil, nil, err
 	}
 	plan.Warnings = append(plan.Warnings, warnings...)
+	t.ownFiles(plan)
 	return t, plan, nil
 }
 

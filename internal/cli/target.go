@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"path"
 	"strings"
 
@@ -107,4 +108,21 @@ func recovered(o node.Outcome) string {
 		return "this run had died half way; somebody else has changed the manifest since, which was left as it is"
 	}
 	return "this run had died half way and was undone"
+}
+
+// ownFiles lets somebody who is not root prepare a file tree: what root would
+// own there belongs to whoever builds the image, and gets its owner when the
+// image is packed. On a live node the plan stays, and fails as it should.
+func (t *target) ownFiles(plan *patch.Plan) {
+	uid, gid := os.Geteuid(), os.Getegid()
+	if t.live || t.stdin || uid == 0 {
+		return
+	}
+	for i := range plan.Changes {
+		if c := &plan.Changes[i]; !c.Old.Exists && c.UID == 0 {
+			if c.UID = uid; c.GID == 0 {
+				c.GID = gid
+			}
+		}
+	}
 }

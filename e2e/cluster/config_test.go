@@ -1,0 +1,77 @@
+package cluster
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestConfig holds the generated configuration against the one written by hand.
+func TestConfig(t *testing.T) {
+	const base = `kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+networking:
+  apiServerPort: 7443
+kubeadmConfigPatches:
+- |
+  kind: ClusterConfiguration
+  clusterName: mine
+nodes:
+- role: control-plane
+`
+	for _, test := range []struct {
+		name    string
+		machine Machine
+		want    string
+	}{
+		{"official image", Machine{}, `apiVersion: kind.x-k8s.io/v1alpha4
+kind: Cluster
+kubeadmConfigPatches:
+- |
+  kind: ClusterConfiguration
+  clusterName: mine
+- |
+  kind: KubeletConfiguration
+  logging:
+    verbosity: 2
+networking:
+  apiServerPort: 7443
+nodes:
+- role: control-plane
+`},
+		{"our own image", Machine{OwnImage: true, CgroupV1: true}, `apiVersion: kind.x-k8s.io/v1alpha4
+kind: Cluster
+kubeadmConfigPatches:
+- |
+  kind: ClusterConfiguration
+  clusterName: mine
+- |
+  failCgroupV1: false
+  kind: KubeletConfiguration
+  logging:
+    verbosity: 2
+- |
+  kind: InitConfiguration
+  skipPhases:
+  - preflight
+  - addon/kube-proxy
+  - addon/coredns
+networking:
+  apiServerPort: 7443
+  disableDefaultCNI: true
+  kubeProxyMode: none
+nodes:
+- role: control-plane
+`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Config([]byte(base), test.machine)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

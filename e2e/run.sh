@@ -1,0 +1,63 @@
+#!/bin/bash
+# What "make e2e" runs: a machine with Docker, a node image, a cluster, the tests.
+# README.md has the variables.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$E2E/docker.sh"
+. "$E2E/image.sh"
+
+# prepare makes ready all that lies outside the checkout; one run at a time and version.
+prepare() {
+  exec 8>"$CACHE/$KUBERNETES.lock"
+  flock -n 8 || { say "another run prepares Kubernetes $KUBERNETES, waiting for it"; flock 8; }
+  # What killed runs left; a run of today may still be at work.
+  find "$CACHE" -maxdepth 1 -name 'tmp.*' -mmin +720 -exec rm -rf --one-file-system {} +
+  need jq=jq
+  step "Docker" docker_up
+  step "kind $KIND_VERSION" kind_program
+  step "node image" node_image
+  exec 8>&-
+}
+
+# finish runs however the run ends, but for kill -9: the next run clears up after that.
+finish() {
+  if [ "${E2E_KEEP:-}" = 1 ]; then
+    say "kept: E2E_KEEP=1 make e2e uses the cluster again, make e2e starts anew"
+    return
+  fi
+  delete_clusters
+}
+
+# delete_clusters: the main one, and those that tests made beside it.
+delete_clusters() {
+  local name
+  for name in $("$KIND" get clusters 2>/dev/null | grep -E "^$CLUSTER(-|\$)" || true); do
+    "$KIND" delete cluster -q --name "$name" --kubeconfig "$CACHE/$name.kubeconfig"
+    rm -f "$CACHE/$name.kubeconfig"
+  done
+}
+
+main() {
+  command -v go >/dev/null || die "Go is not in PATH"
+  mkdir -p "$LOGS" "$OUT"
+  step "vet the tests" go_vet
+  prepare
+  exec 9>"$CACHE/$CLUSTER.lock"
+  flock -n 9 || { say "another run has the cluster $CLUSTER, waiting for it"; flock 9; }
+  trap finish EXIT
+  trap 'exit 130' INT TERM
+  if [ "${E2E_KEEP:-}" != 1 ]; then delete_clusters; fi
+  say "$NODE_IMAGE"
+  export E2E_KIND=$KIND E2E_NODE_IMAGE=$NODE_IMAGE E2E_OWN_IMAGE=$OWN_IMAGE E2E_CLUSTER=$CLUSTER
+  export E2E_CACHE=$CACHE E2E_KUBERNETES=$KUBERNETES
+  step "tests" go_test
+}
+
+go_vet() { (cd "$REPO" && go vet -tags e2e ./e2e/...); }
+
+go_test() {
+  (cd "$REPO" && go test -tags e2e ./e2e/ -count=1 -v -timeout 60m -run "${E2E_RUN:-.}" 2>&1) |
+    tee "$OUT/go-test.log"
+}
+
+main

@@ -1,0 +1,11 @@
+// Package upstream holds auditpatch's tables against the code they were taken from:
+// the flags, their defaults and their rules against k8s.io/apiserver, the checks of a
+// webhook's kubeconfig against client-go, the limits of rotation against lumberjack.
+//
+// It is a module of its own so that none of this weighs on auditpatch. It has only tests:
+//
+//	go test ./...                       against the newest release, as in go.mod
+//	go test -modfile=go135.mod ./...    against 1.35, the last before rotation changed
+//
+// The folder kubelet is a third module, on k8s.io/kubernetes.
+package upstream
