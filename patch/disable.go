@@ -13,7 +13,7 @@ import (
 // gives back the manifest as it was. The logs stay; the policy and the
 // webhook's config stay too unless purge is set.
 func Disable(s State, purge bool) (*Plan, error) {
-	m, err := manifest.Parse(s.Manifest.Path, s.Manifest.Data)
+	m, err := s.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +78,8 @@ func (p *planner) purge() {
 }
 
 // PurgeFiles names the paths on the node that Disable with purge looks at.
-func PurgeFiles(manifestName string, text []byte) ([]string, error) {
-	m, err := manifest.Parse(manifestName, text)
+func PurgeFiles(s State) ([]string, error) {
+	m, err := s.parse()
 	if err != nil {
 		return nil, err
 	}

@@ -39,12 +39,12 @@ func (f NodeFiles) All() []string {
 
 // Files names the files whose state Enable with the same options needs in
 // State.Files.
-func Files(manifestName string, text []byte, opts Options) (NodeFiles, error) {
-	m, err := manifest.Parse(manifestName, text)
+func Files(s State, opts Options) (NodeFiles, error) {
+	m, err := s.parse()
 	if err != nil {
 		return NodeFiles{}, err
 	}
-	p := newPlanner("enable", m, State{Manifest: File{Path: manifestName, Data: text}}, opts)
+	p := newPlanner("enable", m, s, opts)
 	if err := p.settle(); err != nil {
 		return NodeFiles{}, err
 	}
@@ -55,7 +55,7 @@ func Files(manifestName string, text []byte, opts Options) (NodeFiles, error) {
 // already and the options do not mention stays. An empty plan means that
 // everything is as asked.
 func Enable(s State, opts Options) (*Plan, error) {
-	m, err := manifest.Parse(s.Manifest.Path, s.Manifest.Data)
+	m, err := s.parse()
 	if err != nil {
 		return nil, err
 	}

@@ -126,15 +126,16 @@ func (p *Plan) writeManifest(m *manifest.File, old File) error {
 	if err != nil {
 		return err
 	}
+	p.Unchanged = old.Data
+	if bytes.Equal(text, old.Data) {
+		p.Edits, p.After = nil, p.Before
+		return nil
+	}
 	after, err := manifest.Parse(m.Name(), text)
 	if err != nil {
 		return err
 	}
-	p.After, p.Unchanged = Inspect(after), old.Data
-	if bytes.Equal(text, old.Data) {
-		p.Edits = nil
-		return nil
-	}
+	p.After = Inspect(after)
 	p.Changes = append(p.Changes, Change{
 		Path: old.Path, Kind: WriteFile, Old: old, Data: text,
 		Mode: old.Mode, UID: old.UID, GID: old.GID, Why: p.Counts(),

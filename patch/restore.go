@@ -11,7 +11,7 @@ import (
 // written after what it may name, and files are removed after it.
 func Restore(s State, wanted []File, origin string) (*Plan, error) {
 	p := &Plan{Verb: "restore", Manifest: s.Manifest.Path}
-	if m, err := manifest.Parse(s.Manifest.Path, s.Manifest.Data); err == nil {
+	if m, err := s.parse(); err == nil {
 		p.Before = Inspect(m)
 	}
 	var last, removed []Change

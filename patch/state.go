@@ -25,8 +25,19 @@ type State struct {
 	Manifest File
 	Files    map[string]File // by path on the node; those that Files names
 	Siblings []File          // what else the kubelet reads in the manifest's directory
+	// Parsed is Manifest read by manifest.Parse, for a caller that has done so
+	// already. It must be of the same bytes.
+	Parsed *manifest.File
 	// Offline says that the node does not run yet, so that files may still come.
 	Offline bool
+}
+
+// parse reads the manifest, once.
+func (s State) parse() (*manifest.File, error) {
+	if s.Parsed != nil {
+		return s.Parsed, nil
+	}
+	return manifest.Parse(s.Manifest.Path, s.Manifest.Data)
 }
 
 // Where files lie unless the manifest or the user says otherwise.

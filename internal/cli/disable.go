@@ -30,7 +30,7 @@ func (p *program) disableCommand() *cli.Command {
 				return err
 			}
 			if c.Bool("purge") {
-				files, err := patch.PurgeFiles(state.Manifest.Path, state.Manifest.Data)
+				files, err := patch.PurgeFiles(state)
 				if err != nil {
 					return err
 				}

@@ -157,7 +157,7 @@ func (d *doctor) manifest(p *program) bool {
 		d.wrongErr(check, err)
 		return false
 	}
-	d.now = patch.Inspect(d.m)
+	d.now, d.state.Parsed = patch.Inspect(d.m), d.m
 	if err := d.m.Nameless(); err != nil {
 		d.wrongErr(check, err)
 	} else {

@@ -71,6 +71,9 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 	if err != nil {
 		return nil, nil, err
 	}
+	if state.Parsed, err = manifest.Parse(state.Manifest.Path, state.Manifest.Data); err != nil {
+		return nil, nil, err
+	}
 	opts, warnings, err := p.options(c, state)
 	if err != nil {
 		return nil, nil, err
@@ -191,11 +194,7 @@ func checkPolicy(name string, data []byte, s patch.State) (*policy.Policy, error
 	if err != nil {
 		return nil, err
 	}
-	m, err := manifest.Parse(s.Manifest.Path, s.Manifest.Data)
-	if err != nil {
-		return nil, err
-	}
-	v := patch.Inspect(m).Version
+	v := patch.Inspect(s.Parsed).Version
 	return pol, pol.CheckTarget(policy.Version{Major: v.Major, Minor: v.Minor})
 }
 
@@ -255,7 +254,7 @@ func problems(errs []patch.Problem) error {
 // fillState reads the files that the plan has to see, and settles which policy
 // it is when the user named none: the valid one that is there, else baseline.
 func (p *program) fillState(t *target, s *patch.State, opts *patch.Options) error {
-	files, err := patch.Files(s.Manifest.Path, s.Manifest.Data, *opts)
+	files, err := patch.Files(*s, *opts)
 	if err != nil {
 		return err
 	}
@@ -269,6 +268,8 @@ func (p *program) fillState(t *target, s *patch.State, opts *patch.Options) erro
 	switch {
 	case there.Dir:
 		return nil // the plan refuses it, with what to type
+	case there.Exists && patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(there.Data):
+		return nil // it was checked when it was installed, and the API server was started with it
 	case there.Exists:
 		if _, err := checkPolicy(files.Policy, there.Data, *s); err != nil {
 			return err
