@@ -79,6 +79,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	action := c.Action
 	c.OnUsageError = usageError
 	c.HideHelpCommand = true
+	c.Flags = withNames(c.Flags)
 	c.Action = func(ctx *cli.Context) error {
 		p.quiet = ctx.Bool("quiet")
 		switch out := ctx.String("output"); out {
