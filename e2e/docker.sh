@@ -4,6 +4,7 @@
 docker_up() {
   if ! docker info >/dev/null 2>&1; then
     need dockerd=docker.io iptables=iptables jq=jq
+    need docker=docker-cli # a package of its own from Debian 13 on
     if [ -d /run/systemd/system ]; then systemctl start docker; else start_dockerd; fi
     local i
     for ((i = 0; ; i++)); do

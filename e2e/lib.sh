@@ -54,11 +54,11 @@ need() {
     { tail -20 "$LOGS/apt.log" >&2; die "apt-get install ${packages[*]}"; }
 }
 
-# go_build DIR ARG...: go build in a module of ours in DIR, which completes its own go.mod.
+# go_build DIR ARG...: go build in DIR, in a module of ours that still lacks most of its go.mod.
 go_build() {
   local dir=$1
   shift
-  (cd "$dir" && env CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=mod \
+  (cd "$dir" && env CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=mod -buildvcs=false" \
     nice -n 5 go build -trimpath "$@" 2>"$LOGS/go-build.log") ||
     { grep -v '^go: downloading' "$LOGS/go-build.log" | tail -20 >&2; die "go build $*"; }
 }
