@@ -136,18 +136,31 @@ func (l *lab) server() cluster.Process {
 // and returns the new process.
 func (l *lab) restarts(step func()) cluster.Process {
 	l.Helper()
+	return l.restartsWith(1, step)
+}
+
+// rollsOut wants a step to restart the API server once, as auditpatch does when it waits: it
+// writes the manifest with a passing annotation, and without it when the old Pod is gone.
+func (l *lab) rollsOut(step func()) cluster.Process {
+	l.Helper()
+	return l.restartsWith(2, step)
+}
+
+// restartsWith wants one new process after so many changes of the manifest.
+func (l *lab) restartsWith(changes int, step func()) cluster.Process {
+	l.Helper()
 	old, from := l.server(), time.Now()
 	watch := l.node.Watch()
 	defer watch.Stop()
 	step()
 	ctx, cancel := context.WithTimeout(l.ctx, restartTimeout)
 	defer cancel()
-	l.node.Intend(1)
+	l.node.Intend(changes)
 	server, err := l.node.WaitServer(ctx, old.PID)
 	if err != nil {
 		l.Fatalf("%v; seen: %v", err, watch.Stop())
 	}
-	l.wantUpdates(from, cluster.Updates{Add: 1, Remove: 1})
+	l.wantUpdates(from, cluster.Updates{Add: changes, Remove: changes})
 	outage, _ := cluster.Outage(watch.Stop(), cluster.Readyz, "200", from)
 	l.Logf("pid %d after pid %d, /readyz was not 200 for %.1f s", server.PID, old.PID, outage.Seconds())
 	return server

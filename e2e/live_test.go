@@ -14,8 +14,8 @@ import (
 func TestEnableWaits(t *testing.T) {
 	l := begin(t)
 	var out string
-	server := l.restarts(func() { out = l.auditpatch(0, "enable", "--preset", "pod-deletions", "--namespace", "payments") })
-	for _, want := range []string{"old kube-apiserver ended", "new kube-apiserver started", "/readyz", "found in the log", "audit logging is on"} {
+	server := l.rollsOut(func() { out = l.auditpatch(0, "enable", "--preset", "pod-deletions", "--namespace", "payments") })
+	for _, want := range []string{"old kube-apiserver drained and ended", "new kube-apiserver started", "/readyz", "found in the log", "audit logging is on"} {
 		if !strings.Contains(out, want) {
 			l.Fatalf("enable does not say %q:\n%s", want, out)
 		}
@@ -38,7 +38,7 @@ func TestRollback(t *testing.T) {
 	l.exec("mkdir", "-p", "/var/log/kubernetes/audit")
 	l.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
 	defer l.exec("umount", "/var/log/kubernetes/audit")
-	l.node.Intend(2)
+	l.node.Intend(3) // two writes of the new one, one of the old
 	out := l.auditpatch(3, "enable")
 	for _, want := range []string{"ensureLogFile", "read-only file system", "the earlier settings are back and healthy"} {
 		if !strings.Contains(out, want) {
@@ -56,8 +56,8 @@ func TestRollback(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	l := begin(t)
 	original := l.read(cluster.Manifest)
-	l.node.Intend(2)
-	_, out, exit := l.node.Exec(l.ctx, "timeout", "--preserve-status", "-s", "INT", "6", "auditpatch", "enable")
+	l.node.Intend(2) // the old one comes back before the second write of the new one
+	_, out, exit := l.node.Exec(l.ctx, "timeout", "--preserve-status", "-s", "INT", "0.8", "auditpatch", "enable")
 	if exit != 3 || !strings.Contains(out, "interrupted; the earlier settings are back and healthy") {
 		l.Fatalf("exit status %d:\n%s", exit, out)
 	}

@@ -17,6 +17,12 @@ func Drift(m *manifest.File, s State) []Problem {
 	if err := checkSiblings(m, s); err != nil {
 		out = append(out, Problem{Message: err.Error()})
 	}
+	if _, ok := now.Annotations[RestartAnnotation]; ok {
+		out = append(out, Problem{
+			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is under way, or the run died that began it",
+			Hint:    "auditpatch recover",
+		})
+	}
 	return out
 }
 

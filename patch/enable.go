@@ -215,6 +215,10 @@ func (p *planner) annotate() {
 	if _, ok := p.now.Annotations[BeforeAnnotation]; !ok && !p.now.Enabled() && !p.found.empty() {
 		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: p.found.encode()})
 	}
+	// Of a run that died, and whose journal is gone too.
+	if _, ok := p.now.Annotations[RestartAnnotation]; ok {
+		p.edit(manifest.DropAnnotation{Key: RestartAnnotation})
+	}
 }
 
 // checksum sets an annotation to the sum of the new content, or of the file

@@ -77,6 +77,9 @@ const (
 	// BeforeAnnotation remembers leftovers of auditing that were in a manifest
 	// without working audit logging; see before.go.
 	BeforeAnnotation = "auditpatch/before"
+	// RestartAnnotation stands in the manifest only while the API server is being
+	// restarted; see [Plan.Interim].
+	RestartAnnotation = "auditpatch/restart"
 )
 
 // Error is a refusal: nothing has been changed.

@@ -42,6 +42,9 @@ type fileChange struct {
 
 // carryOut does what a plan says, in the way that the flags ask for.
 func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
+	if _, err := rollout.ParseRestart(c.String("restart")); err != nil {
+		return hinted("--restart=quick", "%v", err)
+	}
 	p.warn(plan.Warnings...)
 	switch {
 	case t.stdin:

@@ -21,7 +21,7 @@ func (p *program) disableCommand() *cli.Command {
 				return err
 			}
 			if !c.Bool("dry-run") {
-				if err := t.recover(p); err != nil {
+				if _, err := t.recover(c, p); err != nil {
 					return err
 				}
 			}

@@ -63,7 +63,7 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 		return nil, nil, err
 	}
 	if change && !c.Bool("dry-run") {
-		if err := t.recover(p); err != nil {
+		if _, err := t.recover(c, p); err != nil {
 			return nil, nil, err
 		}
 	}

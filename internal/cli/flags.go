@@ -65,10 +65,17 @@ func nodeFlags() []cli.Flag {
 
 // changeFlags are those of commands that change a node.
 func changeFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Category: howCategory, Usage: "show what would be done, change nothing"},
-		&cli.DurationFlag{Name: "timeout", Category: howCategory, Value: rollout.DefaultTimeout, Usage: "how long the API server may take to come back, before everything is put back"},
+		&cli.StringFlag{Name: "restart", Category: howCategory, Value: string(rollout.Quick), Usage: "`HOW` the old API server ends: quick (as soon as it has answered everything), or graceful (the kubelet gives it 30 s)"},
 		&cli.BoolFlag{Name: "force", Category: howCategory, Usage: "begin although the API server is not healthy now"},
+	}, waitFlags()...)
+}
+
+// waitFlags are those of commands that wait for the API server.
+func waitFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "timeout", Category: howCategory, Value: rollout.DefaultTimeout, Usage: "how long the API server may take to come back, before everything is put back"},
 		&cli.BoolFlag{Name: "no-wait", Category: howCategory, Usage: "return as soon as the files are written, without waiting for the API server"},
 	}
 }

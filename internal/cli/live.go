@@ -9,22 +9,54 @@ import (
 	"github.com/urfave/cli/v2"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit"
 
+	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/rollout"
+	"auditpatch/manifest"
 	"auditpatch/patch"
 )
 
 // live prepares the wait for the API server of this machine.
 func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Live, error) {
 	l := &rollout.Live{
-		Node: t.node, Old: plan.Before, New: plan.After,
+		Node: t.node, Old: plan.Before, New: plan.After, Restart: rollout.Restart(c.String("restart")),
 		Timeout: c.Duration("timeout"), Force: c.Bool("force"), Say: p.progress,
 	}
 	if plan.After.Server.Command == nil { // the manifest itself stays
 		l.New = plan.Before
 	}
+	return l, p.addProbe(l, t, func(name string) ([]byte, bool) { return plan.Text(name) })
+}
+
+// liveAgain prepares the wait for the API server of a run that died; nil when
+// that run was not about the manifest.
+func (p *program) liveAgain(c *cli.Context, t *target, run *node.Run) (*rollout.Live, error) {
+	before, after, err := run.Contents(t.manifest)
+	if err != nil || before == nil || after == nil {
+		return nil, err
+	}
+	l := &rollout.Live{Node: t.node, Resumed: true, Restart: rollout.Quick, Timeout: c.Duration("timeout"), Say: p.progress}
+	for _, side := range []struct {
+		text []byte
+		to   *patch.Settings
+	}{{before, &l.Old}, {after, &l.New}} {
+		m, err := manifest.Parse(t.manifest, side.text)
+		if err != nil {
+			return nil, err
+		}
+		*side.to = patch.Inspect(m)
+	}
+	return l, p.addProbe(l, t, func(name string) ([]byte, bool) {
+		_, data, err := run.Contents(name)
+		return data, err == nil && data != nil
+	})
+}
+
+// addProbe works out how to prove that events are written. planned is what
+// files are going to hold.
+func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string) ([]byte, bool)) error {
 	if !l.New.Enabled() {
-		return l, nil
+		return nil
 	}
 	if mode := l.New.Flags["audit-log-mode"]; mode == "batch" {
 		l.Delay, _ = time.ParseDuration(l.New.Flags["audit-log-batch-max-wait"])
@@ -32,36 +64,31 @@ func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Li
 	switch {
 	case l.New.Log == nil && l.New.Webhook != nil:
 		l.Unproven = "events go to the webhook only, and it has to be asked there"
-		return l, nil
+		return nil
 	case !l.New.Log.Covered():
 		l.Unproven = "the log does not lie on this node"
-		return l, nil
+		return nil
 	}
-	data, err := t.policyAfter(plan, l.New)
-	if err != nil {
-		return nil, err
+	data, ok := planned(l.New.Policy.Host)
+	if !ok {
+		f, err := t.node.Read(l.New.Policy.Host)
+		if err != nil {
+			return err
+		}
+		data = f.Data
 	}
 	server, err := rollout.NewServer(t.node, l.New.Server)
 	if err != nil && server.User == "" {
 		l.Unproven = "there are no credentials to send a request with in " + strings.Join(rollout.Credentials, ", ")
-		return l, nil
+		return nil
 	}
 	if l.Probe, err = findProbe(l.New.Policy.Host, data, server.User, server.Groups); err != nil {
-		return nil, err
+		return err
 	}
 	if l.Probe == nil {
 		l.Unproven = "the policy records none of the requests that change nothing"
 	}
-	return l, nil
-}
-
-// policyAfter is the policy as it will be.
-func (t *target) policyAfter(plan *patch.Plan, s patch.Settings) ([]byte, error) {
-	if data, ok := plan.Text(s.Policy.Host); ok {
-		return data, nil
-	}
-	f, err := t.node.Read(s.Policy.Host)
-	return f.Data, err
+	return nil
 }
 
 // probeName is in every request that proves something, so that people who

@@ -31,6 +31,9 @@ func (p *program) report(err error) int {
 	case errors.As(err, &not):
 		f.Status, f.Backup, f.Changed = exitNotRestored, not.Backup, true
 		f.Hint = "auditpatch recover, or: auditpatch restore --to " + not.Backup
+		if not.Taken {
+			f.Hint = "look at the manifest; auditpatch status, then: auditpatch enable"
+		}
 	case errors.As(err, &back):
 		f.Status, f.Backup = exitRolledBack, back.Backup
 	}

@@ -48,7 +48,7 @@ func (p *program) restore(c *cli.Context) error {
 		return p.listBackups(t)
 	}
 	if !c.Bool("dry-run") {
-		if err := t.recover(p); err != nil {
+		if _, err := t.recover(c, p); err != nil {
 			return err
 		}
 	}
@@ -173,8 +173,9 @@ func (p *program) recoverCommand() *cli.Command {
 		Name:  "recover",
 		Usage: "finish or undo a run that died half way",
 		Description: "When auditpatch is killed or the machine stops, every file is whole, old or new. recover makes\n" +
-			"all of them new if the manifest is, else old. Every command that changes the node does it first.",
-		Flags: join(nodeFlags(), outputFlags()),
+			"all of them new if the manifest is, else old, and waits for the API server; does that not come\n" +
+			"back, everything is put back. Every command that changes the node does it first.",
+		Flags: join(nodeFlags(), waitFlags(), outputFlags()),
 		Action: func(c *cli.Context) error {
 			t, err := newTarget(c)
 			if err != nil {
@@ -183,9 +184,9 @@ func (p *program) recoverCommand() *cli.Command {
 			if t.stdin {
 				return hinted("auditpatch recover", "recover works on a node, not on standard input")
 			}
-			id, outcome, err := rollout.Recover(t.node)
-			if err != nil && id != "" {
-				return fmt.Errorf("recover %s: %w", id, err)
+			r, err := t.recover(c, p)
+			if err != nil && r.ID != "" {
+				return fmt.Errorf("recover %s: %w", r.ID, err)
 			}
 			if err != nil {
 				return err
@@ -196,11 +197,10 @@ func (p *program) recoverCommand() *cli.Command {
 					Changed bool   `json:"changed"`
 					Run     string `json:"run,omitempty"`
 					Outcome string `json:"outcome,omitempty"` // finished, undone, left
-				}{id != "", id, string(outcome)})
-			case id == "":
+					Waited  bool   `json:"waited"`            // for the API server
+				}{r.ID != "", r.ID, string(r.Outcome), r.Waited})
+			case r.ID == "":
 				p.say("no run died half way, nothing to do")
-			default:
-				p.say("recover   %-46s %s", id, recovered(outcome))
 			}
 			return nil
 		},

@@ -88,15 +88,25 @@ func (t *target) readFiles(s *patch.State, paths []string, content func(path str
 }
 
 // recover ends an earlier run that died half way, and says so.
-func (t *target) recover(p *program) error {
+func (t *target) recover(c *cli.Context, p *program) (rollout.Recovered, error) {
 	if t.stdin {
-		return nil
+		return rollout.Recovered{}, nil
 	}
-	id, outcome, err := rollout.Recover(t.node)
-	if outcome != "" {
-		p.say("recover   %-46s %s", id, recovered(outcome))
+	r, err := rollout.Recover(c.Context, t.node, func(run *node.Run) (rollout.Watcher, error) {
+		if !t.live || c.Bool("no-wait") {
+			return nil, nil
+		}
+		p.say("recover   %-46s %s", run.ID, run.Verb+" died half way")
+		l, err := p.liveAgain(c, t, run)
+		if l == nil || err != nil {
+			return nil, err
+		}
+		return l, nil
+	})
+	if r.Outcome != "" {
+		p.say("recover   %-46s %s", r.ID, recovered(r.Outcome))
 	}
-	return err
+	return r, err
 }
 
 // recovered says how a run that died was ended.

@@ -8,11 +8,12 @@ import (
 	"slices"
 )
 
-// Apply carries out all steps in their order. If one fails, all are put back and
+// Apply carries out all steps in their order, those with an interim content up
+// to that. If one fails, all are put back and
 // the run is abandoned; a *HalfwayError says that putting back failed too. It
 // takes milliseconds and is not to be interrupted.
 func (r *Run) Apply() error {
-	_, err := r.forward(false)
+	_, err := r.forward(false, (*step).first)
 	if err == nil {
 		return nil
 	}
@@ -22,10 +23,29 @@ func (r *Run) Apply() error {
 	return join(err, r.Abandon(err.Error()))
 }
 
-// forward lays everything out and then carries out the steps that are not new
-// yet. With yield, files that somebody else changed are left and listed;
+// Finalize puts the new content where Apply left an interim one. Calling it
+// again does no harm. If it fails the run is as it was, and can be undone.
+func (r *Run) Finalize() error {
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	for _, s := range r.steps {
+		if s.Interim == nil {
+			continue
+		}
+		if err := r.put(t, s, sideNew); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forward lays everything out and then carries out the steps that are not there
+// yet, each up to the side that upTo names. With yield, files that somebody else changed are left and listed;
 // otherwise they are an error.
-func (r *Run) forward(yield bool) (left []string, err error) {
+func (r *Run) forward(yield bool, upTo func(*step) side) (left []string, err error) {
 	t, err := r.node.open()
 	if err != nil {
 		return nil, err
@@ -37,7 +57,7 @@ func (r *Run) forward(yield bool) (left []string, err error) {
 		}
 	}
 	for _, s := range r.steps {
-		err := r.carryOut(t, s)
+		err := r.carryOut(t, s, upTo(s))
 		if yield && isChanged(err) {
 			left = append(left, s.Path)
 			continue
@@ -68,7 +88,7 @@ func (r *Run) prepare(t tree, s *step) error {
 	if s.New.Kind == Directory && s.created() {
 		return s.ensure(t, s.New)
 	}
-	for _, of := range []side{sideOld, sideNew} {
+	for _, of := range sides {
 		if s.entry(of).Kind != Regular {
 			continue
 		}
@@ -79,10 +99,10 @@ func (r *Run) prepare(t tree, s *step) error {
 	return nil
 }
 
-func (r *Run) carryOut(t tree, s *step) error {
+func (r *Run) carryOut(t tree, s *step, upTo side) error {
 	switch s.New.Kind {
 	case Regular:
-		return r.put(t, s, sideNew)
+		return r.put(t, s, upTo)
 	case Absent:
 		if s.Old.Kind == Directory { // the old contents of its files lie in it
 			return nil // until Done
@@ -231,7 +251,7 @@ func (t tree) dressAt(real string, want entry) error {
 func (r *Run) clean(t tree) error {
 	var errs []error
 	for _, s := range r.steps {
-		for _, of := range []side{sideOld, sideNew} {
+		for _, of := range sides {
 			if s.entry(of).Kind != Regular {
 				continue
 			}

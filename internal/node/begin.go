@@ -118,6 +118,10 @@ func (t tree) plan(want Step) (*step, error) {
 	}
 	s := &step{Path: want.Path, Real: real, Commit: want.Commit, Old: cur, New: want.New.entry(cur)}
 	s.data = map[side][]byte{sideOld: data, sideNew: bytes.Clone(want.New.Data)}
+	if want.Interim != nil && want.New.Kind == Regular {
+		e := Content{Kind: Regular, Data: want.Interim, Mode: want.New.Mode, UID: want.New.UID, GID: want.New.GID}.entry(cur)
+		s.Interim, s.data[sideInterim] = &e, bytes.Clone(want.Interim)
+	}
 	if want.New.Kind == Directory {
 		s.Made, err = t.missing(real)
 	}
@@ -244,7 +248,7 @@ func (r *Run) fill(st *store, dir string) error {
 		files["."+mark] = nil
 	}
 	for _, s := range r.steps {
-		for _, of := range []side{sideOld, sideNew} {
+		for _, of := range sides {
 			if s.entry(of).Kind == Regular {
 				files[s.file(of)] = s.data[of]
 			}

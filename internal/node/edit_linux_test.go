@@ -110,7 +110,7 @@ func putOnly(n *Node) error {
 		return err
 	}
 	defer t.close()
-	return r.carryOut(t, r.steps[0])
+	return r.carryOut(t, r.steps[0], sideNew)
 }
 
 // An edit while the contents are being laid out is seen by the comparison right

@@ -42,26 +42,50 @@ func (n *Node) Processes(name string) ([]Process, error) {
 		if filepath.Base(argv[0]) != name {
 			continue
 		}
-		if start, ok := startTime(filepath.Join(proc, e.Name(), "stat")); ok {
-			out = append(out, Process{pid, start, argv})
+		if st, ok := n.procStat(pid); ok {
+			out = append(out, Process{pid, st.start, argv})
 		}
 	}
 	return out, nil
 }
 
-// startTime reads field 22 of /proc/PID/stat, and tells whether the process
-// still runs: a zombie has ended. The name in field 2 may hold blanks and
-// brackets, so fields are counted from its last bracket.
-func startTime(stat string) (ticks uint64, running bool) {
-	data, err := os.ReadFile(stat)
+// Runs tells whether the process has not ended yet.
+func (n *Node) Runs(p Process) bool {
+	st, ok := n.procStat(p.PID)
+	return ok && st.start == p.Start
+}
+
+// CPU is how long the process has had a processor, in clock ticks (10 ms on
+// every Linux that Kubernetes runs on); 0 when it has ended.
+func (n *Node) CPU(p Process) uint64 {
+	st, ok := n.procStat(p.PID)
+	if !ok || st.start != p.Start {
+		return 0
+	}
+	return st.cpu
+}
+
+// procStat is what is of use in /proc/PID/stat.
+type procStat struct {
+	start uint64 // ticks after boot
+	cpu   uint64 // ticks, user and system
+}
+
+// procStat reads fields 14, 15 and 22 of /proc/PID/stat, and tells whether the
+// process still runs: a zombie has ended. The name in field 2 may hold blanks
+// and brackets, so fields are counted from its last bracket.
+func (n *Node) procStat(pid int) (st procStat, running bool) {
+	data, err := os.ReadFile(filepath.Join(n.Root, "proc", strconv.Itoa(pid), "stat"))
 	i := bytes.LastIndexByte(data, ')')
 	if err != nil || i < 0 {
-		return 0, false
+		return st, false
 	}
 	fields := strings.Fields(string(data[i+1:]))
 	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
-		return 0, false
+		return st, false
 	}
-	ticks, err = strconv.ParseUint(fields[19], 10, 64)
-	return ticks, err == nil
+	user, err1 := strconv.ParseUint(fields[11], 10, 64)
+	system, err2 := strconv.ParseUint(fields[12], 10, 64)
+	start, err3 := strconv.ParseUint(fields[19], 10, 64)
+	return procStat{start, user + system}, err1 == nil && err2 == nil && err3 == nil
 }

@@ -42,12 +42,12 @@ func (n *Node) Unfinished() (*Run, error) {
 // them. Without an outcome the run is as unfinished as before. The caller holds
 // the lock.
 func (r *Run) Recover() (Outcome, error) {
-	onward, err := r.onward()
+	onward, err := r.Onward()
 	if err != nil {
 		return "", err
 	}
 	if onward {
-		left, err := r.forward(true)
+		left, err := r.forward(true, wholly)
 		if err == nil {
 			err = r.Done()
 		}
@@ -64,6 +64,20 @@ func (r *Run) Recover() (Outcome, error) {
 	return ended(outcome, left, err)
 }
 
+// Resume is Recover without its end, for a run that goes onward: everything is
+// new afterwards, and the run can still be undone. A *ForeignError lists files
+// that were left as somebody else made them.
+func (r *Run) Resume() error {
+	left, err := r.forward(true, wholly)
+	if err == nil && left != nil {
+		err = &ForeignError{left}
+	}
+	return err
+}
+
+// wholly carries out a step to its end.
+func wholly(*step) side { return sideNew }
+
 func ended(o Outcome, left []string, err error) (Outcome, error) {
 	switch {
 	case err != nil:
@@ -74,7 +88,9 @@ func ended(o Outcome, left []string, err error) (Outcome, error) {
 	return o, nil
 }
 
-func (r *Run) onward() (bool, error) {
+// Onward tells whether Recover would finish the run: its decisive step is on the
+// disk, and nobody had begun to undo it.
+func (r *Run) Onward() (bool, error) {
 	st, err := r.openStore()
 	if err != nil {
 		return false, err
@@ -90,7 +106,22 @@ func (r *Run) onward() (bool, error) {
 	defer t.close()
 	s := r.decisive()
 	cur, err := s.look(t)
-	return s.state(cur) == StateNew, err
+	state := s.state(cur)
+	return state == StateNew || state == StateInterim, err
+}
+
+// Taken returns a *ForeignError when somebody else has changed a decisive file
+// since the run wrote it.
+func (r *Run) Taken() error {
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if left := r.takenOver(t); left != nil {
+		return &ForeignError{left}
+	}
+	return nil
 }
 
 func (r *Run) lost() bool {

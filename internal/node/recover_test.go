@@ -43,7 +43,7 @@ func TestRecover(t *testing.T) {
 				must(t, err)
 				defer tr.close()
 				for _, s := range r.steps[:2] {
-					must(t, r.carryOut(tr, s))
+					must(t, r.carryOut(tr, s, sideNew))
 				}
 			},
 			outcome: Undone,

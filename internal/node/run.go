@@ -22,6 +22,26 @@ type Run struct {
 // file is the name of one side's content in the run's directory.
 func (s *step) file(of side) string { return strconv.Itoa(s.index) + "." + string(of) }
 
+// Contents are what a path of the run held before, and what it is to hold; nil
+// where that is no file with contents.
+func (r *Run) Contents(path string) (before, after []byte, err error) {
+	for _, s := range r.steps {
+		if s.Path != path {
+			continue
+		}
+		if s.Old.Kind == Regular {
+			if before, err = r.content(s, sideOld); err != nil {
+				return nil, nil, err
+			}
+		}
+		if s.New.Kind == Regular {
+			after, err = r.content(s, sideNew)
+		}
+		return before, after, err
+	}
+	return nil, nil, nil
+}
+
 // content returns one side's content: from memory, or from the run's directory
 // for a run that another process began.
 func (r *Run) content(s *step, of side) ([]byte, error) {

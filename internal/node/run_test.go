@@ -238,7 +238,7 @@ func TestChangedAfterLayout(t *testing.T) {
 	defer tr.close()
 	must(t, r.prepare(tr, r.steps[0]))
 	must(t, os.WriteFile(filepath.Join(root, manifestPath), []byte("by hand\n"), 0o600))
-	wantErr(t, r.carryOut(tr, r.steps[0]), manifestPath+" changed since it was read")
+	wantErr(t, r.carryOut(tr, r.steps[0], sideNew), manifestPath+" changed since it was read")
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "by hand\n")
 }
 

@@ -11,6 +11,8 @@ type scenario struct {
 	before map[string]string
 	steps  func(t testing.TB, n *Node) []Step
 	undo   bool // the run is taken back after Apply
+	// interim is what the decisive file holds between Apply and Finalize.
+	interim string
 }
 
 var scenarios = map[string]scenario{
@@ -19,6 +21,24 @@ var scenarios = map[string]scenario{
 	"disable":  {before: auditedNode, steps: disableSteps},
 	"rollback": {before: plainNode, steps: enableSteps, undo: true},
 	"restore":  {before: auditedNode, steps: disableSteps, undo: true},
+
+	"in-two":    {before: plainNode, steps: interimly(enableSteps), interim: interimText},
+	"turn-back": {before: plainNode, steps: interimly(enableSteps), interim: interimText, undo: true},
+}
+
+const interimText = "new manifest, with a passing note\n"
+
+// interimly gives the decisive step an interim content.
+func interimly(steps func(testing.TB, *Node) []Step) func(testing.TB, *Node) []Step {
+	return func(t testing.TB, n *Node) []Step {
+		all := steps(t, n)
+		for i := range all {
+			if all[i].Commit {
+				all[i].Interim = []byte(interimText)
+			}
+		}
+		return all
+	}
 }
 
 var (
@@ -85,6 +105,9 @@ func (s scenario) carryOut(t testing.TB, n *Node) error {
 	}
 	if err == nil {
 		err = r.SetPhase("waiting")
+	}
+	if err == nil && !s.undo {
+		err = r.Finalize()
 	}
 	if err == nil && s.undo {
 		err = errors.Join(r.Undo(), r.Abandon("test"))

@@ -47,6 +47,9 @@ type Step struct {
 	Path string
 	Old  File
 	New  Content
+	// Interim, beside a New of kind Regular, is what Apply puts at the path first;
+	// [Run.Finalize] puts New there. Whoever recovers the run goes on to New.
+	Interim []byte
 	// Commit marks the decisive step, the file that names the others: once it is
 	// new on the disk, Recover goes forward. Without any the last step is it.
 	Commit bool
@@ -56,9 +59,10 @@ type Step struct {
 type State string
 
 const (
-	StateOld   State = "old"
-	StateNew   State = "new"
-	StateOther State = "other" // neither: somebody else was there
+	StateOld     State = "old"
+	StateInterim State = "interim" // on the way to new
+	StateNew     State = "new"
+	StateOther   State = "other" // none of them: somebody else was there
 )
 
 // octal is a mode that people can read in run.json.
@@ -120,25 +124,45 @@ type step struct {
 	Made   []string `json:"made,omitempty"` // the directories that were missing, parents first
 	Old    entry    `json:"old"`
 	New    entry    `json:"new"`
+	// Interim is what comes before New, nil for nothing.
+	Interim *entry `json:"interim,omitempty"`
 
 	index   int
 	touched bool // it may have been carried out; always so for a run read from the disk
 	data    map[side][]byte
 }
 
-// side is one of the two contents of a step.
+// side is one of the contents of a step.
 type side string
 
 const (
-	sideOld side = "old"
-	sideNew side = "new"
+	sideOld     side = "old"
+	sideInterim side = "interim"
+	sideNew     side = "new"
 )
 
+// sides are all of them, in the order in which they follow each other.
+var sides = []side{sideOld, sideInterim, sideNew}
+
+// entry is one side of the step; a side that it has not is of no kind.
 func (s *step) entry(of side) entry {
-	if of == sideOld {
+	switch {
+	case of == sideOld:
 		return s.Old
+	case of == sideNew:
+		return s.New
+	case s.Interim != nil:
+		return *s.Interim
 	}
-	return s.New
+	return entry{}
+}
+
+// first is the side that Apply carries out.
+func (s *step) first() side {
+	if s.Interim != nil {
+		return sideInterim
+	}
+	return sideNew
 }
 
 // created says that the step makes what was not there.
@@ -162,6 +186,8 @@ func (s *step) state(cur entry) State {
 		return StateNew
 	case isOld:
 		return StateOld
+	case s.Interim != nil && cur.same(*s.Interim):
+		return StateInterim
 	}
 	return StateOther
 }

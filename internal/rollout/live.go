@@ -31,9 +31,14 @@ type Live struct {
 	Delay    time.Duration  // how long a batch may hold an event back
 	Timeout  time.Duration  // of each wait
 	Force    bool           // begin although the API server is not healthy
-	Say      func(Progress)
+	Restart  Restart        // how the old API server ends
+	// Resumed says that the files were written by a run that died: what it found
+	// is not known any more.
+	Resumed bool
+	Say     func(Progress)
 
 	running []node.Process // when the change began
+	old     *turn          // those processes
 	start   time.Time
 }
 
@@ -45,8 +50,13 @@ func (l *Live) Before(ctx context.Context) error {
 		return fmt.Errorf("prepare to ask the API server: %w", err)
 	}
 	l.start = time.Now()
-	if l.running, err = server.processes(l.Old.Server.Command); err != nil || l.Force {
+	if l.running, err = server.processes(l.Old.Server.Command); err != nil {
 		return err
+	}
+	l.old = newTurn(l.Node, l.Old.Server.Port, l.running)
+	l.old.quick, l.old.mayKill = l.Restart == Quick, mayKill(l.Old)
+	if l.Force {
+		return nil
 	}
 	if !server.KubeletRuns() {
 		return &NotHealthy{"the kubelet does not run, so nobody would act on the manifest"}
@@ -71,14 +81,25 @@ func (l *Live) Before(ctx context.Context) error {
 }
 
 // Wait waits for the new API server, and for an event in its log.
-func (l *Live) Wait(ctx context.Context) error {
+func (l *Live) Wait(ctx context.Context, files Files) error {
 	server, err := NewServer(l.Node, l.New.Server)
 	if err != nil && server.client == nil {
 		return err
 	}
+	if l.start.IsZero() {
+		l.start = time.Now()
+	}
 	w := l.watch(server, l.New.Server)
-	w.before = l.running
-	w.files = l.files()
+	w.taken, w.files = files.Taken, l.files()
+	if l.Resumed {
+		err = w.adopt()
+	} else {
+		w.turn = l.old
+		w.turn.finalize, w.turn.tell = files.Finalize, w.tell
+	}
+	if err != nil {
+		return err
+	}
 	if err := w.run(ctx); err != nil {
 		return err
 	}
@@ -102,12 +123,29 @@ func (l *Live) Back() error {
 	if err != nil && server.client == nil {
 		return err
 	}
+	if l.start.IsZero() {
+		l.start = time.Now()
+	}
 	w := l.watch(server, l.Old.Server)
 	w.tell("undo", "the earlier files are back")
-	// Whichever process runs with the earlier command line will do: the kubelet
-	// may not have touched it at all. But it may be about to, so one has to stay.
-	w.ended, w.settle, w.which, w.known, w.patient = true, settleAfterUndo, "earlier", l.running, true
+	if err := w.adopt(); err != nil {
+		return err
+	}
+	w.which, w.patient = "earlier", true
+	if l.Restart == Quick {
+		w.going = newTurn(l.Node, l.Old.Server.Port, w.known)
+		w.going.quick, w.going.tell = true, func(string, string, ...any) {}
+	}
 	return w.run(context.Background())
+}
+
+// adopt lets whichever process runs with the wanted command line do: the
+// kubelet may not have touched it at all. But it may be about to, so one has to
+// stay ready.
+func (w *watch) adopt() (err error) {
+	w.settle = settleAfterUndo
+	w.known, err = w.server.node.Processes("kube-apiserver")
+	return err
 }
 
 func (l *Live) watch(s *Server, want patch.Server) *watch {

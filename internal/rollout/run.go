@@ -16,11 +16,20 @@ type Watcher interface {
 	// remembers it. Nothing has been written yet.
 	Before(ctx context.Context) error
 	// Wait returns nil when the API server runs with the files that were
-	// written, and has proven it.
-	Wait(ctx context.Context) error
+	// written, all of them final, and has proven it.
+	Wait(ctx context.Context, files Files) error
 	// Back waits, after everything was put back, until the API server is
 	// healthy as before. Nothing cancels it but its own time limit.
 	Back() error
+}
+
+// Files are what a change has written, for whoever waits for the API server.
+// A *node.Run is one.
+type Files interface {
+	// Finalize writes the manifest itself in the place of [patch.Plan.Interim].
+	Finalize() error
+	// Taken returns an error when somebody else has changed the manifest.
+	Taken() error
 }
 
 // Options says how a plan is carried out.
@@ -54,6 +63,9 @@ type NotRestored struct {
 	Backup string
 	Cause  error // why the run failed
 	Undo   error // why it could not be undone
+	// Taken says that nothing is wrong with the node: somebody else has changed
+	// the manifest, and it was left to them.
+	Taken bool
 }
 
 func (e *NotRestored) Error() string {
@@ -80,7 +92,7 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 			return Report{}, err
 		}
 	}
-	run, err := n.Begin(p.Verb, steps(p), map[string]string{"version": o.Version})
+	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil), map[string]string{"version": o.Version})
 	if err != nil {
 		return Report{}, err
 	}
@@ -91,12 +103,12 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 		o.Wrote(run.ID)
 	}
 	if o.Watch != nil {
-		if err := o.Watch.Wait(ctx); err != nil {
+		if err := o.Watch.Wait(ctx, run); err != nil {
 			return Report{}, undo(run, err, o.Watch)
 		}
 	}
 	if err := run.Done(); err != nil {
-		return Report{}, &NotRestored{run.ID, err, errors.New("auditpatch recover ends the run")}
+		return Report{}, &NotRestored{Backup: run.ID, Cause: err, Undo: errors.New("auditpatch recover ends the run")}
 	}
 	return Report{Backup: run.ID}, nil
 }
@@ -104,14 +116,23 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 // undo puts everything back, waits for the API server and says so in the
 // error.
 func undo(run *node.Run, cause error, w Watcher) error {
-	if err := run.Undo(); err != nil {
-		return &NotRestored{run.ID, cause, err}
+	failed := func(err error) error { return &NotRestored{Backup: run.ID, Cause: cause, Undo: err} }
+	err := run.Undo()
+	var foreign *node.ForeignError
+	if err != nil && !errors.As(err, &foreign) {
+		return failed(err)
 	}
 	if err := run.Abandon(cause.Error()); err != nil {
-		return &NotRestored{run.ID, cause, err}
+		return failed(err)
+	}
+	if errors.As(cause, &foreign) {
+		return &NotRestored{Backup: run.ID, Cause: cause, Undo: errors.New("it is theirs now"), Taken: true}
+	}
+	if err != nil {
+		return failed(err)
 	}
 	if err := w.Back(); err != nil {
-		return &NotRestored{run.ID, cause, fmt.Errorf("the earlier files are back, but %w", err)}
+		return failed(fmt.Errorf("the earlier files are back, but %w", err))
 	}
 	return &RolledBack{run.ID, cause}
 }
@@ -120,33 +141,83 @@ func undo(run *node.Run, cause error, w Watcher) error {
 func applyError(run *node.Run, err error) error {
 	var half *node.HalfwayError
 	if errors.As(err, &half) {
-		return &NotRestored{run.ID, half.Err, half.Undo}
+		return &NotRestored{Backup: run.ID, Cause: half.Err, Undo: half.Undo}
 	}
 	return err
 }
 
-// Recover ends a run that died, forward or back. It returns "" when there is
-// none.
-func Recover(n *node.Node) (id string, outcome node.Outcome, err error) {
+// Recovered is how a run that died was ended.
+type Recovered struct {
+	ID      string // "" when there was none
+	Outcome node.Outcome
+	Waited  bool // for the API server
+}
+
+// Recover ends a run that died, forward or back. watch gives who waits for the
+// API server of such a run, nil for nobody. A run that goes forward and whose
+// API server does not come back is undone: a *RolledBack says so, or a
+// *NotRestored.
+func Recover(ctx context.Context, n *node.Node, watch func(*node.Run) (Watcher, error)) (Recovered, error) {
 	run, err := n.Unfinished()
 	if run == nil || err != nil {
-		return "", "", err
+		return Recovered{}, err
 	}
 	lock, err := n.Lock("recover")
 	if err != nil {
-		return "", "", err
+		return Recovered{}, err
 	}
 	defer lock.Unlock()
 	// Its holder may have ended the run between the first look and the lock.
 	if run, err = n.Unfinished(); run == nil || err != nil {
-		return "", "", err
+		return Recovered{}, err
 	}
-	outcome, err = run.Recover()
-	return run.ID, outcome, err
+	w, err := watch(run)
+	if err != nil {
+		return Recovered{ID: run.ID}, err
+	}
+	if w == nil {
+		outcome, err := run.Recover()
+		return Recovered{ID: run.ID, Outcome: outcome}, err
+	}
+	return recoverLive(ctx, run, w)
 }
 
-// steps turns a plan into the node's own terms, in the same order.
-func steps(p *patch.Plan) []node.Step {
+// recoverLive ends a run on a node that runs.
+func recoverLive(ctx context.Context, run *node.Run, w Watcher) (Recovered, error) {
+	r := Recovered{ID: run.ID, Waited: true}
+	onward, err := run.Onward()
+	if err != nil {
+		return r, err
+	}
+	if !onward {
+		if r.Outcome, err = run.Recover(); err != nil || r.Outcome == node.Left {
+			return r, err
+		}
+		return r, w.Back()
+	}
+	left := run.Resume()
+	var foreign *node.ForeignError
+	if left != nil && !errors.As(left, &foreign) {
+		return r, left
+	}
+	if err := w.Wait(ctx, run); err != nil {
+		return r, undo(run, err, w)
+	}
+	if err := run.Done(); err != nil {
+		return r, err
+	}
+	r.Outcome = node.Finished
+	return r, left
+}
+
+// steps turns a plan into the node's own terms, in the same order. With twice
+// set the manifest is written twice; should the interim one be impossible, the
+// kubelet's own way still works.
+func steps(p *patch.Plan, twice bool) []node.Step {
+	var interim []byte
+	if twice {
+		interim, _ = p.Interim()
+	}
 	var out []node.Step
 	for _, c := range p.Changes {
 		s := node.Step{
@@ -156,6 +227,9 @@ func steps(p *patch.Plan) []node.Step {
 			Commit: c.Path == p.Manifest,
 		}
 		s.Old.Path = c.Path
+		if s.Commit && c.Kind == patch.WriteFile {
+			s.Interim = interim
+		}
 		switch c.Kind {
 		case patch.WriteFile:
 			s.New.Kind = node.Regular

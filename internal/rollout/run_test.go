@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,8 +23,14 @@ func (f *fakeWatch) Before(context.Context) error {
 	f.calls = append(f.calls, "before")
 	return f.before
 }
-func (f *fakeWatch) Wait(context.Context) error { f.calls = append(f.calls, "wait"); return f.wait }
-func (f *fakeWatch) Back() error                { f.calls = append(f.calls, "back"); return f.back }
+func (f *fakeWatch) Wait(_ context.Context, files Files) error {
+	f.calls = append(f.calls, "wait")
+	if f.wait != nil {
+		return f.wait
+	}
+	return files.Finalize()
+}
+func (f *fakeWatch) Back() error { f.calls = append(f.calls, "back"); return f.back }
 
 const manifestPath = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
@@ -142,53 +149,132 @@ func TestRunSaysWhenItIsNotHealthyAfterUndo(t *testing.T) {
 }
 
 func TestRunDoesNotUndoWhatSomebodyElseWrote(t *testing.T) {
-	n, plan := change(t)
-	w := &meddler{n: n}
-	_, err := Run(context.Background(), n, plan, Options{Watch: w})
-	var not *NotRestored
-	if !errors.As(err, &not) {
-		t.Fatalf("error %v (%T), want a *NotRestored", err, err)
-	}
-	if got := content(t, n, manifestPath); got != "somebody else's\n" {
-		t.Errorf("the manifest is %q", got)
+	for _, unseen := range []bool{false, true} {
+		t.Run(fmt.Sprint(unseen), func(t *testing.T) {
+			n, plan := change(t)
+			w := &meddler{n: n, unseen: unseen}
+			_, err := Run(context.Background(), n, plan, Options{Watch: w})
+			var not *NotRestored
+			if !errors.As(err, &not) {
+				t.Fatalf("error %v (%T), want a *NotRestored", err, err)
+			}
+			if not.Taken == unseen {
+				t.Errorf("%+v", not)
+			}
+			checkFiles(t, n, "somebody else's\n", "policy\n")
+			if run, err := n.Unfinished(); run != nil || err != nil {
+				t.Errorf("the run is not over: %v, %v", run, err)
+			}
+		})
 	}
 }
 
 // meddler edits the manifest during the wait.
 type meddler struct {
 	fakeWatch
-	n *node.Node
+	n      *node.Node
+	unseen bool // another fault is noticed first
 }
 
-func (m *meddler) Wait(context.Context) error {
+func (m *meddler) Wait(_ context.Context, files Files) error {
+	if err := files.Taken(); err != nil {
+		return err
+	}
 	if err := os.WriteFile(filepath.Join(m.n.Root, manifestPath), []byte("somebody else's\n"), 0o600); err != nil {
 		return err
 	}
-	return errors.New("it does not start")
+	if m.unseen {
+		return errors.New("it does not start")
+	}
+	return files.Taken()
 }
+
+// notWaiting waits for no run.
+func notWaiting(*node.Run) (Watcher, error) { return nil, nil }
 
 func TestRecover(t *testing.T) {
 	n, plan := change(t)
-	run, err := n.Begin("enable", steps(plan), nil)
+	run, err := n.Begin("enable", steps(plan, false), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, outcome, err := Recover(n)
-	if id != run.ID || outcome != node.Undone || err != nil {
-		t.Errorf("recover: %q, %q, %v", id, outcome, err)
+	wantRecovered := func(watch func(*node.Run) (Watcher, error), want Recovered) {
+		t.Helper()
+		if r, err := Recover(context.Background(), n, watch); r != want || err != nil {
+			t.Errorf("recover: %+v, %v, want %+v", r, err, want)
+		}
 	}
+	wantRecovered(notWaiting, Recovered{run.ID, node.Undone, false})
 	checkFiles(t, n, "old\n", "-")
-	if run, err = n.Begin("enable", steps(plan), nil); err != nil {
+	if run, err = n.Begin("enable", steps(plan, false), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := run.Apply(); err != nil {
 		t.Fatal(err)
 	}
-	if id, outcome, err = Recover(n); id != run.ID || outcome != node.Finished || err != nil {
-		t.Errorf("recover: %q, %q, %v", id, outcome, err)
-	}
+	wantRecovered(notWaiting, Recovered{run.ID, node.Finished, false})
 	checkFiles(t, n, "new\n", "policy\n")
-	if id, outcome, err = Recover(n); id != "" || outcome != "" || err != nil {
-		t.Errorf("recover with nothing to do: %q, %q, %v", id, outcome, err)
+	wantRecovered(notWaiting, Recovered{})
+}
+
+// TestRecoverWaits recovers runs that died between their two manifests, and
+// before the first.
+func TestRecoverWaits(t *testing.T) {
+	begin := func(t *testing.T, apply bool) (*node.Node, string) {
+		n, plan := change(t)
+		all := steps(plan, false)
+		all[2].Interim = []byte("interim\n")
+		run, err := n.Begin("enable", all, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !apply {
+			return n, run.ID
+		}
+		if err := run.Apply(); err != nil {
+			t.Fatal(err)
+		}
+		checkFiles(t, n, "interim\n", "policy\n")
+		return n, run.ID
 	}
+	with := func(w Watcher) func(*node.Run) (Watcher, error) {
+		return func(*node.Run) (Watcher, error) { return w, nil }
+	}
+	t.Run("comes back", func(t *testing.T) {
+		n, id := begin(t, true)
+		w := &fakeWatch{}
+		r, err := Recover(context.Background(), n, with(w))
+		if want := (Recovered{id, node.Finished, true}); r != want || err != nil {
+			t.Errorf("recover: %+v, %v", r, err)
+		}
+		checkFiles(t, n, "new\n", "policy\n")
+		if fmt.Sprint(w.calls) != "[wait]" {
+			t.Errorf("calls %v", w.calls)
+		}
+	})
+	t.Run("does not come back", func(t *testing.T) {
+		n, id := begin(t, true)
+		w := &fakeWatch{wait: errors.New("it does not start")}
+		r, err := Recover(context.Background(), n, with(w))
+		var back *RolledBack
+		if !errors.As(err, &back) || back.Backup != id || r.Outcome != "" {
+			t.Errorf("recover: %+v, %v", r, err)
+		}
+		checkFiles(t, n, "old\n", "-")
+		if fmt.Sprint(w.calls) != "[wait back]" {
+			t.Errorf("calls %v", w.calls)
+		}
+	})
+	t.Run("had not begun", func(t *testing.T) {
+		n, id := begin(t, false)
+		w := &fakeWatch{}
+		r, err := Recover(context.Background(), n, with(w))
+		if want := (Recovered{id, node.Undone, true}); r != want || err != nil {
+			t.Errorf("recover: %+v, %v", r, err)
+		}
+		checkFiles(t, n, "old\n", "-")
+		if fmt.Sprint(w.calls) != "[back]" {
+			t.Errorf("calls %v", w.calls)
+		}
+	})
 }

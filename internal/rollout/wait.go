@@ -33,13 +33,20 @@ type Progress struct {
 type watch struct {
 	server  *Server
 	want    patch.Server // what shall run
-	before  []node.Process
-	start   time.Time // of the change: steps are timed, and logs read, from here
-	began   time.Time // of this wait
+	start   time.Time    // of the change: steps are timed, and logs read, from here
+	began   time.Time    // of this wait
 	say     func(Progress)
 	timeout time.Duration
 	notice  time.Duration // how long the kubelet may take to act
 	which   string        // "new" or "earlier", for people
+	// turn sees the old API server off; nil when there is none to wait for.
+	turn *turn
+	// before ran when the final manifest was written.
+	before []node.Process
+	// going are API servers that are ending, and need not take their time.
+	going *turn
+	// taken tells when somebody else has changed the manifest.
+	taken func() error
 	// known ran before the change: that it starts is no news, and that it ends
 	// no failure.
 	known []node.Process
@@ -50,7 +57,6 @@ type watch struct {
 	// files have to be on the node for the Pod to start.
 	files []string
 
-	ended  bool // the old process has
 	seen   *node.Process
 	seenAt time.Time
 	deaths int
@@ -92,13 +98,16 @@ func (w *watch) run(ctx context.Context) error {
 
 // look is one round.
 func (w *watch) look(ctx context.Context) (ready bool, err error) {
-	all, err := w.server.node.Processes("kube-apiserver")
-	if err != nil {
-		return false, err
+	if w.taken != nil {
+		if err := w.taken(); err != nil {
+			return false, err
+		}
 	}
-	w.lookForEnd(all)
-	if !w.ended && time.Since(w.began) > w.notice && w.listens(ctx) {
-		return false, w.notNoticed()
+	if w.going != nil {
+		w.going.hasten(ctx)
+	}
+	if over, err := w.oldOver(ctx); err != nil || !over {
+		return false, err
 	}
 	fresh, err := w.fresh()
 	if err != nil {
@@ -121,20 +130,28 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	return true, nil
 }
 
-// lookForEnd notices that the old API server has ended.
-func (w *watch) lookForEnd(all []node.Process) {
-	if w.ended {
-		return
+// oldOver sees the old API server off, and tells whether it is gone.
+func (w *watch) oldOver(ctx context.Context) (bool, error) {
+	if w.turn == nil {
+		return true, nil
 	}
-	for _, p := range all {
-		if slices.ContainsFunc(w.before, p.Same) {
-			return
-		}
+	// Whatever runs when the final manifest is written was not made from it.
+	all, err := w.server.node.Processes("kube-apiserver")
+	if err != nil {
+		return false, err
 	}
-	w.ended = true
-	if len(w.before) > 0 {
-		w.tell("restart", "old kube-apiserver ended")
+	over, err := w.turn.look(time.Now())
+	if err != nil {
+		return false, err
 	}
+	if over {
+		w.turn, w.before = nil, all
+		return true, nil
+	}
+	if !w.turn.ended && time.Since(w.began) > w.notice && w.listens(ctx) {
+		return false, w.notNoticed()
+	}
+	return false, nil
 }
 
 // fresh is a wanted process that was not there before.
@@ -226,7 +243,7 @@ func (w *watch) tooLate(ctx context.Context) error {
 		return fmt.Errorf("kube-apiserver runs but was not ready within %s: %s", w.timeout, why)
 	case w.deaths > 0:
 		return w.died()
-	case !w.ended:
+	case w.turn != nil && !w.turn.ended:
 		return fmt.Errorf("the old kube-apiserver still ran after %s", w.timeout)
 	}
 	for _, f := range w.files {

@@ -28,6 +28,8 @@ type machine struct {
 	mu    sync.Mutex
 	code  int
 	steps []string
+	// finalized is when the final manifest was written.
+	finalized []time.Time
 }
 
 func newMachine(t *testing.T) *machine {
@@ -88,12 +90,16 @@ func (m *machine) watch() *watch {
 		m.t.Fatalf("the old process is not found: %v, %v", before, err)
 	}
 	now := time.Now()
-	return &watch{server: s, want: m.spec, before: before, start: now, began: now, timeout: 10 * time.Second, notice: 5 * time.Second, which: "new",
+	turn := newTurn(n, m.spec.Port, before)
+	turn.blind, turn.finalize = 0, func() error { m.finalized = append(m.finalized, time.Now()); return nil }
+	w := &watch{server: s, want: m.spec, turn: turn, start: now, began: now, timeout: 10 * time.Second, notice: 5 * time.Second, which: "new",
 		say: func(p Progress) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.steps = append(m.steps, strings.TrimRight(p.Step+" "+p.Text+" "+p.Detail, " "))
 		}}
+	turn.tell = w.tell
+	return w
 }
 
 func (m *machine) said() string {
@@ -179,7 +185,7 @@ func TestWaitEnds(t *testing.T) {
 		{"it never becomes ready", func(m *machine, w *watch) {
 			w.timeout = time.Second
 			m.end(10)
-			m.start(20, "kube-apiserver", "--new")
+			time.AfterFunc(300*time.Millisecond, func() { m.start(20, "kube-apiserver", "--new") })
 		}, "kube-apiserver runs but was not ready within 1s: /readyz says 500"},
 		{"the old one does not end", func(m *machine, w *watch) { w.timeout = time.Second },
 			"the old kube-apiserver still ran after 1s"},
@@ -202,7 +208,7 @@ func TestWaitBack(t *testing.T) {
 	m := newMachine(t)
 	w := m.watch()
 	w.want = patch.Server{Command: []string{"kube-apiserver", "--old"}}
-	w.known, w.before, w.ended, w.patient, w.which, w.settle = w.before, nil, true, true, "earlier", 500*time.Millisecond
+	w.known, w.turn, w.patient, w.which, w.settle = w.turn.processes(), nil, true, "earlier", 500*time.Millisecond
 	m.answer(200)
 	go func() {
 		time.Sleep(250 * time.Millisecond) // less than it has to stay ready

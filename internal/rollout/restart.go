@@ -1,0 +1,262 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+// Restart is a way to end the old API server.
+type Restart string
+
+const (
+	// Quick ends the old API server as soon as it has answered what it had
+	// accepted, by cutting the connections that hold it.
+	Quick Restart = "quick"
+	// Graceful leaves its end to itself and to the kubelet, which gives it 30 s:
+	// as long as somebody watches something, it uses them.
+	Graceful Restart = "graceful"
+)
+
+// How long the parts of a restart take. The kubelet's own are measured with
+// kubelet 1.36.
+const (
+	// drainFor is how long an API server that no longer listens is left alone:
+	// requests that it has accepted are answered, and audited, meanwhile.
+	drainFor = time.Second
+	// quietFor is how long it must have had nothing to do, and quietTicks how
+	// much of a processor counts as nothing, in ticks of 10 ms.
+	quietFor   = 500 * time.Millisecond
+	quietTicks = 5
+	// drainWithin is when one that stays busy is left to the kubelet.
+	drainWithin = 10 * time.Second
+	// exitWithin is how long an API server takes to end without connections:
+	// 0.3 s when idle.
+	exitWithin = 3 * time.Second
+	// settleAfterPod is how long after the Pod's control groups the kubelet still
+	// holds its name: between 0.1 and 0.4 s. Without groups to look at it is
+	// settleBlind after the process.
+	settleAfterPod = 600 * time.Millisecond
+	settleBlind    = 2 * time.Second
+)
+
+// turn goes along with the old API server to its end, and writes the final
+// manifest when its Pod is completely gone. Missing the moment costs no more
+// than the kubelet's back-off.
+type turn struct {
+	node     *node.Node
+	port     int
+	old      []*oldServer
+	quick    bool
+	mayKill  bool // SIGKILL loses nothing but what it has not answered
+	finalize func() error
+	tell     func(step, format string, a ...any)
+	blind    time.Duration // settleBlind
+
+	ended   bool
+	endedAt time.Time // of the last process
+	goneAt  time.Time // of the Pod
+}
+
+// oldServer is a kube-apiserver that ends.
+type oldServer struct {
+	node.Process
+	cgroups []string // of its Pod
+
+	closedAt time.Time // of its listener
+	ticks    uint64
+	quietAt  time.Time // since when it has had nothing to do
+	cutAt    time.Time
+	killed   bool
+	left     bool // to the kubelet
+}
+
+func newTurn(n *node.Node, port int, old []node.Process) *turn {
+	t := &turn{node: n, port: port, blind: settleBlind}
+	for _, p := range old {
+		t.old = append(t.old, &oldServer{Process: p, cgroups: n.PodCgroups(p)})
+	}
+	return t
+}
+
+// processes are the old API servers.
+func (t *turn) processes() (out []node.Process) {
+	for _, s := range t.old {
+		out = append(out, s.Process)
+	}
+	return out
+}
+
+// look is one round. It says true when the old Pod is gone and the final
+// manifest is in place.
+func (t *turn) look(now time.Time) (done bool, err error) {
+	for _, s := range t.old {
+		if t.node.Runs(s.Process) {
+			t.endedAt, t.goneAt = time.Time{}, time.Time{}
+			return false, t.end(s, now)
+		}
+	}
+	if t.endedAt.IsZero() {
+		t.endedAt = now
+	}
+	if !t.ended {
+		t.ended = true
+		if len(t.old) > 0 {
+			t.tell("restart", "old kube-apiserver %s", t.how())
+		}
+	}
+	settle, known := settleAfterPod, false
+	for _, s := range t.old {
+		known = known || len(s.cgroups) > 0
+		if t.node.Exist(s.cgroups) {
+			t.goneAt = time.Time{}
+			return false, nil
+		}
+	}
+	if !known {
+		settle = t.blind
+	}
+	if t.goneAt.IsZero() {
+		t.goneAt = now
+	}
+	if now.Sub(t.goneAt) < settle {
+		return false, nil
+	}
+	return true, t.finalize()
+}
+
+// how says how the old API server ended.
+func (t *turn) how() string {
+	for _, s := range t.old {
+		switch {
+		case s.killed:
+			return "drained and killed"
+		case !s.cutAt.IsZero():
+			return "drained and ended"
+		}
+	}
+	return "ended"
+}
+
+// end does what is to be done about one that still runs.
+func (t *turn) end(s *oldServer, now time.Time) error {
+	if !t.quick || s.left || len(s.cgroups) == 0 {
+		return nil
+	}
+	socks, err := t.node.SocketsOn(s.Process, t.port)
+	if err != nil || socks.Listening {
+		return nil // a wait that sees nothing is no reason to turn back
+	}
+	if s.closedAt.IsZero() {
+		s.closedAt = now
+	}
+	if !t.drained(s, now) {
+		if now.Sub(s.closedAt) > drainWithin {
+			s.left = true
+			t.tell("restart", "old kube-apiserver is still busy, left to the kubelet")
+		}
+		return nil
+	}
+	switch {
+	case s.cutAt.IsZero():
+		s.cutAt = now
+		err = t.node.Abort(s.Process, socks.Open)
+		if err == nil {
+			return nil
+		}
+		if t.mayKill {
+			return t.kill(s)
+		}
+		s.left, s.cutAt = true, time.Time{}
+		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
+	case now.Sub(s.cutAt) < exitWithin:
+		// Connections that it had not yet accepted when its listener closed.
+		_ = t.node.Abort(s.Process, socks.Open)
+	case t.mayKill:
+		return t.kill(s)
+	default:
+		s.left = true
+	}
+	return nil
+}
+
+// drained tells whether an API server that no longer listens has answered all
+// that it had accepted, as far as can be seen from here: its watches never end.
+func (t *turn) drained(s *oldServer, now time.Time) bool {
+	if ticks := t.node.CPU(s.Process); s.quietAt.IsZero() || ticks-s.ticks > quietTicks {
+		s.ticks, s.quietAt = ticks, now
+	}
+	return now.Sub(s.closedAt) >= drainFor && now.Sub(s.quietAt) >= quietFor
+}
+
+func (t *turn) kill(s *oldServer) error {
+	if s.killed {
+		return nil
+	}
+	s.killed = true
+	if err := t.node.Kill(s.Process); err != nil {
+		s.left = true
+		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
+	}
+	return nil
+}
+
+// mayKill tells whether an API server with these settings may be ended with
+// SIGKILL when all it had accepted is answered: not when it holds events back,
+// in batches or for the time of a shutdown delay.
+func mayKill(s patch.Settings) bool {
+	for _, backend := range []struct {
+		on   bool
+		mode string
+	}{
+		{s.Flags["audit-log-path"] != "" && s.Policy != nil, orElse(s.Flags["audit-log-mode"], "blocking")},
+		{s.Flags["audit-webhook-config-file"] != "" && s.Policy != nil, orElse(s.Flags["audit-webhook-mode"], "batch")},
+	} {
+		if backend.on && backend.mode == "batch" {
+			return false
+		}
+	}
+	for _, a := range s.Server.Command {
+		name, value, _ := strings.Cut(strings.ReplaceAll(strings.TrimLeft(a, "-"), "_", "-"), "=")
+		if name != "shutdown-delay-duration" {
+			continue
+		}
+		if d, err := time.ParseDuration(value); err != nil || d > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func orElse(value, other string) string {
+	if value == "" {
+		return other
+	}
+	return value
+}
+
+// hasten ends API servers that are going down anyway, when files have been put
+// back; what was written for their successor is gone.
+func (t *turn) hasten(ctx context.Context) {
+	for _, s := range t.old {
+		if ctx.Err() == nil && t.node.Runs(s.Process) {
+			_ = t.end(s, time.Now())
+		}
+	}
+}
+
+// String is the flag's value.
+func (r Restart) String() string { return string(r) }
+
+// ParseRestart reads the flag's value.
+func ParseRestart(text string) (Restart, error) {
+	switch r := Restart(text); r {
+	case Quick, Graceful:
+		return r, nil
+	}
+	return "", fmt.Errorf("--restart %q: it is quick or graceful", text)
+}
