@@ -3,16 +3,20 @@
 package e2e
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"auditpatch/e2e/cluster"
 )
 
 // TestEnableWaits wants enable to return only when the new API server is ready
-// and an event was found in its log.
+// and an event was found in its log, and each later change to restart it once.
 func TestEnableWaits(t *testing.T) {
 	l := begin(t)
+	original := l.read(cluster.Manifest)
 	var out string
 	server := l.rollsOut(func() { out = l.auditpatch(0, "enable", "--preset", "pod-deletions", "--namespace", "payments") })
 	for _, want := range []string{"old kube-apiserver drained and ended", "new kube-apiserver started", "/readyz", "found in the log", "audit logging is on"} {
@@ -26,8 +30,52 @@ func TestEnableWaits(t *testing.T) {
 	l.stays(func() {
 		l.auditpatch(0, "status", "--check")
 		l.auditpatch(0, "doctor")
-		l.auditpatch(0, "enable")
+		if again := l.auditpatch(0, "enable", "-o", "json"); !strings.Contains(again, `"changed": false`) {
+			l.Fatalf("a second enable says that it changed something:\n%s", again)
+		}
 	})
+	first := l.read(cluster.Manifest)
+
+	l.rollsOut(func() { l.auditpatch(0, "enable", "--preset", "metadata") })
+	l.kubectl("get", "nodes")
+	l.wantEvent(event{user: "kubernetes-admin", verb: "list", resource: "nodes", code: 200})
+	flags := l.rollsOut(func() { out = l.auditpatch(0, "enable", "--audit-log-maxage=7", "--audit-log-maxbackup=3") })
+	for _, want := range []string{"--audit-log-maxage=7", "--audit-log-maxbackup=3"} {
+		if !slices.Contains(flags.Args, want) {
+			l.Fatalf("kube-apiserver runs without %s: %q", want, flags.Args)
+		}
+	}
+	// The backup of the change of preset is what the first enable left.
+	var list struct{ Backups []struct{ ID string } }
+	if err := json.Unmarshal([]byte(l.auditpatch(0, "restore", "--list", "-o", "json")), &list); err != nil || len(list.Backups) != 3 {
+		l.Fatalf("restore --list: %v, %+v", err, list)
+	}
+	l.rollsOut(func() { l.auditpatch(0, "restore", "--to", list.Backups[1].ID) })
+	if now := l.read(cluster.Manifest); now != first {
+		l.Fatalf("restore --to left another manifest than the first enable:\n%s", now)
+	}
+	l.stays(func() { l.auditpatch(0, "status", "--check") })
+
+	l.rollsOut(func() { l.auditpatch(0, "disable") })
+	if now := l.read(cluster.Manifest); now != original {
+		l.Fatalf("enable and disable left another manifest than before:\n%s", now)
+	}
+	l.logIsQuiet()
+}
+
+// TestGraceful leaves the old API server to the kubelet, which spares the watches for the
+// 30 s that it has.
+func TestGraceful(t *testing.T) {
+	l := begin(t)
+	from := time.Now()
+	var out string
+	l.rollsOut(func() { out = l.auditpatch(0, "enable", "--restart", "graceful") })
+	if !strings.Contains(out, "old kube-apiserver ended") || strings.Contains(out, "drained and ended") {
+		l.Fatalf("the old API server did not end by itself:\n%s", out)
+	}
+	if took := time.Since(from); took < 25*time.Second {
+		l.Fatalf("the old API server was given only %s", took)
+	}
 }
 
 // TestRollback lets the new API server fail to write its log: everything has to
@@ -49,6 +97,12 @@ func TestRollback(t *testing.T) {
 		l.Fatalf("the manifest is not as it was:\n%s", now)
 	}
 	l.kubectl("get", "nodes")
+	out = l.auditpatch(0, "doctor", "--last")
+	for _, want := range []string{"was put back: kube-apiserver does not start", "the API server's log ended:", "read-only file system"} {
+		if !strings.Contains(out, want) {
+			l.Fatalf("doctor --last does not say %q:\n%s", want, out)
+		}
+	}
 }
 
 // TestInterrupted ends enable with SIGINT while the old API server is still

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	sigsyaml "sigs.k8s.io/yaml"
 
+	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
@@ -44,7 +44,9 @@ func (p *program) doctorCommand() *cli.Command {
 		Usage: "say why the API server does not run, or why enable would refuse",
 		Description: "Makes every check that stands before a change, and those that tell why an API server does not\n" +
 			"come back, and prints a verdict for each. Changes nothing. Exit status 1 when something is wrong.",
-		Flags: join(nodeFlags(), outputFlags()),
+		Flags: join([]cli.Flag{
+			&cli.BoolFlag{Name: "last", Category: whatCategory, Usage: "instead, say why the last change failed, with the end of the API server's log"},
+		}, nodeFlags(), outputFlags()),
 		Action: func(c *cli.Context) error {
 			t, err := newTarget(c)
 			if err != nil {
@@ -53,11 +55,52 @@ func (p *program) doctorCommand() *cli.Command {
 			if t.stdin {
 				return hinted("auditpatch doctor", "doctor looks at a node, not at standard input")
 			}
+			if c.Bool("last") {
+				return p.lastFailure(t)
+			}
 			d := &doctor{t: t}
 			d.examine(c.Context, p)
 			return p.printFindingsOf(d)
 		},
 	})
+}
+
+// lastRun is the JSON of doctor --last.
+type lastRun struct {
+	Changed bool   `json:"changed"` // always false
+	Run     string `json:"run"`     // "" when no change has failed
+	Command string `json:"command,omitempty"`
+	Result  string `json:"result,omitempty"` // undone
+	Reason  string `json:"reason,omitempty"`
+	Log     string `json:"log,omitempty"` // the end of the API server's log at that time
+}
+
+// lastFailure tells of the newest change that was put back.
+func (p *program) lastFailure(t *target) error {
+	backups, err := t.node.Backups()
+	if err != nil {
+		return err
+	}
+	r := lastRun{}
+	for _, b := range backups {
+		if b.Result == node.ResultUndone {
+			reason, log, _ := strings.Cut(b.Reason, "\n\n")
+			r = lastRun{Run: b.ID, Command: b.Verb, Result: string(b.Result), Reason: strings.TrimSpace(reason), Log: strings.TrimRight(log, "\n")}
+			break
+		}
+	}
+	switch {
+	case p.json:
+		p.printJSON(r)
+	case r.Run == "":
+		p.say("no change has failed here")
+	default:
+		fmt.Fprintf(p.Out, "%s of %s was put back: %s\n", r.Command, r.Run, r.Reason)
+		if r.Log != "" {
+			fmt.Fprintf(p.Out, "\nthe API server's log ended:\n%s\n", r.Log)
+		}
+	}
+	return nil
 }
 
 // examine makes the checks. Without a manifest that can be read there is
@@ -98,37 +141,20 @@ func (d *doctor) wrongErr(check string, err error) { d.wrong(check, hintOf(err),
 // manifest lies in.
 func (d *doctor) kubelet() {
 	const check = "kubelet"
-	ps, err := d.t.node.Processes("kubelet")
-	if err != nil {
-		d.wrongErr(check, err)
-		return
-	}
-	if len(ps) == 0 {
-		d.wrong(check, "systemctl start kubelet", "the kubelet does not run, so nobody acts on the manifest")
-		return
-	}
-	config := "/var/lib/kubelet/config.yaml"
-	for _, a := range ps[0].Argv {
-		if v, ok := strings.CutPrefix(a, "--config="); ok {
-			config = v
-		}
-	}
-	f, err := d.t.node.Read(config)
-	var kubelet struct {
-		StaticPodPath string `json:"staticPodPath"`
-	}
-	if err == nil {
-		err = sigsyaml.Unmarshal(f.Data, &kubelet)
-	}
+	k, err := rollout.FindKubelet(d.t.node)
 	dir := path.Dir(d.t.manifest)
 	switch {
-	case err != nil || !f.Exists:
-		d.warning(check, "", "it runs (pid %d); its configuration %s could not be read", ps[0].PID, config)
-	case path.Clean(kubelet.StaticPodPath) != dir:
-		d.wrong(check, "auditpatch doctor --manifest "+path.Join("/", kubelet.StaticPodPath, path.Base(d.t.manifest)),
-			"it reads manifests from %q (%s), not from %s", kubelet.StaticPodPath, config, dir)
+	case err != nil:
+		d.wrongErr(check, err)
+	case k.PID == 0:
+		d.wrong(check, "systemctl start kubelet", "the kubelet does not run, so nobody acts on the manifest")
+	case k.StaticPodPath == "":
+		d.warning(check, "", "it runs (pid %d); its configuration %s does not say where manifests are", k.PID, k.Config)
+	case k.StaticPodPath != dir:
+		d.wrong(check, "auditpatch doctor --manifest "+path.Join(k.StaticPodPath, path.Base(d.t.manifest)),
+			"it reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir)
 	default:
-		d.ok(check, "it runs (pid %d) and reads %s", ps[0].PID, dir)
+		d.ok(check, "it runs (pid %d) and reads %s", k.PID, dir)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // live prepares the wait for the API server of this machine.
 func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Live, error) {
 	l := &rollout.Live{
-		Node: t.node, Old: plan.Before, New: plan.After, Restart: rollout.Restart(c.String("restart")),
+		Node: t.node, Manifest: t.manifest, Old: plan.Before, New: plan.After, Restart: rollout.Restart(c.String("restart")),
 		Timeout: c.Duration("timeout"), Force: c.Bool("force"), Say: p.progress,
 	}
 	if plan.After.Server.Command == nil { // the manifest itself stays
@@ -35,7 +35,7 @@ func (p *program) liveAgain(c *cli.Context, t *target, run *node.Run) (*rollout.
 	if err != nil || before == nil || after == nil {
 		return nil, err
 	}
-	l := &rollout.Live{Node: t.node, Resumed: true, Restart: rollout.Quick, Timeout: c.Duration("timeout"), Say: p.progress}
+	l := &rollout.Live{Node: t.node, Manifest: t.manifest, Resumed: true, Restart: rollout.Quick, Timeout: c.Duration("timeout"), Say: p.progress}
 	for _, side := range []struct {
 		text []byte
 		to   *patch.Settings

@@ -36,6 +36,9 @@ func (p *program) report(err error) int {
 		}
 	case errors.As(err, &back):
 		f.Status, f.Backup = exitRolledBack, back.Backup
+		if f.Hint == "" {
+			f.Hint = "auditpatch doctor --last"
+		}
 	}
 	fmt.Fprintf(p.Err, "auditpatch: error: %s\n", f.Error)
 	for _, more := range moreOf(err) {

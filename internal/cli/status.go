@@ -60,6 +60,9 @@ type serverStatus struct {
 	AsManifest bool   `json:"asManifest"` // one does
 	Ready      bool   `json:"ready"`
 	NotReady   string `json:"notReady,omitempty"` // why not
+	// Current tells whether it was started with the manifest's checksums of policy
+	// and webhook config; null when that could not be asked.
+	Current *bool `json:"current"`
 }
 
 type webhookStatus struct {
@@ -157,8 +160,26 @@ func (r *statusReport) addServer(ctx context.Context, t *target, now patch.Setti
 		r.drift("no kube-apiserver runs on this node")
 	case !r.Server.Ready:
 		r.drift("the API server is not ready: %s", r.Server.NotReady)
+	default:
+		r.startedWith(ctx, server, now)
 	}
 	return nil
+}
+
+// startedWith compares the checksums in the manifest with those that the API
+// server was started with: a kubelet that did not run has not noticed the change.
+func (r *statusReport) startedWith(ctx context.Context, server *rollout.Server, now patch.Settings) {
+	started, known := server.StartedWith(ctx)
+	if !known {
+		return
+	}
+	current := true
+	for _, key := range []string{patch.PolicyAnnotation, patch.WebhookAnnotation} {
+		current = current && started[key] == now.Annotations[key]
+	}
+	if r.Server.Current = &current; !current {
+		r.drift("the API server that runs was started before the manifest was last changed: journalctl -u kubelet")
+	}
 }
 
 func (r *statusReport) drift(format string, a ...any) {

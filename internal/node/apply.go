@@ -119,7 +119,7 @@ func (r *Run) put(t tree, s *step, want side) error {
 	if err != nil || s.settled(cur, want) {
 		return err
 	}
-	if s.state(cur) == StateOther {
+	if s.foreign(cur, want) {
 		return &ChangedError{s.Path}
 	}
 	if err := r.layOut(t, s, want); err != nil {
@@ -133,7 +133,7 @@ func (r *Run) put(t tree, s *step, want side) error {
 	if cur, err = s.look(t); err != nil { // laying out took its time
 		return err
 	}
-	if s.state(cur) == StateOther {
+	if s.foreign(cur, want) {
 		return &ChangedError{s.Path}
 	}
 	s.touched = true
@@ -145,6 +145,13 @@ func (r *Run) put(t tree, s *step, want side) error {
 		return fail("write", s.Path, err)
 	}
 	return nil
+}
+
+// foreign tells whether somebody else's content lies where one side is to be put.
+// A file that was removed meanwhile comes back when the run is undone: nobody's
+// content is lost by that, and the earlier manifest may name it.
+func (s *step) foreign(cur entry, want side) bool {
+	return s.state(cur) == StateOther && !(want == sideOld && cur.Kind == Absent)
 }
 
 // layOut writes one side's content under its dot name beside the target, unless

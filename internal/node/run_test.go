@@ -257,6 +257,20 @@ func TestUndoLeavesForeignFiles(t *testing.T) {
 }
 
 // A manifest that somebody has edited meanwhile may name the files that we made.
+// A policy that somebody has removed comes back, for the old manifest names it.
+func TestUndoBringsBackWhatWasRemoved(t *testing.T) {
+	root := newTree(t, plainNode)
+	n := testNode(root)
+	commit := write(t, n, manifestPath, "new manifest\n")
+	commit.Commit = true
+	r := begin(t, n, write(t, n, webhookPath, "new webhook\n"), commit)
+	must(t, r.Apply())
+	must(t, os.Remove(filepath.Join(root, webhookPath)))
+	must(t, r.Undo())
+	equal(t, "webhook", string(read(t, n, webhookPath).Data), "old webhook\n")
+	equal(t, "manifest", string(read(t, n, manifestPath).Data), "old manifest\n")
+}
+
 func TestUndoHandsOffForeignManifest(t *testing.T) {
 	root := newTree(t, plainNode)
 	n := testNode(root)

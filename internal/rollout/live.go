@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"path"
 	"time"
 
 	"auditpatch/internal/node"
@@ -25,6 +26,7 @@ func (e *NotHealthy) Error() string { return e.Reason }
 // Live is the Watcher of the API server on this machine.
 type Live struct {
 	Node     *node.Node
+	Manifest string         // its path on the node
 	Old, New patch.Settings // of the manifest, before and after the change
 	Probe    *Probe         // how to prove that events are written; nil: it cannot be
 	Unproven string         // why not
@@ -58,8 +60,8 @@ func (l *Live) Before(ctx context.Context) error {
 	if l.Force {
 		return nil
 	}
-	if !server.KubeletRuns() {
-		return &NotHealthy{"the kubelet does not run, so nobody would act on the manifest"}
+	if err := l.kubelet(); err != nil {
+		return err
 	}
 	if len(l.running) == 0 {
 		return &NotHealthy{"no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
@@ -78,6 +80,20 @@ func (l *Live) Before(ctx context.Context) error {
 		}
 		time.Sleep(pollEvery)
 	}
+}
+
+// kubelet wants one that reads the manifest's directory.
+func (l *Live) kubelet() error {
+	k, err := FindKubelet(l.Node)
+	switch dir := path.Dir(l.Manifest); {
+	case err != nil:
+		return err
+	case k.PID == 0:
+		return &NotHealthy{"the kubelet does not run, so nobody would act on the manifest"}
+	case k.StaticPodPath != "" && k.StaticPodPath != dir:
+		return &NotHealthy{fmt.Sprintf("the kubelet reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir)}
+	}
+	return nil
 }
 
 // Wait waits for the new API server, and for an event in its log.

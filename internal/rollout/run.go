@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"auditpatch/internal/node"
 	"auditpatch/patch"
@@ -122,7 +123,12 @@ func undo(run *node.Run, cause error, w Watcher) error {
 	if err != nil && !errors.As(err, &foreign) {
 		return failed(err)
 	}
-	if err := run.Abandon(cause.Error()); err != nil {
+	reason := cause.Error()
+	var f *Failed
+	if errors.As(cause, &f) && f.Log != "" {
+		reason += "\n\n" + f.Log
+	}
+	if err := run.Abandon(strings.TrimSuffix(reason, "\n")); err != nil {
 		return failed(err)
 	}
 	if errors.As(cause, &foreign) {

@@ -111,7 +111,7 @@ func TestRunRefusesBeforeAnythingIsWritten(t *testing.T) {
 
 func TestRunPutsBack(t *testing.T) {
 	n, plan := change(t)
-	w := &fakeWatch{wait: errors.New("it does not start")}
+	w := &fakeWatch{wait: &Failed{"it does not start", "line 1\nline 2\n"}}
 	_, err := Run(context.Background(), n, plan, Options{Watch: w})
 	var back *RolledBack
 	if !errors.As(err, &back) {
@@ -128,7 +128,7 @@ func TestRunPutsBack(t *testing.T) {
 		t.Errorf("calls %v: nobody waited for the earlier API server", w.calls)
 	}
 	b, err := n.Backups()
-	if err != nil || len(b) != 1 || b[0].Result != node.ResultUndone {
+	if err != nil || len(b) != 1 || b[0].Result != node.ResultUndone || b[0].Reason != "it does not start\n\nline 1\nline 2\n" {
 		t.Errorf("backups %v, %v: want one that is undone", b, err)
 	}
 }

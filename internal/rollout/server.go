@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -115,8 +117,19 @@ type answer struct {
 	body    string
 }
 
+// maxAnswer is more than /readyz or a Status says, and maxPod more than etcd takes.
+const (
+	maxAnswer = 4 << 10
+	maxPod    = 2 << 20
+)
+
 // ask sends one request on a connection of its own.
 func (s *Server) ask(ctx context.Context, method, path string) (answer, error) {
+	return s.askFor(ctx, method, path, maxAnswer)
+}
+
+// askFor reads no more of the answer than most bytes.
+func (s *Server) askFor(ctx context.Context, method, path string, most int64) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
@@ -130,7 +143,7 @@ func (s *Server) ask(ctx context.Context, method, path string) (answer, error) {
 		return answer{}, plainNetError(err)
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most))
 	return answer{resp.StatusCode, resp.Header.Get("Audit-Id"), strings.TrimSpace(string(body))}, nil
 }
 
@@ -185,6 +198,47 @@ func (s *Server) Running() (pid, others int, err error) {
 	return pid, len(all) - len(mine), err
 }
 
+// StartedWith are the annotations of the Pod that the API server runs in, as the
+// kubelet had the manifest when it started it: it publishes them in the mirror
+// Pod. known is false when they cannot be read, or are of another Pod.
+func (s *Server) StartedWith(ctx context.Context) (annotations map[string]string, known bool) {
+	running, err := s.processes(s.spec.Command)
+	if err != nil || len(running) != 1 || s.User == "" {
+		return nil, false
+	}
+	uid, name := s.pod(running[0])
+	if name == "" {
+		return nil, false
+	}
+	a, err := s.askFor(ctx, http.MethodGet, "/api/v1/namespaces/"+s.spec.Namespace+"/pods/"+name, maxPod)
+	var pod corev1.Pod
+	if err != nil || a.code != http.StatusOK || json.Unmarshal([]byte(a.body), &pod) != nil {
+		return nil, false
+	}
+	// After a restart the mirror Pod is the old one for a moment.
+	if pod.Annotations[corev1.MirrorPodAnnotationKey] != uid {
+		return nil, false
+	}
+	return pod.Annotations, true
+}
+
+// pod finds the UID and the name of the Pod that a process runs in: the UID ends
+// the name of its cgroup, and both are in the name of its log folder.
+func (s *Server) pod(p node.Process) (uid, name string) {
+	for _, group := range s.node.PodCgroups(p) {
+		base := strings.TrimSuffix(filepath.Base(group), ".slice")
+		uid = base[strings.LastIndex(base, "pod")+len("pod"):]
+		prefix := filepath.Join(s.node.Root, "/var/log/pods", s.spec.Namespace+"_"+s.spec.Pod+"-")
+		// A static Pod's UID has no dashes, which systemd's names would not hold.
+		found, _ := filepath.Glob(prefix + "*_" + uid)
+		if len(found) == 1 {
+			name = strings.TrimPrefix(filepath.Base(found[0]), s.spec.Namespace+"_")
+			return uid, strings.TrimSuffix(name, "_"+uid)
+		}
+	}
+	return "", ""
+}
+
 // serverArgs are the arguments behind the program, which another program
 // (go-runner) may start.
 func serverArgs(command []string) []string {
@@ -203,13 +257,17 @@ func (s *Server) KubeletRuns() bool {
 }
 
 // LastWords is the last thing that the API server's log says, "" without one.
-func (s *Server) LastWords() string { return s.lastWords(time.Time{}) }
+func (s *Server) LastWords() string {
+	words, _ := s.lastWords(time.Time{})
+	return words
+}
 
-// lastWords are the last lines that a container of the API server's Pod wrote
-// after since: what an API server that cannot start says. The kubelet lays
+// lastWords are the last error that a container of the API server's Pod wrote
+// after since, which is what an API server that cannot start says, and the lines
+// before it. The kubelet lays
 // the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log
 // (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory).
-func (s *Server) lastWords(since time.Time) string {
+func (s *Server) lastWords(since time.Time) (words, log string) {
 	pattern := filepath.Join(s.node.Root, "/var/log/pods", s.spec.Namespace+"_"+s.spec.Pod+"-*", s.spec.Container, "*.log")
 	files, _ := filepath.Glob(pattern)
 	newest, at := "", since
@@ -219,9 +277,10 @@ func (s *Server) lastWords(since time.Time) string {
 		}
 	}
 	if newest == "" {
-		return ""
+		return "", ""
 	}
-	return lastError(tail(newest, 16<<10), since)
+	log = tail(newest, 16<<10)
+	return lastError(log, since), log
 }
 
 // tail is the end of a file.

@@ -16,6 +16,9 @@ const (
 	pollEvery = 100 * time.Millisecond
 	// The kubelet re-reads its directory every 20 s, if it misses the event.
 	noticeWithin = 45 * time.Second
+	// missingFor is how long a file that the Pod needs may be away: the kubelet
+	// would try to mount it for ever.
+	missingFor = 5 * time.Second
 	// DefaultTimeout is kubeadm's own for a static pod (timeouts.upgradeManifests).
 	DefaultTimeout = 5 * time.Minute
 )
@@ -57,10 +60,13 @@ type watch struct {
 	// files have to be on the node for the Pod to start.
 	files []string
 
+	missingSince time.Time // one of files
+
 	seen   *node.Process
 	seenAt time.Time
 	deaths int
-	words  string
+	words  string // its last error
+	log    string // the end of its log
 
 	readySince time.Time
 }
@@ -114,6 +120,9 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 		return false, err
 	}
 	if err := w.follow(fresh); err != nil || fresh == nil {
+		if err == nil {
+			err = w.missing(time.Now())
+		}
 		return false, err
 	}
 	if ok, _ := w.server.Ready(ctx); !ok {
@@ -128,6 +137,30 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	}
 	w.tell("ready", "%s/readyz", w.server.base)
 	return true, nil
+}
+
+// missing gives up when no container can be made.
+func (w *watch) missing(now time.Time) error {
+	name := w.absent()
+	switch {
+	case name == "":
+		w.missingSince = time.Time{}
+	case w.missingSince.IsZero():
+		w.missingSince = now
+	case now.Sub(w.missingSince) > missingFor && !w.patient:
+		return fmt.Errorf("the kubelet cannot start kube-apiserver: %s is missing, so its volume cannot be mounted", name)
+	}
+	return nil
+}
+
+// absent is a file that the Pod needs and that is not there, "" for none.
+func (w *watch) absent() string {
+	for _, f := range w.files {
+		if st, err := w.server.node.Stat(f); err == nil && !st.Exists {
+			return f
+		}
+	}
+	return ""
 }
 
 // oldOver sees the old API server off, and tells whether it is gone.
@@ -195,8 +228,8 @@ func (w *watch) death() error {
 		return nil
 	}
 	w.deaths++
-	if words := w.server.lastWords(w.start); words != "" {
-		w.words = words
+	if words, log := w.server.lastWords(w.start); words != "" {
+		w.words, w.log = words, log
 	}
 	if w.say != nil {
 		w.say(Progress{"restart", fmt.Sprintf("%s kube-apiserver exited %.1f s after its start (time %d)", w.which, lived, w.deaths), time.Since(w.start), w.words})
@@ -222,8 +255,17 @@ func (w *watch) died() error {
 	if w.words == "" {
 		return errors.New("kube-apiserver does not start with these settings, and its log says nothing")
 	}
-	return fmt.Errorf("kube-apiserver does not start with these settings: %s", w.words)
+	return &Failed{"kube-apiserver does not start with these settings: " + w.words, w.log}
 }
+
+// Failed says why a new API server did not come up, and has the end of its log:
+// the kubelet removes that with the Pod.
+type Failed struct {
+	Reason string
+	Log    string
+}
+
+func (e *Failed) Error() string { return e.Reason }
 
 func (w *watch) notNoticed() error {
 	if !w.server.KubeletRuns() {
@@ -237,19 +279,18 @@ func (w *watch) tooLate(ctx context.Context) error {
 	switch {
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
-		if words := w.server.lastWords(w.start); words != "" {
+		words, log := w.server.lastWords(w.start)
+		if words != "" {
 			why += "; its log ends: " + words
 		}
-		return fmt.Errorf("kube-apiserver runs but was not ready within %s: %s", w.timeout, why)
+		return &Failed{fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s", w.timeout, why), log}
 	case w.deaths > 0:
 		return w.died()
 	case w.turn != nil && !w.turn.ended:
 		return fmt.Errorf("the old kube-apiserver still ran after %s", w.timeout)
 	}
-	for _, f := range w.files {
-		if st, err := w.server.node.Stat(f); err == nil && !st.Exists {
-			return fmt.Errorf("the kubelet started no container within %s: %s is missing, so its volume cannot be mounted", w.timeout, f)
-		}
+	if name := w.absent(); name != "" {
+		return fmt.Errorf("the kubelet started no container within %s: %s is missing, so its volume cannot be mounted", w.timeout, name)
 	}
 	return fmt.Errorf("the kubelet started no container within %s: journalctl -u kubelet tells why", w.timeout)
 }
