@@ -86,7 +86,7 @@ func TestRollback(t *testing.T) {
 	l.exec("mkdir", "-p", "/var/log/kubernetes/audit")
 	l.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
 	defer l.exec("umount", "/var/log/kubernetes/audit")
-	l.node.Intend(3) // two writes of the new one, one of the old
+	l.node.Intend(4) // two writes of the new one, two of the old
 	out := l.auditpatch(3, "enable")
 	for _, want := range []string{"ensureLogFile", "read-only file system", "the earlier settings are back and healthy"} {
 		if !strings.Contains(out, want) {

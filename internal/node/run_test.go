@@ -257,6 +257,31 @@ func TestUndoLeavesForeignFiles(t *testing.T) {
 }
 
 // A manifest that somebody has edited meanwhile may name the files that we made.
+// An undo in two steps goes back over the interim content, and whoever finds it
+// there goes on back.
+func TestRewind(t *testing.T) {
+	for name, die := range map[string]bool{"undone": false, "died": true} {
+		t.Run(name, func(t *testing.T) {
+			root := newTree(t, plainNode)
+			n := testNode(root)
+			r := begin(t, n, interimly(enableSteps)(t, n)...)
+			must(t, r.Apply())
+			must(t, r.Finalize())
+			must(t, r.Rewind())
+			equal(t, "manifest", string(read(t, n, manifestPath).Data), interimText)
+			if die {
+				outcome, err := dead(t, n).Recover()
+				must(t, err)
+				equal(t, "outcome", outcome, Undone)
+			} else {
+				must(t, r.Undo())
+			}
+			equal(t, "manifest", string(read(t, n, manifestPath).Data), "old manifest\n")
+			equal(t, "left over", hidden(snapshot(t, root)), []string(nil))
+		})
+	}
+}
+
 // A policy that somebody has removed comes back, for the old manifest names it.
 func TestUndoBringsBackWhatWasRemoved(t *testing.T) {
 	root := newTree(t, plainNode)

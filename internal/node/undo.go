@@ -15,6 +15,26 @@ func (r *Run) Undo() error {
 	return err
 }
 
+// Rewind begins an Undo: where there is an interim content it is put in the place
+// of the new one, and nothing else happens. Undo has to follow.
+func (r *Run) Rewind() error {
+	r.markUndoing()
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	for _, s := range r.steps {
+		if s.Interim == nil {
+			continue
+		}
+		if err := r.put(t, s, sideInterim); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *Run) undo() (left []string, err error) {
 	r.markUndoing()
 	t, err := r.node.open()

@@ -15,6 +15,9 @@ const (
 	healthWithin = 10 * time.Second
 	// settleAfterUndo is longer than the kubelet takes to act on a file.
 	settleAfterUndo = 5 * time.Second
+	// clearWithin is how long a failed Pod is waited for, 1 to 2 s where its
+	// process has ended, before the earlier manifest is put back all the same.
+	clearWithin = 12 * time.Second
 )
 
 // NotHealthy says why a change was not begun: afterwards nobody could tell
@@ -41,6 +44,7 @@ type Live struct {
 
 	running []node.Process // when the change began
 	old     *turn          // those processes
+	failed  []string       // the cgroups of the Pod that Wait has seen
 	start   time.Time
 }
 
@@ -116,7 +120,9 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	if err != nil {
 		return err
 	}
-	if err := w.run(ctx); err != nil {
+	err = w.run(ctx)
+	l.failed = w.cgroups
+	if err != nil {
 		return err
 	}
 	if l.Probe == nil {
@@ -131,6 +137,25 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	}
 	w.tell("proof", "event %s found in the log", id)
 	return nil
+}
+
+// Failing tells whether the new Pod was seen.
+func (l *Live) Failing() bool { return len(l.failed) > 0 }
+
+// Clear sees the new Pod off.
+func (l *Live) Clear() {
+	running, err := l.Node.Processes("kube-apiserver")
+	if err != nil {
+		return
+	}
+	t := newTurn(l.Node, l.New.Server.Port, running)
+	t.old = append(t.old, &oldServer{cgroups: l.failed}) // it may have no process now
+	t.quick, t.tell, t.finalize = l.Restart == Quick, func(string, string, ...any) {}, func() error { return nil }
+	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline); time.Sleep(pollEvery) {
+		if gone, err := t.look(time.Now()); gone || err != nil {
+			return
+		}
+	}
 }
 
 // Back waits until the earlier API server is healthy again.

@@ -19,6 +19,11 @@ type Watcher interface {
 	// Wait returns nil when the API server runs with the files that were
 	// written, all of them final, and has proven it.
 	Wait(ctx context.Context, files Files) error
+	// Failing tells, after Wait, whether there is a Pod that failed to wait for.
+	Failing() bool
+	// Clear waits, after the manifest has become another one, until that Pod is
+	// gone, or has taken too long.
+	Clear()
 	// Back waits, after everything was put back, until the API server is
 	// healthy as before. Nothing cancels it but its own time limit.
 	Back() error
@@ -118,6 +123,11 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 // error.
 func undo(run *node.Run, cause error, w Watcher) error {
 	failed := func(err error) error { return &NotRestored{Backup: run.ID, Cause: cause, Undo: err} }
+	// The kubelet starts the earlier Pod at once only when it is new to it at a
+	// time at which the failed one is gone, as in patch.Plan.Interim.
+	if w.Failing() && run.Rewind() == nil {
+		w.Clear()
+	}
 	err := run.Undo()
 	var foreign *node.ForeignError
 	if err != nil && !errors.As(err, &foreign) {

@@ -16,6 +16,7 @@ import (
 // itself is left out; the files are real.
 type fakeWatch struct {
 	before, wait, back error
+	failing            bool
 	calls              []string
 }
 
@@ -30,7 +31,9 @@ func (f *fakeWatch) Wait(_ context.Context, files Files) error {
 	}
 	return files.Finalize()
 }
-func (f *fakeWatch) Back() error { f.calls = append(f.calls, "back"); return f.back }
+func (f *fakeWatch) Failing() bool { return f.failing }
+func (f *fakeWatch) Clear()        { f.calls = append(f.calls, "clear") }
+func (f *fakeWatch) Back() error   { f.calls = append(f.calls, "back"); return f.back }
 
 const manifestPath = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"auditpatch/internal/node"
@@ -65,8 +66,10 @@ type watch struct {
 	seen   *node.Process
 	seenAt time.Time
 	deaths int
-	words  string // its last error
-	log    string // the end of its log
+	// cgroups are those of the Pod that was seen.
+	cgroups []string
+	words   string // its last error
+	log     string // the end of its log
 
 	readySince time.Time
 }
@@ -202,7 +205,8 @@ func (w *watch) fresh() (*node.Process, error) {
 }
 
 // follow keeps track of the wanted process and counts its deaths. The second
-// one is certain: the kubelet would go on trying for ever.
+// one is certain, or the first when it says that it will not have these settings:
+// the kubelet would go on trying for ever.
 func (w *watch) follow(fresh *node.Process) error {
 	if w.seen != nil && (fresh == nil || !fresh.Same(*w.seen)) {
 		if err := w.death(); err != nil {
@@ -213,6 +217,9 @@ func (w *watch) follow(fresh *node.Process) error {
 		return nil
 	}
 	w.seen, w.seenAt = fresh, time.Now()
+	if groups := w.server.node.PodCgroups(*fresh); len(groups) > 0 {
+		w.cgroups = groups
+	}
 	if !w.knows(fresh) {
 		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
 	}
@@ -234,10 +241,22 @@ func (w *watch) death() error {
 	if w.say != nil {
 		w.say(Progress{"restart", fmt.Sprintf("%s kube-apiserver exited %.1f s after its start (time %d)", w.which, lived, w.deaths), time.Since(w.start), w.words})
 	}
-	if w.deaths >= 2 && !w.patient {
+	if (w.deaths >= 2 || hopeless(w.words)) && !w.patient {
 		return w.died()
 	}
 	return nil
+}
+
+// hopeless tells whether kube-apiserver's last words are about its settings for
+// auditing or its command line, which no second start mends. Others may pass: a
+// port that is taken, an etcd that does not answer.
+func hopeless(words string) bool {
+	for _, mark := range []string{"audit", "ensureLogFile", "unknown flag", "invalid argument"} {
+		if strings.Contains(words, mark) {
+			return true
+		}
+	}
+	return false
 }
 
 // knows tells whether a process ran before the change.
