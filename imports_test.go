@@ -35,6 +35,7 @@ var house = map[string][]string{
 	// The end-to-end tests know the program from outside only.
 	"e2e":                {"e2e/cluster"},
 	"e2e/cluster":        nil,
+	"e2e/receiver":       nil,
 	"e2e/image/balancer": nil,
 	"e2e/image/pause":    nil,
 }

@@ -21,6 +21,11 @@ func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Li
 	l := &rollout.Live{
 		Node: t.node, Manifest: t.manifest, Old: plan.Before, New: plan.After, Restart: rollout.Restart(c.String("restart")),
 		Timeout: c.Duration("timeout"), Force: c.Bool("force"), Say: p.progress,
+		Warn: func(err error) {
+			warning := patch.Problem{Message: err.Error()}
+			plan.Warnings = append(plan.Warnings, warning) // for -o json
+			p.warn(warning)
+		},
 	}
 	if plan.After.Server.Command == nil { // the manifest itself stays
 		l.New = plan.Before
@@ -35,7 +40,8 @@ func (p *program) liveAgain(c *cli.Context, t *target, run *node.Run) (*rollout.
 	if err != nil || before == nil || after == nil {
 		return nil, err
 	}
-	l := &rollout.Live{Node: t.node, Manifest: t.manifest, Resumed: true, Restart: rollout.Quick, Timeout: c.Duration("timeout"), Say: p.progress}
+	l := &rollout.Live{Node: t.node, Manifest: t.manifest, Resumed: true, Restart: rollout.Quick, Timeout: c.Duration("timeout"), Say: p.progress,
+		Warn: func(err error) { p.warn(patch.Problem{Message: err.Error()}) }}
 	for _, side := range []struct {
 		text []byte
 		to   *patch.Settings
@@ -61,21 +67,17 @@ func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string)
 	if mode := l.New.Flags["audit-log-mode"]; mode == "batch" {
 		l.Delay, _ = time.ParseDuration(l.New.Flags["audit-log-batch-max-wait"])
 	}
-	switch {
-	case l.New.Log == nil && l.New.Webhook != nil:
-		l.Unproven = "events go to the webhook only, and it has to be asked there"
-		return nil
-	case !l.New.Log.Covered():
-		l.Unproven = "the log does not lie on this node"
-		return nil
-	}
-	data, ok := planned(l.New.Policy.Host)
-	if !ok {
-		f, err := t.node.Read(l.New.Policy.Host)
+	if l.New.Webhook.Covered() {
+		config, err := t.will(planned, l.New.Webhook.Host)
 		if err != nil {
 			return err
 		}
-		data = f.Data
+		// What cannot be read kube-apiserver cannot read either, and says so.
+		l.Webhook, _ = rollout.ReadWebhook(config, l.New.Flags)
+	}
+	data, err := t.will(planned, l.New.Policy.Host)
+	if err != nil {
+		return err
 	}
 	server, err := rollout.NewServer(t.node, l.New.Server)
 	if err != nil && server.User == "" {
@@ -85,10 +87,23 @@ func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string)
 	if l.Probe, err = findProbe(l.New.Policy.Host, data, server.User, server.Groups); err != nil {
 		return err
 	}
-	if l.Probe == nil {
+	logged := l.New.Flags["audit-log-path"] != ""
+	switch {
+	case logged && !l.New.Log.Covered():
+		l.Unproven = "the log does not lie on this node"
+	case logged && l.Probe == nil:
 		l.Unproven = "the policy records none of the requests that change nothing"
 	}
 	return nil
+}
+
+// will is what a file is going to hold.
+func (t *target) will(planned func(name string) ([]byte, bool), name string) ([]byte, error) {
+	if data, ok := planned(name); ok {
+		return data, nil
+	}
+	f, err := t.node.Read(name)
+	return f.Data, err
 }
 
 // probeName is in every request that proves something, so that people who

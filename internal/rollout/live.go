@@ -33,6 +33,7 @@ type Live struct {
 	Old, New patch.Settings // of the manifest, before and after the change
 	Probe    *Probe         // how to prove that events are written; nil: it cannot be
 	Unproven string         // why not
+	Webhook  *Webhook       // where events are posted, nil for nowhere
 	Delay    time.Duration  // how long a batch may hold an event back
 	Timeout  time.Duration  // of each wait
 	Force    bool           // begin although the API server is not healthy
@@ -41,6 +42,7 @@ type Live struct {
 	// is not known any more.
 	Resumed bool
 	Say     func(Progress)
+	Warn    func(error) // of what is no reason to put anything back
 
 	running []node.Process // when the change began
 	old     *turn          // those processes
@@ -125,18 +127,29 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	if err != nil {
 		return err
 	}
-	if l.Probe == nil {
-		if l.Unproven != "" {
-			w.tell("proof", "not proven: %s", l.Unproven)
+	return l.prove(ctx, w)
+}
+
+// prove finds a marked request in the log, and sees the webhook take events.
+func (l *Live) prove(ctx context.Context, w *watch) error {
+	switch {
+	case l.Unproven != "":
+		w.tell("proof", "not proven: %s", l.Unproven)
+	case l.Probe != nil && l.New.Log.Covered():
+		id, err := w.server.prove(ctx, *l.Probe, l.New, l.Delay)
+		if err != nil {
+			return err
 		}
+		w.tell("proof", "event %s found in the log", id)
+	}
+	if l.Webhook == nil {
 		return nil
 	}
-	id, err := server.prove(ctx, *l.Probe, l.New, l.Delay)
-	if err != nil {
-		return err
+	warning, err := w.proveWebhook(ctx, l.Probe, l.Webhook)
+	if warning != nil && l.Warn != nil {
+		l.Warn(warning)
 	}
-	w.tell("proof", "event %s found in the log", id)
-	return nil
+	return err
 }
 
 // Failing tells whether the new Pod was seen.

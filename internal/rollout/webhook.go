@@ -1,0 +1,347 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// kube-apiserver posts audit events with client-go, which counts every answer
+// and every failure by host; its log says nothing before it gives a batch up,
+// after 80 s and more. The counters begin at 0 with the process: one answer from
+// 200 to 206 shows that this process reached the receiver, past TLS and
+// credentials, and that a batch was taken. Which events were in it nobody counts.
+
+const (
+	// webhookPoll is slower than other polls: /metrics has megabytes.
+	webhookPoll = time.Second
+	// webhookMargin on top of a batch's wait is enough for a first failure and,
+	// with kube-apiserver's own initial backoff of 10 s, for one more try.
+	webhookMargin = 15 * time.Second
+	// defaultBatchWait is kube-apiserver's for the webhook, in all versions.
+	defaultBatchWait = 30 * time.Second
+	// longestBatchWait is how much of a batch's wait is waited for.
+	longestBatchWait = time.Minute
+)
+
+// Webhook is where kube-apiserver posts audit events.
+type Webhook struct {
+	// Host is the HOST or HOST:PORT of the URL as the kubeconfig spells it:
+	// under that name deliveries are counted.
+	Host string
+
+	within time.Duration // a first delivery has to be counted
+	server *url.URL
+	config *clientcmdapi.Config
+}
+
+// ReadWebhook takes a webhook out of its kubeconfig and the audit flags.
+func ReadWebhook(kubeconfig []byte, flags map[string]string) (*Webhook, error) {
+	cfg, err := clientcmd.Load(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	context, ok := cfg.Contexts[cfg.CurrentContext]
+	if !ok || cfg.Clusters[context.Cluster] == nil {
+		return nil, errors.New("current-context leads to no cluster")
+	}
+	server := cfg.Clusters[context.Cluster].Server
+	if !strings.Contains(server, "://") {
+		server = "http://" + server // as client-go does (rest.DefaultServerURL)
+	}
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("the server is not a URL") // it may hold a password
+	}
+	within := min(batchWait(flags), longestBatchWait) + webhookMargin
+	return &Webhook{Host: u.Host, within: within, server: u, config: cfg}, nil
+}
+
+// batchWait is how long kube-apiserver may hold an event back for others to come.
+func batchWait(flags map[string]string) time.Duration {
+	mode, size := flags["audit-webhook-mode"], flags["audit-webhook-batch-max-size"]
+	if mode != "" && mode != "batch" || size == "1" {
+		return 0
+	}
+	if wait, err := time.ParseDuration(flags["audit-webhook-batch-max-wait"]); err == nil {
+		return max(wait, 0)
+	}
+	return defaultBatchWait
+}
+
+// Undelivered says that a webhook does not take events. It is no reason to put
+// anything back: kube-apiserver runs without its webhook, and tries again.
+type Undelivered struct{ Host, Cause string }
+
+func (e *Undelivered) Error() string {
+	return fmt.Sprintf("the webhook %s does not take events: %s", e.Host, e.Cause)
+}
+
+// Unproven says why it cannot be told whether a webhook takes events.
+type Unproven struct{ Host, Reason string }
+
+func (e *Unproven) Error() string {
+	return fmt.Sprintf("whether the webhook %s takes events is not proven: %s", e.Host, e.Reason)
+}
+
+// proveWebhook says whether the webhook takes events. What speaks against it is
+// a warning: err is only errInterrupted.
+func (w *watch) proveWebhook(ctx context.Context, probe *Probe, to *Webhook) (warning *Undelivered, err error) {
+	err = w.server.delivered(ctx, probe, to)
+	var unproven *Unproven
+	switch {
+	case err == nil:
+		w.tell("proof", "webhook %s takes events", to.Host)
+	case errors.As(err, &warning):
+		return warning, nil
+	case errors.As(err, &unproven):
+		w.tell("proof", "webhook %s not proven: %s", to.Host, unproven.Reason)
+		return nil, nil
+	}
+	return nil, err
+}
+
+// delivered returns nil when the webhook has taken events of this process. The
+// probe makes sure that there is an event to post; without one (nil) ordinary
+// traffic has to do. Else the error is an *Undelivered, an *Unproven or
+// errInterrupted.
+func (s *Server) delivered(ctx context.Context, probe *Probe, to *Webhook) error {
+	if who := s.alsoPosts(ctx, to.Host); who != "" {
+		return to.verdict(ctx, &Unproven{to.Host, who + " posts there too, and nobody counts the two apart"})
+	}
+	deadline := time.Now().Add(to.within)
+	for {
+		began := time.Now()
+		seen, err := s.deliveries(ctx, to.Host)
+		switch {
+		case ctx.Err() != nil:
+			return errInterrupted
+		case errors.Is(err, errNoRight):
+			return to.verdict(ctx, &Unproven{to.Host, err.Error()})
+		case seen.taken > 0:
+			return nil
+		}
+		if cause := s.refusal(ctx, seen, to); cause != "" && ctx.Err() == nil {
+			return &Undelivered{to.Host, cause}
+		}
+		if time.Now().After(deadline) {
+			return to.verdict(ctx, to.undecided(seen, err))
+		}
+		if probe != nil {
+			if _, err := s.ask(ctx, probe.Method, probe.Path); err == nil {
+				probe = nil // one event is enough
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case <-time.After(max(webhookPoll, 4*time.Since(began))): // large clusters count much
+		}
+	}
+}
+
+// verdict is how a wait ends that the counters did not decide: a receiver that
+// cannot be reached from here takes no events from kube-apiserver either.
+func (w *Webhook) verdict(ctx context.Context, undecided error) error {
+	cause := w.unreachable(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case cause != "":
+		return &Undelivered{w.Host, cause}
+	}
+	return undecided
+}
+
+// undecided says what was seen until the end of a wait.
+func (w *Webhook) undecided(seen deliveries, err error) error {
+	switch {
+	case err != nil:
+		return &Unproven{w.Host, "/metrics could not be read: " + err.Error()}
+	case seen.failed > 0:
+		return &Undelivered{w.Host, fmt.Sprintf("the API server could not post to it within %s, though this node reaches it", w.within)}
+	}
+	return &Unproven{w.Host, fmt.Sprintf("the API server posted nothing within %s", w.within)}
+}
+
+// refusal is why the receiver refuses what was posted so far, "" if it does not.
+// A failed connection has no reason in the counters, so it is tried from here:
+// kube-apiserver has the node's network. When that succeeds, the receiver has
+// come up meanwhile, and kube-apiserver's next try decides.
+func (s *Server) refusal(ctx context.Context, seen deliveries, to *Webhook) string {
+	switch {
+	case seen.answered != "":
+		return "it answers " + seen.answered
+	case seen.failed > 0:
+		if words := s.webhookWords(); words != "" {
+			return words
+		}
+		return to.unreachable(ctx)
+	}
+	return ""
+}
+
+// webhookError is how kube-apiserver begins what it says of a batch that it
+// gave up (k8s.io/apiserver/pkg/audit, HandlePluginError); the URL and the
+// reason follow.
+const webhookError = "Error in audit plugin 'webhook' affecting "
+
+// webhookWords is the reason that the API server itself gave for a failed
+// delivery, "" when that was not the last error in its log.
+func (s *Server) webhookWords() string {
+	_, words, _ := strings.Cut(s.LastWords(), webhookError)
+	_, cause, _ := strings.Cut(words, ": ")
+	if _, rest, ok := strings.Cut(cause, `": `); ok && strings.HasPrefix(cause, "Post ") {
+		cause = rest
+	}
+	return cause
+}
+
+// unreachable asks the webhook itself, with the credentials that kube-apiserver
+// has, and returns why nobody answers. HEAD changes nothing; whatever the
+// answer is, the receiver can be reached.
+func (w *Webhook) unreachable(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	client, err := w.client()
+	if err != nil {
+		return w.closed(ctx)
+	}
+	resp, err := client.Do((&http.Request{Method: http.MethodHead, URL: w.server, Close: true}).WithContext(ctx))
+	if err != nil {
+		return netCause(err)
+	}
+	resp.Body.Close()
+	return ""
+}
+
+// client is none when the kubeconfig names files, which lie in the container,
+// or a program to run.
+func (w *Webhook) client() (*http.Client, error) {
+	for _, user := range w.config.AuthInfos {
+		if user.Exec != nil || user.AuthProvider != nil {
+			return nil, errors.New("a program has the credentials")
+		}
+	}
+	rc, err := clientcmd.NewDefaultClientConfig(*w.config, &clientcmd.ConfigOverrides{}).ClientConfig()
+	if err != nil {
+		return nil, err
+	}
+	if rc.Proxy == nil { // this program's environment is not kube-apiserver's
+		rc.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	}
+	client, err := rest.HTTPClientFor(rc)
+	if err != nil {
+		return nil, err
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return client, nil
+}
+
+// closed is why the port cannot be reached.
+func (w *Webhook) closed(ctx context.Context) string {
+	port := w.server.Port()
+	if port == "" {
+		port = w.server.Scheme // its name is its default port's
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(w.server.Hostname(), port))
+	if err != nil {
+		return netCause(err)
+	}
+	conn.Close()
+	return ""
+}
+
+// netCause is a network error without the address, which is said already, and
+// without the URL, which may be secret.
+func netCause(err error) string {
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return "no answer within 5 s"
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return fmt.Sprintf("%s: %s", dns.Name, dns.Err)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return err.Error()
+}
+
+// alsoPosts tells what else kube-apiserver posts to a host, "" for nothing: all
+// its webhooks are counted by host and nothing else. Files are looked for where
+// the container has them. Without the right to list admission webhooks none is
+// found.
+func (s *Server) alsoPosts(ctx context.Context, host string) string {
+	for _, kind := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations"} {
+		var text []byte
+		err := s.get(ctx, "/apis/admissionregistration.k8s.io/v1/"+kind, func(body io.Reader) (err error) {
+			text, err = io.ReadAll(io.LimitReader(body, 64<<20))
+			return err
+		})
+		if err == nil && mentions(string(text), host) {
+			return "one of the " + kind
+		}
+	}
+	for _, arg := range s.spec.Command {
+		name, file, _ := strings.Cut(arg, "=") // as kubeadm writes flags
+		if slices.Contains(webhookFlags, name) && s.names(file, host) {
+			return name
+		}
+	}
+	return ""
+}
+
+// webhookFlags are those whose files lead to other webhooks.
+var webhookFlags = []string{
+	"--authentication-token-webhook-config-file", "--authorization-webhook-config-file", "--authorization-config", "--admission-control-config-file",
+}
+
+var kubeconfigField = regexp.MustCompile(`kubeConfigFile["']?:\s*["']?([^"'\s,}]+)`)
+
+// names tells whether a file has a URL on a host, or names a kubeconfig that has.
+func (s *Server) names(file, host string) bool {
+	f, err := s.node.Read(file)
+	if err != nil || mentions(string(f.Data), host) {
+		return err == nil
+	}
+	return slices.ContainsFunc(kubeconfigField.FindAllSubmatch(f.Data, -1), func(m [][]byte) bool {
+		f, err := s.node.Read(string(m[1]))
+		return err == nil && mentions(string(f.Data), host)
+	})
+}
+
+// mentions tells whether a text has a URL on exactly this host and port.
+func mentions(text, host string) bool {
+	for {
+		_, rest, found := strings.Cut(text, "//"+host)
+		if !found || rest == "" || strings.IndexByte("/?#\"' \t\r\n", rest[0]) >= 0 {
+			return found
+		}
+		text = rest
+	}
+}
