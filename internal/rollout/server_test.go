@@ -1,0 +1,70 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+// TestStartedWith finds the mirror Pod by way of the control group and the log
+// folder, and trusts it only when it is of the Pod that runs.
+func TestStartedWith(t *testing.T) {
+	const uid = "dd374e7bfbbc28103a27a99f078360e1"
+	for name, c := range map[string]struct {
+		user, mirror string
+		log          string
+		code         int
+		known        bool
+	}{
+		"as it runs":           {"admin", uid, "kube-apiserver-cp-1_" + uid, 200, true},
+		"of its predecessor":   {"admin", "0123", "kube-apiserver-cp-1_" + uid, 200, false},
+		"no credentials":       {"", uid, "kube-apiserver-cp-1_" + uid, 200, false},
+		"no right":             {"admin", uid, "kube-apiserver-cp-1_" + uid, 403, false},
+		"another Pod's folder": {"admin", uid, "kube-apiserver-cp-1_0123", 200, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			put := func(name, text string) {
+				name = filepath.Join(root, name)
+				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			group := "/kubelet-kubepods-burstable-pod" + uid + ".slice"
+			put("proc/7/stat", "7 (kube-apiserver) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 70 1 1")
+			put("proc/7/cmdline", "kube-apiserver\x00--flag=1\x00")
+			put("proc/7/cgroup", "0::"+group+"/cri-containerd-ab.scope\n")
+			put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+			put("sys/fs/cgroup"+group+"/cgroup.procs", "")
+			put("var/log/pods/kube-system_"+c.log+"/kube-apiserver/0.log", "")
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if want := "/api/v1/namespaces/kube-system/pods/kube-apiserver-cp-1"; r.URL.Path != want {
+					t.Errorf("asked for %s, want %s", r.URL.Path, want)
+				}
+				w.WriteHeader(c.code)
+				json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]any{
+					"annotations": map[string]string{"kubernetes.io/config.mirror": c.mirror, "auditpatch/policy-sha256": "1"},
+				}})
+			}))
+			defer srv.Close()
+			s := &Server{
+				node: node.New(root, ""), client: srv.Client(), base: srv.URL, User: c.user,
+				spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Command: []string{"kube-apiserver", "--flag=1"}},
+			}
+			got, known := s.StartedWith(context.Background())
+			if known != c.known || known && got["auditpatch/policy-sha256"] != "1" {
+				t.Errorf("got %v, %v", got, known)
+			}
+		})
+	}
+}
