@@ -57,7 +57,7 @@ func (l *lab) recordsAccess() {
 	l.kubectl("-n", "e2e", "get", "secret", "login")
 	l.node.Kubectl(l.ctx, "-n", "e2e", "get", "secret", "login", "--as", "mallory")
 	l.kubectl("-n", "e2e", "delete", "configmap", "settings")
-	l.kubectl("-n", "kube-system", "exec", "etcd-"+l.node.Name(), "--", "etcdctl", "version")
+	l.kubectl("-n", "kube-system", "exec", "etcd-"+l.node.Name(), "--", "etcd", "--version")
 	l.kubectl("delete", "namespace", "e2e")
 
 	const admin = "kubernetes-admin"

@@ -49,27 +49,37 @@ kind_program() {
 
 # own_image sets NODE_IMAGE. Its tag says all that it is made from, but for the version of Go.
 own_image() {
-  local suite programs base key
+  local suite recipe programs etcd base key
   need jq=jq
   # shellcheck source=/dev/null
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  programs=kubernetes-$KUBERNETES-$(digest image/binaries.sh image/pause)
+  recipe=$(digest image/binaries.sh)
+  programs=kubernetes-$KUBERNETES-$recipe
   base=auditpatch-e2e/base:$suite-$(digest image/packages image/debootstrap.sh)
   key=$(sha256sum <<<"$programs $base $KIND_VERSION $(digest image)" | cut -c1-12)
   NODE_IMAGE=auditpatch-e2e/node:$KUBERNETES-$key
   if docker image inspect "$NODE_IMAGE" >/dev/null 2>&1; then return; fi
   step "Debian base" base_image "$base" "$suite" & # network and disk, beside what is all CPU
-  whole "$programs" binaries
+  step "Kubernetes $KUBERNETES" whole "$programs" build_kubernetes
+  etcd=$(sed -n 's#.*/etcd:\([0-9.]*\)-.*#v\1#p' "$CACHE/$programs/images")
+  [ -n "$etcd" ] || die "kubeadm $KUBERNETES names no version of etcd: $(cat "$CACHE/$programs/images")"
+  step "etcd $etcd" whole "etcd-$etcd-$recipe" build_etcd "$etcd"
   wait $!
+  # One version at a time: the images within have names in common, pause and etcd, and
+  # forget_older takes what is between two steps of a build for left over.
+  exec 7>"$CACHE/images.lock"
+  flock 7
   step "load balancer image" balancer_image "$base"
-  step "all into the node image" assemble "$CACHE/$programs" "$base"
+  step "all into the node image" assemble "$base" "$CACHE/$programs" "$CACHE/etcd-$etcd-$recipe"
   forget_older "$programs"
+  exec 7>&-
 }
 
 # forget_older PROGRAMS: what this version's earlier images were made from, and those of them
 # that no cluster uses.
 forget_older() {
-  docker image prune -f --filter label=auditpatch-e2e=stage >/dev/null
+  docker image prune -f --filter label=auditpatch-e2e >/dev/null 2>&1 ||
+    true # Docker prunes for one at a time: then the next run does it
   docker images --format '{{.Repository}}:{{.Tag}}' "auditpatch-e2e/node:$KUBERNETES-*" |
     grep -vxF "$NODE_IMAGE" | xargs -r -n1 docker rmi >/dev/null 2>&1 || true
   find "$CACHE" -maxdepth 1 -name "kubernetes-$KUBERNETES-*" ! -name "$1" -exec rm -rf {} +

@@ -65,7 +65,7 @@ func TestWebhookFalco(t *testing.T) {
 	r := l.receiver()
 	said := l.replaces("enable", "--webhook-url", "http://"+webhookAddress+"/k8s-audit", "--audit-webhook-mode", "blocking")
 	l.wantSaid(said, "plain http", "found in the log", "webhook "+webhookAddress+" takes events")
-	l.kubectl("-n", "kube-system", "exec", "etcd-"+l.node.Name(), "--", "etcdctl", "version")
+	l.kubectl("-n", "kube-system", "exec", "etcd-"+l.node.Name(), "--", "etcd", "--version")
 	r.want(event{user: "kubernetes-admin", resource: "pods", namespace: "kube-system", name: "etcd-" + l.node.Name(), code: 101})
 }
 

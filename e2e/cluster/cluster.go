@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/version"
 )
 
 // Options say which cluster Start is to bring up.
@@ -45,7 +47,11 @@ const (
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	config, err := Config(o.Config, Machine{OwnImage: o.OwnImage, CgroupV1: cgroupV1()})
+	kubernetes, err := kubernetesOf(ctx, o.Image)
+	if err != nil {
+		return nil, err
+	}
+	config, err := Config(o.Config, Machine{OwnImage: o.OwnImage, CgroupV1: cgroupV1(), Kubernetes: kubernetes})
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +69,16 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		n.since, n.intended = time.Now(), 0
 	}
 	return c, nil
+}
+
+// kubernetesOf is the version of Kubernetes in a node image, from the file that kind itself
+// looks in: an image's name need not tell.
+func kubernetesOf(ctx context.Context, image string) (*version.Version, error) {
+	stdout, stderr, exit := run(ctx, nil, "docker", "run", "--rm", "--entrypoint", "cat", image, "/kind/version")
+	if exit != 0 {
+		return nil, fmt.Errorf("read the version of Kubernetes in %s: %s", image, stderr)
+	}
+	return version.ParseGeneric(strings.TrimSpace(stdout))
 }
 
 // Nodes are the control-plane nodes in the order of their names.

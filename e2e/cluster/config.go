@@ -6,14 +6,20 @@ import (
 	"io/fs"
 	"os"
 
+	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/yaml"
 )
 
 // Machine is what a kind configuration has to be changed for.
 type Machine struct {
-	OwnImage bool // the node image has no network add-on, kube-proxy and CoreDNS
-	CgroupV1 bool
+	OwnImage   bool // the node image has no network add-on, kube-proxy and CoreDNS
+	CgroupV1   bool
+	Kubernetes *version.Version // in the node image
 }
+
+// failCgroupV1 is the first Kubernetes whose kubelet refuses control groups of the first
+// version unless it is told not to. The setting is 1.31's; an older kubelet does not know it.
+var failCgroupV1 = version.MustParseGeneric("1.35")
 
 // Config returns the kind configuration base with what the machine needs added to it, so
 // that base itself can stay the one that people are shown.
@@ -24,8 +30,8 @@ func Config(base []byte, m Machine) ([]byte, error) {
 	}
 	// Without it the kubelet's journal does not tell of static pod updates.
 	kubelet := map[string]any{"logging": map[string]any{"verbosity": 2}}
-	if m.CgroupV1 {
-		kubelet["failCgroupV1"] = false // a kubelet from 1.35 on refuses to start otherwise
+	if m.CgroupV1 && m.Kubernetes.AtLeast(failCgroupV1) {
+		kubelet["failCgroupV1"] = false
 	}
 	patches := []map[string]any{with(kubelet, "KubeletConfiguration")}
 	if m.OwnImage {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/version"
 )
 
 // TestConfig holds the generated configuration against the one written by hand.
@@ -19,12 +20,7 @@ kubeadmConfigPatches:
 nodes:
 - role: control-plane
 `
-	for _, test := range []struct {
-		name    string
-		machine Machine
-		want    string
-	}{
-		{"official image", Machine{}, `apiVersion: kind.x-k8s.io/v1alpha4
+	const plain = `apiVersion: kind.x-k8s.io/v1alpha4
 kind: Cluster
 kubeadmConfigPatches:
 - |
@@ -38,8 +34,16 @@ networking:
   apiServerPort: 7443
 nodes:
 - role: control-plane
-`},
-		{"our own image", Machine{OwnImage: true, CgroupV1: true}, `apiVersion: kind.x-k8s.io/v1alpha4
+`
+	v130, v136 := version.MustParseGeneric("v1.30.14"), version.MustParseGeneric("v1.36.3")
+	for _, test := range []struct {
+		name    string
+		machine Machine
+		want    string
+	}{
+		{"official image", Machine{Kubernetes: v136}, plain},
+		{"old control groups, and a kubelet that does not mind", Machine{CgroupV1: true, Kubernetes: v130}, plain},
+		{"our own image", Machine{OwnImage: true, CgroupV1: true, Kubernetes: v136}, `apiVersion: kind.x-k8s.io/v1alpha4
 kind: Cluster
 kubeadmConfigPatches:
 - |

@@ -20,36 +20,39 @@ base_image() {
   docker tag "$id" "$image" # only now, when all of it is there
 }
 
-# assemble PROGRAMS BASE: NODE_IMAGE from both, with kind's own files.
+# assemble BASE KUBERNETES ETCD: NODE_IMAGE from the base and two folders of programs, with
+# kind's own files.
 assemble() {
-  local programs=$1 base=$2 dir kind tag
+  local base=$1 programs=$2 etcd=$3 dir kind tag
   dir=$(mktemp -d "$CACHE/tmp.XXXXXX")
   kind=$(module_dir "sigs.k8s.io/kind@$KIND_VERSION")
   cp -r --no-preserve=mode "$kind/images/base/files" "$dir/kind"
   chmod 0755 "$dir"/kind/kind/bin/* "$dir"/kind/usr/local/bin/*
   cp -r "$E2E/image/node" "$dir/node"
-  mkdir "$dir/bin" "$dir/images"
+  mkdir "$dir/bin" "$dir/images" "$dir/pods"
   ln "$programs"/{kubeadm,kubelet,kubectl} "$dir/bin/"
-  while read -r tag; do save_image "$programs" "$tag" "$dir/images"; done <"$programs/images"
+  ln "$programs"/kube-{apiserver,controller-manager,scheduler} "$etcd/etcd" "$dir/pods/"
+  go_build "$REPO" -mod=readonly -ldflags '-s -w' -o "$dir/pods/pause" ./e2e/image/pause
+  while read -r tag; do save_image "$tag" "$dir"; done <"$programs/images"
+  rm -rf "$dir/pods"
   docker_build "$NODE_IMAGE" -f "$E2E/image/Dockerfile" --build-arg "BASE=$base" \
     --build-arg "KUBERNETES=$KUBERNETES" --build-arg "PAUSE=$(grep /pause: "$programs/images")" "$dir"
   rm -rf "$dir"
 }
 
-# save_image PROGRAMS TAG TO: an image of one program, as an archive in the folder TO; none
+# save_image TAG DIR: DIR/images/NAME.tar, an image that has the program DIR/pods/NAME; none
 # for what is not built here (CoreDNS, kube-proxy).
 save_image() {
-  local programs=$1 tag=$2 to=$3 name=${2##*/} dir
+  local tag=$1 dir=$2 name=${1##*/} context
   name=${name%%:*}
-  [ -e "$programs/$name" ] || return 0
-  dir=$(mktemp -d "$CACHE/tmp.XXXXXX")
-  ln "$programs/$name" "$dir/"
-  if [ "$name" = etcd ]; then ln "$programs/etcdctl" "$dir/"; fi
+  [ -e "$dir/pods/$name" ] || return 0
+  context=$(mktemp -d -p "$dir")
+  ln "$dir/pods/$name" "$context/"
   printf 'FROM scratch\nCOPY . /usr/local/bin/\nENV PATH=/usr/local/bin\nENTRYPOINT ["%s"]\n' "$name" |
-    docker_build "$tag" -f - "$dir"
-  docker save -o "$to/$name.tar" "$tag"
+    docker_build "$tag" -f - "$context"
+  docker save -o "$dir/images/$name.tar" "$tag"
   docker rmi "$tag" >/dev/null
-  rm -rf "$dir"
+  rm -rf "$context"
 }
 
 # balancer_image BASE: a stand-in under the name that kind wants for several control planes.
@@ -58,8 +61,8 @@ balancer_image() {
   tag=$(sed -n 's/^const Image = "\(.*\)"/\1/p' \
     "$(module_dir "sigs.k8s.io/kind@$KIND_VERSION")/pkg/cluster/internal/loadbalancer/const.go")
   dir=$(mktemp -d "$CACHE/tmp.XXXXXX")
-  go_build "$REPO" -ldflags '-s -w' -o "$dir/envoy" ./e2e/image/balancer
-  printf 'FROM %s\nCOPY envoy /usr/local/bin/\nENTRYPOINT ["/usr/bin/env"]\n' "$1" |
+  go_build "$REPO" -mod=readonly -ldflags '-s -w' -o "$dir/envoy" ./e2e/image/balancer
+  printf 'FROM %s\nCOPY envoy /usr/local/bin/\nENTRYPOINT ["/usr/bin/env"]\nLABEL auditpatch-e2e=balancer\n' "$1" |
     docker_build "$tag" -f - "$dir"
   rm -rf "$dir"
 }

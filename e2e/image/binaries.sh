@@ -2,23 +2,13 @@
 # proxy still has all of them. Sourced by ../image.sh.
 # shellcheck shell=bash
 
-# binaries DIR: Kubernetes, etcd and pause in DIR, and DIR/images: the names that kubeadm of
-# this version wants them under, one a line.
-binaries() {
-  local dir=$1 etcd
-  step "go build Kubernetes" build_kubernetes "$dir"
-  # kubeadm itself says which etcd and pause belong to its version.
-  "$dir/kubeadm" config images list --kubernetes-version "$KUBERNETES" >"$dir/images"
-  etcd=$(sed -n 's#.*/etcd:\([0-9.]*\)-.*#v\1#p' "$dir/images")
-  [ -n "$etcd" ] || die "kubeadm $KUBERNETES names no etcd version: $(cat "$dir/images")"
-  step "go build etcd $etcd" build_etcd "$dir" "$etcd"
-  go_build "$REPO" -ldflags '-s -w' -o "$dir/pause" ./e2e/image/pause
-  rm -rf "$dir/src"
-}
-
-# build_kubernetes DIR. Kubernetes' own go.mod requires its staging modules at v0.0.0 and
-# replaces them by folders; a replace counts only in the main module, so it is written there,
-# with versions.
+# build_kubernetes DIR: the programs, and in DIR/images the images that kubeadm of this version
+# asks for, one a line: nothing else tells which etcd and which pause belong to a version.
+#
+# Kubernetes' own go.mod requires its staging modules at v0.0.0 and replaces them by folders;
+# a replace counts only in the main module, so it is written there, with versions. The module
+# k8s.io/kube-proxy is nothing but the types of a configuration: v0.30.4 does for all of 1.30,
+# of which later ones cannot be had and verified everywhere.
 build_kubernetes() {
   local dir=$1 source component version=k8s.io/component-base/version packages=() ldflags
   source=$(module_dir "k8s.io/kubernetes@$KUBERNETES")
@@ -28,7 +18,7 @@ build_kubernetes() {
     grep -E -m1 '^go ' "$source/go.mod"
     printf '\nrequire k8s.io/kubernetes %s\n\nreplace (\n' "$KUBERNETES"
     sed -n 's#^\t*\(k8s.io/[a-z0-9-]*\) => ./staging/.*#\1#p' "$source/go.mod" | sort -u |
-      sed "s#.*#\t& => & v0.${KUBERNETES#v1.}#"
+      sed -e "s#.*#\t& => & v0.${KUBERNETES#v1.}#" -e 's#kube-proxy v0\.30\..*#kube-proxy v0.30.4#'
     printf ')\n'
   } >"$dir/src/go.mod"
   ldflags="-s -w -X $version.gitVersion=$KUBERNETES -X $version.gitMajor=1"
@@ -40,17 +30,17 @@ build_kubernetes() {
   done
   # One go build for all: shared packages are compiled once, and links overlap with compiles.
   go_build "$dir/src" -ldflags "$ldflags" -o "$dir/" "${packages[@]}"
+  "$dir/kubeadm" config images list --kubernetes-version "$KUBERNETES" >"$dir/images"
+  rm -rf "$dir/src"
 }
 
-# build_etcd DIR VERSION, in a module of our own, because etcd's has replace directives.
+# build_etcd VERSION DIR, in a module of our own, because etcd's has replace directives. Only
+# the server: not every version's etcdctl can be had and verified everywhere.
 build_etcd() {
-  local dir=$1 module
-  mkdir -p "$dir/src/etcd"
-  printf 'module node\n\ngo 1.26.0\n\nrequire (\n\tgo.etcd.io/etcd/server/v3 %s\n\tgo.etcd.io/etcd/etcdctl/v3 %s\n)\n' \
-    "$2" "$2" >"$dir/src/etcd/go.mod"
-  for module in server etcdctl; do
-    go_build "$dir/src/etcd" -ldflags '-s -w' -o "$dir/${module/server/etcd}" "go.etcd.io/etcd/$module/v3"
-  done
+  mkdir "$2/src"
+  printf 'module node\n\ngo 1.26.0\n\nrequire go.etcd.io/etcd/server/v3 %s\n' "$1" >"$2/src/go.mod"
+  go_build "$2/src" -ldflags '-s -w' -o "$2/etcd" go.etcd.io/etcd/server/v3
+  rm -rf "$2/src"
 }
 
 # build_kind DIR
