@@ -22,6 +22,7 @@ func TestEnableRecords(t *testing.T) {
 		l.auditpatch(1, "status", "--check")
 	})
 
+	// One change without waiting: the kubelet's own way, with one write of the manifest.
 	server := l.restarts(func() { l.auditpatch(0, "enable", "--no-wait") })
 	for _, flag := range []string{"--audit-log-path=" + auditLog, "--audit-policy-file=/etc/kubernetes/audit-policy.yaml"} {
 		if !slices.Contains(server.Args, flag) {
@@ -36,11 +37,11 @@ func TestEnableRecords(t *testing.T) {
 		l.auditpatch(0, "enable", "--no-wait", "--preset", "baseline")
 	})
 
-	l.restarts(func() { l.auditpatch(0, "enable", "--no-wait", "--preset", "metadata") })
+	l.rollsOut(func() { l.auditpatch(0, "enable", "--preset", "metadata") })
 	l.kubectl("get", "nodes")
 	l.wantEvent(event{user: "kubernetes-admin", verb: "list", resource: "nodes", code: 200})
 
-	l.restarts(func() { l.auditpatch(0, "disable", "--no-wait") })
+	l.rollsOut(func() { l.auditpatch(0, "disable") })
 	if now := l.read(cluster.Manifest); now != original {
 		l.Fatalf("enable and disable left another manifest than before:\n%s", now)
 	}
@@ -94,8 +95,8 @@ func (l *lab) logIsQuiet() {
 func TestRestoreGoesBack(t *testing.T) {
 	l := begin(t)
 	original := l.read(cluster.Manifest)
-	l.restarts(func() { l.auditpatch(0, "enable", "--no-wait", "--preset", "writes") })
-	l.restarts(func() { l.auditpatch(0, "restore", "--no-wait") })
+	l.rollsOut(func() { l.auditpatch(0, "enable", "--preset", "writes") })
+	l.rollsOut(func() { l.auditpatch(0, "restore") })
 	if now := l.read(cluster.Manifest); now != original {
 		l.Fatalf("restore left another manifest than before enable:\n%s", now)
 	}
