@@ -33,8 +33,9 @@ var house = map[string][]string{
 	"internal/node":           nil,
 	"internal/node/crashtest": nil,
 	// The end-to-end tests know the program from outside only.
-	"e2e":                {"e2e/cluster"},
+	"e2e":                {"e2e/cluster", "e2e/load"},
 	"e2e/cluster":        nil,
+	"e2e/load":           nil,
 	"e2e/receiver":       nil,
 	"e2e/image/balancer": nil,
 	"e2e/image/pause":    nil,
