@@ -140,7 +140,7 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 		if err != nil {
 			return err
 		}
-		w.tell("proof", "event %s found in the log", id)
+		w.tell("proof", "event %.8s found in the log", id) // as much of it as grep needs
 	}
 	if l.Webhook == nil {
 		return nil
