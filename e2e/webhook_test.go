@@ -37,7 +37,7 @@ func TestWebhook(t *testing.T) {
 	l := begin(t)
 	r := l.receiver("-cert", "server.crt", "-key", "server.key", "-client-ca", "ca.crt")
 	enable := []string{"enable", "--webhook-url", "https://" + webhookAddress + "/k8s-audit",
-		"--webhook-ca", r.file("ca.crt"), "--webhook-client-cert", r.file("client.crt"), "--webhook-client-key", r.file("client.key")}
+		"--webhook-ca", r.file("ca.crt"), "--webhook-client-cert", r.file("client.crt"), "--webhook-client-key", r.file("client.key"), soon}
 
 	said := l.replaces(enable...)
 	l.wantSaid(said, "found in the log", "webhook "+webhookAddress+" takes events", "audit logging is on")
@@ -51,7 +51,7 @@ func TestWebhook(t *testing.T) {
 	}
 	l.stays(func() { l.auditpatch(0, enable...) })
 
-	said = l.replaces(append(enable, "--audit-log-path=", soon)...)
+	said = l.replaces(append(enable, "--audit-log-path=")...)
 	l.wantSaid(said, "webhook "+webhookAddress+" takes events", "audit logging is on")
 	l.wantNotSaid(said, "not proven", "found in the log")
 	l.kubectl("-n", "default", "delete", "configmap", "posted")
@@ -80,13 +80,14 @@ func TestWebhookUnreachable(t *testing.T) {
 	l.wantEvent(event{user: "kubernetes-admin", verb: "list", resource: "secrets", code: 200})
 }
 
-// TestWebhookRefuses wants the reason why a receiver that is there takes nothing.
+// TestWebhookRefuses wants the reason why a receiver that is there takes nothing. An API
+// server that cannot hand its events over ends after the kubelet's 30 s only, so there are
+// no more cases here than two; the unit tests have the others.
 func TestWebhookRefuses(t *testing.T) {
 	l := begin(t)
 	const server = "-cert server.crt -key server.key"
 	for _, tc := range []struct{ receiver, ca, want string }{
 		{server + " -status 500", "ca.crt", "it answers 500 Internal Server Error"},
-		{server, "client.crt", "tls: failed to verify certificate: x509: certificate signed by unknown authority"},
 		{server + " -client-ca ca.crt", "ca.crt", "tls: certificate required"},
 	} {
 		r := l.receiver(strings.Fields(tc.receiver)...)
