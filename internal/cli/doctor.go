@@ -235,6 +235,7 @@ func (d *doctor) places() {
 func (d *doctor) policy() {
 	const check = "policy"
 	if !d.now.Policy.Covered() {
+		d.policyToKeep()
 		return
 	}
 	f, err := d.t.node.Read(d.now.Policy.Host)
@@ -255,6 +256,22 @@ func (d *doctor) policy() {
 		d.warning(check, "auditpatch policy list", "%s records nothing at all", d.now.Policy.Host)
 	default:
 		d.ok(check, "%s, %s", d.now.Policy.Host, rules(pol.Rules()))
+	}
+}
+
+// policyToKeep looks at a policy that no manifest names yet: enable would take it
+// over, or refuse to.
+func (d *doctor) policyToKeep() {
+	const check = "policy"
+	if d.now.Policy != nil {
+		return
+	}
+	f, err := d.t.node.Read(patch.DefaultPolicyPath)
+	if err == nil && f.Exists {
+		_, err = checkPolicy(patch.DefaultPolicyPath, f.Data, d.state)
+	}
+	if err != nil {
+		d.wrongErr(check, err)
 	}
 }
 

@@ -30,9 +30,13 @@ func (p *program) report(err error) int {
 	switch {
 	case errors.As(err, &not):
 		f.Status, f.Backup, f.Changed = exitNotRestored, not.Backup, true
-		f.Hint = "auditpatch recover, or: auditpatch restore --to " + not.Backup
-		if not.Taken {
+		switch {
+		case not.Taken:
 			f.Hint = "look at the manifest; auditpatch status, then: auditpatch enable"
+		case !not.Back:
+			f.Hint = "auditpatch recover, or: auditpatch restore --to " + not.Backup
+		case f.Hint == "":
+			f.Hint = "auditpatch doctor"
 		}
 	case errors.As(err, &back):
 		f.Status, f.Backup = exitRolledBack, back.Backup
@@ -78,6 +82,8 @@ func hintOf(err error) string {
 		return "look at the manifest and the policy, then: rm " + journal.Path
 	case errors.As(err, &locked), errors.As(err, &changed):
 		return "run the same command again"
+	case errors.Is(err, rollout.ErrNoKubelet):
+		return "systemctl start kubelet"
 	case errors.Is(err, node.ErrUnfinished):
 		return "auditpatch recover"
 	case errors.Is(err, fs.ErrPermission):

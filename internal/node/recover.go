@@ -65,14 +65,50 @@ func (r *Run) Recover() (Outcome, error) {
 }
 
 // Resume is Recover without its end, for a run that goes onward: everything is
-// new afterwards, and the run can still be undone. A *ForeignError lists files
-// that were left as somebody else made them.
+// new afterwards, or interim where it was so, for Finalize; and the run can still
+// be undone. A *ForeignError lists files that were left as somebody else made them.
 func (r *Run) Resume() error {
-	left, err := r.forward(true, wholly)
+	interim, err := r.interims()
+	if err != nil {
+		return err
+	}
+	left, err := r.forward(true, func(s *step) side {
+		if interim[s] {
+			return sideInterim
+		}
+		return sideNew
+	})
 	if err == nil && left != nil {
 		err = &ForeignError{left}
 	}
 	return err
+}
+
+// Interim tells whether an interim content is on the disk, so that Finalize has
+// something to write.
+func (r *Run) Interim() (bool, error) {
+	all, err := r.interims()
+	return len(all) > 0, err
+}
+
+// interims are the steps whose interim content is on the disk.
+func (r *Run) interims() (map[*step]bool, error) {
+	t, err := r.node.open()
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	out := map[*step]bool{}
+	for _, s := range r.steps {
+		cur, err := s.look(t)
+		if err != nil {
+			return nil, err
+		}
+		if s.state(cur) == StateInterim {
+			out[s] = true
+		}
+	}
+	return out, nil
 }
 
 // wholly carries out a step to its end.

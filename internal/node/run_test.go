@@ -282,6 +282,25 @@ func TestRewind(t *testing.T) {
 	}
 }
 
+// Whoever resumes a run that died at its interim content finds that still there.
+func TestResumeInterim(t *testing.T) {
+	root := newTree(t, plainNode)
+	n := testNode(root)
+	must(t, begin(t, n, interimly(enableSteps)(t, n)...).Apply())
+	r := dead(t, n)
+	must(t, r.Resume())
+	for _, want := range []struct {
+		interim bool
+		text    string
+	}{{true, interimText}, {false, strings.Repeat("new manifest\n", 1000)}} {
+		interim, err := r.Interim()
+		must(t, err)
+		equal(t, "interim", interim, want.interim)
+		equal(t, "manifest", string(read(t, n, manifestPath).Data), want.text)
+		must(t, r.Finalize())
+	}
+}
+
 // A policy that somebody has removed comes back, for the old manifest names it.
 func TestUndoBringsBackWhatWasRemoved(t *testing.T) {
 	root := newTree(t, plainNode)

@@ -1,9 +1,12 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"auditpatch/internal/node"
@@ -21,7 +24,8 @@ const (
 )
 
 // NotHealthy says why a change was not begun: afterwards nobody could tell
-// what it had broken. Nothing has been written.
+// what it had broken. Nothing has been written. For a change that was begun all
+// the same, and put back, it says how things are again.
 type NotHealthy struct{ Reason string }
 
 func (e *NotHealthy) Error() string { return e.Reason }
@@ -47,7 +51,9 @@ type Live struct {
 	running []node.Process // when the change began
 	old     *turn          // those processes
 	failed  []string       // the cgroups of the Pod that Wait has seen
+	ill     *NotHealthy    // why it was not healthy before a change that was forced
 	start   time.Time
+	kubelet time.Time // when Wait last saw one
 }
 
 // Before wants a kubelet that acts on the manifest, and a healthy API server
@@ -63,24 +69,30 @@ func (l *Live) Before(ctx context.Context) error {
 	}
 	l.old = newTurn(l.Node, l.Old.Server.Port, l.running)
 	l.old.quick, l.old.mayKill = l.Restart == Quick, mayKill(l.Old)
-	if l.Force {
-		return nil
+	err = l.healthy(ctx, server)
+	if errors.As(err, &l.ill) && l.Force {
+		err = nil
 	}
-	if err := l.kubelet(); err != nil {
+	l.start = time.Now()
+	return err
+}
+
+// healthy wants a kubelet and an API server that are as they should be.
+func (l *Live) healthy(ctx context.Context, server *Server) error {
+	if err := l.checkKubelet(); err != nil {
 		return err
 	}
 	if len(l.running) == 0 {
-		return &NotHealthy{"no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
+		return l.notRunning(server)
 	}
 	deadline := time.Now().Add(healthWithin)
 	for {
 		ready, why := server.Ready(ctx)
 		switch {
 		case ready:
-			l.start = time.Now()
 			return nil
 		case time.Now().After(deadline):
-			return &NotHealthy{fmt.Sprintf("the API server is not healthy now (%s): a change could not be told from what ails it", why)}
+			return &NotHealthy{fmt.Sprintf("the API server is not healthy now (%s%s): a change could not be told from what ails it", why, l.ended(server))}
 		case ctx.Err() != nil:
 			return errInterrupted
 		}
@@ -88,8 +100,28 @@ func (l *Live) Before(ctx context.Context) error {
 	}
 }
 
-// kubelet wants one that reads the manifest's directory.
-func (l *Live) kubelet() error {
+// notRunning says why none runs with the manifest's command line.
+func (l *Live) notRunning(server *Server) error {
+	others, err := l.Node.Processes("kube-apiserver")
+	switch {
+	case err != nil:
+		return err
+	case len(others) > 0:
+		return &NotHealthy{"no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
+	}
+	return &NotHealthy{"no kube-apiserver runs now" + l.ended(server)}
+}
+
+// ended are the last words of API servers that have ended, "" when one still runs.
+func (l *Live) ended(server *Server) string {
+	if slices.ContainsFunc(l.running, l.Node.Runs) {
+		return ""
+	}
+	return lastly(server.LastWords())
+}
+
+// checkKubelet wants one that reads the manifest's directory.
+func (l *Live) checkKubelet() error {
 	k, err := FindKubelet(l.Node)
 	switch dir := path.Dir(l.Manifest); {
 	case err != nil:
@@ -114,16 +146,18 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	w := l.watch(server, l.New.Server)
 	w.taken, w.files = files.Taken, l.files()
 	if l.Resumed {
-		err = w.adopt()
+		err = l.resume(w, files)
 	} else {
 		w.turn = l.old
-		w.turn.finalize, w.turn.tell = files.Finalize, w.tell
 	}
 	if err != nil {
 		return err
 	}
+	if w.turn != nil {
+		w.turn.finalize, w.turn.tell = files.Finalize, w.tell
+	}
 	err = w.run(ctx)
-	l.failed = w.cgroups
+	l.failed, l.kubelet = w.cgroups, w.kubeletAt
 	if err != nil {
 		return err
 	}
@@ -152,6 +186,34 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 	return err
 }
 
+// resume goes on where a run died: as that run would have, while the old API
+// server is what runs; else with the final manifest, and with whatever the kubelet
+// has made of it or of the interim one.
+func (l *Live) resume(w *watch, files Files) error {
+	old, err := NewServer(l.Node, l.Old.Server)
+	if err != nil && old.client == nil {
+		return err
+	}
+	going, err1 := old.processes(l.Old.Server.Command)
+	if slices.Equal(serverArgs(l.Old.Server.Command), serverArgs(l.New.Server.Command)) {
+		going = old.leaving(going) // the others may be new
+	}
+	all, err2 := l.Node.Processes("kube-apiserver")
+	interim, err3 := files.Interim()
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return err
+	}
+	if interim && len(going) == len(all) {
+		w.turn = newTurn(l.Node, l.Old.Server.Port, going)
+		w.turn.quick, w.turn.mayKill = l.Restart == Quick, mayKill(l.Old)
+		return nil
+	}
+	if err := files.Finalize(); err != nil {
+		return err
+	}
+	return w.adopt()
+}
+
 // Failing tells whether the new Pod was seen.
 func (l *Live) Failing() bool { return len(l.failed) > 0 }
 
@@ -163,7 +225,8 @@ func (l *Live) Clear() {
 	}
 	t := newTurn(l.Node, l.New.Server.Port, running)
 	t.old = append(t.old, &oldServer{cgroups: l.failed}) // it may have no process now
-	t.quick, t.tell, t.finalize = l.Restart == Quick, func(string, string, ...any) {}, func() error { return nil }
+	t.quick, t.mayKill = l.Restart == Quick, mayKill(l.New)
+	t.tell, t.finalize = func(string, string, ...any) {}, func() error { return nil }
 	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline); time.Sleep(pollEvery) {
 		if gone, err := t.look(time.Now()); gone || err != nil {
 			return
@@ -182,10 +245,15 @@ func (l *Live) Back() error {
 	}
 	w := l.watch(server, l.Old.Server)
 	w.tell("undo", "the earlier files are back")
+	if l.ill != nil {
+		return l.ill
+	}
 	if err := w.adopt(); err != nil {
 		return err
 	}
-	w.which, w.patient = "earlier", true
+	w.which, w.patient, w.kubeletAt = "earlier", true, l.kubelet
+	// How long the new one may take says nothing of how soon the earlier one is back.
+	w.timeout = max(w.timeout, DefaultTimeout)
 	if l.Restart == Quick {
 		w.going = newTurn(l.Node, l.Old.Server.Port, w.known)
 		w.going.quick, w.going.tell = true, func(string, string, ...any) {}

@@ -34,6 +34,8 @@ type Watcher interface {
 type Files interface {
 	// Finalize writes the manifest itself in the place of [patch.Plan.Interim].
 	Finalize() error
+	// Interim tells whether Finalize has something to write.
+	Interim() (bool, error)
 	// Taken returns an error when somebody else has changed the manifest.
 	Taken() error
 }
@@ -56,9 +58,15 @@ type Report struct {
 type RolledBack struct {
 	Backup string
 	Cause  error
+	// Ill says what was wrong before a change that was forced, and is so again;
+	// nil when the API server is healthy.
+	Ill *NotHealthy
 }
 
 func (e *RolledBack) Error() string {
+	if e.Ill != nil {
+		return fmt.Sprintf("%v; the earlier settings are back, which were not healthy either: %v", e.Cause, e.Ill)
+	}
 	return fmt.Sprintf("%v; the earlier settings are back and healthy", e.Cause)
 }
 
@@ -72,6 +80,9 @@ type NotRestored struct {
 	// Taken says that nothing is wrong with the node: somebody else has changed
 	// the manifest, and it was left to them.
 	Taken bool
+	// Back says that the earlier files are back, so that nothing is left to undo:
+	// only the API server is not.
+	Back bool
 }
 
 func (e *NotRestored) Error() string {
@@ -147,10 +158,17 @@ func undo(run *node.Run, cause error, w Watcher) error {
 	if err != nil {
 		return failed(err)
 	}
-	if err := w.Back(); err != nil {
-		return failed(fmt.Errorf("the earlier files are back, but %w", err))
+	return back(run, cause, w)
+}
+
+// back waits for the API server when all files are back, and says so in the error.
+func back(run *node.Run, cause error, w Watcher) error {
+	err := w.Back()
+	var ill *NotHealthy
+	if err == nil || errors.As(err, &ill) {
+		return &RolledBack{run.ID, cause, ill}
 	}
-	return &RolledBack{run.ID, cause}
+	return &NotRestored{Backup: run.ID, Cause: cause, Undo: fmt.Errorf("the earlier files are back, but %w", err), Back: true}
 }
 
 // applyError tells the two ways apart in which writing can fail.
@@ -209,7 +227,11 @@ func recoverLive(ctx context.Context, run *node.Run, w Watcher) (Recovered, erro
 		if r.Outcome, err = run.Recover(); err != nil || r.Outcome == node.Left {
 			return r, err
 		}
-		return r, w.Back()
+		var not *NotRestored
+		if err := back(run, errors.New("it was undone"), w); errors.As(err, &not) {
+			return r, err
+		}
+		return r, nil
 	}
 	left := run.Resume()
 	var foreign *node.ForeignError

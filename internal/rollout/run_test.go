@@ -136,6 +136,20 @@ func TestRunPutsBack(t *testing.T) {
 	}
 }
 
+func TestRunPutsBackWhatWasIll(t *testing.T) {
+	n, plan := change(t)
+	w := &fakeWatch{wait: errors.New("it does not start"), back: &NotHealthy{"none runs"}}
+	_, err := Run(context.Background(), n, plan, Options{Watch: w})
+	var back *RolledBack
+	if !errors.As(err, &back) {
+		t.Fatalf("error %v (%T), want a *RolledBack", err, err)
+	}
+	if want := "it does not start; the earlier settings are back, which were not healthy either: none runs"; err.Error() != want {
+		t.Errorf("got  %q\nwant %q", err, want)
+	}
+	checkFiles(t, n, "old\n", "-")
+}
+
 func TestRunSaysWhenItIsNotHealthyAfterUndo(t *testing.T) {
 	n, plan := change(t)
 	w := &fakeWatch{wait: errors.New("it does not start"), back: errors.New("kube-apiserver was not ready within 5m0s")}
@@ -143,6 +157,9 @@ func TestRunSaysWhenItIsNotHealthyAfterUndo(t *testing.T) {
 	var not *NotRestored
 	if !errors.As(err, &not) {
 		t.Fatalf("error %v (%T), want a *NotRestored", err, err)
+	}
+	if !not.Back {
+		t.Error("the files are back, and the error does not know it")
 	}
 	want := "it does not start; and it could not be undone: the earlier files are back, but kube-apiserver was not ready within 5m0s"
 	if err.Error() != want {

@@ -171,7 +171,23 @@ func (s *Server) Ready(ctx context.Context) (ready bool, why string) {
 	case (a.code == http.StatusUnauthorized || a.code == http.StatusForbidden) && s.User == "":
 		return true, ""
 	}
-	return false, fmt.Sprintf("/readyz says %d", a.code)
+	return false, fmt.Sprintf("/readyz says %d%s", a.code, failedChecks(a.body))
+}
+
+// failedChecks are the names of the checks that /readyz says have failed. It has
+// a line for each: "[-]etcd failed: reason withheld".
+func failedChecks(body string) string {
+	var names []string
+	for line := range strings.Lines(body) {
+		if name, ok := strings.CutPrefix(line, "[-]"); ok {
+			name, _, _ = strings.Cut(name, " ")
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(names, ", ")
 }
 
 // processes are the API servers that run with the manifest's command line.
@@ -182,6 +198,14 @@ func (s *Server) processes(command []string) ([]node.Process, error) {
 	}
 	want := serverArgs(command)
 	return slices.DeleteFunc(all, func(p node.Process) bool { return !slices.Equal(p.Argv[1:], want) }), nil
+}
+
+// leaving are those of some API servers that do not listen any more.
+func (s *Server) leaving(ps []node.Process) []node.Process {
+	return slices.DeleteFunc(ps, func(p node.Process) bool {
+		socks, err := s.node.SocketsOn(p, s.spec.Port)
+		return err != nil || socks.Listening
+	})
 }
 
 // Running tells which process runs with the manifest's command line, 0 for
@@ -262,16 +286,22 @@ func (s *Server) LastWords() string {
 	return words
 }
 
+// lastly puts last words behind a sentence.
+func lastly(words string) string {
+	if words == "" {
+		return ""
+	}
+	return "; its log ends: " + words
+}
+
 // lastWords are the last error that a container of the API server's Pod wrote
 // after since, which is what an API server that cannot start says, and the lines
 // before it. The kubelet lays
 // the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log
 // (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory).
 func (s *Server) lastWords(since time.Time) (words, log string) {
-	pattern := filepath.Join(s.node.Root, "/var/log/pods", s.spec.Namespace+"_"+s.spec.Pod+"-*", s.spec.Container, "*.log")
-	files, _ := filepath.Glob(pattern)
 	newest, at := "", since
-	for _, f := range files {
+	for _, f := range s.logs() {
 		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
 			newest, at = f, info.ModTime()
 		}
@@ -281,6 +311,13 @@ func (s *Server) lastWords(since time.Time) (words, log string) {
 	}
 	log = tail(newest, 16<<10)
 	return lastError(log, since), log
+}
+
+// logs are the log files of the API server's containers: one for each.
+func (s *Server) logs() []string {
+	pattern := filepath.Join(s.node.Root, "/var/log/pods", s.spec.Namespace+"_"+s.spec.Pod+"-*", s.spec.Container, "*.log")
+	files, _ := filepath.Glob(pattern)
+	return files
 }
 
 // tail is the end of a file.

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ const (
 	// missingFor is how long a file that the Pod needs may be away: the kubelet
 	// would try to mount it for ever.
 	missingFor = 5 * time.Second
+	// orphanedFor is longer than a restart of the kubelet takes: systemd waits for
+	// 10 s with kubeadm's unit.
+	orphanedFor = 20 * time.Second
 	// DefaultTimeout is kubeadm's own for a static pod (timeouts.upgradeManifests).
 	DefaultTimeout = 5 * time.Minute
 )
@@ -63,6 +67,13 @@ type watch struct {
 
 	missingSince time.Time // one of files
 
+	kubeletAt time.Time // when one was seen
+	askedAt   time.Time // for one
+
+	// logs are those of containers whose processes are accounted for: true once
+	// they are.
+	logs map[string]bool
+
 	seen   *node.Process
 	seenAt time.Time
 	deaths int
@@ -76,6 +87,9 @@ type watch struct {
 
 // errInterrupted ends a wait on SIGINT and SIGTERM.
 var errInterrupted = errors.New("interrupted")
+
+// ErrNoKubelet ends a wait that is in vain.
+var ErrNoKubelet = errors.New("the kubelet does not run, so nobody acts on the manifest")
 
 func (w *watch) tell(step, format string, a ...any) {
 	if w.say != nil {
@@ -94,7 +108,7 @@ func (w *watch) run(ctx context.Context) error {
 		if ready || err != nil {
 			return err
 		}
-		if time.Now().After(deadline) {
+		if time.Now().After(deadline) && w.readySince.IsZero() {
 			return w.tooLate(ctx)
 		}
 		select {
@@ -115,18 +129,19 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if w.going != nil {
 		w.going.hasten(ctx)
 	}
+	now := time.Now()
 	if over, err := w.oldOver(ctx); err != nil || !over {
-		return false, err
+		return false, cmp.Or(err, w.orphaned(now))
 	}
 	fresh, err := w.fresh()
 	if err != nil {
 		return false, err
 	}
-	if err := w.follow(fresh); err != nil || fresh == nil {
-		if err == nil {
-			err = w.missing(time.Now())
-		}
+	if err := w.follow(fresh); err != nil {
 		return false, err
+	}
+	if fresh == nil {
+		return false, cmp.Or(w.unseen(), w.missing(now), w.orphaned(now))
 	}
 	if ok, _ := w.server.Ready(ctx); !ok {
 		w.readySince = time.Time{}
@@ -152,6 +167,24 @@ func (w *watch) missing(now time.Time) error {
 		w.missingSince = now
 	case now.Sub(w.missingSince) > missingFor && !w.patient:
 		return fmt.Errorf("the kubelet cannot start kube-apiserver: %s is missing, so its volume cannot be mounted", name)
+	}
+	return nil
+}
+
+// orphaned gives up when there is no kubelet to start an API server. One that
+// goes away and comes back does no harm.
+func (w *watch) orphaned(now time.Time) error {
+	if w.kubeletAt.IsZero() {
+		w.kubeletAt = now
+	}
+	if now.Sub(w.askedAt) >= time.Second {
+		w.askedAt = now
+		if w.server.KubeletRuns() {
+			w.kubeletAt = now
+		}
+	}
+	if now.Sub(w.kubeletAt) > orphanedFor {
+		return ErrNoKubelet
 	}
 	return nil
 }
@@ -182,6 +215,7 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 	}
 	if over {
 		w.turn, w.before = nil, all
+		w.account()
 		return true, nil
 	}
 	if !w.turn.ended && time.Since(w.began) > w.notice && w.listens(ctx) {
@@ -209,7 +243,7 @@ func (w *watch) fresh() (*node.Process, error) {
 // the kubelet would go on trying for ever.
 func (w *watch) follow(fresh *node.Process) error {
 	if w.seen != nil && (fresh == nil || !fresh.Same(*w.seen)) {
-		if err := w.death(); err != nil {
+		if err := w.ended(); err != nil {
 			return err
 		}
 	}
@@ -217,6 +251,7 @@ func (w *watch) follow(fresh *node.Process) error {
 		return nil
 	}
 	w.seen, w.seenAt = fresh, time.Now()
+	w.account()
 	if groups := w.server.node.PodCgroups(*fresh); len(groups) > 0 {
 		w.cgroups = groups
 	}
@@ -226,14 +261,47 @@ func (w *watch) follow(fresh *node.Process) error {
 	return nil
 }
 
-// death notes that the process which was seen has ended.
-func (w *watch) death() error {
+// ended notes that the process which was seen has ended.
+func (w *watch) ended() error {
 	gone, lived := w.seen, time.Since(w.seenAt).Seconds()
 	w.seen, w.readySince = nil, time.Time{}
 	if w.knows(gone) {
 		w.tell("restart", "kube-apiserver pid %d ended", gone.PID)
 		return nil
 	}
+	return w.death(lived)
+}
+
+// account notes the logs of the containers that there were until now.
+func (w *watch) account() {
+	w.logs = map[string]bool{}
+	for _, name := range w.server.logs() {
+		w.logs[name] = true
+	}
+}
+
+// unseen notes the death of a process that lived and died between two looks: it
+// has written a log, and one look later there is still no process.
+func (w *watch) unseen() error {
+	if w.logs == nil {
+		w.account()
+	}
+	for _, name := range w.server.logs() {
+		accounted, known := w.logs[name]
+		switch {
+		case accounted || fileSize(name) == 0:
+		case known:
+			w.logs[name] = true
+			return w.death(0)
+		default:
+			w.logs[name] = false
+		}
+	}
+	return nil
+}
+
+// death notes that an API server has died, so many seconds after its start.
+func (w *watch) death(lived float64) error {
 	w.deaths++
 	if words, log := w.server.lastWords(w.start); words != "" {
 		w.words, w.log = words, log
@@ -288,7 +356,7 @@ func (e *Failed) Error() string { return e.Reason }
 
 func (w *watch) notNoticed() error {
 	if !w.server.KubeletRuns() {
-		return errors.New("the kubelet does not run, so nobody acts on the manifest")
+		return ErrNoKubelet
 	}
 	return fmt.Errorf("the kubelet has not acted on the manifest for %d s: is its staticPodPath another directory", int(w.notice.Seconds()))
 }
@@ -299,10 +367,7 @@ func (w *watch) tooLate(ctx context.Context) error {
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
 		words, log := w.server.lastWords(w.start)
-		if words != "" {
-			why += "; its log ends: " + words
-		}
-		return &Failed{fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s", w.timeout, why), log}
+		return &Failed{fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s%s", w.timeout, why, lastly(words)), log}
 	case w.deaths > 0:
 		return w.died()
 	case w.turn != nil && !w.turn.ended:

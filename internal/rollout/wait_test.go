@@ -173,6 +173,40 @@ func TestWaitDeaths(t *testing.T) {
 	}
 }
 
+// TestWaitUnseen lets API servers live and die between two looks: their logs tell.
+func TestWaitUnseen(t *testing.T) {
+	m := newMachine(t)
+	w := m.watch()
+	const log = "var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/%d.log"
+	m.write(fmt.Sprintf(log, 0), "2020-01-01T00:00:00Z stderr F of the old one\n")
+	m.end(10)
+	go func() {
+		for i := 1; i < 3; i++ {
+			time.Sleep(500 * time.Millisecond)
+			m.write(fmt.Sprintf(log, i), time.Now().UTC().Format(time.RFC3339Nano)+" stderr F Error: no time to lose\n")
+		}
+	}()
+	err := w.run(context.Background())
+	if want := "kube-apiserver does not start with these settings: Error: no time to lose"; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if w.deaths != 2 {
+		t.Errorf("%d deaths were counted, want 2", w.deaths)
+	}
+}
+
+func TestFailedChecks(t *testing.T) {
+	for body, want := range map[string]string{
+		"":   "",
+		"ok": "",
+		"[+]ping ok\n[-]etcd failed: reason withheld\n[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\nreadyz check failed": ": etcd, poststarthook/rbac/bootstrap-roles",
+	} {
+		if got := failedChecks(body); got != want {
+			t.Errorf("%q: got %q, want %q", body, got, want)
+		}
+	}
+}
+
 func TestWaitEnds(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -198,6 +232,8 @@ func TestWaitEnds(t *testing.T) {
 			m.end(10)
 			time.AfterFunc(300*time.Millisecond, func() { m.start(20, "kube-apiserver", "--new") })
 		}, "kube-apiserver runs but was not ready within 1s: /readyz says 500"},
+		{"the kubelet goes away", func(m *machine, w *watch) { w.kubeletAt = time.Now().Add(-orphanedFor); m.end(10) },
+			"the kubelet does not run, so nobody acts on the manifest"},
 		{"the old one does not end", func(m *machine, w *watch) { w.timeout = time.Second },
 			"the old kube-apiserver still ran after 1s"},
 	} {
