@@ -219,7 +219,7 @@ func TestFaultPortTaken(t *testing.T) {
 	l.rollsBack(4, `
 		said "backup "
 		while ss -Hltn 'sport = 6443' | grep -q .; do read -rt 0.05 -u 3; done
-		systemd-socket-activate --listen=6443 sleep 120 & thief=$!
+		systemd-socket-activate --accept --listen=6443 true 2>/dev/null & thief=$!
 		said "undo "; kill $thief`,
 		nil, "6443: bind: address already in use")
 }
@@ -264,10 +264,10 @@ func TestFaultNeverReady(t *testing.T) {
 	l := begin(t)
 	defer l.node.Exec(l.ctx, "sh", "-c", etcdBack)
 	l.rollsBack(4, `
-		answers() { curl -sko /dev/null --max-time 1 https://127.0.0.1:6443/livez; }
+		answers() { [[ $(curl -sko /dev/null -w '%{http_code}' --max-time 1 https://127.0.0.1:6443/readyz) == [25]00 ]]; }
 		said "new kube-apiserver started"; look answers; `+etcdAway+`
 		said "undo "; `+etcdBack,
-		[]string{"--timeout=15s"}, "kube-apiserver runs but was not ready within 15s: /readyz says ", "; its log ends: ")
+		[]string{"--timeout=15s"}, "kube-apiserver runs but was not ready within 15s: /readyz says 500: etcd")
 }
 
 // TestFaultKubeletStopped wants enable not to begin when nobody would act on the manifest, and

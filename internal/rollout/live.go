@@ -50,7 +50,8 @@ type Live struct {
 
 	running []node.Process // when the change began
 	old     *turn          // those processes
-	failed  []string       // the cgroups of the Pod that Wait has seen
+	failing bool           // Wait has seen a new Pod
+	failed  []string       // its cgroups
 	ill     *NotHealthy    // why it was not healthy before a change that was forced
 	start   time.Time
 	kubelet time.Time // when Wait last saw one
@@ -158,6 +159,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	}
 	err = w.run(ctx)
 	l.failed, l.kubelet = w.cgroups, w.kubeletAt
+	l.failing = w.seen != nil || w.deaths > 0
 	if err != nil {
 		return err
 	}
@@ -215,7 +217,7 @@ func (l *Live) resume(w *watch, files Files) error {
 }
 
 // Failing tells whether the new Pod was seen.
-func (l *Live) Failing() bool { return len(l.failed) > 0 }
+func (l *Live) Failing() bool { return l.failing }
 
 // Clear sees the new Pod off.
 func (l *Live) Clear() {

@@ -269,7 +269,7 @@ func (w *watch) ended() error {
 		w.tell("restart", "kube-apiserver pid %d ended", gone.PID)
 		return nil
 	}
-	return w.death(lived)
+	return w.death(fmt.Sprintf("%.1f s after its start", lived))
 }
 
 // account notes the logs of the containers that there were until now.
@@ -292,7 +292,7 @@ func (w *watch) unseen() error {
 		case accounted || fileSize(name) == 0:
 		case known:
 			w.logs[name] = true
-			return w.death(0)
+			return w.death("at once")
 		default:
 			w.logs[name] = false
 		}
@@ -300,14 +300,14 @@ func (w *watch) unseen() error {
 	return nil
 }
 
-// death notes that an API server has died, so many seconds after its start.
-func (w *watch) death(lived float64) error {
+// death notes that an API server has died, and when.
+func (w *watch) death(when string) error {
 	w.deaths++
 	if words, log := w.server.lastWords(w.start); words != "" {
 		w.words, w.log = words, log
 	}
 	if w.say != nil {
-		w.say(Progress{"restart", fmt.Sprintf("%s kube-apiserver exited %.1f s after its start (time %d)", w.which, lived, w.deaths), time.Since(w.start), w.words})
+		w.say(Progress{"restart", fmt.Sprintf("%s kube-apiserver exited %s (time %d)", w.which, when, w.deaths), time.Since(w.start), w.words})
 	}
 	if (w.deaths >= 2 || hopeless(w.words)) && !w.patient {
 		return w.died()
