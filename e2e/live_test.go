@@ -112,6 +112,7 @@ func TestInterrupted(t *testing.T) {
 	original := l.read(cluster.Manifest)
 	l.node.Intend(2) // the old one comes back before the second write of the new one
 	_, out, exit := l.node.Exec(l.ctx, "timeout", "--preserve-status", "-s", "INT", "0.8", "auditpatch", "enable")
+	l.Logf("%s", out)
 	if exit != 3 || !strings.Contains(out, "interrupted; the earlier settings are back and healthy") {
 		l.Fatalf("exit status %d:\n%s", exit, out)
 	}

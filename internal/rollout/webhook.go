@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -216,21 +217,60 @@ func (s *Server) webhookWords() string {
 func (w *Webhook) unreachable(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	client, err := w.client()
+	rc, err := w.credentials()
 	if err != nil {
 		return w.closed(ctx)
 	}
+	client, err := rest.HTTPClientFor(rc)
+	if err != nil {
+		return w.closed(ctx)
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do((&http.Request{Method: http.MethodHead, URL: w.server, Close: true}).WithContext(ctx))
 	if err != nil {
+		if alert := w.alert(ctx, rc); alert != "" {
+			return alert
+		}
 		return netCause(err)
 	}
 	resp.Body.Close()
 	return ""
 }
 
-// client is none when the kubeconfig names files, which lie in the container,
-// or a program to run.
-func (w *Webhook) client() (*http.Client, error) {
+// alert is what a receiver says that ends a connection after the handshake, ""
+// when it does not. With TLS 1.3 that is how it refuses a certificate, and a
+// client that is writing already may learn no more than that the pipe is broken.
+func (w *Webhook) alert(ctx context.Context, rc *rest.Config) string {
+	config, err := rest.TLSConfigFor(rc)
+	if err != nil || config == nil || w.server.Scheme != "https" {
+		return ""
+	}
+	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", w.address())
+	if err != nil {
+		return netCause(err)
+	}
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second)) // else it waits for the request
+	var timeout net.Error
+	_, err = conn.Read(make([]byte, 1))
+	if err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		return ""
+	}
+	return netCause(err)
+}
+
+// address is HOST:PORT.
+func (w *Webhook) address() string {
+	port := w.server.Port()
+	if port == "" {
+		port = w.server.Scheme // its name is its default port's
+	}
+	return net.JoinHostPort(w.server.Hostname(), port)
+}
+
+// credentials are how the webhook is reached; an error when the kubeconfig names files,
+// which lie in the container, or a program to run.
+func (w *Webhook) credentials() (*rest.Config, error) {
 	for _, user := range w.config.AuthInfos {
 		if user.Exec != nil || user.AuthProvider != nil {
 			return nil, errors.New("a program has the credentials")
@@ -243,22 +283,13 @@ func (w *Webhook) client() (*http.Client, error) {
 	if rc.Proxy == nil { // this program's environment is not kube-apiserver's
 		rc.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
 	}
-	client, err := rest.HTTPClientFor(rc)
-	if err != nil {
-		return nil, err
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return client, nil
+	return rc, nil
 }
 
 // closed is why the port cannot be reached.
 func (w *Webhook) closed(ctx context.Context) string {
-	port := w.server.Port()
-	if port == "" {
-		port = w.server.Scheme // its name is its default port's
-	}
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(w.server.Hostname(), port))
+	conn, err := d.DialContext(ctx, "tcp", w.address())
 	if err != nil {
 		return netCause(err)
 	}
