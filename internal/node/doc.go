@@ -7,17 +7,23 @@
 //	lock, err := n.Lock("enable")       // one changer at a time
 //	run, err := n.Begin("enable", steps, nil)
 //	err = run.Apply()                   // all steps, or none
+//	err = run.Finalize()                // where a step has an interim content
 //	err = run.Done()                    // or run.Undo() and run.Abandon("why")
 //
 // After a crash [Node.Unfinished] finds the run and [Run.Recover] ends it.
 // The old contents of a finished run stay as a [Backup].
+//
+// It also looks at the processes of the machine, and ends them, as far as a
+// restart needs that: [Node.Processes], [Node.SocketsOn], [Node.PodCgroups],
+// [Node.Abort], [Node.Kill].
 //
 // # What lies where
 //
 //	STATE/lock                  flock(2); who holds it, for people to read
 //	STATE/journal               the ID of the run that is not finished
 //	STATE/runs/ID/run.json      the steps; never changed after Begin
-//	STATE/runs/ID/0.old, 0.new  contents before and after step 0
+//	STATE/runs/ID/0.old, 0.new  contents before and after step 0; 0.interim, if
+//	                            there is one, is on the way from one to the other
 //	STATE/runs/ID/.done         becomes "done" when the run ends well
 //	STATE/runs/ID/.undone       becomes "undone" when it was put back
 //	STATE/runs/ID/.undoing      becomes "undoing" before the first file goes back
@@ -57,8 +63,8 @@
 // full disk cannot stop it), then the journal is removed. A death between the last two leaves a journal that names a run
 // with an end mark: that run is finished, and Unfinished says so.
 //
-// Recover looks at the decisive step (Commit). Is it new on the disk, then all
-// steps before it are too, and the rest is carried out; else all is put back.
+// Recover looks at the decisive step (Commit). Is it new on the disk, or interim,
+// then all steps before it are new, and the rest is carried out; else all is put back.
 //
 // # The order of an undo
 //

@@ -2,6 +2,9 @@
 // lock, compare, journal, back up, write in the plan's order, wait and prove,
 // keep; or put everything back.
 //
+// A live node's API server is seen off (restart.go), waited for (wait.go) and
+// proven (prove.go, webhook.go); Live puts these together.
+//
 // Call Run with a plan. Call Recover first, in whatever command changes a
 // node: it ends a run that died half way.
 package rollout

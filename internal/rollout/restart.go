@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -213,8 +214,8 @@ func mayKill(s patch.Settings) bool {
 		on   bool
 		mode string
 	}{
-		{s.Flags["audit-log-path"] != "" && s.Policy != nil, orElse(s.Flags["audit-log-mode"], "blocking")},
-		{s.Flags["audit-webhook-config-file"] != "" && s.Policy != nil, orElse(s.Flags["audit-webhook-mode"], "batch")},
+		{s.Flags["audit-log-path"] != "" && s.Policy != nil, cmp.Or(s.Flags["audit-log-mode"], "blocking")},
+		{s.Flags["audit-webhook-config-file"] != "" && s.Policy != nil, cmp.Or(s.Flags["audit-webhook-mode"], "batch")},
 	} {
 		if backend.on && backend.mode == "batch" {
 			return false
@@ -232,13 +233,6 @@ func mayKill(s patch.Settings) bool {
 	return true
 }
 
-func orElse(value, other string) string {
-	if value == "" {
-		return other
-	}
-	return value
-}
-
 // hasten ends API servers that are going down anyway, when files have been put
 // back; what was written for their successor is gone.
 func (t *turn) hasten(ctx context.Context) {
@@ -248,9 +242,6 @@ func (t *turn) hasten(ctx context.Context) {
 		}
 	}
 }
-
-// String is the flag's value.
-func (r Restart) String() string { return string(r) }
 
 // ParseRestart reads the flag's value.
 func ParseRestart(text string) (Restart, error) {
