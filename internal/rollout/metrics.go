@@ -20,16 +20,9 @@ var errNoRight = errors.New("may not read")
 func (s *Server) get(ctx context.Context, path string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
+	resp, err := s.send(ctx, http.MethodGet, path)
 	if err != nil {
 		return err
-	}
-	req.Close = true
-	req.Header.Set("User-Agent", "auditpatch")
-	req.Header.Set("Accept-Encoding", "identity") // to compress megabytes costs more than to send them to oneself
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return plainNetError(err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {

@@ -132,19 +132,29 @@ func (s *Server) ask(ctx context.Context, method, path string) (answer, error) {
 func (s *Server) askFor(ctx context.Context, method, path string, most int64) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
+	resp, err := s.send(ctx, method, path)
 	if err != nil {
 		return answer{}, err
-	}
-	req.Close = true
-	req.Header.Set("User-Agent", "auditpatch")
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return answer{}, plainNetError(err)
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, most))
 	return answer{resp.StatusCode, resp.Header.Get("Audit-Id"), strings.TrimSpace(string(body))}, nil
+}
+
+// send sends one request on a connection of its own; the caller closes the body.
+func (s *Server) send(ctx context.Context, method, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true
+	req.Header.Set("User-Agent", "auditpatch")
+	req.Header.Set("Accept-Encoding", "identity") // to compress megabytes costs more than to send them to oneself
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, plainNetError(err)
+	}
+	return resp, nil
 }
 
 // plainNetError drops the method and address that every error would repeat.
