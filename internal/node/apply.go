@@ -25,7 +25,10 @@ func (r *Run) Apply() error {
 
 // Finalize puts the new content where Apply left an interim one. Calling it
 // again does no harm. If it fails the run is as it was, and can be undone.
-func (r *Run) Finalize() error {
+func (r *Run) Finalize() error { return r.putInterims(sideNew) }
+
+// putInterims puts one side wherever there is an interim content.
+func (r *Run) putInterims(to side) error {
 	t, err := r.node.open()
 	if err != nil {
 		return err
@@ -35,7 +38,7 @@ func (r *Run) Finalize() error {
 		if s.Interim == nil {
 			continue
 		}
-		if err := r.put(t, s, sideNew); err != nil {
+		if err := r.put(t, s, to); err != nil {
 			return err
 		}
 	}

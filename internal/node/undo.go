@@ -19,20 +19,7 @@ func (r *Run) Undo() error {
 // of the new one, and nothing else happens. Undo has to follow.
 func (r *Run) Rewind() error {
 	r.markUndoing()
-	t, err := r.node.open()
-	if err != nil {
-		return err
-	}
-	defer t.close()
-	for _, s := range r.steps {
-		if s.Interim == nil {
-			continue
-		}
-		if err := r.put(t, s, sideInterim); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.putInterims(sideInterim)
 }
 
 func (r *Run) undo() (left []string, err error) {
