@@ -112,20 +112,3 @@ func TestRollback(t *testing.T) {
 		}
 	}
 }
-
-// TestInterrupted ends enable with SIGINT while the old API server is still
-// going down.
-func TestInterrupted(t *testing.T) {
-	l := begin(t)
-	original := l.read(cluster.Manifest)
-	l.node.Intend(2) // the old one comes back before the second write of the new one
-	_, out, exit := l.node.Exec(l.ctx, "timeout", "--preserve-status", "-s", "INT", "0.8", "auditpatch", "enable")
-	l.Logf("%s", out)
-	if exit != 3 || !strings.Contains(out, "interrupted; the earlier settings are back and healthy") {
-		l.Fatalf("exit status %d:\n%s", exit, out)
-	}
-	if now := l.read(cluster.Manifest); now != original {
-		l.Fatalf("the manifest is not as it was:\n%s", now)
-	}
-	l.kubectl("get", "nodes")
-}
