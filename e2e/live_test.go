@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"auditpatch/e2e/cluster"
 )
@@ -61,29 +60,6 @@ func TestEnableWaits(t *testing.T) {
 		l.Fatalf("enable and disable left another manifest than before:\n%s", now)
 	}
 	l.logIsQuiet()
-}
-
-// TestGraceful leaves the old API server to the kubelet, which spares a watch for the 30 s
-// that it has.
-func TestGraceful(t *testing.T) {
-	l := begin(t)
-	from := time.Now()
-	var out string
-	l.rollsOut(func() {
-		// The control plane's own watches may be missing: it is in a back-off after outages.
-		const watch = `timeout 60 kubectl --kubeconfig /etc/kubernetes/admin.conf get namespaces --watch >/dev/null 2>&1 &
-			sleep 2; auditpatch enable --restart graceful`
-		var exit int
-		if _, out, exit = l.node.Exec(l.ctx, "sh", "-c", watch); exit != 0 {
-			l.Fatalf("exit status %d:\n%s", exit, out)
-		}
-	})
-	if !strings.Contains(out, "old kube-apiserver ended") || strings.Contains(out, "drained and ended") {
-		l.Fatalf("the old API server did not end by itself:\n%s", out)
-	}
-	if took := time.Since(from); took < 25*time.Second {
-		l.Fatalf("the old API server was given only %s", took)
-	}
 }
 
 // TestRollback lets the new API server fail to write its log: everything has to

@@ -31,6 +31,10 @@ rules:
 
 const loadNamespace = "load"
 
+// kubeletGrace is what the kubelet gives an API server to end, and what one uses up that has
+// watches open, as it has under the load.
+const kubeletGrace = 30 * time.Second
+
 // restartLoad is a load during which the API server was restarted.
 type restartLoad struct {
 	*load.Run
@@ -121,6 +125,9 @@ func (l *lab) restartUnderLoad(config *rest.Config, w way, maxage string) restar
 	var whole bool
 	if r.ready, whole = cluster.Outage(changes, cluster.Readyz, "200", from); !whole {
 		l.Fatalf("/readyz is not 200 any more: %v", changes)
+	}
+	if w.name == graceful.name && r.ready < kubeletGrace {
+		l.Errorf("%s: the old API server was not left its %s: the outage was %s", w.name, kubeletGrace, r.ready)
 	}
 	if r.closed = firstRefused(changes, from); r.closed.IsZero() {
 		l.Fatalf("the old API server was never seen to close its listener: %v", changes)
