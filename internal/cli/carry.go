@@ -42,7 +42,8 @@ type fileChange struct {
 
 // carryOut does what a plan says, in the way that the flags ask for.
 func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
-	if _, err := rollout.ParseRestart(c.String("restart")); err != nil {
+	restart, err := rollout.ParseRestart(c.String("restart"))
+	if err != nil {
 		return hinted("--restart=quick", "%v", err)
 	}
 	p.warn(plan.Warnings...)
@@ -62,7 +63,7 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 		return nil
 	}
 	waited := t.live && !c.Bool("no-wait") && plan.Restarts()
-	o := rollout.Options{Version: p.version, Wrote: func(id string) {
+	o := rollout.Options{Version: p.version, Restart: restart, Wrote: func(id string) {
 		p.say("%-9s %-46s auditpatch restore --to %s", "backup", id, id)
 	}}
 	if waited {

@@ -44,8 +44,21 @@ type Files interface {
 type Options struct {
 	Version string  // the program's own, noted in the backup
 	Watch   Watcher // nil: nobody waits for the API server
+	Restart Restart // noted for whoever recovers the run
 	// Wrote is called when all files are written, before the wait.
 	Wrote func(backup string)
+}
+
+// metaRestart is the note in a run of how the old API server ends.
+const metaRestart = "restart"
+
+// RestartOf is how the old API server ends in a run that died: as it was asked
+// for then, Quick when nothing was.
+func RestartOf(run *node.Run) Restart {
+	if r, err := ParseRestart(run.Meta[metaRestart]); err == nil {
+		return r
+	}
+	return Quick
 }
 
 // Report is what a run did.
@@ -109,7 +122,7 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 			return Report{}, err
 		}
 	}
-	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil), map[string]string{"version": o.Version})
+	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil), map[string]string{"version": o.Version, metaRestart: string(o.Restart)})
 	if err != nil {
 		return Report{}, err
 	}

@@ -226,11 +226,17 @@ func TestRecover(t *testing.T) {
 	}
 	wantRecovered(notWaiting, Recovered{run.ID, node.Undone, false})
 	checkFiles(t, n, "old\n", "-")
-	if run, err = n.Begin("enable", steps(plan, false), nil); err != nil {
+	if got := RestartOf(run); got != Quick {
+		t.Errorf("restart %q of a run that notes none", got)
+	}
+	if run, err = n.Begin("enable", steps(plan, false), map[string]string{metaRestart: "graceful"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := run.Apply(); err != nil {
 		t.Fatal(err)
+	}
+	if died, err := n.Unfinished(); err != nil || RestartOf(died) != Graceful {
+		t.Errorf("the run does not know that it was graceful: %v", err)
 	}
 	wantRecovered(notWaiting, Recovered{run.ID, node.Finished, false})
 	checkFiles(t, n, "new\n", "policy\n")

@@ -164,7 +164,7 @@ func plainNetError(err error) error {
 		return op.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("no answer within 5 s")
+		return errors.New("no answer in time")
 	}
 	return err
 }
