@@ -339,3 +339,26 @@ func TestReadmeFiles(t *testing.T) {
 		t.Errorf("kind-config.yaml is no cluster of one control-plane node: %+v", config)
 	}
 }
+
+// TestReadmeEndToEnd wants a test in e2e for each block "```sh e2e=NAME": the
+// commands there need a cluster.
+func TestReadmeEndToEnd(t *testing.T) {
+	t.Parallel()
+	tests, err := filepath.Glob("e2e/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []byte
+	for _, name := range tests {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, src...)
+	}
+	for _, m := range regexp.MustCompile("(?m)^```sh e2e=(.*)$").FindAllStringSubmatch(readme(t), -1) {
+		if !bytes.Contains(sources, fmt.Appendf(nil, ", %q)", m[1])) {
+			t.Errorf("no test in e2e runs the block e2e=%s: readmeScript(t, %q)", m[1], m[1])
+		}
+	}
+}

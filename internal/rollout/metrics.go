@@ -20,7 +20,7 @@ var errNoRight = errors.New("may not read")
 func (s *Server) get(ctx context.Context, path string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	resp, err := s.send(ctx, http.MethodGet, path)
+	resp, err := s.send(ctx, http.MethodGet, path, "", nil)
 	if err != nil {
 		return err
 	}

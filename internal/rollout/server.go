@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -132,7 +133,7 @@ func (s *Server) ask(ctx context.Context, method, path string) (answer, error) {
 func (s *Server) askFor(ctx context.Context, method, path string, most int64) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	resp, err := s.send(ctx, method, path)
+	resp, err := s.send(ctx, method, path, "", nil)
 	if err != nil {
 		return answer{}, err
 	}
@@ -141,11 +142,35 @@ func (s *Server) askFor(ctx context.Context, method, path string, most int64) (a
 	return answer{resp.StatusCode, resp.Header.Get("Audit-Id"), strings.TrimSpace(string(body))}, nil
 }
 
-// send sends one request on a connection of its own; the caller closes the body.
-func (s *Server) send(ctx context.Context, method, path string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
+// maxObject is more than etcd takes for one object (--max-request-bytes, 1.5 MiB),
+// as JSON.
+const maxObject = 4 << 20
+
+// call sends a request with a body of a content type, none when it is "", and
+// returns the whole answer.
+func (s *Server) call(ctx context.Context, method, path, contentType string, body []byte) (code int, data []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	resp, err := s.send(ctx, method, path, contentType, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	if data, err = io.ReadAll(io.LimitReader(resp.Body, maxObject)); err != nil {
+		return 0, nil, plainNetError(err)
+	}
+	return resp.StatusCode, data, nil
+}
+
+// send sends one request on a connection of its own; the caller closes the body
+// of the answer.
+func (s *Server) send(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
 	}
 	req.Close = true
 	req.Header.Set("User-Agent", "auditpatch")
