@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -27,6 +28,7 @@ type result struct {
 	Kept     []string     `json:"kept"`  // settings that were there and stay
 	Warnings []string     `json:"warnings"`
 	Waited   bool         `json:"waited"` // for the API server
+	Steps    []step       `json:"steps"`  // of the wait
 }
 
 // fileChange is what becomes of one file.
@@ -46,6 +48,7 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 	if err != nil {
 		return hinted("--restart=quick", "%v", err)
 	}
+	p.plan = plan
 	p.warn(plan.Warnings...)
 	switch {
 	case t.stdin:
@@ -248,7 +251,7 @@ func (p *program) printPlan(command string, plan *patch.Plan, backup string) {
 func (p *program) printResult(command string, plan *patch.Plan, backup string, waited bool) {
 	if p.json {
 		r := newResult(command, plan, backup)
-		r.Waited = waited
+		r.Waited, r.Steps = waited, append(r.Steps, p.steps...)
 		p.printJSON(r)
 	}
 }
@@ -257,7 +260,7 @@ func (p *program) printResult(command string, plan *patch.Plan, backup string, w
 func newResult(command string, plan *patch.Plan, backup string) result {
 	r := result{
 		Command: command, Changed: !plan.Empty(), Manifest: plan.Manifest, Backup: backup,
-		Files: []fileChange{}, Edits: []string{}, Kept: []string{}, Warnings: []string{},
+		Files: []fileChange{}, Edits: []string{}, Kept: []string{}, Warnings: []string{}, Steps: []step{},
 	}
 	for _, c := range plan.Changes {
 		f := fileChange{Path: c.Path, Action: string(c.Kind), UID: c.UID, GID: c.GID, Why: why(c, plan)}
@@ -290,15 +293,20 @@ func changeDiff(c patch.Change, plan *patch.Plan) string {
 	if c.Kind == patch.RemoveFile {
 		to = "/dev/null"
 	}
-	for _, s := range []patch.Settings{plan.Before, plan.After} {
-		if s.Webhook.Covered() && s.Webhook.Host == c.Path {
-			return fmt.Sprintf("--- %s\n+++ %s\n(not shown: it may hold credentials)\n", from, to)
-		}
+	if secret(c, plan) {
+		return fmt.Sprintf("--- %s\n+++ %s\n(not shown: it may hold credentials)\n", from, to)
 	}
 	d := string(diff.Diff(from, c.Old.Data, to, c.Data))
 	// The first line names the program diff and helps nobody.
 	_, d, _ = strings.Cut(d, "\n")
 	return d
+}
+
+// secret tells whether a file may hold credentials: the webhook's config does.
+func secret(c patch.Change, plan *patch.Plan) bool {
+	return slices.ContainsFunc([]patch.Settings{plan.Before, plan.After}, func(s patch.Settings) bool {
+		return s.Webhook.Covered() && s.Webhook.Host == c.Path
+	})
 }
 
 // table prints aligned columns.

@@ -108,6 +108,9 @@ func auditFlags(c *cli.Context) map[string]string {
 // readInput reads a file of the machine that auditpatch runs on, - for
 // standard input.
 func (p *program) readInput(flag, name string) ([]byte, error) {
+	if data, ok := p.contents[flag]; ok {
+		return data, nil
+	}
 	if name == "-" {
 		data, err := io.ReadAll(io.LimitReader(p.In, 16<<20))
 		if err != nil {

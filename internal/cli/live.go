@@ -160,6 +160,7 @@ func probe(verb, namespace, resource string) *rollout.Probe {
 
 // progress prints one step of a wait.
 func (p *program) progress(s rollout.Progress) {
+	p.record.progress(s)
 	p.say("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
 	if s.Detail != "" {
 		p.say("%-9s %s", "", s.Detail)

@@ -31,15 +31,27 @@ type program struct {
 	version string
 	quiet   bool
 	json    bool
+	// contents are inputs that lie in no file, by the name of their flag.
+	contents map[string][]byte
+	// repeatable makes a second restore find the backup of the first, and not
+	// undo it.
+	repeatable bool
+	record
 }
 
-// Main runs one command line and returns its exit status. version is the
-// program's own.
+// Main runs one command line, or one task of Ansible, and returns its exit
+// status. version is the program's own.
 func Main(ctx context.Context, args []string, s Streams, version string) int {
 	p := &program{Streams: s, version: version}
-	app := p.app()
-	err := app.RunContext(ctx, plainNames(args))
-	return p.end(err)
+	if text, ok := taskFile(args); ok {
+		return p.runTask(ctx, text)
+	}
+	return p.run(ctx, args)
+}
+
+// run carries out one command line.
+func (p *program) run(ctx context.Context, args []string) int {
+	return p.end(p.app().RunContext(ctx, plainNames(args)))
 }
 
 // app is the command tree.
@@ -159,18 +171,26 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		return hinted(name+" --help", "%s", msg)
 	}
 	wrong := strings.TrimLeft(strings.TrimPrefix(msg, undefined), "-")
-	best, distance := "", len(wrong)/3+1
+	var names []string
 	for _, f := range c.Command.Flags {
-		for _, n := range f.Names() {
-			if d := editDistance(wrong, n); d < distance {
-				best, distance = n, d
-			}
-		}
+		names = append(names, f.Names()...)
 	}
+	best := nearest(names, wrong)
 	if best == "" {
 		return hinted(name+" --help", "unknown flag --%s", wrong)
 	}
 	return hinted(name+" --"+best, "unknown flag --%s", wrong)
+}
+
+// nearest is the name that was probably meant, "" when none is near.
+func nearest(names []string, wrong string) string {
+	best, distance := "", len(wrong)/3+1
+	for _, n := range names {
+		if d := editDistance(wrong, n); d < distance {
+			best, distance = n, d
+		}
+	}
+	return best
 }
 
 // positional refuses an argument without a flag: the flag parser stops at the

@@ -20,11 +20,12 @@ type failure struct {
 	Hint    string `json:"hint,omitempty"`
 	Backup  string `json:"backup,omitempty"` // of a change that was put back, or could not be
 	Status  int    `json:"status"`           // the exit status
+	Steps   []step `json:"steps,omitempty"`  // of a change that was put back, or could not be
 }
 
 // report prints an error with its hint and returns the exit status.
 func (p *program) report(err error) int {
-	f := failure{Error: err.Error(), Hint: hintOf(err), Status: exitRefused}
+	f := failure{Error: err.Error(), Hint: hintOf(err), Status: exitRefused, Steps: p.steps}
 	var back *rollout.RolledBack
 	var not *rollout.NotRestored
 	switch {
@@ -44,9 +45,12 @@ func (p *program) report(err error) int {
 			f.Hint = "auditpatch doctor --last"
 		}
 	}
-	fmt.Fprintf(p.Err, "auditpatch: error: %s\n", f.Error)
+	p.failed = []string{f.Error}
 	for _, more := range moreOf(err) {
-		fmt.Fprintf(p.Err, "auditpatch: error: %s\n", more.Message)
+		p.failed = append(p.failed, more.Message)
+	}
+	for _, reason := range p.failed {
+		fmt.Fprintf(p.Err, "auditpatch: error: %s\n", reason)
 	}
 	if f.Hint != "" {
 		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", f.Hint)
@@ -117,6 +121,7 @@ func moreOf(err error) []patch.Problem {
 // warn prints a warning with its hint.
 func (p *program) warn(problems ...patch.Problem) {
 	for _, w := range problems {
+		p.record.warn(w)
 		fmt.Fprintf(p.Err, "auditpatch: warning: %s\n", w.Message)
 		if w.Hint != "" {
 			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint)
@@ -126,8 +131,9 @@ func (p *program) warn(problems ...patch.Problem) {
 
 // say prints progress and outcomes for people.
 func (p *program) say(format string, a ...any) {
+	p.said = fmt.Sprintf(format, a...)
 	if !p.quiet {
-		fmt.Fprintf(p.Err, format+"\n", a...)
+		fmt.Fprintln(p.Err, p.said)
 	}
 }
 

@@ -52,7 +52,7 @@ func (p *program) restore(c *cli.Context) error {
 			return err
 		}
 	}
-	id, err := t.chooseBackup(c.String("to"))
+	id, err := t.chooseBackup(c.String("to"), p.repeatable)
 	if err != nil {
 		return err
 	}
@@ -68,14 +68,15 @@ func (p *program) restore(c *cli.Context) error {
 }
 
 // chooseBackup is the backup to restore: the one that is named, or the newest
-// of a change that was carried out.
-func (t *target) chooseBackup(id string) (string, error) {
+// of a change that was carried out. With repeatable, restoring is no such change.
+func (t *target) chooseBackup(id string, repeatable bool) (string, error) {
 	backups, err := t.node.Backups()
 	if err != nil {
 		return "", err
 	}
 	for _, b := range backups {
-		if b.ID == id || id == "" && b.Result == node.ResultDone {
+		last := b.Result == node.ResultDone && !(repeatable && b.Verb == "restore")
+		if b.ID == id || id == "" && last {
 			return b.ID, nil
 		}
 	}

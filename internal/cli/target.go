@@ -105,6 +105,7 @@ func (t *target) recover(c *cli.Context, p *program) (rollout.Recovered, error) 
 	})
 	if r.Outcome != "" {
 		p.say("recover   %-46s %s", r.ID, recovered(r.Outcome))
+		p.steps = append(p.steps, step{Step: "recover", Text: r.ID + ": " + recovered(r.Outcome)})
 	}
 	return r, err
 }

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"auditpatch/patch"
+)
+
+// Ansible runs this program as a binary module: with one argument, the path of
+// a JSON object that holds the task's arguments, and Ansible's own, which begin
+// with "_ansible_". It reads one JSON object from standard output. See
+// https://docs.ansible.com/ansible/latest/dev_guide/developing_program_flow_modules.html
+
+// states lead from the argument state to a command.
+var states = []struct{ name, command string }{
+	{"enabled", "enable"}, {"disabled", "disable"}, {"restored", "restore"},
+}
+
+// taskFile is the text of the arguments' file, ok only when that is how the
+// program was called: no command has a slash in its name, and none takes a file.
+func taskFile(args []string) (text []byte, ok bool) {
+	if len(args) != 2 || strings.HasPrefix(args[1], "-") || !strings.Contains(args[1], "/") {
+		return nil, false
+	}
+	if info, err := os.Stat(args[1]); err != nil || !info.Mode().IsRegular() {
+		return nil, false
+	}
+	text, err := os.ReadFile(args[1])
+	return text, err == nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{"))
+}
+
+// answer is what Ansible reads, and what a playbook finds in a registered
+// result. The JSON of the command itself is decoded into it.
+type answer struct {
+	Changed    bool        `json:"changed"` // in check mode: would change
+	Failed     bool        `json:"failed"`
+	Msg        string      `json:"msg"`
+	Hint       string      `json:"hint,omitempty"`
+	Warnings   []string    `json:"warnings,omitempty"`
+	RC         int         `json:"rc"` // the exit status of the command
+	Manifest   string      `json:"manifest,omitempty"`
+	Backup     string      `json:"backup,omitempty"`
+	Edits      []string    `json:"edits"`
+	Kept       []string    `json:"kept"`
+	Steps      []step      `json:"steps"`
+	Diff       []fileDiff  `json:"diff,omitempty"`
+	Invocation *invocation `json:"invocation,omitempty"`
+}
+
+type invocation struct {
+	Arguments map[string]any `json:"module_args"`
+}
+
+// fileDiff is a file in the form that ansible-playbook --diff makes a diff of.
+type fileDiff struct {
+	Before       string `json:"before"`
+	After        string `json:"after"`
+	BeforeHeader string `json:"before_header"`
+	AfterHeader  string `json:"after_header"`
+}
+
+// runTask does what a task's arguments say. The exit status is 1 for a task that
+// failed; that of the command stands in the answer.
+func (p *program) runTask(ctx context.Context, text []byte) int {
+	a := answer{Edits: []string{}, Kept: []string{}, Steps: []step{}}
+	t, err := readTask(p, text)
+	if t != nil {
+		a.Invocation = &invocation{t.shown()}
+	}
+	if err != nil {
+		a.RC, a.Msg, a.Hint = exitRefused, err.Error(), hintOf(err)
+	} else {
+		p.carryOutTask(ctx, t, &a)
+	}
+	a.Failed = a.RC != 0
+	if p.printJSON(a); a.Failed {
+		return 1
+	}
+	return 0
+}
+
+// carryOutTask runs the task's command and turns what comes of it into the answer.
+func (p *program) carryOutTask(ctx context.Context, t *task, a *answer) {
+	var out bytes.Buffer
+	run := &program{Streams: Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard}, version: p.version, contents: t.contents, repeatable: true}
+	a.RC = run.run(ctx, t.line)
+	if err := json.Unmarshal(out.Bytes(), a); err != nil && a.RC == 0 {
+		a.RC, run.failed = exitRefused, []string{fmt.Sprintf("read the result of auditpatch %s: %v", t.command.Name, err)}
+	}
+	a.Warnings = run.warned
+	switch {
+	case a.RC == exitRefused:
+		a.Msg, a.Hint = t.words(strings.Join(run.failed, "\n")), t.hint(a.Hint)
+	case a.RC != 0:
+		a.Msg = strings.Join(run.failed, "\n")
+	case t.check:
+		a.Msg = foreseen(run.plan)
+	default:
+		a.Msg = run.said
+	}
+	for i, w := range a.Warnings {
+		a.Warnings[i] = t.words(w)
+	}
+	if a.RC == 0 && (t.check || t.diff) {
+		a.Diff = fileDiffs(run.plan)
+	}
+}
+
+// foreseen is the outcome of a task in check mode.
+func foreseen(plan *patch.Plan) string {
+	if plan.Empty() {
+		return "nothing would change"
+	}
+	var paths []string
+	for _, c := range plan.Changes {
+		paths = append(paths, c.Path)
+	}
+	return "would change " + strings.Join(paths, ", ")
+}
+
+// fileDiffs are the files of a plan before and after. What may hold credentials
+// is not shown.
+func fileDiffs(plan *patch.Plan) []fileDiff {
+	const hidden = "(not shown: it may hold credentials)\n"
+	var out []fileDiff
+	for _, c := range plan.Changes {
+		if c.Kind != patch.WriteFile && c.Kind != patch.RemoveFile {
+			continue
+		}
+		d := fileDiff{string(c.Old.Data), string(c.Data), c.Path, c.Path}
+		if secret(c, plan) {
+			d.Before, d.After = "the earlier file "+hidden, "the new file "+hidden
+		}
+		if !c.Old.Exists {
+			d.Before, d.BeforeHeader = "", "/dev/null"
+		}
+		if c.Kind == patch.RemoveFile {
+			d.After, d.AfterHeader = "", "/dev/null"
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// readTask reads a task's arguments. The task is nil when they are no JSON.
+func readTask(p *program, text []byte) (*task, error) {
+	given := map[string]any{}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber() // 30 stays 30
+	if err := decoder.Decode(&given); err != nil {
+		// Not the text itself: it may hold credentials.
+		return nil, fmt.Errorf("read the task's arguments: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read the task's arguments: something follows the JSON object")
+	}
+	t := &task{given: map[string]any{}, settings: map[string]bool{}, contents: map[string][]byte{}}
+	for name, value := range given {
+		switch {
+		case name == "_ansible_check_mode":
+			t.check = value == true
+		case name == "_ansible_diff":
+			t.diff = value == true
+		case strings.HasPrefix(name, "_ansible_"), value == nil: // null is how a playbook leaves an argument out
+		default:
+			t.given[name] = value
+		}
+	}
+	if err := t.addSettings(); err != nil {
+		return t, err
+	}
+	return t, t.commandLine(p)
+}
+
+// addSettings joins the argument settings, which is a mapping of arguments: a
+// playbook keeps them in a variable.
+func (t *task) addSettings() error {
+	value, given := t.given["settings"]
+	if !given {
+		return nil
+	}
+	delete(t.given, "settings")
+	settings, ok := value.(map[string]any)
+	if !ok {
+		return hinted("settings: {audit_log_maxage: 30}", "settings: it takes a mapping of arguments")
+	}
+	for name, value := range settings {
+		if _, both := t.given[name]; both || name == "state" || name == "settings" {
+			return hinted(name+": ...", "settings: %s is an argument of its own", name)
+		}
+		if value != nil {
+			t.given[name], t.settings[name] = value, true
+		}
+	}
+	return nil
+}
+
+// commandLine works out the command and its flags from the arguments.
+func (t *task) commandLine(p *program) error {
+	state := "enabled"
+	if value, ok := t.given["state"]; ok {
+		state, _ = value.(string)
+	}
+	for _, s := range states {
+		if s.name == state {
+			t.command = p.app().Command(s.command)
+		}
+	}
+	if t.command == nil {
+		return hinted("state: enabled", "state: %s: it is enabled, disabled or restored", quoted(t.given["state"]))
+	}
+	t.line = []string{"auditpatch", t.command.Name, "--output=json"}
+	if t.check {
+		t.line = append(t.line, "--dry-run")
+	}
+	names := make([]string, 0, len(t.given))
+	for name := range t.given {
+		names = append(names, name)
+	}
+	slices.Sort(names) // the same mistake gets the same answer
+	for _, name := range names {
+		if name == "state" {
+			continue
+		}
+		flags, err := t.flags(p, name, t.given[name])
+		if err != nil {
+			return err
+		}
+		t.line = append(t.line, flags...)
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"sigs.k8s.io/yaml"
+)
+
+// task is a task of Ansible: the flags of one command, with _ for - in their
+// names, as YAML gives them.
+type task struct {
+	given       map[string]any  // the user's arguments
+	settings    map[string]bool // those that stood in settings
+	check, diff bool            // check mode, diff mode
+	command     *cli.Command
+	line        []string
+	contents    map[string][]byte // of files that were given as text, by flag
+}
+
+// fileFlags name files on the node; NAME_content takes their text instead.
+var fileFlags = []string{"policy", "webhook-config", "webhook-ca", "webhook-client-cert", "webhook-client-key"}
+
+// instead says how a task asks for what these flags do.
+var instead = map[string]string{
+	"dry_run": "ansible-playbook --check",
+	"output":  "register: RESULT",
+	"quiet":   "register: RESULT",
+	"list":    "ansible NODE -m command -a 'auditpatch restore --list'",
+}
+
+// flags are one argument as flags of the command.
+func (t *task) flags(p *program, name string, value any) ([]string, error) {
+	if better := instead[name]; better != "" {
+		return nil, hinted(better, "%s: not an argument of a task", name)
+	}
+	f, isContent := argument(t.command, name)
+	switch {
+	case f == nil:
+		return nil, t.unknown(p, name)
+	case isContent:
+		return t.content(strings.TrimSuffix(dashed(name), "-content"), name, value)
+	}
+	if f, ok := f.(*cli.StringSliceFlag); ok {
+		return listed(f, name, value)
+	}
+	text, err := scalar(f, name, value)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkPath(name, text); err != nil {
+		return nil, err
+	}
+	return []string{"--" + dashed(name) + "=" + text}, nil
+}
+
+func dashed(name string) string      { return strings.ReplaceAll(name, "_", "-") }
+func underscored(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+// argument is the flag of a command that an argument stands for, nil for none,
+// and whether the argument has the text of that flag's file.
+func argument(c *cli.Command, name string) (f cli.Flag, isContent bool) {
+	flag, isContent := strings.CutSuffix(name, "_content")
+	if isContent && !slices.Contains(fileFlags, dashed(flag)) || strings.Contains(name, "-") || instead[name] != "" {
+		return nil, false
+	}
+	for _, f := range c.Flags {
+		if named, ok := f.(namedFlag); ok && named.names[0] == dashed(flag) {
+			return named.fullFlag, isContent
+		}
+	}
+	return nil, false
+}
+
+// unknown refuses an argument that the task's command does not know. Of the
+// settings, those of other states are left aside: one set serves all states.
+func (t *task) unknown(p *program, name string) error {
+	names := []string{"state", "settings"}
+	for _, s := range states {
+		c := p.app().Command(s.command)
+		if f, _ := argument(c, name); f != nil && t.settings[name] {
+			return nil
+		} else if f != nil {
+			return hinted("state: "+s.name, "%s goes with state: %s", name, s.name)
+		}
+		for _, f := range c.Flags {
+			own := underscored(f.Names()[0])
+			for _, n := range []string{own, own + "_content"} {
+				if f, _ := argument(c, n); f != nil {
+					names = append(names, n)
+				}
+			}
+		}
+	}
+	if best := nearest(names, name); best != "" {
+		return hinted(best+": ...", "unknown argument %q: did you mean %q?", name, best)
+	}
+	return hinted("auditpatch "+t.command.Name+" --help", "unknown argument %q", name)
+}
+
+// content takes a file's text from the task itself. It never lies on a disk but
+// where enable installs it.
+func (t *task) content(flag, name string, value any) ([]string, error) {
+	if _, both := t.given[underscored(flag)]; both {
+		return nil, hinted(name+": ...", "%s and %s exclude each other", underscored(flag), name)
+	}
+	var text string
+	switch value := value.(type) {
+	case string:
+		text = value
+	case map[string]any: // written in the playbook, or JSON that Ansible has read for us
+		data, err := yaml.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		text = string(data)
+	default:
+		return nil, hinted(name+`: "{{ lookup('file', 'FILE') }}"`, "%s: it takes the text of a file", name)
+	}
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n" // which lookup('file') takes away
+	}
+	t.contents[flag] = []byte(text)
+	return []string{"--" + flag + "=" + name}, nil
+}
+
+// checkPath refuses what cannot be meant as a path on the node. It does not
+// repeat the value: it may be a key.
+func (t *task) checkPath(name, text string) error {
+	switch isFile := slices.Contains(fileFlags, dashed(name)); {
+	case isFile && strings.Contains(text, "\n"):
+		return hinted(name+"_content: ...", "%s: it takes a path on the node, not the text of a file", name)
+	case isFile && text == "-":
+		return hinted(name+`_content: "{{ lookup('file', 'FILE') }}"`, "%s: a task has no standard input", name)
+	case name == "manifest" && text == "-":
+		return hinted("manifest: "+defaultManifest, "manifest: a task has no standard input")
+	}
+	return nil
+}
+
+// listed is an argument that may be a list, as repeated flags.
+func listed(f *cli.StringSliceFlag, name string, value any) ([]string, error) {
+	items, ok := value.([]any)
+	if !ok {
+		items = []any{value}
+	}
+	var out []string
+	for _, item := range items {
+		text, err := scalar(f, name, item)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, "--"+f.Name+"="+text)
+	}
+	return out, nil
+}
+
+// scalar is a value as a flag takes it.
+func scalar(f cli.Flag, name string, value any) (string, error) {
+	_, isBool := f.(*cli.BoolFlag)
+	_, isDuration := f.(*cli.DurationFlag)
+	text := fmt.Sprint(value)
+	switch value := value.(type) {
+	case string:
+	case json.Number:
+		text = plainNumber(value)
+	case bool:
+		if !isBool {
+			return "", hinted(name+`: "..."`, "%s: %v is a boolean; quote a word that is not meant as one", name, value)
+		}
+	case []any:
+		return "", hinted(name+": VALUE", "%s: it takes one value, not a list", name)
+	default:
+		return "", hinted(name+": VALUE", "%s: it takes one value, not a mapping", name)
+	}
+	_, isNumber := value.(json.Number)
+	switch {
+	case isBool:
+		return truth(name, text)
+	case isDuration:
+		if _, err := time.ParseDuration(text); err != nil {
+			return "", hinted(name+": 5m", "%s: %q is not a duration", name, text)
+		}
+	case name == "log_file_mode" && isNumber:
+		// YAML reads 0640 as 416, and here nobody can tell.
+		return "", hinted(name+`: "0640"`, "%s: quote the mode, or YAML reads it as a decimal or octal number", name)
+	case name == "to":
+		// YAML reads a backup's ID as a time, and Ansible prints that in another form.
+		text = strings.Replace(strings.TrimSuffix(text, "+00:00"), " ", "T", 1)
+		if idTime.MatchString(text) {
+			text += "Z"
+		}
+	}
+	return text, nil
+}
+
+var idTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$`)
+
+// plainNumber is a number as people write it: 30 for 30.0 and 3e1.
+func plainNumber(n json.Number) string {
+	f, err := n.Float64()
+	if _, isInt := n.Int64(); isInt == nil || err != nil {
+		return n.String()
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
+
+// truth reads a boolean in any of Ansible's spellings.
+func truth(name, text string) (string, error) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "1", "y", "t":
+		return "true", nil
+	case "false", "no", "off", "0", "n", "f":
+		return "false", nil
+	}
+	return "", hinted(name+": true", "%s: %q is not a boolean", name, text)
+}
+
+// quoted is a value for a message.
+func quoted(value any) string {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return "?"
+	}
+	return string(data)
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// hiddenValue is what Ansible itself puts in the place of secrets.
+const hiddenValue = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+// shown are the arguments without secrets.
+func (t *task) shown() map[string]any {
+	out := map[string]any{}
+	for name, value := range t.given {
+		text, _ := value.(string)
+		_, isMapping := value.(map[string]any)
+		u, err := url.Parse(text)
+		switch {
+		case name == "policy_content":
+		case strings.HasSuffix(name, "_content"), strings.Contains(text, "\n"), isMapping:
+			value = hiddenValue // also under a misspelt name
+		case err == nil && u.User != nil:
+			value = u.Redacted()
+		}
+		out[name] = value
+	}
+	return out
+}
+
+var (
+	flagInText = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
+	flagInHint = regexp.MustCompile(`--([a-z][a-z0-9-]*)(=\S*)?`)
+)
+
+// words replaces the flags of a message by the arguments that stand for them.
+func (t *task) words(message string) string {
+	return flagInText.ReplaceAllStringFunc(message, func(flag string) string {
+		if f, _ := argument(t.command, underscored(flag[2:])); f == nil {
+			return flag
+		}
+		return t.named(flag[2:])
+	})
+}
+
+// named is the argument that the user gave a flag with.
+func (t *task) named(flag string) string {
+	if _, given := t.contents[flag]; given {
+		return underscored(flag) + "_content"
+	}
+	return underscored(flag)
+}
+
+// hint makes lines of a task of what is to be typed for this command. What is
+// for a shell on the node stays as it is.
+func (t *task) hint(hint string) string {
+	clauses := strings.Split(hint, "; ")
+	for i, clause := range clauses {
+		words := strings.TrimPrefix(clause, "auditpatch COMMAND ")
+		words = strings.TrimPrefix(words, "auditpatch "+t.command.Name+" ")
+		if lines := t.lines(words); !strings.HasPrefix(words, "auditpatch ") && !strings.Contains(lines, "--") {
+			clauses[i] = lines
+			continue
+		}
+		for flag := range t.contents {
+			clauses[i] = strings.ReplaceAll(clauses[i], "--"+flag+" "+t.named(flag), "--"+flag+" FILE")
+		}
+	}
+	return strings.Join(clauses, "; ")
+}
+
+// lines replaces --name=value by name: value.
+func (t *task) lines(text string) string {
+	return flagInHint.ReplaceAllStringFunc(text, func(word string) string {
+		name, value, has := strings.Cut(word[2:], "=")
+		f, _ := argument(t.command, underscored(name))
+		_, isBool := f.(*cli.BoolFlag)
+		switch {
+		case f == nil:
+			return word
+		case has && value == "":
+			value = `""`
+		case !has && isBool:
+			value = "true"
+		case !has:
+			return t.named(name) + ":"
+		}
+		return t.named(name) + ": " + value
+	})
+}
