@@ -12,7 +12,7 @@ prepare() {
   flock -n 8 || { say "another run prepares Kubernetes $KUBERNETES, waiting for it"; flock 8; }
   # What killed runs left; a run of today may still be at work.
   find "$CACHE" -maxdepth 1 -name 'tmp.*' -mmin +720 -exec rm -rf --one-file-system {} +
-  need jq=jq ssh=openssh-client
+  need jq=jq ssh=openssh-client ansible-playbook=ansible-core
   step "Docker" docker_up
   step "kind $KIND_VERSION" kind_program
   step "node image" node_image

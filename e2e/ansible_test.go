@@ -1,0 +1,211 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"auditpatch/e2e/cluster"
+)
+
+// playground is a copy of the folder ansible, with the program where the README puts it and
+// the nodes of a cluster as inventory, and what reaches them.
+type playground struct {
+	*lab
+	nodes []*lab // each node's own
+	ssh   *cluster.SSH
+	dir   string
+}
+
+func (l *lab) playground(c *cluster.Cluster) *playground {
+	l.Helper()
+	p := &playground{lab: l, ssh: l.reachable(c), dir: l.TempDir()}
+	inventory := "[control_plane]\n"
+	for i, n := range c.Nodes() {
+		on := *l
+		on.node = n
+		p.nodes = append(p.nodes, &on)
+		inventory += fmt.Sprintf("cp%d\n", i+1)
+	}
+	program, err := os.ReadFile("../auditpatch")
+	if err != nil {
+		l.Fatal(err)
+	}
+	folder := filepath.Join(p.dir, "ansible")
+	if err := os.CopyFS(folder, os.DirFS("../ansible")); err != nil {
+		l.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"library/auditpatch": string(program),
+		"inventory.ini":      inventory + "\n[control_plane:vars]\nansible_user=admin\n",
+		"broken.yaml":        "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  verb: [get]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o755); err != nil {
+			l.Fatal(err)
+		}
+	}
+	return p
+}
+
+// play runs a script in the folder and returns what it said.
+func (p *playground) play(want int, script string) string {
+	p.Helper()
+	// Connections that ansible keeps open are of no use to another run's nodes of the same name;
+	// the path of their sockets must be short.
+	sockets, err := os.MkdirTemp("", "cp")
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer os.RemoveAll(sockets)
+	return p.shell(p.ssh, p.dir, want, "export ANSIBLE_NOCOLOR=1 ANSIBLE_SSH_CONTROL_PATH_DIR="+sockets+"\n"+script)
+}
+
+func rollsOut(on *lab, step func()) { on.rollsOut(step) }
+
+// onEach wraps a step into what each node's lab wants of it.
+func (p *playground) onEach(want func(on *lab, step func()), step func()) {
+	p.Helper()
+	for _, on := range p.nodes {
+		inner := step
+		step = func() { want(on, inner) }
+	}
+	step()
+}
+
+var recapLine = regexp.MustCompile(`(?m)^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)`)
+
+// wantRecap compares the last recap of a script: NAME CHANGED UNREACHABLE FAILED of each node.
+func (p *playground) wantRecap(said string, want ...string) {
+	p.Helper()
+	_, recap, _ := cutLast(said, "PLAY RECAP")
+	var got []string
+	for _, m := range recapLine.FindAllStringSubmatch(recap, -1) {
+		got = append(got, strings.Join(m[1:], " "))
+	}
+	if !slices.Equal(got, want) {
+		p.Fatalf("the recap is %q, want %q", got, want)
+	}
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// changedLines are the lines of unified diffs that are added or removed.
+func changedLines(text string) (lines []string) {
+	for line := range strings.Lines(text) {
+		if regexp.MustCompile(`^(\+[^+]|-[^-])`).MatchString(line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// TestAnsible runs the playbooks of the folder ansible with a real ansible-playbook, over SSH,
+// as a user who has to use sudo.
+func TestAnsible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a second cluster")
+	}
+	c, err := threeNodes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := beginOn(t, c).playground(c)
+	originals := p.manifests()
+	p.onEach(func(on *lab, step func()) {
+		on.exec("rm", "/usr/local/bin/auditpatch") // the role brings it
+		step()
+	}, func() { p.failsOnTheFirst() })
+	p.wantManifests(originals)
+
+	p.onEach(rollsOut, func() {
+		said := p.play(0, readmeScript(t, "ansible"))
+		p.wantRecap(said, "cp1 1 0 0", "cp2 2 0 0", "cp3 2 0 0") // cp1 has the program from before
+		if trial, _, _ := cutLast(said, "PLAY RECAP"); !strings.Contains(trial, "+    - --audit-log-maxage=30") {
+			p.Fatal("--check --diff shows no diff")
+		}
+	})
+	for _, on := range p.nodes {
+		on.auditpatch(0, "status", "--check")
+	}
+	p.onEach((*lab).stays, func() { p.changesNothing() })
+
+	p.onEach(rollsOut, func() {
+		p.wantRecap(p.play(0, "cd ansible && ansible-playbook disable-audit.yml"), "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
+	})
+	p.wantManifests(originals)
+	if err := c.Unintended(p.ctx); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// failsOnTheFirst lets the first node's API server not start with the new settings: the node is
+// as before, and the others are not begun with.
+func (p *playground) failsOnTheFirst() {
+	p.Helper()
+	first, log := p.nodes[0], filepath.Dir(auditLog)
+	first.exec("sh", "-c", "mkdir -p "+log+" && mount -t tmpfs -o ro tmpfs "+log)
+	defer first.exec("umount", log)
+	others := &playground{lab: p.lab, nodes: p.nodes[1:]}
+	others.onEach((*lab).stays, func() {
+		first.writes(4, func() {
+			said := p.play(2, "cd ansible && ansible-playbook enable-audit.yml")
+			p.wantSaid(said, `"rc": 3`, "read-only file system", "the earlier settings are back and healthy")
+			p.wantRecap(said, "cp1 1 0 1", "cp2 0 0 0", "cp3 0 0 0")
+		})
+	})
+}
+
+// changesNothing runs the playbook in the ways that change nothing where audit logging is on.
+func (p *playground) changesNothing() {
+	p.Helper()
+	before := p.manifests()
+	p.wantRecap(p.play(0, "cd ansible && ansible-playbook enable-audit.yml"), "cp1 0 0 0", "cp2 0 0 0", "cp3 0 0 0")
+
+	const other = "audit_log_maxage: 14"
+	said := p.play(0, "cd ansible && ansible-playbook enable-audit.yml --check --diff -e '{auditpatch_settings: {"+other+"}}'")
+	p.wantRecap(said, "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
+	var want []string
+	for _, on := range p.nodes {
+		want = append(want, changedLines(on.auditpatch(1, "diff", "--audit-log-maxage=14"))...)
+	}
+	if got := changedLines(said); len(want) < len(p.nodes) || !slices.Equal(got, want) {
+		p.Fatalf("--check --diff shows\n%q, auditpatch diff\n%q", got, want)
+	}
+
+	// Every node is asked before the first is begun with; without that, the first refuses.
+	const broken = "cd ansible && ansible-playbook enable-audit.yml -e auditpatch_policy_file=$PWD/broken.yaml"
+	const refused = `policy_content:5:3: unknown field \"verb\" in rules[0]`
+	said = p.play(2, broken)
+	p.wantSaid(said, refused)
+	p.wantRecap(said, "cp1 0 0 1", "cp2 0 0 1", "cp3 0 0 1")
+	said = p.play(2, broken+" --skip-tags try")
+	p.wantSaid(said, refused)
+	p.wantRecap(said, "cp1 0 0 1")
+	p.wantManifests(before)
+}
+
+func (p *playground) manifests() (texts []string) {
+	p.Helper()
+	for _, on := range p.nodes {
+		texts = append(texts, on.read(cluster.Manifest))
+	}
+	return texts
+}
+
+func (p *playground) wantManifests(want []string) {
+	p.Helper()
+	if now := p.manifests(); !slices.Equal(now, want) {
+		p.Fatalf("want the manifests\n%s\nhave\n%s", want, now)
+	}
+}
