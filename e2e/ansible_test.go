@@ -160,7 +160,7 @@ func (p *playground) failsOnTheFirst() {
 	others.onEach((*lab).stays, func() {
 		first.writes(4, func() {
 			said := p.play(2, "cd ansible && ansible-playbook enable-audit.yml")
-			p.wantSaid(said, `"rc": 3`, "read-only file system", "the earlier settings are back and healthy")
+			p.wantSaid(said, `"rc": 3`, "read-only file system", `"step": "undo"`, "the earlier settings are back and healthy")
 			p.wantRecap(said, "cp1 1 0 1", "cp2 0 0 0", "cp3 0 0 0")
 		})
 	})

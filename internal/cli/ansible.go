@@ -95,7 +95,7 @@ func (p *program) carryOutTask(ctx context.Context, t *task, a *answer) {
 	if err := json.Unmarshal(out.Bytes(), a); err != nil && a.RC == 0 {
 		a.RC, run.failed = exitRefused, []string{fmt.Sprintf("read the result of auditpatch %s: %v", t.command.Name, err)}
 	}
-	a.Warnings = run.warned
+	a.Warnings = t.warnings(run.warned)
 	switch {
 	case a.RC == exitRefused:
 		a.Msg, a.Hint = t.words(strings.Join(run.failed, "\n")), t.hint(a.Hint)
@@ -105,9 +105,6 @@ func (p *program) carryOutTask(ctx context.Context, t *task, a *answer) {
 		a.Msg = foreseen(run.plan)
 	default:
 		a.Msg = run.said
-	}
-	for i, w := range a.Warnings {
-		a.Warnings[i] = t.words(w)
 	}
 	if a.RC == 0 && (t.check || t.diff) {
 		a.Diff = fileDiffs(run.plan)

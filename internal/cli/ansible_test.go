@@ -38,7 +38,7 @@ func TestTaskLine(t *testing.T) {
 		{`{"no_wait": "maybe"}`, `no_wait: "maybe" is not a boolean | no_wait: true`},
 		{`{"audit_log_path": true}`, `audit_log_path: true is a boolean; quote a word that is not meant as one | audit_log_path: "..."`},
 
-		// Lists, durations, times and modes.
+		// Lists, durations and modes.
 		{`{"namespace": ["a", 1]}`, "enable --namespace=a --namespace=1"},
 		{`{"namespace": "a"}`, "enable --namespace=a"},
 		{`{"namespace": [["a"]]}`, "namespace: it takes one value, not a list | namespace: VALUE"},
@@ -46,8 +46,6 @@ func TestTaskLine(t *testing.T) {
 		{`{"preset": {"a": 1}}`, "preset: it takes one value, not a mapping | preset: VALUE"},
 		{`{"timeout": "90s"}`, "enable --timeout=90s"},
 		{`{"timeout": 90}`, `timeout: "90" is not a duration | timeout: 5m`},
-		{`{"state": "restored", "to": "2026-11-22T11:20:04+00:00"}`, "restore --to=2026-11-22T11:20:04Z"},
-		{`{"state": "restored", "to": "2026-11-22 11:20:04+00:00"}`, "restore --to=2026-11-22T11:20:04Z"},
 		{`{"log_file_mode": "0640"}`, "enable --log-file-mode=0640"},
 		{`{"log_file_mode": 416}`, `log_file_mode: quote the mode, or YAML reads it as a decimal or octal number | log_file_mode: "0640"`},
 

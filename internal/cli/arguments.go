@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -190,17 +189,9 @@ func scalar(f cli.Flag, name string, value any) (string, error) {
 	case name == "log_file_mode" && isNumber:
 		// YAML reads 0640 as 416, and here nobody can tell.
 		return "", hinted(name+`: "0640"`, "%s: quote the mode, or YAML reads it as a decimal or octal number", name)
-	case name == "to":
-		// YAML reads a backup's ID as a time, and Ansible prints that in another form.
-		text = strings.Replace(strings.TrimSuffix(text, "+00:00"), " ", "T", 1)
-		if idTime.MatchString(text) {
-			text += "Z"
-		}
 	}
 	return text, nil
 }
-
-var idTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$`)
 
 // plainNumber is a number as people write it: 30 for 30.0 and 3e1.
 func plainNumber(n json.Number) string {

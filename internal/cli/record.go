@@ -11,7 +11,7 @@ import (
 // record keeps what a run tells people, for programs that get it as data.
 type record struct {
 	steps  []step
-	warned []string    // warnings, each with its hint
+	warned []patch.Problem
 	failed []string    // everything that was wrong
 	said   string      // the last line of progress: the outcome, when all went well
 	plan   *patch.Plan // what was carried out, or would be
@@ -28,12 +28,4 @@ type step struct {
 func (r *record) progress(p rollout.Progress) {
 	seconds := math.Round(p.After.Seconds()*10) / 10
 	r.steps = append(r.steps, step{p.Step, p.Text, seconds, strings.TrimSpace(p.Detail)})
-}
-
-func (r *record) warn(w patch.Problem) {
-	text := w.Message
-	if w.Hint != "" {
-		text += " (" + w.Hint + ")"
-	}
-	r.warned = append(r.warned, text)
 }

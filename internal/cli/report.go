@@ -120,8 +120,8 @@ func moreOf(err error) []patch.Problem {
 
 // warn prints a warning with its hint.
 func (p *program) warn(problems ...patch.Problem) {
+	p.warned = append(p.warned, problems...)
 	for _, w := range problems {
-		p.record.warn(w)
 		fmt.Fprintf(p.Err, "auditpatch: warning: %s\n", w.Message)
 		if w.Hint != "" {
 			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"auditpatch/patch"
 )
 
 // hiddenValue is what Ansible itself puts in the place of secrets.
@@ -51,6 +53,18 @@ func (t *task) named(flag string) string {
 		return underscored(flag) + "_content"
 	}
 	return underscored(flag)
+}
+
+// warnings are lines that Ansible prints.
+func (t *task) warnings(problems []patch.Problem) (lines []string) {
+	for _, w := range problems {
+		line := t.words(w.Message)
+		if w.Hint != "" {
+			line += " (" + t.hint(w.Hint) + ")"
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // hint makes lines of a task of what is to be typed for this command. What is
