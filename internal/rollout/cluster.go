@@ -113,8 +113,7 @@ func (c *Cluster) blind(err error) error {
 // the one that the credentials name, which may be a load balancer.
 func (c *Cluster) peers(ctx context.Context) (peers []Peer, self Peer, err error) {
 	peers, self, err = c.Server.Peers(ctx)
-	var forbidden *ForbiddenError
-	if err == nil || errors.As(err, &forbidden) || c.Server.endpoint == "" {
+	if err == nil || c.Server.endpoint == "" {
 		return peers, self, err
 	}
 	if peers, self, again := c.Server.at(c.Server.endpoint).Peers(ctx); again == nil {

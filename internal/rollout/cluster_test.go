@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type controlPlane struct {
 	version int
 	unready map[string]bool // by HOST:PORT
 	code    int             // of lists and Leases, 0 for what is true
+	young   map[string]bool // by HOST:PORT: these have not loaded RBAC yet
 	wrote   []string        // holders, "" for nobody
 	servers []*httptest.Server
 }
@@ -57,8 +59,8 @@ func (c *controlPlane) serve(w http.ResponseWriter, r *http.Request) {
 		if c.unready[r.Host] {
 			http.Error(w, "[-]etcd failed: reason withheld", http.StatusInternalServerError)
 		}
-	case c.code != 0:
-		w.WriteHeader(c.code)
+	case c.code != 0 || c.young[r.Host]:
+		w.WriteHeader(cmp.Or(c.code, http.StatusForbidden))
 		fmt.Fprint(w, `{"kind":"Status","message":"it is forbidden"}`)
 	case strings.HasSuffix(r.URL.Path, "/pods"):
 		c.pods(w)
@@ -406,6 +408,47 @@ func TestEnterThroughBalancer(t *testing.T) {
 		t.Errorf("the lock is held by %q, said %q", name, said)
 	}
 	on.Leave(true)
+}
+
+// TestEnterBesideYoung asks another API server when one has just started, and
+// forbids everything.
+func TestEnterBesideYoung(t *testing.T) {
+	c := newControlPlane(t, 3)
+	c.young = map[string]bool{c.address(0): true}
+	on, said := c.onNode(1)
+	if err := on.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if name, _ := c.holder(); name != "cp2" {
+		t.Errorf("the lock is held by %q, said %q", name, said)
+	}
+	c.mu.Lock()
+	c.young = map[string]bool{c.address(0): true, c.address(1): true, c.address(2): true}
+	c.mu.Unlock()
+	time.Sleep(3 * quick.renew)
+	c.mu.Lock()
+	c.young = nil
+	c.mu.Unlock()
+	time.Sleep(3 * quick.renew)
+	if !on.lease.held() {
+		t.Error("the lock is not renewed any more")
+	}
+	on.Leave(true)
+	// All of them for a while.
+	c.young = map[string]bool{c.address(0): true, c.address(2): true}
+	next, said := c.onNode(1)
+	c.hold("cp1_10.0.0.1:6443_abc", 1)
+	c.young[c.address(1)] = true
+	go func() {
+		time.Sleep(failingTries * quick.retry / 2)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.young = nil
+	}()
+	err := newLease(next.servers([]Peer{{"cp1", c.address(0)}}), Peer{"cp2", c.address(1)}, quick).acquire(t.Context(), time.Minute, func(string) {})
+	if name, _ := c.holder(); err != nil || name != "cp2" {
+		t.Errorf("%v, the lock is held by %q, said %q", err, name, said)
+	}
 }
 
 // TestLeaseTaken does not take back a lock that another node has taken over.

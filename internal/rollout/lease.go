@@ -1,9 +1,11 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,6 +26,8 @@ const (
 	renewWithin = 2 * time.Second
 	// releaseWithin is how long a release may take; after that the Lease expires.
 	releaseWithin = 5 * time.Second
+	// failingTries are enough to be sure that a failure is none that passes.
+	failingTries = 10
 
 	// restartedBy and restartedAt tell of the last restart.
 	restartedBy = "auditpatch/restarted-by"
@@ -43,7 +47,7 @@ type pace struct {
 
 // usual is the pace on clusters. The kubelet takes up to 46 s to restart an API
 // server by itself.
-var usual = pace{lease: 15 * time.Second, renew: 3 * time.Second, retry: time.Second, peers: time.Minute, balancers: 10 * time.Second}
+var usual = pace{lease: 15 * time.Second, renew: 3 * time.Second, retry: time.Second, peers: 2 * time.Minute, balancers: 10 * time.Second}
 
 // leaseObject is what is needed of a coordination.k8s.io/v1 Lease; to link that
 // package costs more than this.
@@ -116,12 +120,17 @@ func (l *lease) acquire(ctx context.Context, within time.Duration, waiting func(
 	began := time.Now()
 	var seen leaseObject
 	var changed time.Time
-	for {
+	for failed := 0; ; {
 		taken, err := l.try(ctx, seen, changed)
-		if taken || err != nil {
+		if err != nil {
+			failed++
+		} else {
+			failed = 0
+		}
+		if taken || failed >= failingTries || errors.Is(err, errInterrupted) {
 			return err
 		}
-		if now := l.object; now.ResourceVersion != seen.ResourceVersion {
+		if now := l.object; err == nil && now.ResourceVersion != seen.ResourceVersion {
 			if h := now.Spec.HolderIdentity; h != "" && h != seen.Spec.HolderIdentity {
 				waiting(nameOf(h))
 			}
@@ -177,8 +186,10 @@ func (l *lease) take(ctx context.Context, method, path string) (bool, error) {
 	return true, nil
 }
 
-// do sends a request about the Lease to the first API server that answers it,
-// and keeps the object of the answer. The codes 404 and 409 are no errors.
+// do sends a request about the Lease to the first API server that fulfils it,
+// and keeps the object of the answer. The codes 404 and 409 are no errors. That
+// one forbids it says little: one that has just started forbids everything until
+// it has loaded RBAC.
 func (l *lease) do(ctx context.Context, method, path string, body *leaseObject) (code int, err error) {
 	var data []byte
 	if body != nil {
@@ -186,6 +197,7 @@ func (l *lease) do(ctx context.Context, method, path string, body *leaseObject) 
 			return 0, err
 		}
 	}
+	var failed error // other than forbidden
 	for _, s := range l.servers {
 		one, cancel := context.WithTimeout(ctx, renewWithin)
 		var answer []byte
@@ -195,19 +207,19 @@ func (l *lease) do(ctx context.Context, method, path string, body *leaseObject) 
 		case ctx.Err() != nil:
 			return 0, errInterrupted
 		case err != nil:
-			err = fmt.Errorf("ask %s for the Lease kube-system/%s: %w", s.base, leaseName, err)
+			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %w", s.base, leaseName, err)
 		case code == http.StatusOK || code == http.StatusCreated:
 			l.object = leaseObject{}
 			return code, json.Unmarshal(answer, &l.object)
 		case code == http.StatusNotFound, code == http.StatusConflict:
 			return code, nil
 		case code == http.StatusUnauthorized || code == http.StatusForbidden:
-			return code, &ForbiddenError{apiMessage(code, answer)}
+			err = &ForbiddenError{apiMessage(code, answer)}
 		default:
-			err = fmt.Errorf("ask %s for the Lease kube-system/%s: %s", s.base, leaseName, apiMessage(code, answer))
+			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %s", s.base, leaseName, apiMessage(code, answer))
 		}
 	}
-	return 0, err
+	return 0, cmp.Or(failed, err)
 }
 
 // keep renews the lock until it is released.

@@ -243,7 +243,20 @@ func (l *Live) resume(w *watch, files Files) error {
 	if err := files.Finalize(); err != nil {
 		return err
 	}
-	return w.adopt()
+	return l.adopt(w)
+}
+
+// adopt lets any API server do that is as it should be, and ends those that the
+// kubelet is seeing off meanwhile.
+func (l *Live) adopt(w *watch) error {
+	if err := w.adopt(); err != nil {
+		return err
+	}
+	if l.Restart == Quick {
+		w.going = newTurn(l.Node, l.Old.Server.Port, w.known)
+		w.going.quick, w.going.tell = true, func(string, string, ...any) {}
+	}
+	return nil
 }
 
 // Failing tells whether the new Pod was seen.
@@ -280,16 +293,12 @@ func (l *Live) Back() error {
 	if l.ill != nil {
 		return l.ill
 	}
-	if err := w.adopt(); err != nil {
+	if err := l.adopt(w); err != nil {
 		return err
 	}
 	w.which, w.patient, w.kubeletAt = "earlier", true, l.kubelet
 	// How long the new one may take says nothing of how soon the earlier one is back.
 	w.timeout = max(w.timeout, DefaultTimeout)
-	if l.Restart == Quick {
-		w.going = newTurn(l.Node, l.Old.Server.Port, w.known)
-		w.going.quick, w.going.tell = true, func(string, string, ...any) {}
-	}
 	return w.run(context.Background())
 }
 
