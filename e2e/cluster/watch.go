@@ -164,3 +164,29 @@ func failure(err error) string {
 	}
 	return Broken
 }
+
+// Span is a time in which a probe did not find what it should.
+type Span struct{ From, To time.Time }
+
+// Overlaps tells whether there is an instant in both.
+func (s Span) Overlaps(o Span) bool { return s.From.Before(o.To) && o.From.Before(s.To) }
+
+// Spans are the times in which the probe's state was another than good, the last of them until
+// end if it was never good again.
+func Spans(changes []Change, probe, good string, end time.Time) []Span {
+	var out []Span
+	var from time.Time
+	for _, c := range changes {
+		switch {
+		case c.Probe != probe:
+		case c.State != good && from.IsZero():
+			from = c.At
+		case c.State == good && !from.IsZero():
+			out, from = append(out, Span{from, c.At}), time.Time{}
+		}
+	}
+	if !from.IsZero() {
+		out = append(out, Span{from, end})
+	}
+	return out
+}

@@ -75,6 +75,8 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 			return err
 		}
 		o.Watch = l
+	} else if t.live && plan.Restarts() {
+		o.Watch, o.Once = p.unwatched(c, t, plan), true
 	}
 	p.sayPlan(plan)
 	report, err := rollout.Run(c.Context, t.node, plan, o)

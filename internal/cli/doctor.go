@@ -352,6 +352,24 @@ func (d *doctor) server(ctx context.Context) {
 	}
 	if s.User == "" {
 		d.warning("credentials", "", "there are none that open the API server, so nothing can be proven (%s)", strings.Join(rollout.Credentials, ", "))
+		return
+	}
+	d.others(ctx, s)
+}
+
+// others looks at the API servers of the other control-plane nodes.
+func (d *doctor) others(ctx context.Context, s *rollout.Server) {
+	const check = "cluster"
+	n, unready, holder, err := s.Others(ctx)
+	switch {
+	case err != nil:
+		d.warning(check, "", "the other control-plane nodes cannot be seen: %v", err)
+	case len(unready) > 0:
+		d.wrong(check, "auditpatch doctor, on that node", "other API servers are not healthy: %s", strings.Join(unready, "; "))
+	case holder != "":
+		d.warning(check, "kubectl -n kube-system get lease auditpatch", "%s has the cluster's lock: a change here would wait for it", holder)
+	case n > 0:
+		d.ok(check, "%s", rollout.OthersReady(n))
 	}
 }
 

@@ -20,17 +20,32 @@ import (
 func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Live, error) {
 	l := &rollout.Live{
 		Node: t.node, Manifest: t.manifest, Old: plan.Before, New: plan.After, Restart: rollout.Restart(c.String("restart")),
-		Timeout: c.Duration("timeout"), Force: c.Bool("force"), Say: p.progress,
-		Warn: func(err error) {
-			warning := patch.Problem{Message: err.Error()}
-			plan.Warnings = append(plan.Warnings, warning) // for -o json
-			p.warn(warning)
-		},
+		Timeout: c.Duration("timeout"), LockTimeout: c.Duration("lock-timeout"), Force: c.Bool("force"), Say: p.progress,
+		Warn: p.warnOf(plan),
 	}
 	if plan.After.Server.Command == nil { // the manifest itself stays
 		l.New = plan.Before
 	}
 	return l, p.addProbe(l, t, func(name string) ([]byte, bool) { return plan.Text(name) })
+}
+
+// unwatched prepares a change that nobody waits for: even so no other node may
+// be restarting its API server.
+func (p *program) unwatched(c *cli.Context, t *target, plan *patch.Plan) *rollout.Unwatched {
+	server, _ := rollout.NewServer(t.node, plan.Before.Server) // who has no credentials sees no others
+	return &rollout.Unwatched{Cluster: &rollout.Cluster{
+		Server: server, LockTimeout: c.Duration("lock-timeout"), Force: c.Bool("force"), Unseen: true,
+		Say: p.progress, Warn: p.warnOf(plan),
+	}}
+}
+
+// warnOf prints warnings, and keeps them for -o json.
+func (p *program) warnOf(plan *patch.Plan) func(error) {
+	return func(err error) {
+		warning := patch.Problem{Message: err.Error()}
+		plan.Warnings = append(plan.Warnings, warning)
+		p.warn(warning)
+	}
 }
 
 // liveAgain prepares the wait for the API server of a run that died; nil when
@@ -40,7 +55,7 @@ func (p *program) liveAgain(c *cli.Context, t *target, run *node.Run) (*rollout.
 	if err != nil || before == nil || after == nil {
 		return nil, err
 	}
-	l := &rollout.Live{Node: t.node, Manifest: t.manifest, Resumed: true, Restart: rollout.RestartOf(run), Timeout: c.Duration("timeout"), Say: p.progress,
+	l := &rollout.Live{Node: t.node, Manifest: t.manifest, Resumed: true, Restart: rollout.RestartOf(run), Timeout: c.Duration("timeout"), LockTimeout: c.Duration("lock-timeout"), Say: p.progress,
 		Warn: func(err error) { p.warn(patch.Problem{Message: err.Error()}) }}
 	for _, side := range []struct {
 		text []byte

@@ -71,6 +71,7 @@ func hintOf(err error) string {
 	var changed *node.ChangedError
 	var journal *node.JournalError
 	var ill *rollout.NotHealthy
+	var busy *rollout.BusyError
 	switch {
 	case errors.As(err, &own):
 		return own.hint
@@ -84,6 +85,8 @@ func hintOf(err error) string {
 		return "auditpatch doctor says more; --force begins all the same"
 	case errors.As(err, &journal):
 		return "look at the manifest and the policy, then: rm " + journal.Path
+	case errors.As(err, &busy):
+		return "run the same command again, or wait longer: --lock-timeout=30m; kubectl -n kube-system get lease auditpatch"
 	case errors.As(err, &locked), errors.As(err, &changed):
 		return "run the same command again"
 	case errors.Is(err, rollout.ErrNoKubelet):

@@ -45,9 +45,14 @@ type Live struct {
 	// Resumed says that the files were written by a run that died: what it found
 	// is not known any more.
 	Resumed bool
-	Say     func(Progress)
-	Warn    func(error) // of what is no reason to put anything back
+	// LockTimeout is how long to wait for other control-plane nodes that restart
+	// their API servers; 0 for [DefaultLockTimeout].
+	LockTimeout time.Duration
+	Say         func(Progress)
+	Warn        func(error) // of what is no reason to put anything back
 
+	cluster *Cluster       // what Before has entered
+	waited  bool           // Wait was called
 	running []node.Process // when the change began
 	old     *turn          // those processes
 	failing bool           // Wait has seen a new Pod
@@ -57,14 +62,31 @@ type Live struct {
 	kubelet time.Time // when Wait last saw one
 }
 
-// Before wants a kubelet that acts on the manifest, and a healthy API server
-// that runs with it.
+// Before wants a kubelet that acts on the manifest, a healthy API server that
+// runs with it, and the other control-plane nodes to be all right. After a run
+// that died it only makes sure that no other node restarts its API server now.
 func (l *Live) Before(ctx context.Context) error {
 	server, err := NewServer(l.Node, l.Old.Server)
 	if err != nil && server.client == nil {
 		return fmt.Errorf("prepare to ask the API server: %w", err)
 	}
-	l.start = time.Now()
+	l.cluster = &Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: l.Say, Warn: l.Warn}
+	if l.Resumed {
+		return l.cluster.Enter(ctx)
+	}
+	if err := l.beforeChange(ctx, server); err != nil {
+		return err
+	}
+	if err := l.cluster.Enter(ctx); err != nil {
+		return err
+	}
+	// That may have taken minutes.
+	return l.beforeChange(ctx, server)
+}
+
+// beforeChange looks at this node and remembers what it saw.
+func (l *Live) beforeChange(ctx context.Context, server *Server) (err error) {
+	l.start, l.ill = time.Now(), nil
 	if l.running, err = server.processes(l.Old.Server.Command); err != nil {
 		return err
 	}
@@ -135,8 +157,16 @@ func (l *Live) checkKubelet() error {
 	return nil
 }
 
+// After lets other control-plane nodes restart their API servers.
+func (l *Live) After() {
+	if l.cluster != nil {
+		l.cluster.Leave(l.waited)
+	}
+}
+
 // Wait waits for the new API server, and for an event in its log.
 func (l *Live) Wait(ctx context.Context, files Files) error {
+	l.waited = true
 	server, err := NewServer(l.Node, l.New.Server)
 	if err != nil && server.client == nil {
 		return err
@@ -213,7 +243,20 @@ func (l *Live) resume(w *watch, files Files) error {
 	if err := files.Finalize(); err != nil {
 		return err
 	}
-	return w.adopt()
+	return l.adopt(w)
+}
+
+// adopt lets any API server do that is as it should be, and ends those that the
+// kubelet is seeing off meanwhile.
+func (l *Live) adopt(w *watch) error {
+	if err := w.adopt(); err != nil {
+		return err
+	}
+	if l.Restart == Quick {
+		w.going = newTurn(l.Node, l.Old.Server.Port, w.known)
+		w.going.quick, w.going.tell = true, func(string, string, ...any) {}
+	}
+	return nil
 }
 
 // Failing tells whether the new Pod was seen.
@@ -250,16 +293,12 @@ func (l *Live) Back() error {
 	if l.ill != nil {
 		return l.ill
 	}
-	if err := w.adopt(); err != nil {
+	if err := l.adopt(w); err != nil {
 		return err
 	}
 	w.which, w.patient, w.kubeletAt = "earlier", true, l.kubelet
 	// How long the new one may take says nothing of how soon the earlier one is back.
 	w.timeout = max(w.timeout, DefaultTimeout)
-	if l.Restart == Quick {
-		w.going = newTurn(l.Node, l.Old.Server.Port, w.known)
-		w.going.quick, w.going.tell = true, func(string, string, ...any) {}
-	}
 	return w.run(context.Background())
 }
 

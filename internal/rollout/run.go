@@ -14,7 +14,8 @@ import (
 // Watcher waits for the API server around a change. Live is the real one.
 type Watcher interface {
 	// Before makes sure that there is a healthy API server to begin with, and
-	// remembers it. Nothing has been written yet.
+	// remembers it. Nothing has been written yet. It also comes before a run that
+	// died is ended, and then wants less.
 	Before(ctx context.Context) error
 	// Wait returns nil when the API server runs with the files that were
 	// written, all of them final, and has proven it.
@@ -27,6 +28,9 @@ type Watcher interface {
 	// Back waits, after everything was put back, until the API server is
 	// healthy as before. Nothing cancels it but its own time limit.
 	Back() error
+	// After ends what Before began, once all is over and also when Before has
+	// failed.
+	After()
 }
 
 // Files are what a change has written, for whoever waits for the API server.
@@ -45,6 +49,9 @@ type Options struct {
 	Version string  // the program's own, noted in the backup
 	Watch   Watcher // nil: nobody waits for the API server
 	Restart Restart // noted for whoever recovers the run
+	// Once says that Watch does not see the old API server off, so that the
+	// manifest is written once; see [patch.Plan.Interim].
+	Once bool
 	// Wrote is called when all files are written, before the wait.
 	Wrote func(backup string)
 }
@@ -118,11 +125,12 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 	}
 	defer lock.Unlock()
 	if o.Watch != nil {
+		defer o.Watch.After()
 		if err := o.Watch.Before(ctx); err != nil {
 			return Report{}, err
 		}
 	}
-	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil), map[string]string{"version": o.Version, metaRestart: string(o.Restart)})
+	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), map[string]string{"version": o.Version, metaRestart: string(o.Restart)})
 	if err != nil {
 		return Report{}, err
 	}
@@ -225,6 +233,10 @@ func Recover(ctx context.Context, n *node.Node, watch func(*node.Run) (Watcher, 
 	if w == nil {
 		outcome, err := run.Recover()
 		return Recovered{ID: run.ID, Outcome: outcome}, err
+	}
+	defer w.After()
+	if err := w.Before(ctx); err != nil {
+		return Recovered{ID: run.ID}, err
 	}
 	return recoverLive(ctx, run, w)
 }

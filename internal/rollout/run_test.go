@@ -34,6 +34,7 @@ func (f *fakeWatch) Wait(_ context.Context, files Files) error {
 func (f *fakeWatch) Failing() bool { return f.failing }
 func (f *fakeWatch) Clear()        { f.calls = append(f.calls, "clear") }
 func (f *fakeWatch) Back() error   { f.calls = append(f.calls, "back"); return f.back }
+func (f *fakeWatch) After()        { f.calls = append(f.calls, "after") }
 
 const manifestPath = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
@@ -127,7 +128,7 @@ func TestRunPutsBack(t *testing.T) {
 	if got := content(t, n, "/var/log/audit"); got != "-" {
 		t.Errorf("the directory is still there")
 	}
-	if len(w.calls) != 3 || w.calls[2] != "back" {
+	if fmt.Sprint(w.calls) != "[before wait back after]" {
 		t.Errorf("calls %v: nobody waited for the earlier API server", w.calls)
 	}
 	b, err := n.Backups()
@@ -274,7 +275,7 @@ func TestRecoverWaits(t *testing.T) {
 			t.Errorf("recover: %+v, %v", r, err)
 		}
 		checkFiles(t, n, "new\n", "policy\n")
-		if fmt.Sprint(w.calls) != "[wait]" {
+		if fmt.Sprint(w.calls) != "[before wait after]" {
 			t.Errorf("calls %v", w.calls)
 		}
 	})
@@ -287,7 +288,7 @@ func TestRecoverWaits(t *testing.T) {
 			t.Errorf("recover: %+v, %v", r, err)
 		}
 		checkFiles(t, n, "old\n", "-")
-		if fmt.Sprint(w.calls) != "[wait back]" {
+		if fmt.Sprint(w.calls) != "[before wait back after]" {
 			t.Errorf("calls %v", w.calls)
 		}
 	})
@@ -299,7 +300,7 @@ func TestRecoverWaits(t *testing.T) {
 			t.Errorf("recover: %+v, %v", r, err)
 		}
 		checkFiles(t, n, "old\n", "-")
-		if fmt.Sprint(w.calls) != "[back]" {
+		if fmt.Sprint(w.calls) != "[before back after]" {
 			t.Errorf("calls %v", w.calls)
 		}
 	})

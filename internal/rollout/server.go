@@ -36,6 +36,9 @@ type Server struct {
 	spec   patch.Server
 	client *http.Client
 	base   string
+	// endpoint is the API as the credentials name it, which may be a load balancer
+	// before several API servers; "" without credentials.
+	endpoint string
 	// User and Groups are who the requests come from, as the client certificate
 	// says; User is "" when nothing says so.
 	User   string
@@ -86,6 +89,7 @@ func (s *Server) connect(kubeconfig []byte, dir string) error {
 	if err != nil {
 		return err
 	}
+	s.endpoint = strings.TrimSuffix(rc.Host, "/")
 	rc.Host, rc.TLSClientConfig.ServerName, rc.Timeout = s.base, "kubernetes", 10*time.Second
 	// A kept connection would go on speaking to an API server that is ending.
 	rc.Dial = (&net.Dialer{Timeout: 2 * time.Second}).DialContext

@@ -1,0 +1,271 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// DefaultLockTimeout is longer than a cluster of seven takes.
+	DefaultLockTimeout = 10 * time.Minute
+	// unwatchedFor is how long the lock stays taken when nobody waits for the
+	// restart: as long as the kubelet takes for it by itself.
+	unwatchedFor = time.Minute
+	// tellEvery is how often a wait says that it goes on.
+	tellEvery = 30 * time.Second
+)
+
+// Cluster makes sure that no two control-plane nodes of a cluster restart their
+// API servers at the same time, whoever starts auditpatch on them: it takes the
+// cluster's lock and sees that the others are healthy. Where there are no others
+// it does nothing.
+type Cluster struct {
+	Server      *Server       // of this node
+	LockTimeout time.Duration // how long to wait for the lock; 0: DefaultLockTimeout
+	// Force goes on when the others cannot be seen or are not healthy, but not
+	// without the lock while somebody has it.
+	Force bool
+	// Late says that the change is under way already, and that this node's API
+	// server may be down: what cannot be seen is no reason to leave it so.
+	Late bool
+	// Unseen goes on when the others cannot be seen: nobody waits for this node's
+	// own API server either.
+	Unseen bool
+	Say    func(Progress)
+	Warn   func(error)
+
+	pace  pace // the zero one is the usual
+	start time.Time
+	lease *lease
+}
+
+// Enter waits until this node may restart its API server. A *BusyError, a
+// *NotHealthy or another error says why it may not; nothing is held then.
+func (c *Cluster) Enter(ctx context.Context) error {
+	c.start = time.Now()
+	if c.pace == (pace{}) {
+		c.pace = usual
+	}
+	peers, self, err := c.peers(ctx)
+	if err != nil || len(peers) == 0 {
+		return c.blind(err)
+	}
+	l := newLease(c.servers(peers), self, c.pace)
+	err = l.acquire(ctx, c.lockTimeout(), func(holder string) {
+		c.tell("waiting for %s, which is changing its API server", holder)
+	})
+	if err != nil {
+		return c.blind(err)
+	}
+	l.keep()
+	c.lease = l
+	err = c.settle(ctx)
+	if err == nil && !c.Late {
+		err = c.healthy(ctx)
+	}
+	if err == nil && !l.held() {
+		err = &NotHealthy{"the cluster's lock (Lease kube-system/" + leaseName + ") could not be renewed"}
+	}
+	if err != nil {
+		c.leave(false, 0)
+	}
+	return err
+}
+
+// Leave gives the lock back, if there is one. restarted says that this node's
+// API server was restarted.
+func (c *Cluster) Leave(restarted bool) { c.leave(restarted, 0) }
+
+// LeaveUnwatched leaves the lock to expire: the API server is still going to
+// restart.
+func (c *Cluster) LeaveUnwatched() { c.leave(true, unwatchedFor) }
+
+func (c *Cluster) leave(restarted bool, busy time.Duration) {
+	if c.lease != nil {
+		c.lease.release(restarted, busy)
+		c.lease = nil
+	}
+}
+
+// blind decides whether to go on without the others: when there are none, when
+// this node may not see them, and when it has to.
+func (c *Cluster) blind(err error) error {
+	var forbidden *ForbiddenError
+	var busy *BusyError
+	switch {
+	case err == nil, errors.Is(err, errInterrupted), errors.As(err, &busy):
+		return err
+	case c.Late, c.Unseen:
+		return nil
+	case errors.As(err, &forbidden), c.Force:
+		c.warn("nothing keeps two control-plane nodes from restarting their API servers at once: %v", err)
+		return nil
+	}
+	return &NotHealthy{fmt.Sprintf("cannot see whether the other control-plane nodes are healthy: %v", err)}
+}
+
+// peers asks this node's API server for the others, and when it does not answer
+// the one that the credentials name, which may be a load balancer.
+func (c *Cluster) peers(ctx context.Context) (peers []Peer, self Peer, err error) {
+	peers, self, err = c.Server.Peers(ctx)
+	if err == nil || c.Server.endpoint == "" {
+		return peers, self, err
+	}
+	if peers, self, again := c.Server.at(c.Server.endpoint).Peers(ctx); again == nil {
+		return peers, self, nil
+	}
+	return nil, Peer{}, err
+}
+
+// servers are whom to ask about the lock: the own API server last, since it is
+// the one that goes.
+func (c *Cluster) servers(peers []Peer) []*Server {
+	var out []*Server
+	for _, p := range peers {
+		out = append(out, c.Server.at("https://"+p.Address))
+	}
+	return append(out, c.Server)
+}
+
+func (c *Cluster) lockTimeout() time.Duration {
+	if c.LockTimeout > 0 {
+		return c.LockTimeout
+	}
+	return DefaultLockTimeout
+}
+
+// settle gives load balancers time to see that the API server that was last
+// restarted is back.
+func (c *Cluster) settle(ctx context.Context) error {
+	name, ago, ok := c.lease.justRestarted()
+	if !ok || ago >= c.pace.balancers || c.Late {
+		return nil
+	}
+	c.tell("%s has just restarted its API server: load balancers get %.0f s to notice", name, (c.pace.balancers - ago).Seconds())
+	select {
+	case <-ctx.Done():
+		return errInterrupted
+	case <-time.After(c.pace.balancers - ago):
+		return nil
+	}
+}
+
+// healthy waits until all others are ready at the same time.
+func (c *Cluster) healthy(ctx context.Context) error {
+	deadline := time.Now().Add(c.pace.peers)
+	var told time.Time
+	for {
+		// Whoever had the lock may have changed who there is.
+		peers, _, err := c.peers(ctx)
+		ill := c.unready(ctx, peers)
+		if err != nil {
+			ill = []string{err.Error()}
+		}
+		switch {
+		case len(ill) == 0:
+			c.tell("%s", OthersReady(len(peers)))
+			return nil
+		case ctx.Err() != nil:
+			return errInterrupted
+		case c.Force:
+			c.warn("other API servers are not healthy: %s", strings.Join(ill, "; "))
+			return nil
+		case time.Now().After(deadline):
+			return &NotHealthy{fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(ill, "; "))}
+		case time.Since(told) > tellEvery:
+			c.tell("waiting until others are healthy: %s", strings.Join(ill, "; "))
+			told = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case <-time.After(c.pace.retry):
+		}
+	}
+}
+
+// OthersReady says so of n other API servers.
+func OthersReady(n int) string {
+	if n == 1 {
+		return "the other API server is ready"
+	}
+	return fmt.Sprintf("the %d other API servers are ready", n)
+}
+
+// unready says of those that are not ready why.
+func (c *Cluster) unready(ctx context.Context, peers []Peer) []string {
+	said := make(chan string)
+	for _, p := range peers {
+		go func() {
+			if ready, why := c.Server.at("https://" + p.Address).Ready(ctx); !ready {
+				said <- fmt.Sprintf("%s: %s", p, why)
+				return
+			}
+			said <- ""
+		}()
+	}
+	var ill []string
+	for range peers {
+		if s := <-said; s != "" {
+			ill = append(ill, s)
+		}
+	}
+	slices.Sort(ill)
+	return ill
+}
+
+// Others says how the other API servers are, for people who look before a
+// change: how many there are, which are not ready and why, and which node holds
+// the cluster's lock, "" for none.
+func (s *Server) Others(ctx context.Context) (n int, unready []string, holder string, err error) {
+	c := &Cluster{Server: s}
+	peers, self, err := c.peers(ctx)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	l := newLease(c.servers(peers), self, usual)
+	if code, err := l.do(ctx, http.MethodGet, leasePath, nil); err == nil && code == http.StatusOK {
+		holder = nameOf(l.object.Spec.HolderIdentity)
+	}
+	return len(peers), c.unready(ctx, peers), holder, nil
+}
+
+func (c *Cluster) tell(format string, a ...any) {
+	if c.Say != nil {
+		c.Say(Progress{Step: "cluster", Text: fmt.Sprintf(format, a...), After: time.Since(c.start)})
+	}
+}
+
+func (c *Cluster) warn(format string, a ...any) {
+	if c.Warn != nil {
+		c.Warn(fmt.Errorf(format, a...))
+	}
+}
+
+// Unwatched is the Watcher of a change that nobody waits for: all that it does
+// is to enter the cluster, and to leave the lock to expire when the kubelet has
+// had its time.
+type Unwatched struct{ Cluster *Cluster }
+
+// Before waits until this node may restart its API server.
+func (u *Unwatched) Before(ctx context.Context) error { return u.Cluster.Enter(ctx) }
+
+// Wait does not.
+func (u *Unwatched) Wait(context.Context, Files) error { u.Cluster.LeaveUnwatched(); return nil }
+
+// Failing tells of nothing to wait for.
+func (u *Unwatched) Failing() bool { return false }
+
+// Clear has nothing to do.
+func (u *Unwatched) Clear() {}
+
+// Back does not wait either.
+func (u *Unwatched) Back() error { return nil }
+
+// After gives the lock back when nothing was written.
+func (u *Unwatched) After() { u.Cluster.Leave(false) }
