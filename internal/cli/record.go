@@ -19,7 +19,7 @@ type record struct {
 
 // step is one step of a rollout as JSON.
 type step struct {
-	Step    string  `json:"step"` // recover, restart, ready, proof, undo
+	Step    string  `json:"step"` // recover, cluster, restart, ready, proof, undo
 	Text    string  `json:"text"`
 	Seconds float64 `json:"seconds"`          // since the manifest was written
 	Detail  string  `json:"detail,omitempty"` // what the API server said
