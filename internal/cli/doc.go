@@ -2,7 +2,8 @@
 // to the next, and prints for people and for programs. It decides nothing
 // about manifests or policies.
 //
-// Call Main with the arguments; it returns the exit status.
+// Call Main with the arguments; it returns the exit status. Arguments in the
+// way of Ansible are turned into a command line first (ansible.go).
 //
 // The rules of what is printed, kept here for all commands: text for people
 // goes to stderr, results (diffs, JSON, policies, tables) to stdout. Lines on
