@@ -162,35 +162,42 @@ func listed(f *cli.StringSliceFlag, name string, value any) ([]string, error) {
 
 // scalar is a value as a flag takes it.
 func scalar(f cli.Flag, name string, value any) (string, error) {
-	_, isBool := f.(*cli.BoolFlag)
-	_, isDuration := f.(*cli.DurationFlag)
-	text := fmt.Sprint(value)
-	switch value := value.(type) {
-	case string:
-	case json.Number:
-		text = plainNumber(value)
-	case bool:
-		if !isBool {
-			return "", hinted(name+`: "..."`, "%s: %v is a boolean; quote a word that is not meant as one", name, value)
-		}
-	case []any:
-		return "", hinted(name+": VALUE", "%s: it takes one value, not a list", name)
-	default:
-		return "", hinted(name+": VALUE", "%s: it takes one value, not a mapping", name)
+	text, err := plainText(f, name, value)
+	if err != nil {
+		return "", err
 	}
 	_, isNumber := value.(json.Number)
-	switch {
-	case isBool:
+	switch f.(type) {
+	case *cli.BoolFlag:
 		return truth(name, text)
-	case isDuration:
+	case *cli.DurationFlag:
 		if _, err := time.ParseDuration(text); err != nil {
 			return "", hinted(name+": 5m", "%s: %q is not a duration", name, text)
 		}
-	case name == "log_file_mode" && isNumber:
+	}
+	if name == "log_file_mode" && isNumber {
 		// YAML reads 0640 as 416, and here nobody can tell.
 		return "", hinted(name+`: "0640"`, "%s: quote the mode, or YAML reads it as a decimal or octal number", name)
 	}
 	return text, nil
+}
+
+// plainText is one value as text.
+func plainText(f cli.Flag, name string, value any) (string, error) {
+	switch value := value.(type) {
+	case string:
+		return value, nil
+	case json.Number:
+		return plainNumber(value), nil
+	case bool:
+		if _, ok := f.(*cli.BoolFlag); !ok {
+			return "", hinted(name+`: "..."`, "%s: %v is a boolean; quote a word that is not meant as one", name, value)
+		}
+		return strconv.FormatBool(value), nil
+	case []any:
+		return "", hinted(name+": VALUE", "%s: it takes one value, not a list", name)
+	}
+	return "", hinted(name+": VALUE", "%s: it takes one value, not a mapping", name)
 }
 
 // plainNumber is a number as people write it: 30 for 30.0 and 3e1.
