@@ -1,7 +1,7 @@
 # The targets that people use; CI calls the same ones.
 # Naming the git directory spares its question whose it is, and keeps a checkout without one, in
 # the checkout of something else, from taking that one's version.
-GIT = git --git-dir=$(CURDIR)/.git
+GIT = git --git-dir=.git
 VERSION ?= $(shell $(GIT) describe --tags --always --abbrev=12 --dirty 2>/dev/null || echo dev)
 # urfave_cli_no_docs leaves out man page templates that the program does not use. The version
 # is stamped by -X, so nothing else of the checkout goes into the binary.
@@ -59,7 +59,7 @@ dist: export LC_ALL = C
 dist: export SOURCE_DATE_EPOCH ?= $(shell $(GIT) log -1 --format=%ct 2>/dev/null || echo 0)
 dist: ## all that is released, with checksums, in dist/
 	rm -rf dist && mkdir dist
-	cd release/sbom && go build -trimpath -ldflags=-buildid= -o $(CURDIR)/bin/ tool
+	cd release/sbom && go build -trimpath -ldflags=-buildid= -o ../../bin/ tool
 	@set -e; for p in $(PLATFORMS); do \
 	  file=dist/auditpatch-$${p%/*}-$${p#*/}; echo $$file; \
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GOBUILD) -o $$file .; \
