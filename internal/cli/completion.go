@@ -48,17 +48,16 @@ if [[ $funcstack[1] == _auditpatch ]]; then _auditpatch "$@"; else compdef _audi
 `
 	fishCompletion = `function __auditpatch
   set -l before (commandline -opc)
-  set -l cur (commandline -ct)
-  set -l flag (string match -r -- '^--[^=]+=' $cur)
+  set -l flag (string match -r -- '^--[^=]+=' (commandline -ct))
+  set -l value (string replace -- "$flag" '' (commandline -ct))
   if set -q flag[1]
     set before $before (string trim -r -c = -- $flag)
   end
   set -l candidates ($before --generate-bash-completion 2>/dev/null)
-  if set -q candidates[1]
-    string replace -r '^' "$flag" -- $candidates
-  else
-    __fish_complete_path $cur
+  if not set -q candidates[1]
+    set candidates (__fish_complete_path $value)
   end
+  string replace -r -- '^' "$flag" $candidates
 end
 complete -c auditpatch -f -a '(__auditpatch)'
 `
