@@ -32,7 +32,7 @@ var house = map[string][]string{
 	"internal/policy":         nil,
 	"internal/node":           nil,
 	"internal/node/crashtest": nil,
-	// It writes what packages install beside the program.
+	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli"},
 	// The end-to-end tests know the program from outside only.
 	"e2e":                {"e2e/cluster", "e2e/load"},
