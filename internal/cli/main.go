@@ -29,6 +29,7 @@ const (
 type program struct {
 	Streams
 	version string
+	words   []string // the command line
 	quiet   bool
 	json    bool
 }
@@ -36,9 +37,9 @@ type program struct {
 // Main runs one command line and returns its exit status. version is the
 // program's own.
 func Main(ctx context.Context, args []string, s Streams, version string) int {
-	p := &program{Streams: s, version: version}
+	p := &program{Streams: s, version: version, words: plainNames(args)}
 	app := p.app()
-	err := app.RunContext(ctx, plainNames(args))
+	err := app.RunContext(ctx, p.words)
 	return p.end(err)
 }
 
@@ -80,6 +81,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	c.OnUsageError = usageError
 	c.HideHelpCommand = true
 	c.Flags = withNames(c.Flags)
+	c.BashComplete = p.complete
 	c.Action = func(ctx *cli.Context) error {
 		p.quiet = ctx.Bool("quiet")
 		switch out := ctx.String("output"); out {
