@@ -1,19 +1,22 @@
 # The targets that people use; CI calls the same ones.
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Naming the git directory spares its question whose it is, and keeps a checkout without one, in
+# the checkout of something else, from taking that one's version.
+GIT = git --git-dir=.git
+VERSION ?= $(shell $(GIT) describe --tags --always --abbrev=12 --dirty 2>/dev/null || echo dev)
 # urfave_cli_no_docs leaves out man page templates that the program does not use. The version
 # is stamped by -X, so nothing else of the checkout goes into the binary.
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags '-s -w -X main.version=$(VERSION)'
 PLATFORMS = linux/amd64 linux/arm64
 # Modules of their own, so that what they need does not weigh on the program.
-NESTED = e2e/upstream e2e/upstream/kubelet
+NESTED = e2e/upstream e2e/upstream/kubelet release/sbom
 
-.PHONY: help build test race fuzz lint upstream dist bench clean
+.PHONY: help build test race fuzz lint upstream dist check-dist bench clean
 
 build: ## the static binary ./auditpatch
 	$(GOBUILD) -o auditpatch .
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 test: ## what the README says
 	go test ./...
@@ -32,6 +35,7 @@ lint: ## formatting, vet, tidy modules
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
 	go vet ./...
 	go vet -tags e2e ./e2e/...
+	go vet -tags dist ./release/...
 	go mod tidy -diff
 	@set -e; for dir in $(NESTED); do for mod in $$(cd $$dir && ls *.mod); do \
 	  echo "go mod tidy -diff -modfile=$$dir/$$mod"; (cd $$dir && go mod tidy -diff -modfile=$$mod); \
@@ -42,18 +46,36 @@ upstream: ## our tables against the code of Kubernetes itself
 	cd e2e/upstream && go test -timeout 20m -modfile=go135.mod ./...
 	cd e2e/upstream/kubelet && go test -timeout 40m ./...
 
-dist: ## static binaries with checksums in dist/
+# The same commit and the same Go give the same bytes of dist/, wherever and whenever. So what the
+# caller's surroundings say of the build does not count.
+dist: export GOFLAGS = -buildvcs=false
+dist: export GOWORK = off
+dist: export GOEXPERIMENT =
+dist: export GOFIPS140 = off
+dist: export GOAMD64 = v1
+dist: export GOARM64 = v8.0
+dist: export CGO_ENABLED = 0
+dist: export LC_ALL = C
+dist: export SOURCE_DATE_EPOCH ?= $(shell $(GIT) log -1 --format=%ct 2>/dev/null || echo 0)
+dist: ## all that is released, with checksums, in dist/
 	rm -rf dist && mkdir dist
+	cd release/sbom && go build -trimpath -ldflags=-buildid= -o ../../bin/ tool
 	@set -e; for p in $(PLATFORMS); do \
-	  echo "dist/auditpatch-$${p%/*}-$${p#*/}"; \
-	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GOBUILD) -o dist/auditpatch-$${p%/*}-$${p#*/} .; done
-	cd dist && sha256sum auditpatch-* > SHA256SUMS && cat SHA256SUMS
+	  file=dist/auditpatch-$${p%/*}-$${p#*/}; echo $$file; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GOBUILD) -o $$file .; \
+	  ./release/sbom.sh $$file $(VERSION); done
+	go run ./release/docs -dir dist -version $(VERSION) -date $(SOURCE_DATE_EPOCH)
+	chmod -R u=rwX,go=rX dist
+	cd dist && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
+
+check-dist: ## what make dist has made, and that it can be made again
+	go test -tags dist -count=1 ./release/
 
 bench: build ## a run that changes nothing, beside yq on the same file
 	./e2e/bench-noop.sh
 
 clean: ## what the other targets have made
-	rm -rf dist auditpatch
+	rm -rf dist bin auditpatch
 
 .PHONY: e2e
 e2e: build ## the binary in real kind clusters; e2e/README.md has the variables

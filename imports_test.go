@@ -32,6 +32,8 @@ var house = map[string][]string{
 	"internal/policy":         nil,
 	"internal/node":           nil,
 	"internal/node/crashtest": nil,
+	// docs writes what packages install beside the program.
+	"release/docs": {"internal/cli"},
 	// The end-to-end tests know the program from outside only.
 	"e2e":                {"e2e/cluster", "e2e/load"},
 	"e2e/cluster":        nil,

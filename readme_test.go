@@ -15,9 +15,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
+	"auditpatch/internal/cli"
 	"auditpatch/patch"
 	"auditpatch/presets"
 )
@@ -196,7 +198,7 @@ var longFlag = regexp.MustCompile(`--[a-z][a-z0-9]*(?:-[a-z0-9]+)*`)
 func TestReadmeFlags(t *testing.T) {
 	text := readme(t)
 	inReadme := longFlag.FindAllString(text, -1)
-	known := []string{"--config", "--diff"} // of kind, of ansible-playbook
+	known := []string{"--config", "--ignore-missing", "--diff"} // of kind, sha256sum, ansible-playbook
 	for _, path := range commands(t) {
 		if !strings.Contains(text, "auditpatch "+path) {
 			t.Errorf("the README does not show the command %s", path)
@@ -263,6 +265,31 @@ func TestReadmeExitStatus(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the README has the exit statuses %v, the program %v", got, want)
+	}
+}
+
+// TestReadmeManPage wants the man page to say what the README says of exit
+// statuses and files.
+func TestReadmeManPage(t *testing.T) {
+	text := readme(t)
+	page := strings.ToLower(strings.ReplaceAll(cli.ManPage("dev", time.Unix(0, 0)), `\-`, "-"))
+	rows := regexp.MustCompile(`(?m)^\| (\d) \| (.*) \|$`).FindAllStringSubmatch(text, -1)
+	for _, row := range rows {
+		meaning := strings.NewReplacer("`", "", "*", "").Replace(row[2])
+		if want := ".it " + row[1] + "\n" + meaning + ".\n"; !strings.Contains(page, strings.ToLower(want)) {
+			t.Errorf("the man page (internal/cli/man.go) does not say %q", want)
+		}
+	}
+	_, files, _ := strings.Cut(text, "| path on the node |")
+	files, _, _ = strings.Cut(files, "\n\n")
+	paths := regexp.MustCompile("(?m)^\\| `(/[^`]*)`").FindAllStringSubmatch(files, -1)
+	for _, path := range paths {
+		if !strings.Contains(page, ".it pa "+path[1]+"\n") {
+			t.Errorf("the man page (internal/cli/man.go) does not have the file %s", path[1])
+		}
+	}
+	if len(rows) < 5 || len(paths) < 5 {
+		t.Errorf("the README has %d exit statuses and %d files", len(rows), len(paths))
 	}
 }
 

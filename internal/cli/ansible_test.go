@@ -177,7 +177,7 @@ func moduleOptions() map[string]any {
 	for _, s := range states {
 		c := (&program{}).app().Command(s.command)
 		for _, f := range c.Flags {
-			name := underscored(f.Names()[0])
+			name := argumentName(f.Names()[0])
 			if known, _ := argument(c, name); known == nil {
 				continue
 			}

@@ -44,7 +44,7 @@ func (t *task) flags(p *program, name string, value any) ([]string, error) {
 	case f == nil:
 		return nil, t.unknown(p, name)
 	case isContent:
-		return t.content(strings.TrimSuffix(dashed(name), "-content"), name, value)
+		return t.content(strings.TrimSuffix(flagName(name), "-content"), name, value)
 	}
 	if f, ok := f.(*cli.StringSliceFlag); ok {
 		return listed(f, name, value)
@@ -56,21 +56,21 @@ func (t *task) flags(p *program, name string, value any) ([]string, error) {
 	if err := t.checkPath(name, text); err != nil {
 		return nil, err
 	}
-	return []string{"--" + dashed(name) + "=" + text}, nil
+	return []string{"--" + flagName(name) + "=" + text}, nil
 }
 
-func dashed(name string) string      { return strings.ReplaceAll(name, "_", "-") }
-func underscored(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+func flagName(name string) string     { return strings.ReplaceAll(name, "_", "-") }
+func argumentName(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
 
 // argument is the flag of a command that an argument stands for, nil for none,
 // and whether the argument has the text of that flag's file.
 func argument(c *cli.Command, name string) (f cli.Flag, isContent bool) {
 	flag, isContent := strings.CutSuffix(name, "_content")
-	if isContent && !slices.Contains(fileFlags, dashed(flag)) || strings.Contains(name, "-") || instead[name] != "" {
+	if isContent && !slices.Contains(fileFlags, flagName(flag)) || strings.Contains(name, "-") || instead[name] != "" {
 		return nil, false
 	}
 	for _, f := range c.Flags {
-		if named, ok := f.(namedFlag); ok && named.names[0] == dashed(flag) {
+		if named, ok := f.(namedFlag); ok && named.names[0] == flagName(flag) {
 			return named.fullFlag, isContent
 		}
 	}
@@ -89,7 +89,7 @@ func (t *task) unknown(p *program, name string) error {
 			return hinted("state: "+s.name, "%s goes with state: %s", name, s.name)
 		}
 		for _, f := range c.Flags {
-			own := underscored(f.Names()[0])
+			own := argumentName(f.Names()[0])
 			for _, n := range []string{own, own + "_content"} {
 				if f, _ := argument(c, n); f != nil {
 					names = append(names, n)
@@ -106,8 +106,8 @@ func (t *task) unknown(p *program, name string) error {
 // content takes a file's text from the task itself. It never lies on a disk but
 // where enable installs it.
 func (t *task) content(flag, name string, value any) ([]string, error) {
-	if _, both := t.given[underscored(flag)]; both {
-		return nil, hinted(name+": ...", "%s and %s exclude each other", underscored(flag), name)
+	if _, both := t.given[argumentName(flag)]; both {
+		return nil, hinted(name+": ...", "%s and %s exclude each other", argumentName(flag), name)
 	}
 	var text string
 	switch value := value.(type) {
@@ -132,7 +132,7 @@ func (t *task) content(flag, name string, value any) ([]string, error) {
 // checkPath refuses what cannot be meant as a path on the node. It does not
 // repeat the value: it may be a key.
 func (t *task) checkPath(name, text string) error {
-	switch isFile := slices.Contains(fileFlags, dashed(name)); {
+	switch isFile := slices.Contains(fileFlags, flagName(name)); {
 	case isFile && strings.Contains(text, "\n"):
 		return hinted(name+"_content: ...", "%s: it takes a path on the node, not the text of a file", name)
 	case isFile && text == "-":

@@ -29,6 +29,7 @@ const (
 type program struct {
 	Streams
 	version string
+	words   []string // the command line
 	quiet   bool
 	json    bool
 	// contents are inputs that lie in no file, by the name of their flag.
@@ -51,7 +52,8 @@ func Main(ctx context.Context, args []string, s Streams, version string) int {
 
 // run carries out one command line.
 func (p *program) run(ctx context.Context, args []string) int {
-	return p.end(p.app().RunContext(ctx, plainNames(args)))
+	p.words = plainNames(args)
+	return p.end(p.app().RunContext(ctx, p.words))
 }
 
 // app is the command tree.
@@ -92,6 +94,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	c.OnUsageError = usageError
 	c.HideHelpCommand = true
 	c.Flags = withNames(c.Flags)
+	c.BashComplete = p.complete
 	c.Action = func(ctx *cli.Context) error {
 		p.quiet = ctx.Bool("quiet")
 		switch out := ctx.String("output"); out {

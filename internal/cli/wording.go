@@ -40,7 +40,7 @@ var (
 // words replaces the flags of a message by the arguments that stand for them.
 func (t *task) words(message string) string {
 	return flagInText.ReplaceAllStringFunc(message, func(flag string) string {
-		if f, _ := argument(t.command, underscored(flag[2:])); f == nil {
+		if f, _ := argument(t.command, argumentName(flag[2:])); f == nil {
 			return flag
 		}
 		return t.named(flag[2:])
@@ -50,9 +50,9 @@ func (t *task) words(message string) string {
 // named is the argument that the user gave a flag with.
 func (t *task) named(flag string) string {
 	if _, given := t.contents[flag]; given {
-		return underscored(flag) + "_content"
+		return argumentName(flag) + "_content"
 	}
-	return underscored(flag)
+	return argumentName(flag)
 }
 
 // warnings are lines that Ansible prints.
@@ -89,7 +89,7 @@ func (t *task) hint(hint string) string {
 func (t *task) lines(text string) string {
 	return flagInHint.ReplaceAllStringFunc(text, func(word string) string {
 		name, value, has := strings.Cut(word[2:], "=")
-		f, _ := argument(t.command, underscored(name))
+		f, _ := argument(t.command, argumentName(name))
 		_, isBool := f.(*cli.BoolFlag)
 		switch {
 		case f == nil:
