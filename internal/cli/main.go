@@ -36,6 +36,9 @@ type program struct {
 // Main runs one command line and returns its exit status. version is the
 // program's own.
 func Main(ctx context.Context, args []string, s Streams, version string) int {
+	said := newConsole(s.Err)
+	defer said.close(ctx)
+	s.Err = said
 	p := &program{Streams: s, version: version}
 	app := p.app()
 	err := app.RunContext(ctx, plainNames(args))
