@@ -3,13 +3,12 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,12 +32,12 @@ func (l *lab) reachable(c *cluster.Cluster) *cluster.SSH {
 	return s
 }
 
-// shell runs a script of this machine, in a folder, with the programs ssh, scp and sftp that
-// reach the nodes, wants its exit status and returns what it said.
-func (l *lab) shell(s *cluster.SSH, dir string, want int, script string) string {
+// shell runs a script of this machine in a folder, wants its exit status and returns what it
+// said. With the environment of a [cluster.SSH], ssh, scp and sftp reach the nodes.
+func (l *lab) shell(env []string, dir string, want int, script string) string {
 	l.Helper()
 	cmd := exec.CommandContext(l.ctx, "bash", "-c", script)
-	cmd.Dir, cmd.Env = dir, s.Env()
+	cmd.Dir, cmd.Env = dir, env
 	out, _ := cmd.CombinedOutput()
 	exit := cmd.ProcessState.ExitCode()
 	l.Logf("%s\nexit status %d\n%s", strings.TrimSpace(script), exit, out)
@@ -52,7 +51,7 @@ func (l *lab) shell(s *cluster.SSH, dir string, want int, script string) string 
 func TestSSHReaches(t *testing.T) {
 	l := begin(t)
 	s := l.reachable(oneNode)
-	said := l.shell(s, t.TempDir(), 0, `set -e
+	said := l.shell(s.Env(), t.TempDir(), 0, `set -e
 ssh root@cp1 id -un
 ssh admin@`+l.node.Name()+` sudo -n id -un
 ssh -J admin@`+cluster.Bastion+` admin@cp1 id -un
@@ -65,166 +64,129 @@ cat back`)
 	}
 }
 
-// cuts are the ways in which a connection ends.
-const (
-	killed  = "the client is killed"
-	silent  = "the network goes silent"              // the node does not notice for minutes
-	stopped = "Ctrl-S, then the network goes silent" // so that its terminal takes nothing
-)
-
-// rounds are the moments of enable at which TestSSHCut cuts a connection: when the client has
-// shown a text, and a command of [momentScript] succeeds in the node.
-var rounds = []struct{ moment, said, look, login, cut string }{
-	{"begin", "", "begun", "root@cp1", killed},
-	{"plan", "manifest ", "", "-tt root@cp1", killed},
-	{"first write", "backup ", "", "admin@cp1 sudo", killed},
-	{"listener closed", "backup ", "closed", "-tt admin@cp1 sudo", killed},
-	{"old process ended", "old kube-apiserver", "", "-tt root@cp1", stopped},
-	{"between the writes", "old kube-apiserver", "waited", "admin@cp1 sudo", silent},
-	{"second write", "old kube-apiserver", "final", "-tt admin@cp1 sudo", killed},
-	{"new process started", "new kube-apiserver started", "", "-tt admin@cp1 sudo", stopped},
-	{"before ready", "new kube-apiserver started", "listens", "-tt root@cp1", killed},
-	{"ready", "/readyz", "", "admin@cp1 sudo", killed},
-}
-
-// The node hears nothing of a client any more, and is not heard.
-const (
-	networkGone = "iptables -w -I INPUT -p tcp --dport 22 -j DROP; iptables -w -I OUTPUT -p tcp --sport 22 -j DROP"
-	networkBack = "iptables -w -D INPUT -p tcp --dport 22 -j DROP; iptables -w -D OUTPUT -p tcp --sport 22 -j DROP"
-)
-
-// TestSSHCut breaks the connection at ten moments of enable, with and without a terminal and
-// sudo. The run has to go on to its end, proof included, and status to say so.
-func TestSSHCut(t *testing.T) {
+// TestSSHReadme runs the README's commands over SSH as they stand there. On one node, cp2 and
+// cp3 are other names of cp1.
+func TestSSHReadme(t *testing.T) {
 	l := begin(t)
 	s := l.reachable(oneNode)
-	defer l.node.Exec(context.WithoutCancel(l.ctx), "sh", "-c", networkBack)
-	const settings = "--audit-log-maxage=%d"
-	want, last := l.filtered(fmt.Sprintf(settings, 40)), change{}
-	for i, r := range rounds {
-		flag := fmt.Sprintf(settings, 40+i)
-		want = strings.Replace(want, fmt.Sprintf(settings, 39+i), flag, 1)
-		l.Logf("%s: %s, %s", r.moment, r.login, r.cut)
-		from := time.Now()
-		l.writes(2, func() {
-			c := l.dial(s, r.login+" auditpatch enable "+flag)
-			c.await(r.said)
-			if r.look != "" {
-				l.await(r.look)
-			}
-			c.cut(r.cut)
-			last = l.nextChange(last)
-			l.Logf("%.1f s: %+v; the client was shown:\n%s", time.Since(from).Seconds(), last, c.shown())
-			if last.Command != "enable" || last.Result != "done" {
-				l.Fatalf("the change ended otherwise: %+v", last)
-			}
-			l.exec("sh", "-c", networkBack+"; true")
-			l.wantWhole(want)
-			l.auditpatch(0, "status", "--check")
+	dir := checkout(t)
+	l.rollsOut(func() {
+		l.wantSaid(l.shell(s.Env(), dir, 0, "set -e\n"+readmeScript(t, "ssh")), "audit logging is on", ": done")
+	})
+	l.stays(func() {
+		l.wantSaid(l.shell(s.Env(), dir, 1, readmeScript(t, "ssh-jump")), "preset metadata")
+		l.writeFile(dir, "policy.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verb: [get]}]\n")
+		l.wantSaid(l.shell(s.Env(), dir, 2, readmeScript(t, "ssh-policy")), `unknown field "verb"`)
+		l.wantSaid(l.shell(s.Env(), dir, 0, readmeScript(t, "ssh-lost")), "last change", ": done")
+	})
+	l.writeFile(dir, "policy.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n")
+	l.rollsOut(func() { l.shell(s.Env(), dir, 0, readmeScript(t, "ssh-policy")) })
+	loop := readmeScript(t, "ssh-loop")
+	l.stays(func() {
+		defer l.locked()()
+		if said := l.shell(s.Env(), dir, 2, loop); strings.Contains(said, "cp2") {
+			l.Fatal("cp1 has failed, and the loop went on")
+		}
+	})
+	l.rollsOut(func() {
+		said := l.shell(s.Env(), dir, 0, loop)
+		l.wantSaid(said, "== cp1", "audit logging is on\n== cp2\n", "nothing changed\n== cp3\n")
+	})
+}
+
+// locked lets somebody else change the node until the returned function is called: enable is
+// refused.
+func (l *lab) locked() (release func()) {
+	l.Helper()
+	const hold = `mkdir -p /var/lib/auditpatch
+		flock -o /var/lib/auditpatch/lock sleep 60 >/dev/null 2>&1 & echo $!; sleep 0.2`
+	pid, stderr, exit := l.node.Exec(l.ctx, "sh", "-c", hold)
+	if exit != 0 {
+		l.Fatalf("take the lock: %s", stderr)
+	}
+	return func() { l.exec("kill", strings.TrimSpace(pid)) }
+}
+
+// TestSSHInterrupt types Ctrl-C into a session with a terminal: everything is put back, and the
+// exit status says so.
+func TestSSHInterrupt(t *testing.T) {
+	l := begin(t)
+	s := l.reachable(oneNode)
+	original := l.read(cluster.Manifest)
+	l.writes(2, func() {
+		c := l.dial(s, "-tt admin@cp1 sudo auditpatch enable")
+		c.await("backup ")
+		if _, err := io.WriteString(c.keys, "\x03"); err != nil {
+			l.Fatal(err)
+		}
+		c.cmd.Wait()
+		if exit := c.cmd.ProcessState.ExitCode(); exit != 3 {
+			l.Fatalf("exit status %d of ssh, want 3\n%s", exit, c.shown())
+		}
+		l.wantWhole(original)
+		l.wantSaid(l.auditpatch(0, "status"), "put back: interrupted")
+	})
+}
+
+// checkout is a folder in which the README's commands find what make dist makes; under each
+// name it is the program for this machine.
+func checkout(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	program, err := os.ReadFile("../auditpatch")
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "dist"), 0o755)
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		if err == nil { // no links: docker cp does not follow them
+			err = os.WriteFile(filepath.Join(dir, "dist", "auditpatch-linux-"+arch), program, 0o755)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func (l *lab) writeFile(dir, name, text string) {
+	l.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// TestSSHThree runs the README's loop over three control planes. The second is locked at first:
+// the third must not be touched then.
+func TestSSHThree(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a second cluster")
+	}
+	c, err := threeNodes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := beginOn(t, c)
+	s, dir, loop := l.reachable(c), checkout(t), readmeScript(t, "ssh-loop")
+	on := func(i int) *lab {
+		there := *l
+		there.node = c.Nodes()[i]
+		return &there
+	}
+	on(0).rollsOut(func() {
+		defer on(1).locked()()
+		said := l.shell(s.Env(), dir, 2, loop)
+		l.wantSaid(said, "== cp1", "audit logging is on\n== cp2\n", "locked by")
+		if strings.Contains(said, "cp3") {
+			l.Fatal("cp2 has failed, and the loop went on")
+		}
+	})
+	on(1).rollsOut(func() {
+		on(2).rollsOut(func() {
+			l.wantSaid(l.shell(s.Env(), dir, 0, loop), "nothing changed\n== cp2\n", "is on\n== cp3\n")
 		})
-		l.wantProof(from)
+	})
+	said := l.shell(kindEnv(l.node), dir, 0, readmeScript(t, "kind"))
+	if n := strings.Count(said, "nothing changed\n"); n != len(c.Nodes()) {
+		l.Fatalf("the script for kind left %d nodes as they were, want all", n)
 	}
-}
-
-// connection is a client of ssh.
-type connection struct {
-	*lab
-	cmd  *exec.Cmd
-	keys io.Writer
-
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-// dial starts a client, whose arguments are those of ssh.
-func (l *lab) dial(s *cluster.SSH, args string) *connection {
-	l.Helper()
-	c := &connection{lab: l, cmd: exec.Command("sh", "-c", "exec ssh "+args)}
-	c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr = s.Env(), c, c
-	var err error
-	if c.keys, err = c.cmd.StdinPipe(); err != nil {
-		l.Fatal(err)
-	}
-	if err := c.cmd.Start(); err != nil {
-		l.Fatal(err)
-	}
-	l.Cleanup(func() { c.cmd.Process.Kill() })
-	return c
-}
-
-// Write takes what the client shows.
-func (c *connection) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.Write(b)
-}
-
-func (c *connection) shown() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.String()
-}
-
-// await waits until the client has shown a text.
-func (c *connection) await(text string) {
-	c.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(c.shown(), text); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			c.Fatalf("ssh does not show %q, but:\n%s", text, c.shown())
-		}
-	}
-}
-
-// cut ends the connection, and the client with it.
-func (c *connection) cut(way string) {
-	c.Helper()
-	if way == stopped {
-		if _, err := io.WriteString(c.keys, "\x13"); err != nil {
-			c.Fatal(err)
-		}
-		time.Sleep(100 * time.Millisecond) // it has to arrive
-	}
-	if way != killed {
-		c.exec("sh", "-c", networkGone)
-	}
-	if err := c.cmd.Process.Kill(); err != nil {
-		c.Fatalf("ssh has ended before: %v\n%s", err, c.shown())
-	}
-	c.cmd.Wait()
-}
-
-// await waits until a command of [momentScript] succeeds in the node.
-func (l *lab) await(look string) {
-	l.Helper()
-	const more = `
-begun() { pgrep -x auditpatch >/dev/null; }
-waited() { sleep 0.3; }
-`
-	l.exec("timeout", "30", "bash", "-c", momentScript+more+"until "+look+"; do sleep 0.02; done")
-}
-
-// nextChange waits until another change than the one before has ended, and returns what status
-// says of it.
-func (l *lab) nextChange(before change) change {
-	l.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		last := l.status().LastChange
-		if last.Result != "running" && last.ID != before.ID {
-			return last
-		}
-		if time.Now().After(deadline) {
-			l.Fatalf("no change has ended after %+v: %+v", before, last)
-		}
-	}
-}
-
-// wantProof wants the request by which enable proves itself to be in the log, since an instant.
-func (l *lab) wantProof(since time.Time) {
-	l.Helper()
-	for _, e := range l.events() {
-		if e.ObjectRef != nil && e.ObjectRef.Name == "auditpatch-proof" && e.RequestReceivedTimestamp.After(since) {
-			return
-		}
-	}
-	l.Fatalf("no proof in the log since %s", since)
 }
