@@ -63,7 +63,8 @@ func (p *playground) play(want int, script string) string {
 		p.Fatal(err)
 	}
 	defer os.RemoveAll(sockets)
-	return p.shell(p.ssh, p.dir, want, "export ANSIBLE_NOCOLOR=1 ANSIBLE_SSH_CONTROL_PATH_DIR="+sockets+"\n"+script)
+	env := append(p.ssh.Env(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_SSH_CONTROL_PATH_DIR="+sockets)
+	return p.shell(env, p.dir, want, script)
 }
 
 func rollsOut(on *lab, step func()) { on.rollsOut(step) }

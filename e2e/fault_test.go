@@ -80,9 +80,12 @@ func (l *lab) wantManifest(want string) {
 type status struct {
 	Enabled    bool
 	Unfinished string
+	LastChange change
 	Server     struct{ AsManifest, Ready bool }
 	Drift      []string
 }
+
+type change struct{ ID, Command, Result, Reason string }
 
 func (l *lab) status() (s status) {
 	l.Helper()

@@ -18,8 +18,12 @@ type SSH struct {
 	nodes []*Node
 }
 
-// Bastion is the name under which the first node is also known, as a host to jump over.
-const Bastion = "bastion"
+const (
+	// Bastion is the name under which the first node is also known, as a host to jump over.
+	Bastion = "bastion"
+	// aliases are how many names cp1, cp2 and so on there are at least: the README has three.
+	aliases = 3
+)
 
 // sshdScript makes sshd run in a node, with host keys of the node's own, lets the key on
 // standard input log in, and prints the node's public host key. kind's own images have no
@@ -54,8 +58,9 @@ cat /etc/ssh/ssh_host_ed25519_key.pub`
 
 // SSH starts sshd in the control-plane nodes and fills dir, which must exist: a key,
 // known_hosts, ssh_config and, in bin, the programs ssh, scp and sftp that use them. The
-// nodes go by their own names and, in that order, by cp1, cp2 and so on; the first is also
-// the [Bastion]. [SSH.Stop] ends the servers.
+// nodes go by their own names and, in that order, by cp1, cp2 and so on, of which there are at
+// least three: a node may have several. The first is also the [Bastion]. [SSH.Stop] ends the
+// servers.
 func (c *Cluster) SSH(ctx context.Context, dir string) (*SSH, error) {
 	s := &SSH{dir: dir, nodes: c.nodes}
 	key := filepath.Join(dir, "id_ed25519")
@@ -73,7 +78,10 @@ func (c *Cluster) SSH(ctx context.Context, dir string) (*SSH, error) {
 			return nil, fmt.Errorf("start sshd on %s: %s", n.name, stderr)
 		}
 		fmt.Fprintf(&hosts, "%s %s", n.name, host)
-		names := fmt.Sprintf("%s cp%d", n.name, i+1)
+		names := n.name
+		for alias := i; alias < max(aliases, len(c.nodes)); alias += len(c.nodes) {
+			names += fmt.Sprintf(" cp%d", alias+1)
+		}
 		if i == 0 {
 			names += " " + Bastion
 		}

@@ -161,12 +161,14 @@ func (d *doctor) kubelet() {
 // runs looks at the journal.
 func (d *doctor) runs() {
 	const check = "journal"
-	run, err := d.t.node.Unfinished()
+	run, by, err := d.t.underWay()
 	switch {
 	case err != nil:
 		d.wrongErr(check, err)
+	case by != nil:
+		d.wrong(check, "wait for it, then: auditpatch doctor", "%s is going on now, pid %d", by.Purpose, by.PID)
 	case run != nil:
-		d.wrong(check, "auditpatch recover", "the run %s (%s) died half way or is still going on", run.ID, run.Verb)
+		d.wrong(check, "auditpatch recover", "the run %s (%s) died half way", run.ID, run.Verb)
 	default:
 		d.ok(check, "no run died half way")
 	}

@@ -43,6 +43,9 @@ type program struct {
 // Main runs one command line, or one task of Ansible, and returns its exit
 // status. version is the program's own.
 func Main(ctx context.Context, args []string, s Streams, version string) int {
+	said := newConsole(s.Err)
+	defer said.close(ctx)
+	s.Err = said
 	p := &program{Streams: s, version: version}
 	if text, ok := taskFile(args); ok {
 		return p.runTask(ctx, text)

@@ -27,7 +27,8 @@ type statusReport struct {
 	Log        *logStatus        `json:"log,omitempty"`
 	Webhook    *webhookStatus    `json:"webhook,omitempty"`
 	Server     *serverStatus     `json:"server,omitempty"`     // only on a node that runs
-	Unfinished string            `json:"unfinished,omitempty"` // the run that died half way
+	Unfinished string            `json:"unfinished,omitempty"` // the run that died half way or is going on
+	LastChange *lastChange       `json:"lastChange,omitempty"`
 	Backups    int               `json:"backups"`
 	Drift      []string          `json:"drift"`    // what is not as it should be
 	Warnings   []string          `json:"warnings"` // known to hurt, but as configured
@@ -276,21 +277,16 @@ func (r *statusReport) addWebhook(t *target, now patch.Settings) error {
 
 // addRuns looks at the journal and the backups.
 func (r *statusReport) addRuns(t *target) error {
-	run, err := t.node.Unfinished()
+	backups, err := t.node.Backups()
 	if err != nil {
 		return err
 	}
-	if run != nil {
-		r.Unfinished = run.ID
-		r.drift("the run %s died half way or is still going on: auditpatch recover", run.ID)
-	}
-	backups, err := t.node.Backups()
 	for _, b := range backups {
 		if b.Result == node.ResultDone {
 			r.Backups++
 		}
 	}
-	return err
+	return r.addLastChange(t, backups)
 }
 
 // printStatus prints the report for people.
@@ -308,6 +304,9 @@ func (p *program) printStatus(r *statusReport) error {
 	}
 	if r.Server != nil {
 		rows = append(rows, []string{"running", r.Server.words()})
+	}
+	if r.LastChange != nil {
+		rows = append(rows, []string{"last change", r.LastChange.words()})
 	}
 	rows = append(rows, []string{"backups", fmt.Sprint(r.Backups)})
 	for _, d := range r.Drift {

@@ -3,9 +3,12 @@ package node
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -106,13 +109,45 @@ func (s *store) inform(text []byte) {
 
 // holder reads who holds the lock. Text of a dead process is from an earlier
 // holder: the one of now has not written its own yet.
-func (s *store) holder() error {
+func (s *store) holder() *LockedError {
 	data, err := s.read(lockName)
 	var h holder
 	if err != nil || json.Unmarshal(data, &h) != nil || h.PID <= 0 || !alive(h.PID) {
 		return &LockedError{}
 	}
 	return &LockedError{h.PID, h.Purpose, h.Since}
+}
+
+// Holder says who changes the node right now, nil when nobody does. It never
+// takes the lock, not even for a moment: a change that begins in it would be
+// refused. Who has taken the lock this instant and has not said so yet is missed.
+func (n *Node) Holder() (*LockedError, error) {
+	st, err := n.store()
+	if err != nil || st == nil {
+		return nil, err
+	}
+	defer st.close()
+	lock, err := st.dir.Lstat(lockName)
+	h := st.holder()
+	if err != nil || h.PID == 0 || !hasOpen(h.PID, lock) {
+		return nil, nil
+	}
+	return h, nil
+}
+
+// hasOpen tells whether a process has the file open: after a death without
+// Unlock somebody else may have the process id. What may not be looked into is
+// believed.
+func hasOpen(pid int, file os.FileInfo) bool {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	open, err := os.ReadDir(dir)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return slices.ContainsFunc(open, func(e fs.DirEntry) bool {
+		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		return err == nil && os.SameFile(info, file)
+	})
 }
 
 func alive(pid int) bool {

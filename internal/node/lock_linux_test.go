@@ -154,3 +154,33 @@ func TestLockFileRemoved(t *testing.T) {
 	asType[*LockedError](t, err)
 	must(t, second.Unlock())
 }
+
+// Holder has to tell a change that is under way from one that died, without
+// getting into anybody's way.
+func TestHolder(t *testing.T) {
+	root := newTree(t, nil)
+	n := testNode(root)
+	holds := func(when string, want *LockedError) {
+		t.Helper()
+		got, err := n.Holder()
+		must(t, err)
+		equal(t, when, got, want)
+	}
+	holds("before any run", nil)
+	cmd, in := startHolder(t, root)
+	holds("while it is held", &LockedError{cmd.Process.Pid, "enable", start})
+	in.Close()
+	must(t, cmd.Wait())
+	holds("given up", nil)
+
+	cmd, _ = startHolder(t, root)
+	must(t, cmd.Process.Kill())
+	cmd.Wait()
+	holds("killed", nil)
+	text := fmt.Sprintf(`{"pid":%d,"purpose":"enable","since":"2026-11-22T11:20:04Z"}`, os.Getpid())
+	must(t, os.WriteFile(filepath.Join(root, stateDir, lockName), []byte(text), 0))
+	holds("killed, and the pid is somebody else's now", nil)
+	lock, err := n.Lock("disable")
+	must(t, err)
+	must(t, lock.Unlock())
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"auditpatch/internal/node"
+)
+
+// lastChange is how the newest change ended, or that it has not.
+type lastChange struct {
+	ID      string    `json:"id,omitempty"` // of its backup; "" before anything was written
+	Command string    `json:"command"`
+	Time    time.Time `json:"time"`             // of its begin
+	Result  string    `json:"result"`           // done, undone, unfinished, running, damaged
+	Reason  string    `json:"reason,omitempty"` // why it was undone
+	PID     int       `json:"pid,omitempty"`    // while it runs
+}
+
+// resultRunning is a result that only a look from beside can see.
+const resultRunning = "running"
+
+// underWay tells a change that is going on from one that died half way: by is who
+// changes the node now, nil for nobody; run is what is neither finished nor undone.
+func (t *target) underWay() (run *node.Run, by *node.LockedError, err error) {
+	for {
+		if run, err = t.node.Unfinished(); err != nil {
+			return nil, nil, err
+		}
+		if by, err = t.node.Holder(); run == nil || by != nil || err != nil {
+			return run, by, err
+		}
+		// Whoever began it may have ended it between the two looks; it is dead when
+		// it is still there although nobody works on it.
+		again, err := t.node.Unfinished()
+		if err != nil || again != nil && again.ID == run.ID {
+			return run, nil, err
+		}
+	}
+}
+
+// words tells how the change ended.
+func (l *lastChange) words() string {
+	when := l.ID
+	if when == "" {
+		when = l.Time.UTC().Format(time.RFC3339)
+	}
+	said := fmt.Sprintf("%s %s: ", l.Command, when)
+	switch l.Result {
+	case resultRunning:
+		return fmt.Sprintf("%sgoing on now, pid %d", said, l.PID)
+	case string(node.ResultUndone):
+		return said + "put back: " + l.Reason
+	case string(node.ResultUnfinished):
+		return said + "died half way"
+	}
+	return strings.TrimSpace(said + l.Result)
+}
+
+// addLastChange looks at the newest of the runs, which backups are, and at who
+// changes the node now.
+func (r *statusReport) addLastChange(t *target, backups []node.Backup) error {
+	run, by, err := t.underWay()
+	if err != nil {
+		return err
+	}
+	if len(backups) > 0 {
+		b := backups[0]
+		reason, _, _ := strings.Cut(strings.TrimSpace(b.Reason), "\n")
+		r.LastChange = &lastChange{ID: b.ID, Command: b.Verb, Time: b.Time, Result: string(b.Result), Reason: reason}
+	}
+	if run != nil {
+		r.Unfinished = run.ID
+		r.LastChange = &lastChange{ID: run.ID, Command: run.Verb, Time: run.Time, Result: string(node.ResultUnfinished)}
+	}
+	switch {
+	case by != nil:
+		r.LastChange = &lastChange{ID: r.Unfinished, Command: by.Purpose, Time: by.Since, Result: resultRunning, PID: by.PID}
+		r.drift("%s is going on now, pid %d: wait for it, then: auditpatch status", by.Purpose, by.PID)
+	case run != nil:
+		r.drift("the run %s (%s) died half way: auditpatch recover", run.ID, run.Verb)
+	}
+	return nil
+}
