@@ -24,7 +24,7 @@ const (
 )
 
 // rounds are the moments of enable at which TestSSHCut cuts a connection: when the client has
-// shown a text, and a command of [momentScript] succeeds in the node.
+// shown a text, and a command that [lab.await] knows succeeds in the node.
 var rounds = []struct{ moment, said, look, login, cut string }{
 	{"begin", "", "begun", "root@cp1", killed},
 	{"plan", "manifest ", "", "-tt root@cp1", killed},
@@ -144,7 +144,7 @@ func (c *connection) cut(way string) {
 	c.cmd.Wait()
 }
 
-// await waits until a command of [momentScript] succeeds in the node.
+// await waits until a command of [momentScript], or one of its own, succeeds in the node.
 func (l *lab) await(look string) {
 	l.Helper()
 	const more = `

@@ -35,7 +35,7 @@ for name in sudo python3; do command -v $name >/dev/null || packages="$packages 
 if [ -n "$packages" ]; then
 	export DEBIAN_FRONTEND=noninteractive
 	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $packages; } >/tmp/apt.log 2>&1 ||
-		{ tail -n 5 /tmp/apt.log; echo "apt-get install $packages: the node's image does not have it"; exit 1; } >&2
+		{ tail -n 5 /tmp/apt.log; echo "cannot install $packages, which the image of this node lacks"; exit 1; } >&2
 fi
 id admin >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --password '*' admin
 echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin

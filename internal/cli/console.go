@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// patience is how long a command waits for a line to be taken. Whoever reads at
-	// all takes it at once, so that this also keeps lines in order with results on
-	// standard output.
-	patience = 250 * time.Millisecond
+	// patience is how long a command waits for a line to be taken, once. Whoever
+	// reads at all takes it at once, and lines stay in order with results on standard
+	// output.
+	patience = time.Second
 	// lastPatience is how long a command that is done waits for its lines to be taken.
 	lastPatience = 10 * time.Second
 	// unread is how many lines are kept for somebody who does not take them.
@@ -32,7 +32,7 @@ type console struct {
 
 // newConsole returns a console on to. close has to follow.
 func newConsole(to io.Writer) *console {
-	c := &console{lines: make(chan []byte, unread), written: make(chan struct{}, unread+1)}
+	c := &console{lines: make(chan []byte, unread), written: make(chan struct{}, unread)}
 	go func() {
 		for line := range c.lines {
 			_, _ = to.Write(line) // a reader who is gone is no reason to end a change

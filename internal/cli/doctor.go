@@ -166,7 +166,7 @@ func (d *doctor) runs() {
 	case err != nil:
 		d.wrongErr(check, err)
 	case by != nil:
-		d.wrong(check, "wait for it, then: auditpatch doctor", "%s is going on now, pid %d", by.Purpose, by.PID)
+		d.wrong(check, "run the same command again", "%s is going on now, pid %d", by.Purpose, by.PID)
 	case run != nil:
 		d.wrong(check, "auditpatch recover", "the run %s (%s) died half way", run.ID, run.Verb)
 	default:

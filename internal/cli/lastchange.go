@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,15 +59,13 @@ func (l *lastChange) words() string {
 	return strings.TrimSpace(said + l.Result)
 }
 
-// addLastChange looks at the newest of the runs, which backups are, and at who
-// changes the node now.
-func (r *statusReport) addLastChange(t *target, backups []node.Backup) error {
-	run, by, err := t.underWay()
-	if err != nil {
-		return err
-	}
-	if len(backups) > 0 {
-		b := backups[0]
+// addLastChange looks at the newest of the runs and at who changes the node now.
+// backups are from after the look at what is under way.
+func (r *statusReport) addLastChange(run *node.Run, by *node.LockedError, backups []node.Backup) {
+	// One that is unfinished is run, or has begun since.
+	ended := func(b node.Backup) bool { return b.Result != node.ResultUnfinished }
+	if i := slices.IndexFunc(backups, ended); i >= 0 {
+		b := backups[i]
 		reason, _, _ := strings.Cut(strings.TrimSpace(b.Reason), "\n")
 		r.LastChange = &lastChange{ID: b.ID, Command: b.Verb, Time: b.Time, Result: string(b.Result), Reason: reason}
 	}
@@ -81,5 +80,4 @@ func (r *statusReport) addLastChange(t *target, backups []node.Backup) error {
 	case run != nil:
 		r.drift("the run %s (%s) died half way: auditpatch recover", run.ID, run.Verb)
 	}
-	return nil
 }

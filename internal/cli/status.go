@@ -277,6 +277,10 @@ func (r *statusReport) addWebhook(t *target, now patch.Settings) error {
 
 // addRuns looks at the journal and the backups.
 func (r *statusReport) addRuns(t *target) error {
+	run, by, err := t.underWay()
+	if err != nil {
+		return err
+	}
 	backups, err := t.node.Backups()
 	if err != nil {
 		return err
@@ -286,7 +290,8 @@ func (r *statusReport) addRuns(t *target) error {
 			r.Backups++
 		}
 	}
-	return r.addLastChange(t, backups)
+	r.addLastChange(run, by, backups)
+	return nil
 }
 
 // printStatus prints the report for people.
