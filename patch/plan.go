@@ -47,6 +47,7 @@ type Plan struct {
 	After    Settings // of the manifest as planned
 	// Unchanged is the manifest's text as it was read.
 	Unchanged []byte
+	unwritten []byte // the manifest as planned, where kubeadm is still to write it
 }
 
 // Empty tells whether everything is as asked already.
@@ -154,6 +155,10 @@ func (p *Plan) writeManifest(m *manifest.File, old File) error {
 		return err
 	}
 	p.After = Inspect(after)
+	if !old.Exists {
+		p.Edits, p.unwritten = nil, text
+		return nil
+	}
 	p.Changes = append(p.Changes, Change{
 		Path: old.Path, Kind: WriteFile, Old: old, Data: text,
 		Mode: old.Mode, UID: old.UID, GID: old.GID, Why: p.Counts(),
