@@ -278,10 +278,6 @@ func StandIn(name string) File {
 	return File{Path: name, Data: []byte(kubeadmPod), Mode: 0o600}
 }
 
-// Unbuilt tells whether the node is one before its first boot: it has no
-// manifest yet, and a plan leaves it to kubeadm.
-func (s State) Unbuilt() bool { return !s.Manifest.Exists && string(s.Manifest.Data) == kubeadmPod }
-
 // volumesOf turns extra volumes into what stands in a Pod.
 func volumesOf(extra []manifest.ExtraVolume) (mounts []corev1.VolumeMount, volumes []corev1.Volume) {
 	for _, v := range extra {

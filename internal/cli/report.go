@@ -27,6 +27,7 @@ func (p *program) report(err error) int {
 	f := failure{Error: err.Error(), Hint: hintOf(err), Status: exitRefused}
 	var back *rollout.RolledBack
 	var not *rollout.NotRestored
+	var half *notPersisted
 	switch {
 	case errors.As(err, &not):
 		f.Status, f.Backup, f.Changed = exitNotRestored, not.Backup, true
@@ -38,6 +39,9 @@ func (p *program) report(err error) int {
 		case f.Hint == "":
 			f.Hint = "auditpatch doctor"
 		}
+	case errors.As(err, &half):
+		f.Status, f.Backup, f.Changed = exitNotRestored, half.backup, true
+		f.Hint = "auditpatch " + half.verb + " --persist, once more"
 	case errors.As(err, &back):
 		f.Status, f.Backup = exitRolledBack, back.Backup
 		if f.Hint == "" {
