@@ -196,7 +196,7 @@ var longFlag = regexp.MustCompile(`--[a-z][a-z0-9]*(?:-[a-z0-9]+)*`)
 func TestReadmeFlags(t *testing.T) {
 	text := readme(t)
 	inReadme := longFlag.FindAllString(text, -1)
-	known := []string{"--config"} // of kind
+	known := []string{"--config", "--patches"} // of kind and kubeadm
 	for _, path := range commands(t) {
 		if !strings.Contains(text, "auditpatch "+path) {
 			t.Errorf("the README does not show the command %s", path)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path"
 
 	"auditpatch/patch"
 )
@@ -18,8 +19,12 @@ func (t *target) readBuild(p *program) (patch.State, error) {
 	if err != nil || f.Exists {
 		return t.readManifest(p)
 	}
-	if etc, err := t.node.Stat("/etc"); err != nil || !etc.Dir {
-		return t.readManifest(p) // no node's file system, so most likely a mistyped DIR
+	// A file system without /etc is most likely a mistyped DIR. kubeadm writes the
+	// manifest beside this one, so where it lies the API server's has another name.
+	etc, err1 := t.node.Stat("/etc")
+	manager, err2 := t.node.Stat(path.Join(path.Dir(t.manifest), "kube-controller-manager.yaml"))
+	if err1 != nil || err2 != nil || !etc.Dir || manager.Exists {
+		return t.readManifest(p)
 	}
 	return patch.State{Manifest: patch.StandIn(t.manifest), Files: map[string]patch.File{}, Offline: true}, nil
 }
