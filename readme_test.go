@@ -272,10 +272,10 @@ func TestReadmeJSON(t *testing.T) {
 	mustRun(t, "enable", "--root", root, "--quiet", "--webhook-url=https://192.0.2.7/")
 	for _, command := range []string{
 		"diff --audit-log-maxage=9", "enable --dry-run", "status", "doctor", "recover", "restore --list",
-		"enable --audit-log-maxage=x", "policy list", "policy show", "policy lint --policy=-", "version",
+		"enable --audit-log-maxage=x", "export kubeadm", "policy list", "policy show", "policy lint --policy=-", "version",
 	} {
 		words := append(strings.Fields(command), "-o", "json")
-		if !strings.HasPrefix(command, "policy") && command != "version" {
+		if !strings.HasPrefix(command, "policy") && !strings.HasPrefix(command, "export") && command != "version" {
 			words = append(words, "--root", root)
 		}
 		cmd := program(t, words...)

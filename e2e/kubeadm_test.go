@@ -23,6 +23,7 @@ const upgrade = `kubeadm upgrade apply "$(kubeadm version -o short)" --yes --for
 // and without, and wants kubeadm-config back as it was in the end.
 func TestKubeadmUpgrade(t *testing.T) {
 	l := begin(t)
+	l.stays(func() { l.auditpatch(0, "disable", "--persist") }) // what a run has left that was killed
 	kept := l.clusterConfig()
 	t.Cleanup(func() { l.putClusterConfig(kept) })
 
@@ -71,8 +72,20 @@ func TestKubeadmUpgrade(t *testing.T) {
 	if out := l.auditpatch(0, "status"); !strings.Contains(out, "has the same audit settings") {
 		l.Fatalf("status does not know of kubeadm-config:\n%s", out)
 	}
+	l.exports()
 	l.patches()
 	l.stays(func() { l.putClusterConfig(kept) })
+}
+
+// exports wants kubeadm's strict loader to take what export kubeadm prints, in both versions.
+func (l *lab) exports() {
+	l.Helper()
+	for _, version := range []string{"v1beta3", "v1beta4"} {
+		l.exec("sh", "-ec", `cd "$(mktemp -d)"
+			auditpatch export kubeadm --api-version `+version+` >config
+			echo "kubernetesVersion: $(kubeadm version -o short)" >>config
+			kubeadm config validate --config config`)
+	}
 }
 
 // patches wants kubeadm to take our patches, and the manifest to be one that the kubelet takes,
@@ -173,7 +186,7 @@ func TestKindCluster(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l := beginOn(t, c)
+	l := enter(t, c) // a reset would take the folder away that kind mounts
 	l.stays(func() { l.auditpatch(0, "status", "--check") })
 	l.kubectl("get", "secrets", "-A")
 	l.wantEvent(event{user: "kubernetes-admin", verb: "list", resource: "secrets", code: 200})

@@ -203,7 +203,11 @@ func (p *program) writeExport(e *exported, dir, name string, data []byte, mode o
 		return fmt.Errorf("--dir: %w", err)
 	}
 	to := filepath.Join(dir, name)
-	if err := os.WriteFile(to, data, mode); err != nil {
+	err := os.WriteFile(to, data, mode)
+	if err == nil {
+		err = os.Chmod(to, mode) // of a file that was there already
+	}
+	if err != nil {
 		return fmt.Errorf("--dir: %w", err)
 	}
 	e.Changed, e.Files = true, append(e.Files, to)

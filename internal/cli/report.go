@@ -41,7 +41,7 @@ func (p *program) report(err error) int {
 		}
 	case errors.As(err, &half):
 		f.Status, f.Backup, f.Changed = exitNotRestored, half.backup, true
-		f.Hint = "auditpatch " + half.verb + " --persist, once more"
+		f.Hint = "run the same command again"
 	case errors.As(err, &back):
 		f.Status, f.Backup = exitRolledBack, back.Backup
 		if f.Hint == "" {
