@@ -201,20 +201,25 @@ func (r *statusReport) addKubeadm(ctx context.Context, t *target, m *manifest.Fi
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
-	k := &kubeadmStatus{ConfigMap: patch.KubeadmConfig}
 	server, err := clusterServer(t, patch.Inspect(m).Server)
 	var text []byte
 	if err == nil {
 		text, err = server.KubeadmConfig(ctx)
 	}
-	if errors.Is(err, rollout.ErrNoKubeadmConfig) {
-		return
+	switch {
+	case errors.Is(err, rollout.ErrNoKubeadmConfig):
+	case err != nil:
+		r.Kubeadm = &kubeadmStatus{ConfigMap: patch.KubeadmConfig, Unknown: err.Error()}
+	default:
+		r.compareKubeadm(text, m)
 	}
+}
+
+// compareKubeadm holds the manifest against the ClusterConfiguration.
+func (r *statusReport) compareKubeadm(text []byte, m *manifest.File) {
+	k := &kubeadmStatus{ConfigMap: patch.KubeadmConfig}
 	r.Kubeadm = k
-	var plan *patch.KubeadmPlan
-	if err == nil {
-		plan, err = patch.PlanKubeadm(text, m)
-	}
+	plan, err := patch.PlanKubeadm(text, m)
 	if err != nil {
 		k.Unknown = err.Error()
 		return
