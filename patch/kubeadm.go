@@ -21,7 +21,7 @@ const KubeadmConfig = "kube-system/kubeadm-config"
 type KubeadmPlan struct {
 	Old, New []byte
 	Edits    []manifest.ClusterEdit // none when everything is as asked
-	// Audits tells whether Old has audit arguments.
+	// Audits tells whether Old turns audit logging on: it has a policy and a backend.
 	Audits bool
 	now    map[string]string
 }
@@ -55,7 +55,7 @@ func PlanKubeadm(text []byte, m *manifest.File) (*KubeadmPlan, error) {
 		return nil, err
 	}
 	k.args()
-	p := &KubeadmPlan{Old: text, Edits: slices.Concat(k.drops, k.sets, k.adds), Audits: len(k.now) > 0, now: k.now}
+	p := &KubeadmPlan{Old: text, Edits: slices.Concat(k.drops, k.sets, k.adds), Audits: k.audits(), now: k.now}
 	if p.New, err = c.Apply(p.Edits...); err != nil {
 		return nil, err
 	}
@@ -73,6 +73,11 @@ type kubeadmPlanner struct {
 	drops     []manifest.ClusterEdit
 	sets      []manifest.ClusterEdit
 	adds      []manifest.ClusterEdit
+}
+
+// audits tells whether the present arguments log anything.
+func (k *kubeadmPlanner) audits() bool {
+	return k.now[policyFlag] != "" && (k.now[logFlag] != "" || k.now[webhookFlag] != "")
 }
 
 // args plans the arguments, in the order of the table of flags.

@@ -227,7 +227,7 @@ func (r *statusReport) compareKubeadm(text []byte, m *manifest.File) {
 	same := plan.Empty()
 	k.Persisted, k.audits = &same, plan.Audits
 	switch {
-	case same:
+	case same || !r.Enabled && !plan.Audits:
 	case !plan.Audits:
 		r.Warnings = append(r.Warnings, "the next kubeadm upgrade takes audit logging out: auditpatch enable --persist")
 	case !r.Enabled:
