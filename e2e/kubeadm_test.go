@@ -102,6 +102,7 @@ func (l *lab) patches() {
 		auditpatch diff --manifest - <"$(echo /etc/kubernetes/tmp/kubeadm-init-dryrun*/kube-apiserver.yaml)" || exit 9`
 	stdout, stderr, exit := l.node.Exec(l.ctx, "sh", "-ec", script)
 	l.Logf("patches: exit status %d\n%s%s", exit, stdout, stderr)
+	l.exec("rm", "-rf", "/etc/kubernetes/tmp")
 	if exit != 0 {
 		l.Fatalf("the patches do not make the manifest that enable makes: exit status %d", exit)
 	}
