@@ -198,7 +198,7 @@ var longFlag = regexp.MustCompile(`--[a-z][a-z0-9]*(?:-[a-z0-9]+)*`)
 func TestReadmeFlags(t *testing.T) {
 	text := readme(t)
 	inReadme := longFlag.FindAllString(text, -1)
-	known := []string{"--config", "--ignore-missing", "--diff"} // of kind, sha256sum, ansible-playbook
+	known := []string{"--config", "--ignore-missing", "--diff", "--patches"} // of kind, sha256sum, ansible-playbook, kubeadm
 	for _, path := range commands(t) {
 		if !strings.Contains(text, "auditpatch "+path) {
 			t.Errorf("the README does not show the command %s", path)
@@ -299,10 +299,10 @@ func TestReadmeJSON(t *testing.T) {
 	mustRun(t, "enable", "--root", root, "--quiet", "--webhook-url=https://192.0.2.7/")
 	for _, command := range []string{
 		"diff --audit-log-maxage=9", "enable --dry-run", "status", "doctor", "recover", "restore --list",
-		"enable --audit-log-maxage=x", "policy list", "policy show", "policy lint --policy=-", "version",
+		"enable --audit-log-maxage=x", "export kubeadm", "policy list", "policy show", "policy lint --policy=-", "version",
 	} {
 		words := append(strings.Fields(command), "-o", "json")
-		if !strings.HasPrefix(command, "policy") && command != "version" {
+		if !strings.HasPrefix(command, "policy") && !strings.HasPrefix(command, "export") && command != "version" {
 			words = append(words, "--root", root)
 		}
 		cmd := program(t, words...)

@@ -32,9 +32,21 @@ func begin(t *testing.T) *lab {
 	return beginOn(t, oneNode)
 }
 
-// beginOn resets all nodes of a cluster; the lab's is the first. A failed test's folder is
-// out/NAME; it is removed when the test passes.
+// beginOn resets all nodes of a cluster; the lab's is the first.
 func beginOn(t *testing.T, c *cluster.Cluster) *lab {
+	t.Helper()
+	l := enter(t, c)
+	for _, n := range c.Nodes() {
+		if err := n.ResetManifest(l.ctx); err != nil {
+			l.Fatal(err)
+		}
+	}
+	return l
+}
+
+// enter takes a cluster as it is; the lab's node is the first. A failed test's folder is
+// out/NAME; it is removed when the test passes.
+func enter(t *testing.T, c *cluster.Cluster) *lab {
 	t.Helper()
 	dir := filepath.Join("out", strings.ReplaceAll(t.Name(), "/", "_"))
 	if err := os.RemoveAll(dir); err != nil {
@@ -49,11 +61,6 @@ func beginOn(t *testing.T, c *cluster.Cluster) *lab {
 	}
 	l := &lab{T: t, ctx: t.Context(), node: c.Nodes()[0], log: log}
 	t.Cleanup(func() { l.end(c, dir) })
-	for _, n := range c.Nodes() {
-		if err := n.ResetManifest(l.ctx); err != nil {
-			l.Fatal(err)
-		}
-	}
 	return l
 }
 

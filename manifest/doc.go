@@ -5,6 +5,9 @@
 // Call Parse first, then (*File).Apply with edits such as SetFlag and
 // AddVolume.
 //
+// ParseClusterConfig and (*ClusterConfig).Apply do the same with kubeadm's
+// ClusterConfiguration, from which kubeadm writes that manifest anew.
+//
 // # How it edits
 //
 // The YAML parser is asked only where things stand; nothing is ever printed

@@ -30,11 +30,12 @@ type NodeFiles struct {
 	Policy, Webhook string
 	LogDir, LogFile string // of these only what they are matters, not what is in them
 	PolicySet       bool   // the manifest names a policy already
+	dirs            []string
 }
 
 // All lists the paths.
 func (f NodeFiles) All() []string {
-	return slices.DeleteFunc([]string{f.Policy, f.Webhook, f.LogDir, f.LogFile}, func(s string) bool { return s == "" })
+	return slices.DeleteFunc(append(slices.Clone(f.dirs), f.Policy, f.Webhook, f.LogDir, f.LogFile), func(s string) bool { return s == "" })
 }
 
 // Files names the files whose state Enable with the same options needs in
@@ -48,7 +49,7 @@ func Files(s State, opts Options) (NodeFiles, error) {
 	if err := p.settle(); err != nil {
 		return NodeFiles{}, err
 	}
-	return NodeFiles{p.policyHost, p.webhookHost, p.logHost, p.logFile(), p.now.Policy != nil}, nil
+	return NodeFiles{p.policyHost, p.webhookHost, p.logHost, p.logFile(), p.now.Policy != nil, p.dirs()}, nil
 }
 
 // Enable plans audit logging as the options say. What the manifest sets

@@ -4,13 +4,39 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 )
 
 // files plans what has to lie on the node before the manifest names it.
 func (p *planner) files() error {
-	for _, step := range []func() error{p.logDir, p.policyFile, p.webhookFile, p.logContent} {
+	for _, step := range []func() error{p.parents, p.logDir, p.policyFile, p.webhookFile, p.logContent} {
 		if err := step(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// dirs are the folders of policy and webhook config on a node before its first
+// boot: nothing may have made them yet.
+func (p *planner) dirs() (out []string) {
+	if p.state.Manifest.Exists {
+		return nil
+	}
+	for _, f := range []string{p.policyHost, p.webhookHost} {
+		if d := path.Dir(f); f != "" && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// parents makes those that are missing, as kubeadm and its packages do.
+func (p *planner) parents() error {
+	for _, d := range p.dirs() {
+		if old := p.state.Files[d]; !old.Exists {
+			p.plan.Changes = append(p.plan.Changes, Change{Path: d, Kind: MakeDir, Old: old, Mode: 0o755, Why: "new folder"})
 		}
 	}
 	return nil

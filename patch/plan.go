@@ -47,10 +47,20 @@ type Plan struct {
 	After    Settings // of the manifest as planned
 	// Unchanged is the manifest's text as it was read.
 	Unchanged []byte
+	// Kubeadm is the change of kubeadm-config that goes with it, nil when none was
+	// asked for.
+	Kubeadm   *KubeadmPlan
+	unwritten []byte // the manifest as planned, where kubeadm is still to write it
 }
 
-// Empty tells whether everything is as asked already.
+// Empty tells whether the node is as asked already.
 func (p *Plan) Empty() bool { return len(p.Changes) == 0 }
+
+// AsAsked tells whether there is nothing to do, on the node and in the cluster.
+func (p *Plan) AsAsked() bool { return p.Empty() && (p.Kubeadm == nil || p.Kubeadm.Empty()) }
+
+// Unbuilt tells whether the node has no manifest yet: kubeadm is still to write it.
+func (p *Plan) Unbuilt() bool { return p.unwritten != nil }
 
 // Restarts tells whether the kubelet restarts the API server for this plan:
 // it does so for a changed manifest only.
@@ -154,6 +164,10 @@ func (p *Plan) writeManifest(m *manifest.File, old File) error {
 		return err
 	}
 	p.After = Inspect(after)
+	if !old.Exists {
+		p.Edits, p.unwritten = nil, text
+		return nil
+	}
 	p.Changes = append(p.Changes, Change{
 		Path: old.Path, Kind: WriteFile, Old: old, Data: text,
 		Mode: old.Mode, UID: old.UID, GID: old.GID, Why: p.Counts(),

@@ -184,6 +184,16 @@ func (c *Cluster) create(ctx context.Context, mark string) error {
 	return nil
 }
 
+// Delete removes the cluster, for a test that made one that no other can use.
+func (c *Cluster) Delete() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, stderr, exit := c.kind(ctx, "delete", "cluster"); exit != 0 {
+		return fmt.Errorf("kind delete cluster: %s", stderr)
+	}
+	return os.Remove(c.options.Kubeconfig)
+}
+
 // kind runs kind on this cluster.
 func (c *Cluster) kind(ctx context.Context, args ...string) (stdout, stderr string, exit int) {
 	args = append(args, "--name", c.options.Name, "--kubeconfig", c.options.Kubeconfig)

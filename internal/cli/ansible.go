@@ -113,12 +113,15 @@ func (p *program) carryOutTask(ctx context.Context, t *task, a *answer) {
 
 // foreseen is the outcome of a task in check mode.
 func foreseen(plan *patch.Plan) string {
-	if plan.Empty() {
-		return "nothing would change"
-	}
 	var paths []string
 	for _, c := range plan.Changes {
 		paths = append(paths, c.Path)
+	}
+	if plan.Kubeadm != nil && !plan.Kubeadm.Empty() {
+		paths = append(paths, patch.KubeadmConfig)
+	}
+	if len(paths) == 0 {
+		return "nothing would change"
 	}
 	return "would change " + strings.Join(paths, ", ")
 }
@@ -143,6 +146,9 @@ func fileDiffs(plan *patch.Plan) []fileDiff {
 			d.After, d.AfterHeader = "", "/dev/null"
 		}
 		out = append(out, d)
+	}
+	if k := plan.Kubeadm; k != nil && !k.Empty() {
+		out = append(out, fileDiff{string(k.Old), string(k.New), patch.KubeadmConfig, patch.KubeadmConfig})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,8 @@ type result struct {
 	Warnings []string     `json:"warnings"`
 	Waited   bool         `json:"waited"` // for the API server
 	Steps    []step       `json:"steps"`  // of the wait
+	// Kubeadm is what becomes of kubeadm-config, with --persist.
+	Kubeadm *kubeadmChange `json:"kubeadm,omitempty"`
 }
 
 // fileChange is what becomes of one file.
@@ -49,16 +52,21 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 		return hinted("--restart=quick", "%v", err)
 	}
 	p.plan = plan
+	if err := p.planKubeadm(c, t, plan); err != nil {
+		return err
+	}
 	p.warn(plan.Warnings...)
 	switch {
 	case t.stdin:
 		return p.filter(plan)
 	case c.Bool("dry-run"):
 		p.printPlan(c.Command.Name, plan, "")
-		if !p.json && !plan.Empty() {
+		if !p.json && !plan.AsAsked() {
 			p.say("dry run: nothing was changed")
 		}
 		return nil
+	case plan.Empty() && !plan.AsAsked():
+		return p.persistAlone(c, t, plan)
 	case plan.Empty():
 		p.sayUnchanged(plan)
 		p.warnStale(t, plan)
@@ -83,7 +91,12 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 	if err != nil {
 		return err
 	}
+	if err := p.persist(c.Context, t, plan); err != nil {
+		return &notPersisted{plan.Verb, report.Backup, err}
+	}
 	p.say("%s", outcome(plan, t, waited))
+	p.sayPersisted(plan)
+	p.sayUnbuilt(plan)
 	p.printResult(c.Command.Name, plan, report.Backup, waited)
 	return nil
 }
@@ -112,6 +125,10 @@ func outcome(plan *patch.Plan, t *target, waited bool) string {
 		return "audit logging is on"
 	case waited:
 		return "audit logging is off"
+	case plan.Unbuilt():
+		return "the files for audit logging are in place"
+	case plan.Verb == "disable" && !plan.Restarts():
+		return "the files are removed"
 	case t.live && plan.Restarts():
 		return "the files are written; the kubelet now restarts the API server, which was not waited for"
 	case plan.Verb == "enable":
@@ -124,6 +141,10 @@ func outcome(plan *patch.Plan, t *target, waited bool) string {
 func (p *program) sayUnchanged(plan *patch.Plan) {
 	switch plan.Verb {
 	case "enable":
+		if plan.Unbuilt() {
+			p.say("the files for audit logging are in place as asked, nothing changed")
+			return
+		}
 		p.say("audit logging is on as asked, nothing changed")
 	case "disable":
 		p.say("audit logging is off, nothing changed")
@@ -167,6 +188,9 @@ func (p *program) sayPlan(plan *patch.Plan) {
 			p.say("%-9s %-46s %s", role, name, why(c, plan))
 		}
 	}
+	if k := plan.Kubeadm; k != nil && !k.Empty() {
+		p.say("%-9s %-46s %s", "kubeadm", patch.KubeadmConfig, k.Counts())
+	}
 	if len(plan.Kept) > 0 {
 		p.say("%-9s %s", "kept", strings.Join(plan.Kept, " "))
 	}
@@ -194,6 +218,9 @@ func why(c patch.Change, plan *patch.Plan) string {
 	s := c.Why
 	if c.Kind == patch.MakeDir {
 		s = fmt.Sprintf("new folder, %04o %s", c.Mode, owner(c.UID, c.GID))
+		if !plan.After.Log.Covered() || path.Dir(path.Clean(plan.After.Log.Host)) != c.Path {
+			return s
+		}
 		if bytes, unlimited := patch.DiskBudget(plan.After.Flags, plan.After.Version); unlimited {
 			s += "; nothing limits its size"
 		} else if bytes > 0 {
@@ -239,13 +266,16 @@ func (p *program) printPlan(command string, plan *patch.Plan, backup string) {
 		p.printJSON(r)
 		return
 	}
-	if plan.Empty() {
+	if plan.AsAsked() {
 		p.sayUnchanged(plan)
 		return
 	}
 	p.sayPlan(plan)
 	for _, c := range plan.Changes {
 		fmt.Fprint(p.Out, changeDiff(c, plan))
+	}
+	if plan.Kubeadm != nil {
+		fmt.Fprint(p.Out, kubeadmDiff(plan.Kubeadm))
 	}
 }
 
@@ -261,7 +291,7 @@ func (p *program) printResult(command string, plan *patch.Plan, backup string, w
 // newResult is a plan as JSON.
 func newResult(command string, plan *patch.Plan, backup string) result {
 	r := result{
-		Command: command, Changed: !plan.Empty(), Manifest: plan.Manifest, Backup: backup,
+		Command: command, Changed: !plan.AsAsked(), Kubeadm: newKubeadmChange(plan.Kubeadm), Manifest: plan.Manifest, Backup: backup,
 		Files: []fileChange{}, Edits: []string{}, Kept: []string{}, Warnings: []string{}, Steps: []step{},
 	}
 	for _, c := range plan.Changes {

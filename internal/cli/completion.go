@@ -116,6 +116,8 @@ func flagValues(name string) []string {
 		return []string{string(rollout.Quick), string(rollout.Graceful)}
 	case "output":
 		return []string{"text", "json"}
+	case "api-version":
+		return []string{"v1beta4", "v1beta3"}
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ func (p *program) disableCommand() *cli.Command {
 			"gives back the manifest as it was, byte for byte. The logs stay.",
 		Flags: join([]cli.Flag{
 			&cli.BoolFlag{Name: "purge", Category: whatCategory, Usage: "also remove the policy and the webhook config (they stay in the backup)"},
-		}, nodeFlags(), changeFlags(), outputFlags()),
+		}, nodeFlags(), persistFlag(), changeFlags(), outputFlags()),
 		Action: func(c *cli.Context) error {
 			t, err := newTarget(c)
 			if err != nil {
@@ -25,7 +25,7 @@ func (p *program) disableCommand() *cli.Command {
 					return err
 				}
 			}
-			state, err := t.readManifest(p)
+			state, err := t.readBuild(p)
 			if err != nil {
 				return err
 			}

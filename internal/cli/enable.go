@@ -19,7 +19,7 @@ func (p *program) enableCommand() *cli.Command {
 			"mention stays as it is. A second run with the same flags changes nothing.\n\n" +
 			"Try it first:   auditpatch diff\n" +
 			"As a filter:    auditpatch enable --manifest - < kube-apiserver.yaml > new.yaml",
-		Flags: join(settingFlags(), nodeFlags(), changeFlags(), outputFlags()),
+		Flags: join(settingFlags(), nodeFlags(), persistFlag(), changeFlags(), outputFlags()),
 		Action: func(c *cli.Context) error {
 			t, plan, err := p.enablePlan(c, true)
 			if err != nil {
@@ -36,15 +36,18 @@ func (p *program) diffCommand() *cli.Command {
 		Usage: "show what enable with the same flags would change",
 		Description: "Prints a unified diff of every file that enable with the same flags would change, and\n" +
 			"changes nothing. Exit status 0: nothing would change, 1: something would.",
-		Flags: join(settingFlags(), nodeFlags(), outputFlags()),
+		Flags: join(settingFlags(), nodeFlags(), persistFlag(), outputFlags()),
 		Action: func(c *cli.Context) error {
-			_, plan, err := p.enablePlan(c, false)
+			t, plan, err := p.enablePlan(c, false)
+			if err == nil {
+				err = p.planKubeadm(c, t, plan)
+			}
 			if err != nil {
 				return err
 			}
 			p.warn(plan.Warnings...)
 			p.printPlan(c.Command.Name, plan, "")
-			if plan.Empty() {
+			if plan.AsAsked() {
 				return nil
 			}
 			return status(exitDiffers)
@@ -67,7 +70,7 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 			return nil, nil, err
 		}
 	}
-	state, err := t.readManifest(p)
+	state, err := t.readBuild(p)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -86,7 +86,7 @@ func (p *program) app() *cli.App {
 		Commands: []*cli.Command{
 			p.enableCommand(), p.diffCommand(), p.statusCommand(), p.disableCommand(),
 			p.restoreCommand(), p.recoverCommand(), p.doctorCommand(), p.policyCommand(),
-			p.versionCommand(), p.completionCommand(),
+			p.exportCommand(), p.versionCommand(), p.completionCommand(),
 		},
 	}
 }

@@ -21,7 +21,7 @@ var (
 		{exitDiffers, "differs: diff, status --check; findings: policy lint, doctor"},
 		{exitRefused, "refused or failed; nothing has changed"},
 		{exitRolledBack, "failed, and rolled back: the earlier settings are in place and the API server is healthy"},
-		{exitNotRestored, "failed, and not restored: the message names the backup and the command that restores it"},
+		{exitNotRestored, "failed, and not restored: the message names the backup and the command that restores it; or on, and not in kubeadm-config as --persist asks"},
 	}
 	manFiles = []struct{ path, what string }{
 		{defaultManifest, "the manifest of kube-apiserver, which is rewritten in place"},

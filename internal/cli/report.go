@@ -28,6 +28,7 @@ func (p *program) report(err error) int {
 	f := failure{Error: err.Error(), Hint: hintOf(err), Status: exitRefused, Steps: p.steps}
 	var back *rollout.RolledBack
 	var not *rollout.NotRestored
+	var half *notPersisted
 	switch {
 	case errors.As(err, &not):
 		f.Status, f.Backup, f.Changed = exitNotRestored, not.Backup, true
@@ -39,6 +40,9 @@ func (p *program) report(err error) int {
 		case f.Hint == "":
 			f.Hint = "auditpatch doctor"
 		}
+	case errors.As(err, &half):
+		f.Status, f.Backup, f.Changed = exitNotRestored, half.backup, true
+		f.Hint = "run the same command again"
 	case errors.As(err, &back):
 		f.Status, f.Backup = exitRolledBack, back.Backup
 		if f.Hint == "" {

@@ -97,7 +97,7 @@ func (t *target) readBackup(p *program, id string) (patch.State, []patch.File, e
 		return patch.State{}, nil, hinted("auditpatch restore --to "+id+" --manifest PATH", "backup %s is of another manifest: it holds %s", id, strings.Join(paths(files), ", "))
 	}
 	t.manifest = manifest
-	state, err := t.readManifest(p)
+	state, err := t.readBuild(p)
 	if err != nil {
 		return state, nil, err
 	}

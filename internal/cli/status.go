@@ -27,6 +27,7 @@ type statusReport struct {
 	Log        *logStatus        `json:"log,omitempty"`
 	Webhook    *webhookStatus    `json:"webhook,omitempty"`
 	Server     *serverStatus     `json:"server,omitempty"`     // only on a node that runs
+	Kubeadm    *kubeadmStatus    `json:"kubeadm,omitempty"`    // only where kubeadm made the cluster
 	Unfinished string            `json:"unfinished,omitempty"` // the run that died half way or is going on
 	LastChange *lastChange       `json:"lastChange,omitempty"`
 	Backups    int               `json:"backups"`
@@ -123,7 +124,7 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 		r.Kubernetes = now.Version.String()
 	}
 	if !r.Enabled {
-		r.drift("audit logging is off: %s", missing(now))
+		r.drift("audit logging is off: %s: auditpatch enable", missing(now))
 	}
 	for _, problem := range patch.Drift(m, state) {
 		r.drift("%s", problem.Message)
@@ -138,6 +139,7 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 	err = errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
 	if t.live && err == nil {
 		err = r.addServer(ctx, t, now)
+		r.addKubeadm(ctx, t, m)
 	}
 	return r, err
 }
@@ -309,6 +311,9 @@ func (p *program) printStatus(r *statusReport) error {
 	}
 	if r.Server != nil {
 		rows = append(rows, []string{"running", r.Server.words()})
+	}
+	if r.Kubeadm != nil {
+		rows = append(rows, []string{"kubeadm", r.Kubeadm.ConfigMap + "  " + r.Kubeadm.words()})
 	}
 	if r.LastChange != nil {
 		rows = append(rows, []string{"last change", r.LastChange.words()})

@@ -50,7 +50,7 @@ func (t *target) readManifest(p *program) (patch.State, error) {
 		return patch.State{}, err
 	}
 	if !f.Exists {
-		return patch.State{}, hinted("auditpatch COMMAND --manifest PATH, on a control-plane node", "there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.manifest)
+		return patch.State{}, hinted("auditpatch COMMAND --manifest PATH, on a control-plane node; before kubeadm init or join: auditpatch enable --root /", "there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.manifest)
 	}
 	s := patch.State{Manifest: rollout.PatchFile(f), Files: map[string]patch.File{}, Offline: !t.live}
 	siblings, err := t.node.Siblings(path.Dir(t.manifest))

@@ -1,0 +1,200 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"auditpatch/e2e/cluster"
+)
+
+// upgrade is kubeadm upgrade to the version that runs already: it writes every manifest anew
+// from kubeadm-config. In a kind node its preflight checks fail, and nothing can be pulled.
+const upgrade = `kubeadm upgrade apply "$(kubeadm version -o short)" --yes --force ` +
+	`--ignore-preflight-errors=all --etcd-upgrade=false --certificate-renewal=false`
+
+// TestKubeadmUpgrade takes a node through kubeadm upgrade with the settings in kubeadm-config
+// and without, and wants kubeadm-config back as it was in the end.
+func TestKubeadmUpgrade(t *testing.T) {
+	l := begin(t)
+	l.stays(func() { l.auditpatch(0, "disable", "--persist") }) // what a run has left that was killed
+	kept := l.clusterConfig()
+	t.Cleanup(func() { l.putClusterConfig(kept) })
+
+	l.rollsOut(func() { l.exec("sh", "-ec", readmeScript(t, "persist")) })
+	l.stays(func() { l.auditpatch(0, "status", "--check") })
+	l.upgrade()
+	if args := strings.Join(l.server().Args, " "); !strings.Contains(args, "--audit-log-path=") {
+		l.Fatalf("kubeadm upgrade took audit logging out: %s", args)
+	}
+	l.stays(func() { l.auditpatch(0, "status", "--check") })
+	l.kubectl("get", "secrets", "-A")
+	l.wantEvent(event{user: "kubernetes-admin", verb: "list", resource: "secrets", code: 200})
+	// kubeadm knows nothing of our annotation, so one restart brings it back.
+	l.rollsOut(func() { l.auditpatch(0, "enable") })
+	l.stays(func() { l.auditpatch(0, "diff", "--persist") })
+
+	l.rollsOut(func() { l.auditpatch(0, "disable", "--persist") })
+	if now := l.clusterConfig(); now != kept {
+		l.Fatalf("enable --persist and disable --persist left another ClusterConfiguration than before:\n%s", now)
+	}
+	if text := l.read(cluster.Manifest); strings.Contains(text, "audit") {
+		l.Fatalf("disable after kubeadm upgrade left something in the manifest:\n%s", text)
+	}
+
+	l.rollsOut(func() {
+		if out := l.auditpatch(0, "enable"); strings.Contains(out, "kubeadm ") {
+			l.Fatalf("enable without --persist speaks of kubeadm:\n%s", out)
+		}
+	})
+	if out := l.auditpatch(0, "status", "--check"); !strings.Contains(out, "auditpatch enable --persist") {
+		l.Fatalf("status does not warn of the next upgrade:\n%s", out)
+	}
+	l.upgrade()
+	if out := l.auditpatch(1, "status", "--check"); !strings.Contains(out, "audit logging is off: the manifest sets no --audit-policy-file: auditpatch enable") {
+		l.Fatalf("status does not say what to type:\n%s", out)
+	}
+	l.rollsOut(func() { l.auditpatch(0, "enable") })
+	l.auditpatch(0, "status", "--check")
+
+	// Where only kubeadm-config is missing something, nothing restarts.
+	l.stays(func() {
+		if out := l.auditpatch(0, "enable", "--persist", "-o", "json"); !strings.Contains(out, `"changed": true`) {
+			l.Fatalf("enable --persist says that it changed nothing:\n%s", out)
+		}
+	})
+	if out := l.auditpatch(0, "status"); !strings.Contains(out, "has the same audit settings") {
+		l.Fatalf("status does not know of kubeadm-config:\n%s", out)
+	}
+	l.exports()
+	l.patches()
+	l.stays(func() { l.putClusterConfig(kept) })
+}
+
+// exports wants kubeadm's strict loader to take what export kubeadm prints, in both versions.
+func (l *lab) exports() {
+	l.Helper()
+	for _, version := range []string{"v1beta3", "v1beta4"} {
+		l.exec("sh", "-ec", `cd "$(mktemp -d)"
+			auditpatch export kubeadm --api-version `+version+` >config
+			echo "kubernetesVersion: $(kubeadm version -o short)" >>config
+			kubeadm config validate --config config`)
+	}
+}
+
+// patches wants kubeadm to take our patches, and the manifest to be one that the kubelet takes,
+// also where kubeadm-config has the same settings.
+func (l *lab) patches() {
+	l.Helper()
+	const script = `cd "$(mktemp -d)"
+		auditpatch export kubeadm-patches --dir "$PWD/patches"
+		kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >cluster
+		version=$(sed -n 's/^apiVersion: //p' cluster)
+		(cat cluster; printf -- '---\napiVersion: %s\nkind: InitConfiguration\npatches: {directory: %s}\n' "$version" "$PWD/patches") >config
+		rm -rf /etc/kubernetes/tmp/kubeadm-init-dryrun*
+		kubeadm init phase control-plane apiserver --dry-run --config config
+		auditpatch diff --manifest - <"$(echo /etc/kubernetes/tmp/kubeadm-init-dryrun*/kube-apiserver.yaml)" || exit 9`
+	stdout, stderr, exit := l.node.Exec(l.ctx, "sh", "-ec", script)
+	l.Logf("patches: exit status %d\n%s%s", exit, stdout, stderr)
+	l.exec("rm", "-rf", "/etc/kubernetes/tmp")
+	if exit != 0 {
+		l.Fatalf("the patches do not make the manifest that enable makes: exit status %d", exit)
+	}
+}
+
+// upgrade runs it. The old API server's watches are cut as soon as it has told them to end:
+// else each upgrade takes half a minute more.
+func (l *lab) upgrade() {
+	l.Helper()
+	const helped = `(while sleep 1; do
+			ss -Hltn 'sport = 6443' | grep -q . || ss --kill state established 'sport = 6443' >/dev/null 2>&1
+		done) & helper=$!
+		trap 'kill $helper' EXIT
+		` + upgrade
+	old, from := l.server(), time.Now()
+	stdout, stderr, exit := l.node.Exec(l.ctx, "sh", "-c", helped)
+	l.Logf("kubeadm upgrade: %.0f s, exit status %d\n%s%s", time.Since(from).Seconds(), exit, stdout, stderr)
+	seen, err := l.node.Updates(l.ctx, from, time.Now())
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.node.Intend(seen.Remove)
+	if exit != 0 {
+		l.Fatalf("kubeadm upgrade: exit status %d\n%s", exit, stderr)
+	}
+	if _, err := l.node.WaitServer(l.ctx, old.PID); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// clusterConfig is what kubeadm keeps in the cluster.
+func (l *lab) clusterConfig() string {
+	l.Helper()
+	return l.kubectl("-n", "kube-system", "get", "configmap", "kubeadm-config", "-o", "jsonpath={.data.ClusterConfiguration}")
+}
+
+func (l *lab) putClusterConfig(text string) {
+	l.Helper()
+	patch, err := json.Marshal(map[string]any{"data": map[string]string{"ClusterConfiguration": text}})
+	if err != nil {
+		l.Fatal(err)
+	}
+	// Also at the test's end, when its context is over.
+	out, err := exec.Command("docker", "exec", l.node.Name(), "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf",
+		"-n", "kube-system", "patch", "configmap", "kubeadm-config", "--type=merge", "--patch", string(patch)).CombinedOutput()
+	if err != nil {
+		l.T.Errorf("put kubeadm-config back: %v: %s", err, out)
+	}
+}
+
+// TestKindCluster makes a new cluster from what export kind prints, and wants it to log, and
+// enable to keep what it has.
+func TestKindCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a second cluster")
+	}
+	dir, bin := t.TempDir(), t.TempDir()
+	program, err := filepath.Abs("../auditpatch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The block's kind notes its configuration: start makes the cluster, which adds what this
+	// machine needs.
+	const note = "#!/bin/sh\n[ \"$1 $2 $3\" = 'create cluster --config' ] && cp \"$4\" noted.yaml\n"
+	if err := os.WriteFile(filepath.Join(bin, "kind"), []byte(note), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, filepath.Join(bin, "auditpatch")); err != nil {
+		t.Fatal(err)
+	}
+	block := exec.Command("sh", "-ec", readmeScript(t, "kind-new"))
+	block.Dir, block.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+	if out, err := block.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	c, err := start("-audit", filepath.Join(dir, "noted.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Delete(); err != nil {
+			t.Error(err)
+		}
+	})
+	l := enter(t, c) // a reset would take the folder away that kind mounts
+	l.stays(func() { l.auditpatch(0, "status", "--check") })
+	l.kubectl("get", "secrets", "-A")
+	l.wantEvent(event{user: "kubernetes-admin", verb: "list", resource: "secrets", code: 200})
+	l.rollsOut(func() { l.auditpatch(0, "enable") })
+	l.rollsOut(func() { l.auditpatch(0, "enable", "--preset", "metadata") })
+	l.stays(func() { l.auditpatch(0, "status", "--check") })
+	if _, err := os.Stat(filepath.Join(dir, "audit", "audit-policy.yaml")); err != nil {
+		l.Fatal(err)
+	}
+}

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/manifest"
+	"auditpatch/patch"
+	"auditpatch/presets"
+)
+
+// exported is the JSON of export.
+type exported struct {
+	Changed bool     `json:"changed"`          // files were written
+	Config  string   `json:"config,omitempty"` // what is printed without -o json
+	Files   []string `json:"files"`            // that were written, with kubeadm-patches and kind
+}
+
+func (p *program) exportCommand() *cli.Command {
+	return p.group(&cli.Command{
+		Name:  "export",
+		Usage: "the same settings for kubeadm and kind, for clusters that are still to be made",
+		Subcommands: []*cli.Command{
+			p.exportKubeadm(), p.exportPatches(), p.exportKind(),
+		},
+	})
+}
+
+func (p *program) exportKubeadm() *cli.Command {
+	return p.command(&cli.Command{
+		Name:  "kubeadm",
+		Usage: "print a ClusterConfiguration for kubeadm init --config",
+		Description: "Takes the flags of enable and prints a ClusterConfiguration with just these settings, to be\n" +
+			"merged into your own. The policy has to be on the node first: auditpatch enable --root /",
+		Flags: join(settingFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "api-version", Category: howCategory, Value: "v1beta4", Usage: "`VERSION` of kubeadm's API: v1beta4 (from Kubernetes 1.31 on) or v1beta3"},
+		}, outputFlags()),
+		Action: func(c *cli.Context) error {
+			version := c.String("api-version")
+			if version != "v1beta3" && version != "v1beta4" {
+				return hinted("--api-version=v1beta4", "--api-version %q: there are v1beta3 and v1beta4", version)
+			}
+			m, _, err := p.exportPlan(c, nil)
+			if err != nil {
+				return err
+			}
+			text, err := patch.ExportKubeadm(m, version)
+			if err != nil {
+				return err
+			}
+			return p.printExport(exported{Config: string(text), Files: []string{}})
+		},
+	})
+}
+
+func (p *program) exportPatches() *cli.Command {
+	return p.command(&cli.Command{
+		Name:  "kubeadm-patches",
+		Usage: "write files for kubeadm --patches",
+		Description: "Takes the flags of enable and writes files for the --patches of kubeadm init, join and upgrade.\n" +
+			"kubeadm does not remember them: give it the folder each time, or use enable --persist.\n" +
+			"The policy has to be on each node first: auditpatch enable --root /",
+		Flags: join(settingFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "dir", Category: howCategory, Value: "patches", Usage: "`DIR` that the files are written to"},
+		}, outputFlags()),
+		Action: func(c *cli.Context) error {
+			m, _, err := p.exportPlan(c, nil)
+			if err != nil {
+				return err
+			}
+			files, err := patch.ExportPatches(m)
+			if err != nil {
+				return err
+			}
+			e := exported{Files: []string{}}
+			for _, name := range patch.FileNames(files) {
+				if err := p.writeExport(&e, c.String("dir"), name, files[name], 0o644); err != nil {
+					return err
+				}
+			}
+			return p.printExport(e)
+		},
+	})
+}
+
+func (p *program) exportKind() *cli.Command {
+	return p.command(&cli.Command{
+		Name:  "kind",
+		Usage: "print a configuration for kind create cluster, and write the policy that it names",
+		Description: "Takes the flags of enable, writes the policy (and the webhook's config) to a folder of this\n" +
+			"machine, and prints a configuration that brings that folder into the nodes:\n\n" +
+			"    auditpatch export kind > kind.yaml && kind create cluster --config kind.yaml\n\n" +
+			"It fits every version of kind and Kubernetes. The log lies in the node.",
+		Flags: join(settingFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "dir", Category: howCategory, Value: "audit", Usage: "`DIR` that the policy is written to; the nodes need it as long as the cluster lives"},
+			&cli.IntFlag{Name: "control-planes", Category: howCategory, Value: 1, Usage: "`NUMBER` of control-plane nodes"},
+		}, outputFlags()),
+		Action: p.runExportKind,
+	})
+}
+
+func (p *program) runExportKind(c *cli.Context) error {
+	nodes := c.Int("control-planes")
+	if nodes < 1 {
+		return hinted("--control-planes=1", "--control-planes %d: a cluster has at least one", nodes)
+	}
+	dir, err := filepath.Abs(c.String("dir"))
+	if err != nil {
+		return fmt.Errorf("--dir: %w", err)
+	}
+	m, opts, err := p.exportPlan(c, kindPaths)
+	if err != nil {
+		return err
+	}
+	text, err := patch.ExportKind(m, dir, nodes)
+	if err != nil {
+		return err
+	}
+	e := exported{Config: string(text), Files: []string{}}
+	set := patch.Inspect(m)
+	if err := p.writeExport(&e, dir, path.Base(set.Policy.Path), opts.Policy.Data, 0o644); err != nil {
+		return err
+	}
+	if opts.Webhook != nil {
+		if err := p.writeExport(&e, dir, path.Base(set.Webhook.Path), opts.Webhook.Data, 0o600); err != nil {
+			return err
+		}
+	}
+	return p.printExport(e)
+}
+
+// kindPaths puts the files where the folder is mounted, and refuses other places.
+func kindPaths(opts *patch.Options) error {
+	for _, f := range []struct {
+		flag, otherwise string
+		content         *patch.Content
+	}{
+		{"audit-policy-file", patch.DefaultPolicyPath, opts.Policy},
+		{"audit-webhook-config-file", patch.DefaultWebhookPath, opts.Webhook},
+	} {
+		at, given := opts.Flags[f.flag]
+		here := path.Join(patch.KindDir, path.Base(f.otherwise))
+		switch {
+		case f.content == nil && given && at != "":
+			return hinted("--webhook-url=URL", "--%s: give its contents, with --webhook-config or --webhook-url", f.flag)
+		case f.content != nil && !given:
+			opts.Flags[f.flag] = here
+		case f.content != nil && path.Dir(at) != patch.KindDir:
+			return hinted("--"+f.flag+"="+here, "--%s=%s: the folder with it is mounted at %s", f.flag, at, patch.KindDir)
+		}
+	}
+	return nil
+}
+
+// exportPlan is the manifest that enable with the same flags would make of one as
+// kubeadm writes it.
+func (p *program) exportPlan(c *cli.Context, adjust func(*patch.Options) error) (*manifest.File, patch.Options, error) {
+	none := patch.Options{}
+	if err := checkInputs(c); err != nil {
+		return nil, none, err
+	}
+	for _, f := range []string{"log-group", "log-file-mode"} {
+		if c.IsSet(f) {
+			return nil, none, hinted("auditpatch enable --root / --"+f+"="+c.String(f), "--%s is of the node's files, and neither kubeadm nor kind can set it", f)
+		}
+	}
+	state := patch.State{Manifest: patch.StandIn(defaultManifest), Offline: true}
+	var err error
+	if state.Parsed, err = manifest.Parse(state.Manifest.Path, state.Manifest.Data); err != nil {
+		return nil, none, err
+	}
+	opts, warnings, err := p.options(c, state)
+	if err != nil {
+		return nil, none, err
+	}
+	if opts.Policy == nil {
+		if opts.Policy, _, err = presetContent(presets.Default, nil); err != nil {
+			return nil, none, err
+		}
+	}
+	if adjust != nil {
+		if err := adjust(&opts); err != nil {
+			return nil, none, err
+		}
+	}
+	plan, err := patch.Enable(state, opts)
+	if err != nil {
+		return nil, none, err
+	}
+	p.warn(append(plan.Warnings, warnings...)...)
+	m, err := plan.Settled()
+	return m, opts, err
+}
+
+// writeExport writes one file of an export beside what is there.
+func (p *program) writeExport(e *exported, dir, name string, data []byte, mode os.FileMode) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("--dir: %w", err)
+	}
+	to := filepath.Join(dir, name)
+	err := os.WriteFile(to, data, mode)
+	if err == nil {
+		err = os.Chmod(to, mode) // of a file that was there already
+	}
+	if err != nil {
+		return fmt.Errorf("--dir: %w", err)
+	}
+	e.Changed, e.Files = true, append(e.Files, to)
+	return nil
+}
+
+// printExport prints the configuration, and the names of the files for people.
+func (p *program) printExport(e exported) error {
+	if p.json {
+		p.printJSON(e)
+		return nil
+	}
+	for _, f := range e.Files {
+		p.say("%-9s %s", "written", f)
+	}
+	if _, err := fmt.Fprint(p.Out, e.Config); err != nil {
+		return fmt.Errorf("print the configuration: %w", err)
+	}
+	if len(e.Files) == 0 || strings.HasSuffix(e.Files[0], patch.FlagsPatch) {
+		p.say("auditpatch: hint: the policy has to be on each node before kubeadm runs there: auditpatch enable --root /")
+	}
+	return nil
+}

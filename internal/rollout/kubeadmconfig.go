@@ -1,0 +1,108 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	kubeadmConfigPath = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
+	kubeadmConfigKey  = "ClusterConfiguration"
+	// editTries is how often an edit is worked out again when somebody else was faster.
+	editTries = 5
+)
+
+// ErrNoKubeadmConfig says that the cluster was not made by kubeadm, or not by it
+// alone.
+var ErrNoKubeadmConfig = errors.New("the cluster has no ConfigMap kube-system/kubeadm-config with a ClusterConfiguration: kubeadm did not make it")
+
+// configMap is as much of a ConfigMap as is read and written here.
+type configMap struct {
+	Metadata struct {
+		ResourceVersion string `json:"resourceVersion"`
+	} `json:"metadata"`
+	Data map[string]string `json:"data"`
+}
+
+// KubeadmConfig reads the ClusterConfiguration that kubeadm keeps in the cluster.
+func (s *Server) KubeadmConfig(ctx context.Context) ([]byte, error) {
+	text, _, err := s.kubeadmConfig(ctx)
+	return []byte(text), err
+}
+
+func (s *Server) kubeadmConfig(ctx context.Context) (text, version string, err error) {
+	code, body, err := s.call(ctx, http.MethodGet, kubeadmConfigPath, "", nil)
+	if err != nil {
+		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %w", err)
+	}
+	var m configMap
+	switch {
+	case code == http.StatusNotFound:
+		return "", "", ErrNoKubeadmConfig
+	case code != http.StatusOK:
+		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %s", refusal(code, body))
+	}
+	if err := json.Unmarshal(body, &m); err != nil {
+		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %w", err)
+	}
+	text, ok := m.Data[kubeadmConfigKey]
+	if !ok {
+		return "", "", ErrNoKubeadmConfig
+	}
+	return text, m.Metadata.ResourceVersion, nil
+}
+
+// EditKubeadmConfig writes what edit makes of the ClusterConfiguration, unless
+// that is what stands there. The write names the version that was read, so that
+// somebody else's edit in between is not lost: then edit is asked again.
+func (s *Server) EditKubeadmConfig(ctx context.Context, edit func(text []byte) ([]byte, error)) (changed bool, err error) {
+	for range editTries {
+		text, version, err := s.kubeadmConfig(ctx)
+		if err != nil {
+			return false, err
+		}
+		edited, err := edit([]byte(text))
+		if err != nil || string(edited) == text {
+			return false, err
+		}
+		code, body, err := s.patchKubeadmConfig(ctx, version, string(edited))
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("write kube-system/kubeadm-config: %w", err)
+		case code == http.StatusOK:
+			return true, nil
+		case code != http.StatusConflict:
+			return false, fmt.Errorf("write kube-system/kubeadm-config: %s", refusal(code, body))
+		}
+		select {
+		case <-ctx.Done():
+			return false, errInterrupted
+		case <-time.After(pollEvery):
+		}
+	}
+	return false, fmt.Errorf("write kube-system/kubeadm-config: somebody else changed it %d times meanwhile", editTries)
+}
+
+// patchKubeadmConfig is a merge patch (RFC 7386) that touches one key only.
+func (s *Server) patchKubeadmConfig(ctx context.Context, version, text string) (code int, body []byte, err error) {
+	patch := configMap{Data: map[string]string{kubeadmConfigKey: text}}
+	patch.Metadata.ResourceVersion = version
+	data, err := json.Marshal(patch)
+	if err != nil {
+		return 0, nil, err
+	}
+	return s.call(ctx, http.MethodPatch, kubeadmConfigPath, "application/merge-patch+json", data)
+}
+
+// refusal is what the API server says against a request.
+func refusal(code int, body []byte) string {
+	var status struct{ Message string }
+	if json.Unmarshal(body, &status) == nil && status.Message != "" {
+		return fmt.Sprintf("the API server says %d: %s", code, status.Message)
+	}
+	return fmt.Sprintf("the API server says %d", code)
+}
