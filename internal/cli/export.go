@@ -31,13 +31,19 @@ func (p *program) exportCommand() *cli.Command {
 	})
 }
 
+// exportFlags are of what kubeadm takes.
+func exportFlags() []cli.Flag {
+	return []cli.Flag{&cli.StringFlag{Name: "manifest", Category: howCategory,
+		Usage: "begin with what the manifest at `PATH` sets, - for standard input, as enable does; without it, with a manifest as kubeadm writes it"}}
+}
+
 func (p *program) exportKubeadm() *cli.Command {
 	return p.command(&cli.Command{
 		Name:  "kubeadm",
 		Usage: "print a ClusterConfiguration for kubeadm init --config",
 		Description: "Takes the flags of enable and prints a ClusterConfiguration with just these settings, to be\n" +
 			"merged into your own. The policy has to be on the node first: auditpatch enable --root /",
-		Flags: join(settingFlags(), []cli.Flag{
+		Flags: join(settingFlags(), exportFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "api-version", Category: howCategory, Value: "v1beta4", Usage: "`VERSION` of kubeadm's API: v1beta4 (from Kubernetes 1.31 on) or v1beta3"},
 		}, outputFlags()),
 		Action: func(c *cli.Context) error {
@@ -65,7 +71,7 @@ func (p *program) exportPatches() *cli.Command {
 		Description: "Takes the flags of enable and writes files for the --patches of kubeadm init, join and upgrade.\n" +
 			"kubeadm does not remember them: give it the folder each time, or use enable --persist.\n" +
 			"The policy has to be on each node first: auditpatch enable --root /",
-		Flags: join(settingFlags(), []cli.Flag{
+		Flags: join(settingFlags(), exportFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "dir", Category: howCategory, Value: "patches", Usage: "`DIR` that the files are written to"},
 		}, outputFlags()),
 		Action: func(c *cli.Context) error {
@@ -169,16 +175,15 @@ func (p *program) exportPlan(c *cli.Context, adjust func(*patch.Options) error) 
 			return nil, none, hinted("auditpatch enable --root / --"+f+"="+c.String(f), "--%s is of the node's files, and neither kubeadm nor kind can set it", f)
 		}
 	}
-	state := patch.State{Manifest: patch.StandIn(defaultManifest), Offline: true}
-	var err error
-	if state.Parsed, err = manifest.Parse(state.Manifest.Path, state.Manifest.Data); err != nil {
+	state, err := p.exportState(c)
+	if err != nil {
 		return nil, none, err
 	}
 	opts, warnings, err := p.options(c, state)
 	if err != nil {
 		return nil, none, err
 	}
-	if opts.Policy == nil {
+	if opts.Policy == nil && patch.Inspect(state.Parsed).Policy == nil {
 		if opts.Policy, _, err = presetContent(presets.Default, nil); err != nil {
 			return nil, none, err
 		}
@@ -195,6 +200,22 @@ func (p *program) exportPlan(c *cli.Context, adjust func(*patch.Options) error) 
 	p.warn(append(plan.Warnings, warnings...)...)
 	m, err := plan.Settled()
 	return m, opts, err
+}
+
+// exportState is the manifest that an export begins with.
+func (p *program) exportState(c *cli.Context) (s patch.State, err error) {
+	s = patch.State{Manifest: patch.StandIn(defaultManifest), Offline: true}
+	if name := c.String("manifest"); name != "" {
+		s.Manifest = patch.File{Path: name, Exists: true}
+		if s.Manifest.Data, err = p.readInput("manifest", name); err != nil {
+			return s, err
+		}
+	}
+	if s.Manifest.Path == "-" {
+		s.Manifest.Path = "<stdin>"
+	}
+	s.Parsed, err = manifest.Parse(s.Manifest.Path, s.Manifest.Data)
+	return s, err
 }
 
 // writeExport writes one file of an export beside what is there.
