@@ -37,6 +37,8 @@ type controlPlane struct {
 	young   map[string]bool // by HOST:PORT: these have not loaded RBAC yet
 	wrote   []string        // holders, "" for nobody
 	servers []*httptest.Server
+	// address0 is under which the first one is listed, "" for its own.
+	address0 string
 }
 
 func newControlPlane(t *testing.T, servers int) *controlPlane {
@@ -82,6 +84,9 @@ func (c *controlPlane) pods(w http.ResponseWriter) {
 		var p corev1.Pod
 		p.Spec.NodeName = fmt.Sprintf("cp%d", i+1)
 		p.Annotations = map[string]string{advertised: c.address(i)}
+		if i == 0 && c.address0 != "" {
+			p.Annotations[advertised] = c.address0
+		}
 		if i > 0 && i == len(c.servers)-1 {
 			p.Annotations, p.Status.HostIP = nil, "127.0.0.1"
 			p.Spec.Containers = []corev1.Container{{Command: []string{"kube-apiserver", "--secure-port=" + port(c.address(i))}}}
@@ -168,6 +173,18 @@ func TestPeers(t *testing.T) {
 	}
 	if want := fmt.Sprint([]Peer{{"cp1", c.address(0)}, {"cp3", c.address(2)}}); fmt.Sprint(peers) != want {
 		t.Errorf("peers %v, want %v", peers, want)
+	}
+}
+
+// TestPeersBehindNAT knows its own API server by the address that it advertises.
+func TestPeersBehindNAT(t *testing.T) {
+	c := newControlPlane(t, 2)
+	c.address0 = "192.0.2.1:" + port(c.address(0))
+	on, _ := c.onNode(0)
+	on.Server.spec.Command = []string{"kube-apiserver", "--advertise-address=192.0.2.1"}
+	peers, self, err := on.Server.Peers(t.Context())
+	if err != nil || self != (Peer{"cp1", c.address0}) || len(peers) != 1 {
+		t.Errorf("peers %v, self %v, %v", peers, self, err)
 	}
 }
 

@@ -123,13 +123,19 @@ func podPeers(pods []corev1.Pod) []Peer {
 func securePort(pod corev1.Pod) string {
 	port := "6443"
 	for _, c := range pod.Spec.Containers {
-		for _, a := range append(c.Command, c.Args...) {
-			if v, ok := strings.CutPrefix(a, "--secure-port="); ok {
-				port = v
-			}
-		}
+		port = cmp.Or(lastValue(slices.Concat(c.Command, c.Args), "--secure-port"), port)
 	}
 	return port
+}
+
+// lastValue is the value of a flag in a command line, "" without one.
+func lastValue(command []string, flag string) (value string) {
+	for _, a := range command {
+		if v, ok := strings.CutPrefix(a, flag+"="); ok {
+			value = v
+		}
+	}
+	return value
 }
 
 // endpointSliceList is what is needed of a discovery.k8s.io/v1 EndpointSliceList;
@@ -158,16 +164,18 @@ func (l endpointSliceList) peers() []Peer {
 	return out
 }
 
-// ownAddresses are all under which this machine's API server may be listed.
+// ownAddresses are all under which this machine's API server may be listed. The
+// one that it advertises need not be one of the machine's, behind NAT.
 func (s *Server) ownAddresses() ([]string, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil, fmt.Errorf("list the addresses of this machine: %w", err)
 	}
-	var out []string
+	port := strconv.Itoa(s.spec.Port)
+	out := []string{net.JoinHostPort(lastValue(s.spec.Command, "--advertise-address"), port)}
 	for _, a := range addresses {
 		if n, ok := a.(*net.IPNet); ok {
-			out = append(out, net.JoinHostPort(n.IP.String(), strconv.Itoa(s.spec.Port)))
+			out = append(out, net.JoinHostPort(n.IP.String(), port))
 		}
 	}
 	return out, nil
