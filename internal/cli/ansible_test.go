@@ -8,6 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"sigs.k8s.io/yaml"
+
+	"auditpatch/manifest"
+	"auditpatch/patch"
 )
 
 // TestTaskLine compares arguments with the command line that they become, or
@@ -206,4 +209,21 @@ func optionType(c *cli.Command, name string) string {
 		return "list"
 	}
 	return "str"
+}
+
+// TestForeseenKubeadm wants check mode to tell of a change in the cluster too.
+func TestForeseenKubeadm(t *testing.T) {
+	k := &patch.KubeadmPlan{Old: []byte("old\n"), New: []byte("new\n"), Edits: []manifest.ClusterEdit{manifest.SetArg{Name: "audit-log-path", Value: "-"}}}
+	plan := &patch.Plan{Kubeadm: k}
+	if got, want := foreseen(plan), "would change kube-system/kubeadm-config"; got != want {
+		t.Errorf("msg %q, want %q", got, want)
+	}
+	want := []fileDiff{{"old\n", "new\n", "kube-system/kubeadm-config", "kube-system/kubeadm-config"}}
+	if got := fileDiffs(plan); !slices.Equal(got, want) {
+		t.Errorf("diff %q, want %q", got, want)
+	}
+	k.Edits = nil
+	if got, want := foreseen(plan), "nothing would change"; got != want || len(fileDiffs(plan)) > 0 {
+		t.Errorf("msg %q, want %q; diff %q", got, want, fileDiffs(plan))
+	}
 }
