@@ -5,5 +5,7 @@
 //
 // Call Files first to learn which files of the node it has to see, then
 // Enable, Disable or Restore with their contents as a State. Inspect tells
-// what a manifest has configured.
+// what a manifest has configured. PlanKubeadm plans the same settings for
+// kubeadm's ClusterConfiguration, and the functions Export... write them as
+// files for clusters that are still to be made.
 package patch

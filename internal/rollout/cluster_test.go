@@ -176,6 +176,18 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// TestPeersUnlisted tells a node that the cluster does not list from others of
+// the kind: each would be 127.0.0.1.
+func TestPeersUnlisted(t *testing.T) {
+	c := newControlPlane(t, 2)
+	on, _ := c.onNode(1)
+	on.Server.spec.Port = 1
+	peers, self, err := on.Server.Peers(t.Context())
+	if err != nil || self.Node == "" || self.Address != "127.0.0.1:1" || len(peers) != 2 {
+		t.Errorf("peers %v, self %v, %v", peers, self, err)
+	}
+}
+
 // TestPeersBehindNAT knows its own API server by the address that it advertises.
 func TestPeersBehindNAT(t *testing.T) {
 	c := newControlPlane(t, 2)
@@ -387,7 +399,7 @@ func TestEnterBlind(t *testing.T) {
 		with          func(*Cluster)
 		refused, said string
 	}{
-		{"forbidden", 403, func(*Cluster) {}, "", nothing + "it is forbidden\n"},
+		{"forbidden", 403, func(*Cluster) {}, "", nothing + "the API server says 403: it is forbidden\n"},
 		{"no credentials", 0, func(c *Cluster) { c.Server.User = "" }, "", nothing + "there are no credentials in "},
 		{"broken", 500, func(*Cluster) {}, "cannot see whether the other control-plane nodes are healthy: ", ""},
 		{"broken, with force", 500, func(c *Cluster) { c.Force = true }, "", nothing},

@@ -97,12 +97,3 @@ func (s *Server) patchKubeadmConfig(ctx context.Context, version, text string) (
 	}
 	return s.call(ctx, http.MethodPatch, kubeadmConfigPath, "application/merge-patch+json", data)
 }
-
-// refusal is what the API server says against a request.
-func refusal(code int, body []byte) string {
-	var status struct{ Message string }
-	if json.Unmarshal(body, &status) == nil && status.Message != "" {
-		return fmt.Sprintf("the API server says %d: %s", code, status.Message)
-	}
-	return fmt.Sprintf("the API server says %d", code)
-}

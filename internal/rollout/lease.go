@@ -214,9 +214,9 @@ func (l *lease) do(ctx context.Context, method, path string, body *leaseObject) 
 		case code == http.StatusNotFound, code == http.StatusConflict:
 			return code, nil
 		case code == http.StatusUnauthorized || code == http.StatusForbidden:
-			err = &ForbiddenError{apiMessage(code, answer)}
+			err = &ForbiddenError{refusal(code, answer)}
 		default:
-			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %s", s.base, leaseName, apiMessage(code, answer))
+			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %s", s.base, leaseName, refusal(code, answer))
 		}
 	}
 	return 0, cmp.Or(failed, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,8 +46,8 @@ type ForbiddenError struct{ Reason string }
 
 func (e *ForbiddenError) Error() string { return e.Reason }
 
-// Peers lists the other API servers of the cluster. self is the own one, with
-// an empty Node when the cluster does not list it.
+// Peers lists the other API servers of the cluster. self is the own one; where
+// the cluster does not name its node, the machine's name stands for that.
 func (s *Server) Peers(ctx context.Context) (peers []Peer, self Peer, err error) {
 	if s.User == "" {
 		return nil, Peer{}, &ForbiddenError{"there are no credentials in " + strings.Join(Credentials, ", ")}
@@ -63,13 +64,18 @@ func (s *Server) Peers(ctx context.Context) (peers []Peer, self Peer, err error)
 	if err != nil {
 		return nil, Peer{}, err
 	}
-	self = Peer{Address: net.JoinHostPort(s.spec.Address, strconv.Itoa(s.spec.Port))}
+	self.Node, err = os.Hostname()
+	if err != nil {
+		return nil, Peer{}, fmt.Errorf("ask for the name of this machine: %w", err)
+	}
+	self.Address = net.JoinHostPort(s.spec.Address, strconv.Itoa(s.spec.Port))
+	named := false
 	for _, p := range slices.Concat(podPeers(pods.Items), endpoints.peers()) {
 		known := func(q Peer) bool { return q.Address == p.Address }
 		switch {
 		case slices.Contains(own, p.Address):
-			if self.Node == "" {
-				self = p
+			if !named {
+				self, named = Peer{cmp.Or(p.Node, self.Node), p.Address}, p.Node != ""
 			}
 		case !slices.ContainsFunc(peers, known):
 			peers = append(peers, p)
@@ -85,9 +91,9 @@ func (s *Server) list(ctx context.Context, path string, into any) error {
 	case err != nil:
 		return fmt.Errorf("ask %s for the cluster's API servers: %w", s.base, err)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return &ForbiddenError{apiMessage(code, data)}
+		return &ForbiddenError{refusal(code, data)}
 	case code != http.StatusOK:
-		return fmt.Errorf("ask %s for the cluster's API servers: %s", s.base, apiMessage(code, data))
+		return fmt.Errorf("ask %s for the cluster's API servers: %s", s.base, refusal(code, data))
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("ask %s for the cluster's API servers: %w", s.base, err)
@@ -95,13 +101,13 @@ func (s *Server) list(ctx context.Context, path string, into any) error {
 	return nil
 }
 
-// apiMessage is what the API server says about a request that it did not fulfil.
-func apiMessage(code int, data []byte) string {
-	var said struct{ Message string }
-	if json.Unmarshal(data, &said) != nil || said.Message == "" {
-		return fmt.Sprintf("%d %s", code, http.StatusText(code))
+// refusal is what the API server says about a request that it did not fulfil.
+func refusal(code int, data []byte) string {
+	var status struct{ Message string }
+	if json.Unmarshal(data, &status) != nil || status.Message == "" {
+		return fmt.Sprintf("the API server says %d", code)
 	}
-	return said.Message
+	return fmt.Sprintf("the API server says %d: %s", code, status.Message)
 }
 
 // podPeers are the API servers of mirror Pods.
