@@ -368,7 +368,7 @@ func TestReadmeFiles(t *testing.T) {
 }
 
 // TestReadmeEndToEnd wants a test in e2e for each block "```sh e2e=NAME": the
-// commands there need a cluster.
+// commands there need a cluster. Other languages than sh are marked so too.
 func TestReadmeEndToEnd(t *testing.T) {
 	t.Parallel()
 	tests, err := filepath.Glob("e2e/*_test.go")
@@ -383,7 +383,7 @@ func TestReadmeEndToEnd(t *testing.T) {
 		}
 		sources = append(sources, src...)
 	}
-	for _, m := range regexp.MustCompile("(?m)^```sh e2e=(.*)$").FindAllStringSubmatch(readme(t), -1) {
+	for _, m := range regexp.MustCompile("(?m)^```[a-z]+ e2e=(.*)$").FindAllStringSubmatch(readme(t), -1) {
 		if !bytes.Contains(sources, fmt.Appendf(nil, ", %q)", m[1])) {
 			t.Errorf("no test in e2e runs the block e2e=%s: readmeScript(t, %q)", m[1], m[1])
 		}

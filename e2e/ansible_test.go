@@ -33,18 +33,16 @@ func (l *lab) playground(c *cluster.Cluster) *playground {
 		p.nodes = append(p.nodes, &on)
 		inventory += fmt.Sprintf("cp%d\n", i+1)
 	}
-	program, err := os.ReadFile("../auditpatch")
-	if err != nil {
-		l.Fatal(err)
-	}
+	l.shell(os.Environ(), "..", 0, readmeScript(l, "ansible-install"))
 	folder := filepath.Join(p.dir, "ansible")
 	if err := os.CopyFS(folder, os.DirFS("../ansible")); err != nil {
 		l.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"library/auditpatch": string(program),
-		"inventory.ini":      inventory + "\n[control_plane:vars]\nansible_user=admin\n",
-		"broken.yaml":        "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  verb: [get]\n",
+		"inventory.ini":     inventory + "\n[control_plane:vars]\nansible_user=admin\n",
+		"own.yml":           readmeScript(l, "ansible-own"),
+		"audit-policy.yaml": "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n",
+		"broken.yaml":       "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  verb: [get]\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o755); err != nil {
 			l.Fatal(err)
@@ -183,6 +181,8 @@ func (p *playground) changesNothing() {
 	if got := changedLines(said); len(want) < len(p.nodes) || !slices.Equal(got, want) {
 		p.Fatalf("--check --diff shows\n%q, auditpatch diff\n%q", got, want)
 	}
+
+	p.wantRecap(p.play(0, "cd ansible && ansible-playbook own.yml --check"), "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
 
 	// The first node refuses, although none was asked before.
 	said = p.play(2, "cd ansible && ansible-playbook enable-audit.yml --skip-tags try -e auditpatch_policy_file=$PWD/broken.yaml")

@@ -16,6 +16,9 @@ import (
 func TestEnableWaits(t *testing.T) {
 	l := begin(t)
 	original := l.read(cluster.Manifest)
+	// An API server without watches ends by itself; those of kube-controller-manager and
+	// kube-scheduler are not always there after other tests.
+	l.exec("sh", "-c", "kubectl --kubeconfig /etc/kubernetes/admin.conf get namespaces --watch >/tmp/watch 2>&1 & until [ -s /tmp/watch ]; do sleep 0.1; done")
 	var out string
 	server := l.rollsOut(func() { out = l.auditpatch(0, "enable", "--preset", "pod-deletions", "--namespace", "payments") })
 	for _, want := range []string{"old kube-apiserver drained and ended", "new kube-apiserver started", "/readyz", "found in the log", "audit logging is on"} {
