@@ -46,7 +46,7 @@ func acceptable(data []byte) (ok bool, reason string) {
 	if err := json.Unmarshal(content, &tree); err != nil {
 		return false, err.Error()
 	}
-	if path := unknownField(tree, reflect.TypeFor[auditv1.Policy]()); path != "" {
+	if path, unknown := unknownField(tree, reflect.TypeFor[auditv1.Policy]()); unknown {
 		return false, "unknown field " + path
 	}
 	if secondDocument(data) {
@@ -77,19 +77,20 @@ func repeatsKey(d *json.Decoder) bool {
 }
 
 // unknownField is the path of a field that the type does not have; the strict
-// decoder of sigs.k8s.io/yaml would let one pass that differs in case only.
-func unknownField(tree any, t reflect.Type) string {
+// decoder of sigs.k8s.io/yaml would let one pass that differs in case only. A key may be empty, so the path says nothing of whether
+// there is one.
+func unknownField(tree any, t reflect.Type) (path string, unknown bool) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	if _, custom := reflect.New(t).Interface().(json.Unmarshaler); custom {
-		return ""
+		return "", false
 	}
 	switch value := tree.(type) {
 	case []any:
 		for _, v := range value {
-			if path := unknownField(v, t.Elem()); path != "" {
-				return "[]." + path
+			if path, unknown := unknownField(v, t.Elem()); unknown {
+				return "[]." + path, true
 			}
 		}
 	case map[string]any:
@@ -98,18 +99,18 @@ func unknownField(tree any, t reflect.Type) string {
 			if t.Kind() == reflect.Struct {
 				f, ok := jsonField(t, name)
 				if !ok {
-					return name
+					return name, true
 				}
 				sub = f
 			} else {
 				sub = t.Elem()
 			}
-			if path := unknownField(v, sub); path != "" {
-				return name + "." + path
+			if path, unknown := unknownField(v, sub); unknown {
+				return name + "." + path, true
 			}
 		}
 	}
-	return ""
+	return "", false
 }
 
 func jsonField(t reflect.Type, name string) (reflect.Type, bool) {

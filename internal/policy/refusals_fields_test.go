@@ -15,6 +15,25 @@ rules:
 		},
 	},
 	{
+		name: "field without a name",
+		in: head + `rules:
+- level: Metadata
+  "": get
+"": x
+`,
+		want: []string{
+			`5:3 rules[0].: unknown field "" in rules[0]: kube-apiserver would ignore it | remove ""`,
+			`6:1 : unknown field "": kube-apiserver would ignore it | remove ""`,
+		},
+	},
+	{
+		name: "JSON with a field without a name",
+		in:   `{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "": "", "rules": [{"level": "Metadata"}]}`,
+		want: []string{
+			`1:53 : unknown field "": kube-apiserver would ignore it | remove ""`,
+		},
+	},
+	{
 		name: "misspelt field with a list",
 		in: head + `rules:
 - level: None

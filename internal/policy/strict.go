@@ -41,7 +41,7 @@ func (e *explainer) unknown(path string) {
 		e.add(first(e.src.root, path), path, fmt.Sprintf("unknown field %q: %s", path, ignored), "")
 		return
 	}
-	s := spots[0]
+	s := nameless(spots[0], path)
 	parent, name := s.parent()
 	where := ""
 	if parent != "" {
@@ -53,6 +53,21 @@ func (e *explainer) unknown(path string) {
 		defer func() { e.done[join(parent, m.name)] = true }()
 	}
 	e.add(s.key, path, fmt.Sprintf("unknown field %q%s: %s", name, where, m.consequence()), m.hint(s, name))
+}
+
+// nameless is the entry with the empty key, for a path that ends in one: the
+// search stops at the mapping around it.
+func nameless(s spot, path string) spot {
+	n := follow(s.value)
+	if path != "" && !strings.HasSuffix(path, ".") || n == nil || n.Kind != yaml.MappingNode {
+		return s
+	}
+	for _, c := range fields(n) {
+		if c.key.Value == "" {
+			return spot{path, c.key, c.value}
+		}
+	}
+	return s
 }
 
 // ignored is the consequence where a more telling one is not known.
