@@ -38,11 +38,17 @@ const (
 	// exitWithin is how long an API server takes to end without connections:
 	// 0.3 s when idle.
 	exitWithin = 3 * time.Second
-	// settleAfterPod is how long after the Pod's control groups the kubelet still
-	// holds its name: between 0.1 and 0.4 s. Without groups to look at it is
-	// settleBlind after the process.
-	settleAfterPod = 600 * time.Millisecond
-	settleBlind    = 2 * time.Second
+	// podReleasedWithin is how long after the Pod's last process the kubelet may hold
+	// its name. It lets go of it when it has seen, once a second (pkg/kubelet,
+	// genericPlegRelistPeriod), that no container is left: 0.25 to 1.03 s after the
+	// process in 35 restarts. The control groups are no sign of it alone: its
+	// cleanup, every 2 s, may remove them before that look.
+	podReleasedWithin = 1400 * time.Millisecond
+	// settleAfterPod is how long the control groups must have been gone.
+	settleAfterPod = 300 * time.Millisecond
+	// settleBlind is how long after the process a Pod is given whose control
+	// groups cannot be seen.
+	settleBlind = 2 * time.Second
 )
 
 // turn goes along with the old API server to its end, and writes the final
@@ -124,7 +130,7 @@ func (t *turn) look(now time.Time) (done bool, err error) {
 	if t.goneAt.IsZero() {
 		t.goneAt = now
 	}
-	if now.Sub(t.goneAt) < settle {
+	if now.Sub(t.goneAt) < settle || known && now.Sub(t.endedAt) < podReleasedWithin {
 		return false, nil
 	}
 	return true, t.finalize()

@@ -180,6 +180,7 @@ func TestTurnQuick(t *testing.T) {
 	if want := "old kube-apiserver drained and ended"; len(e.steps) != 1 || e.steps[0] != want {
 		t.Errorf("said %q, want %q", e.steps, want)
 	}
+	ended := time.Now()
 	// Its Pod is still being taken down.
 	time.Sleep(settleAfterPod + 200*time.Millisecond)
 	if done, _ := e.turn.look(time.Now()); done || !e.final.IsZero() {
@@ -192,8 +193,11 @@ func TestTurnQuick(t *testing.T) {
 	for done := false; !done; time.Sleep(20 * time.Millisecond) {
 		done, _ = e.turn.look(time.Now())
 	}
-	if after := e.final.Sub(gone); after < settleAfterPod || after > settleAfterPod+time.Second {
+	if after := e.final.Sub(gone); after < settleAfterPod || after > podReleasedWithin+time.Second {
 		t.Errorf("the final manifest was written %s after the Pod was gone", after)
+	}
+	if after := e.final.Sub(ended); after < podReleasedWithin-200*time.Millisecond {
+		t.Errorf("the final manifest was written %s after the process had ended", after)
 	}
 }
 
