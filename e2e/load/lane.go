@@ -16,6 +16,7 @@ type lane struct {
 	base     string
 	protocol string
 	slots    chan struct{}
+	timeout  time.Duration // of a request
 }
 
 // The lanes: half of the requests go over HTTP/2, all of a lane over one connection, and half
@@ -31,14 +32,14 @@ const (
 // MostUnderWay is how many requests can wait for an answer at once.
 const MostUnderWay = lanesEach * (slotsHTTP1 + slotsHTTP2)
 
-func newLanes(config *rest.Config) ([]*lane, error) {
+func newLanes(config *rest.Config, timeout time.Duration) ([]*lane, error) {
 	var lanes []*lane
 	for range lanesEach {
 		for _, kind := range []struct {
 			protocol string
 			slots    int
 		}{{"http/1.1", slotsHTTP1}, {"h2", slotsHTTP2}} {
-			l, err := newLane(config, kind.protocol, kind.slots)
+			l, err := newLane(config, kind.protocol, kind.slots, timeout)
 			if err != nil {
 				return nil, err
 			}
@@ -50,7 +51,7 @@ func newLanes(config *rest.Config) ([]*lane, error) {
 
 // newLane makes a transport of its own: those of client-go are shared, and open a connection
 // for every request that finds none, which is a storm of handshakes when an outage ends.
-func newLane(config *rest.Config, protocol string, slots int) (*lane, error) {
+func newLane(config *rest.Config, protocol string, slots int, timeout time.Duration) (*lane, error) {
 	c := rest.CopyConfig(config)
 	c.NextProtos = []string{protocol}
 	security, err := rest.TLSConfigFor(c)
@@ -68,7 +69,7 @@ func newLane(config *rest.Config, protocol string, slots int) (*lane, error) {
 	if protocol == "h2" {
 		transport.MaxConnsPerHost = 1
 	}
-	return &lane{client: &http.Client{Transport: transport}, base: c.Host, protocol: protocol, slots: make(chan struct{}, slots)}, nil
+	return &lane{client: &http.Client{Transport: transport}, base: c.Host, protocol: protocol, slots: make(chan struct{}, slots), timeout: timeout}, nil
 }
 
 // free takes a slot of a random lane, of any other when that one has none, and is nil when

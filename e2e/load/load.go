@@ -6,6 +6,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -22,6 +23,8 @@ type Options struct {
 	Rate      int          // requests a second; 500
 	Objects   int          // ConfigMaps that are worked on; 400
 	Watches   int          // watches that are held open beside the requests; 12
+	// Timeout is how long a request may take until it counts as [TimedOut]; 5 s.
+	Timeout time.Duration
 	// Slow makes one write in 50 take so long: its body comes in two halves with this pause
 	// between them. The API server has accepted it and is not done with it for all that time.
 	Slow time.Duration
@@ -46,19 +49,16 @@ type Load struct {
 	crowded  int
 }
 
-const (
-	tickEvery      = 4 * time.Millisecond
-	requestTimeout = 5 * time.Second
-)
+const tickEvery = 4 * time.Millisecond
 
 // Start prepares the namespace and begins. The caller must call Stop.
 func Start(ctx context.Context, o Options) (*Load, error) {
 	o = o.withDefaults()
-	lanes, err := newLanes(o.Config)
+	lanes, err := newLanes(o.Config, o.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	watching, err := newLanes(o.Config)
+	watching, err := newLanes(o.Config, o.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +85,7 @@ func (o Options) withDefaults() Options {
 			*number.value = number.fallback
 		}
 	}
+	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
 	return o
 }
 

@@ -122,7 +122,7 @@ func (d *dribble) Read(p []byte) (int, error) {
 
 // do makes the request and reads the whole answer.
 func (l *lane) do(ctx context.Context, c call) (Request, []byte) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	var seen trace
 	r := Request{Verb: c.verb, Protocol: l.protocol, Began: time.Now()}
