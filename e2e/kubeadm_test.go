@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,7 @@ func (l *lab) upgrade() {
 		done) & helper=$!
 		trap 'kill $helper' EXIT
 		` + upgrade
+	l.waitMirror()
 	old, from := l.server(), time.Now()
 	stdout, stderr, exit := l.node.Exec(l.ctx, "sh", "-c", helped)
 	l.Logf("kubeadm upgrade: %.0f s, exit status %d\n%s%s", time.Since(from).Seconds(), exit, stdout, stderr)
@@ -131,6 +133,29 @@ func (l *lab) upgrade() {
 	if _, err := l.node.WaitServer(l.ctx, old.PID); err != nil {
 		l.Fatal(err)
 	}
+}
+
+// waitMirror waits until the API shows the static pod that runs. When the API server has
+// restarted a few times, the kubelet takes up to 90 s to see again what it shows; kubeadm would
+// compare with the Pod before the last one, and wait for 5 min for a change if that was what it
+// writes now.
+func (l *lab) waitMirror() {
+	l.Helper()
+	const runs = `sed -n 's/.*pod\([0-9a-f]\{32\}\).*/\1/p' "/proc/$1/cgroup" | head -n 1`
+	uid, stderr, exit := l.node.Exec(l.ctx, "sh", "-c", runs, "sh", strconv.Itoa(l.server().PID))
+	if uid = strings.TrimSpace(uid); exit != 0 || uid == "" {
+		l.Fatalf("kube-apiserver runs in no Pod: %q %s", uid, stderr)
+	}
+	var shown string
+	for from := time.Now(); time.Since(from) < 3*time.Minute; time.Sleep(time.Second) {
+		shown, _, _ = l.node.Kubectl(l.ctx, "-n", "kube-system", "get", "pods", "-l", "component=kube-apiserver",
+			"-o", `jsonpath={.items[*].metadata.annotations.kubernetes\.io/config\.hash}`)
+		if shown == uid {
+			l.Logf("the API shows Pod %s after %.0f s", uid, time.Since(from).Seconds())
+			return
+		}
+	}
+	l.Fatalf("the API shows Pod %q, and not %s, which runs", shown, uid)
 }
 
 // clusterConfig is what kubeadm keeps in the cluster.
