@@ -77,8 +77,8 @@ func repeatsKey(d *json.Decoder) bool {
 }
 
 // unknownField is the path of a field that the type does not have; the strict
-// decoder of sigs.k8s.io/yaml would let one pass that differs in case only. A key may be empty, so the path says nothing of whether
-// there is one.
+// decoder of sigs.k8s.io/yaml would let one pass that differs in case only. A
+// key may be empty, so the path does not say whether there is one.
 func unknownField(tree any, t reflect.Type) (path string, unknown bool) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
