@@ -136,9 +136,8 @@ func (l *lab) upgrade() {
 }
 
 // waitMirror waits until the API shows the static pod that runs. When the API server has
-// restarted a few times, the kubelet takes up to 90 s to see again what it shows; kubeadm would
-// compare with the Pod before the last one, and wait for 5 min for a change if that was what it
-// writes now.
+// restarted a few times, it can show an earlier one for a minute or more (80 s were seen);
+// kubeadm would compare with that one, and wait for 5 min for a change if it writes the same now.
 func (l *lab) waitMirror() {
 	l.Helper()
 	const runs = `sed -n 's/.*pod\([0-9a-f]\{32\}\).*/\1/p' "/proc/$1/cgroup" | head -n 1`

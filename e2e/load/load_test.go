@@ -123,8 +123,8 @@ func (s *server) missing(run *Run) []Request {
 	return run.Missing(s.recorded)
 }
 
-// start puts the server under a load, with a time limit that no machine is too busy for, and returns when many requests were answered and all
-// watches are open.
+// start puts the server under a load, with a time limit that no machine is too busy for, and
+// returns when many requests were answered and all watches are open.
 func (s *server) start(t *testing.T, slow time.Duration) *Load {
 	t.Helper()
 	l, err := Start(t.Context(), Options{Config: s.config(), Namespace: "test", Rate: 1000, Objects: 20, Slow: slow, Timeout: time.Minute})
