@@ -41,7 +41,7 @@ const (
 	// podReleasedWithin is how long after the Pod's last process the kubelet may hold
 	// its name. It lets go of it when it has seen, once a second (pkg/kubelet,
 	// genericPlegRelistPeriod), that no container is left: 0.25 to 1.03 s after the
-	// process in 35 restarts. The control groups are no sign of it alone: its
+	// process in 34 restarts. The control groups are no sign of it alone: its
 	// cleanup, every 2 s, may remove them before that look.
 	podReleasedWithin = 1400 * time.Millisecond
 	// settleAfterPod is how long the control groups must have been gone.
