@@ -16,9 +16,10 @@ const (
 	// unwatchedFor is how long the lock stays taken when nobody waits for the
 	// restart: as long as the kubelet takes for it by itself.
 	unwatchedFor = time.Minute
-	// tellEvery is how often a wait says that it goes on.
-	tellEvery = 30 * time.Second
 )
+
+// tellEvery is how often a wait says that it goes on.
+var tellEvery = paced(30 * time.Second)
 
 // Cluster makes sure that no two control-plane nodes of a cluster restart their
 // API servers at the same time, whoever starts auditpatch on them: it takes the

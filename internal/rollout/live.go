@@ -13,14 +13,14 @@ import (
 	"auditpatch/patch"
 )
 
-const (
+var (
 	// healthWithin is how long an API server may take to answer before a change.
-	healthWithin = 10 * time.Second
+	healthWithin = paced(10 * time.Second)
 	// settleAfterUndo is longer than the kubelet takes to act on a file.
-	settleAfterUndo = 5 * time.Second
+	settleAfterUndo = paced(5 * time.Second)
 	// clearWithin is how long a failed Pod is waited for, 1 to 2 s where its
 	// process has ended, before the earlier manifest is put back all the same.
-	clearWithin = 12 * time.Second
+	clearWithin = paced(12 * time.Second)
 )
 
 // NotHealthy says why a change was not begun: afterwards nobody could tell

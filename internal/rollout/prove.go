@@ -21,7 +21,7 @@ type Probe struct {
 
 // proveWithin is how long a recorded request may take to reach the log in
 // blocking mode; in batch mode the batch's own wait comes on top.
-const proveWithin = 10 * time.Second
+var proveWithin = paced(10 * time.Second)
 
 // prove sends the probe and finds its audit ID in the log.
 func (s *Server) prove(ctx context.Context, probe Probe, after patch.Settings, delay time.Duration) (id string, err error) {
@@ -37,14 +37,14 @@ func (s *Server) prove(ctx context.Context, probe Probe, after patch.Settings, d
 		case a.auditID == "":
 			last = fmt.Errorf("the API server answered %d to %s %s without an Audit-Id: it does not audit", a.code, probe.Method, probe.Path)
 		default:
-			if last = find(ctx, log, from, a.auditID, min(delay+2*time.Second, time.Until(deadline))); last == nil {
+			if last = find(ctx, log, from, a.auditID, min(delay+paced(2*time.Second), time.Until(deadline))); last == nil {
 				return a.auditID, nil
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return "", errInterrupted
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(paced(500 * time.Millisecond)):
 		}
 	}
 	return "", fmt.Errorf("the API server is ready, but a request that the policy records was not found in %s: %w", after.Log.Host, last)

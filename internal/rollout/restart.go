@@ -25,31 +25,33 @@ const (
 
 // How long the parts of a restart take. The kubelet's own are measured with
 // kubelet 1.36.
-const (
+var (
 	// drainFor is how long an API server that no longer listens is left alone:
 	// requests that it has accepted are answered, and audited, meanwhile.
-	drainFor = time.Second
-	// quietFor is how long it must have had nothing to do, and quietTicks how
-	// much of a processor counts as nothing, in ticks of 10 ms.
-	quietFor   = 500 * time.Millisecond
-	quietTicks = 5
+	drainFor = paced(time.Second)
+	// quietFor is how long it must have had nothing to do.
+	quietFor = paced(500 * time.Millisecond)
 	// drainWithin is when one that stays busy is left to the kubelet.
-	drainWithin = 10 * time.Second
+	drainWithin = paced(10 * time.Second)
 	// exitWithin is how long an API server takes to end without connections:
 	// 0.3 s when idle.
-	exitWithin = 3 * time.Second
+	exitWithin = paced(3 * time.Second)
 	// podReleasedWithin is how long after the Pod's last process the kubelet may hold
 	// its name. It lets go of it when it has seen, once a second (pkg/kubelet,
 	// genericPlegRelistPeriod), that no container is left: 0.25 to 1.03 s after the
 	// process in 34 restarts. The control groups are no sign of it alone: its
 	// cleanup, every 2 s, may remove them before that look.
-	podReleasedWithin = 1400 * time.Millisecond
+	podReleasedWithin = paced(1400 * time.Millisecond)
 	// settleAfterPod is how long the control groups must have been gone.
-	settleAfterPod = 300 * time.Millisecond
+	settleAfterPod = paced(300 * time.Millisecond)
 	// settleBlind is how long after the process a Pod is given whose control
 	// groups cannot be seen.
-	settleBlind = 2 * time.Second
+	settleBlind = paced(2 * time.Second)
 )
+
+// quietTicks is how much of a processor counts as nothing within quietFor, in
+// ticks of 10 ms.
+const quietTicks = 5
 
 // turn goes along with the old API server to its end, and writes the final
 // manifest when its Pod is completely gone. Missing the moment costs no more

@@ -14,19 +14,22 @@ import (
 )
 
 // How long a wait looks before it draws a conclusion.
-const (
-	pollEvery = 100 * time.Millisecond
+var (
+	pollEvery = paced(100 * time.Millisecond)
+	// askEvery is how often the kubelet is looked for.
+	askEvery = paced(time.Second)
 	// The kubelet re-reads its directory every 20 s, if it misses the event.
-	noticeWithin = 45 * time.Second
+	noticeWithin = paced(45 * time.Second)
 	// missingFor is how long a file that the Pod needs may be away: the kubelet
 	// would try to mount it for ever.
-	missingFor = 5 * time.Second
+	missingFor = paced(5 * time.Second)
 	// orphanedFor is longer than a restart of the kubelet takes: systemd waits for
 	// 10 s with kubeadm's unit.
-	orphanedFor = 20 * time.Second
-	// DefaultTimeout is kubeadm's own for a static pod (timeouts.upgradeManifests).
-	DefaultTimeout = 5 * time.Minute
+	orphanedFor = paced(20 * time.Second)
 )
+
+// DefaultTimeout is kubeadm's own for a static pod (timeouts.upgradeManifests).
+const DefaultTimeout = 5 * time.Minute
 
 // Progress is one step of a wait, for people.
 type Progress struct {
@@ -177,7 +180,7 @@ func (w *watch) orphaned(now time.Time) error {
 	if w.kubeletAt.IsZero() {
 		w.kubeletAt = now
 	}
-	if now.Sub(w.askedAt) >= time.Second {
+	if now.Sub(w.askedAt) >= askEvery {
 		w.askedAt = now
 		if w.server.KubeletRuns() {
 			w.kubeletAt = now

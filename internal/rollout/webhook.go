@@ -26,14 +26,14 @@ import (
 // 200 to 206 shows that this process reached the receiver, past TLS and
 // credentials, and that a batch was taken. Which events were in it nobody counts.
 
-const (
+var (
 	// webhookPoll is slower than other polls: /metrics has megabytes.
-	webhookPoll = time.Second
+	webhookPoll = paced(time.Second)
 	// webhookMargin on top of a batch's wait is enough for a first failure and,
 	// with kube-apiserver's own initial backoff of 10 s, for one more try.
-	webhookMargin = 15 * time.Second
+	webhookMargin = paced(15 * time.Second)
 	// defaultBatchWait is kube-apiserver's for the webhook, in all versions.
-	defaultBatchWait = 30 * time.Second
+	defaultBatchWait = paced(30 * time.Second)
 	// longestBatchWait is how much of a batch's wait is waited for.
 	longestBatchWait = time.Minute
 )
