@@ -36,9 +36,13 @@ type Settings struct {
 type Server struct {
 	Namespace, Pod string   // as in the manifest, without the node's name
 	Container      string   // its name
-	Command        []string // the whole command line
-	Address        string   // where it can be reached from the node
-	Port           int
+	Command        []string // the whole command line, as in the manifest
+	// Env are the container's variables whose values the manifest has; the
+	// command line may name them.
+	Env     map[string]string
+	User    int    // that it runs as
+	Address string // where it can be reached from the node
+	Port    int
 }
 
 // Enabled tells whether these settings log anything: a policy and a backend.
@@ -94,15 +98,16 @@ func server(m *manifest.File) Server {
 	c := m.Container()
 	s := Server{
 		Namespace: m.Pod().Namespace, Pod: m.Pod().Name, Container: c.Name,
-		Command: slices.Concat(c.Command, c.Args), Address: "127.0.0.1", Port: 6443,
+		Command: slices.Concat(c.Command, c.Args), Env: environment(c), Address: "127.0.0.1", Port: 6443,
 	}
-	if f, ok := m.Flag("bind-address"); ok {
-		if ip := net.ParseIP(f.Value); ip != nil && !ip.IsUnspecified() {
-			s.Address = f.Value
+	s.User, _ = runsAs(m)
+	if address, ok := s.expandedFlag(m, "bind-address"); ok {
+		if ip := net.ParseIP(address); ip != nil && !ip.IsUnspecified() {
+			s.Address = address
 		}
 	}
-	if f, ok := m.Flag("secure-port"); ok {
-		if port, err := strconv.Atoi(f.Value); err == nil {
+	if text, ok := s.expandedFlag(m, "secure-port"); ok {
+		if port, err := strconv.Atoi(text); err == nil {
 			s.Port = port
 		}
 	}

@@ -80,24 +80,6 @@ func (p *Plan) Text(path string) (data []byte, ok bool) {
 	return nil, false
 }
 
-// Interim is the planned manifest with one more annotation. Written first, and
-// followed by the planned manifest itself when the old Pod is completely gone,
-// it gives the Pod another identity: the kubelet then starts it at once. The
-// manifest alone would wait 10 to 15 s more, since a static Pod that could not
-// start beside its predecessor is tried again only after a back-off
-// (pkg/kubelet/pod_workers.go, workerBackOffPeriod).
-func (p *Plan) Interim() ([]byte, error) {
-	text, ok := p.Text(p.Manifest)
-	if !ok {
-		return nil, fmt.Errorf("the plan does not write %s", p.Manifest)
-	}
-	m, err := manifest.Parse(p.Manifest, text)
-	if err != nil {
-		return nil, err
-	}
-	return m.Apply(manifest.SetAnnotation{Key: RestartAnnotation, Value: "under way"})
-}
-
 // Counts says what happens to the manifest: "+5 flags +2 mounts".
 func (p *Plan) Counts() string {
 	type count struct {

@@ -55,7 +55,7 @@ func (p *program) liveAgain(c *cli.Context, t *target, run *node.Run) (*rollout.
 	if err != nil || before == nil || after == nil {
 		return nil, err
 	}
-	l := &rollout.Live{Node: t.node, Manifest: t.manifest, Resumed: true, Restart: rollout.RestartOf(run), Timeout: c.Duration("timeout"), LockTimeout: c.Duration("lock-timeout"), Say: p.progress,
+	l := &rollout.Live{Node: t.node, Manifest: t.manifest, Resumed: true, ResumedKubelet: rollout.KubeletOf(run), Restart: rollout.RestartOf(run), Timeout: c.Duration("timeout"), LockTimeout: c.Duration("lock-timeout"), Say: p.progress,
 		Warn: func(err error) { p.warn(patch.Problem{Message: err.Error()}) }}
 	for _, side := range []struct {
 		text []byte

@@ -33,8 +33,8 @@ func (p *program) report(err error) int {
 	case errors.As(err, &not):
 		f.Status, f.Backup, f.Changed = exitNotRestored, not.Backup, true
 		switch {
-		case not.Taken:
-			f.Hint = "look at the manifest; auditpatch status, then: auditpatch enable"
+		case not.Overridden:
+			f.Hint = "auditpatch status; when the other edit is done: auditpatch enable"
 		case !not.Back:
 			f.Hint = "auditpatch recover, or: auditpatch restore --to " + not.Backup
 		case f.Hint == "":
@@ -76,6 +76,8 @@ func hintOf(err error) string {
 	var journal *node.JournalError
 	var ill *rollout.NotHealthy
 	var busy *rollout.BusyError
+	var failed *rollout.Failed
+	var foreign *node.ForeignError
 	switch {
 	case errors.As(err, &own):
 		return own.hint
@@ -85,6 +87,10 @@ func hintOf(err error) string {
 		return pt.Hint
 	case errors.As(err, &po) && len(po.Findings) > 0:
 		return policyHint(po)
+	case errors.As(err, &failed) && failed.Hint != "":
+		return failed.Hint
+	case errors.As(err, &foreign) && foreign.Reverted:
+		return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
 	case errors.As(err, &ill):
 		return "auditpatch doctor says more; --force begins all the same"
 	case errors.As(err, &journal):

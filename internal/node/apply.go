@@ -119,7 +119,14 @@ func (r *Run) carryOut(t tree, s *step, upTo side) error {
 // of the file that layOut wrote.
 func (r *Run) put(t tree, s *step, want side) error {
 	cur, err := s.look(t)
-	if err != nil || s.settled(cur, want) {
+	if err != nil {
+		return err
+	}
+	if s.settled(cur, want) {
+		s.at = want
+		return nil
+	}
+	if cur, err = s.vacate(t, cur); err != nil {
 		return err
 	}
 	if s.foreign(cur, want) {
@@ -139,7 +146,7 @@ func (r *Run) put(t tree, s *step, want side) error {
 	if s.foreign(cur, want) {
 		return &ChangedError{s.Path}
 	}
-	s.touched = true
+	s.touched, s.at = true, want
 	err = dir.Rename(s.temp(r.ID, want), path.Base(s.Real))
 	if err == nil {
 		err = syncDir(dir, ".")
@@ -147,7 +154,21 @@ func (r *Run) put(t tree, s *step, want side) error {
 	if err != nil {
 		return fail("write", s.Path, err)
 	}
+	t.touchLink(s.Path)
 	return nil
+}
+
+// vacate takes away an empty directory that has appeared where a file of ours
+// belongs: a container runtime makes one for the source of a mount that is
+// missing when it restarts a container. It returns what is there then.
+func (s *step) vacate(t tree, cur entry) (entry, error) {
+	if cur.Kind != Directory || s.Old.Kind == Directory || s.New.Kind == Directory {
+		return cur, nil
+	}
+	if err := t.unlink(s.Real); err != nil {
+		return cur, fail("remove", s.Path, err)
+	}
+	return s.look(t)
 }
 
 // foreign tells whether somebody else's content lies where one side is to be put.
@@ -188,6 +209,9 @@ func (r *Run) layOut(t tree, s *step, of side) error {
 // directory.
 func (s *step) remove(t tree) error {
 	cur, err := s.look(t)
+	if err == nil {
+		cur, err = s.vacate(t, cur)
+	}
 	if err != nil || cur.Kind == Absent {
 		return err
 	}

@@ -13,6 +13,7 @@ type Result string
 const (
 	ResultDone       Result = "done"
 	ResultUndone     Result = "undone"     // not a state to go back to by default
+	ResultOverridden Result = "overridden" // somebody else changed the manifest meanwhile, which was left to them
 	ResultUnfinished Result = "unfinished" // see Unfinished
 	ResultDamaged    Result = "damaged"    // run.json cannot be read; only ID is set
 )
@@ -129,6 +130,10 @@ func (s *store) backup(rec record) Backup {
 		b.Result = ResultDone
 	case s.marked(rec.ID, markUndone):
 		b.Result = ResultUndone
+	case s.marked(rec.ID, markOverridden):
+		b.Result = ResultOverridden
+	}
+	if b.Result == ResultUndone || b.Result == ResultOverridden {
 		reason, _ := s.read(runsName + "/" + rec.ID + "/" + reasonName)
 		b.Reason = string(reason)
 	}

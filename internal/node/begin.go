@@ -244,7 +244,7 @@ func (r *Run) fill(st *store, dir string) error {
 		return err
 	}
 	files := map[string][]byte{recordName: append(text, '\n')}
-	for _, mark := range []string{markDone, markUndone, markUndoing} {
+	for _, mark := range []string{markDone, markUndone, markUndoing, markOverridden} {
 		files["."+mark] = nil
 	}
 	for _, s := range r.steps {

@@ -4,38 +4,68 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
-// PodCgroups are the directories of the control groups of the Pod that a
-// process runs in, one for each hierarchy; none when it runs in no Pod. The
-// kubelet removes them when it has torn the Pod down. A container's group lies
-// in its Pod's, whose name holds "pod" and the Pod's UID with both cgroup
-// drivers (pkg/kubelet/cm/pod_container_manager_linux.go, GetPodContainerName).
-func (n *Node) PodCgroups(p Process) []string {
+// Pod is the Pod that a process runs in, as the kubelet's control groups tell.
+type Pod struct {
+	// UID is the Pod's, "" for a process that runs in no Pod. That of a static
+	// Pod is a hash without dashes (pkg/kubelet/config/common.go, applyDefaults),
+	// that of a Pod that was made through the API a UUID with them.
+	UID string
+	// Cgroups are the directories of its control groups, one for each hierarchy.
+	// The kubelet removes them when it has torn the Pod down.
+	Cgroups []string
+}
+
+// Static tells whether the UID is one that the kubelet gives to a Pod from a
+// manifest.
+func (p Pod) Static() bool { return len(p.UID) == 32 && !strings.Contains(p.UID, "-") }
+
+// podGroup is a Pod's control group: podUID with the cgroupfs driver, and
+// kubepods-QOS-podUID.slice, with _ for -, with systemd's
+// (pkg/kubelet/cm/pod_container_manager_linux.go, GetPodContainerName).
+var podGroup = regexp.MustCompile(`^(?:[a-z]+-)*pod([0-9a-f]{32}|[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?:\.slice)?$`)
+
+// PodOf is the Pod that a process runs in. A container's group lies in its
+// Pod's, and a runtime may nest further groups in it, as crun does on cgroup v2;
+// of nested Pods (a node in a container) the innermost counts.
+func (n *Node) PodOf(p Process) Pod {
 	data, err := os.ReadFile(filepath.Join(n.Root, "proc", itoa(p.PID), "cgroup"))
 	if err != nil {
-		return nil
+		return Pod{}
 	}
 	mounts, err := os.ReadFile(filepath.Join(n.Root, "proc/self/mountinfo"))
 	if err != nil {
-		return nil
+		return Pod{}
 	}
-	var out []string
+	var pod Pod
 	for line := range strings.Lines(string(data)) {
 		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if len(parts) != 3 {
 			continue
 		}
-		pod := path.Dir(parts[2])
-		if !strings.Contains(path.Base(pod), "pod") {
+		group, uid := innermostPod(parts[2])
+		if uid == "" || pod.UID != "" && uid != pod.UID {
 			continue
 		}
-		if dir := n.cgroupDir(string(mounts), parts[1], pod); dir != "" {
-			out = append(out, dir)
+		pod.UID = uid
+		if dir := n.cgroupDir(string(mounts), parts[1], group); dir != "" {
+			pod.Cgroups = append(pod.Cgroups, dir)
 		}
 	}
-	return out
+	return pod
+}
+
+// innermostPod walks up from a control group to that of a Pod.
+func innermostPod(group string) (pod, uid string) {
+	for ; group != "/" && group != "."; group = path.Dir(group) {
+		if m := podGroup.FindStringSubmatch(path.Base(group)); m != nil {
+			return group, strings.ReplaceAll(m[1], "_", "-")
+		}
+	}
+	return "", ""
 }
 
 // cgroupDir finds the directory of a control group among the mounts, "" when it

@@ -14,7 +14,7 @@
 // The old contents of a finished run stay as a [Backup].
 //
 // It also looks at the processes of the machine, and ends them, as far as a
-// restart needs that: [Node.Processes], [Node.SocketsOn], [Node.PodCgroups],
+// restart needs that: [Node.Processes], [Node.SocketsOn], [Node.PodOf],
 // [Node.Abort], [Node.Kill].
 //
 // # What lies where
@@ -26,6 +26,7 @@
 //	                            there is one, is on the way from one to the other
 //	STATE/runs/ID/.done         becomes "done" when the run ends well
 //	STATE/runs/ID/.undone       becomes "undone" when it was put back
+//	STATE/runs/ID/.overridden   becomes "overridden" when somebody else changed the manifest
 //	STATE/runs/ID/.undoing      becomes "undoing" before the first file goes back
 //	STATE/runs/ID/phase         what the caller last told SetPhase
 //	STATE/runs/.ID              rubbish: a run half written or half deleted

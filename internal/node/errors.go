@@ -39,9 +39,16 @@ func (e *ChangedError) Error() string { return e.Path + " changed since it was r
 
 // ForeignError lists files that were left alone because somebody else has
 // changed them since the run wrote them.
-type ForeignError struct{ Paths []string }
+type ForeignError struct {
+	Paths []string
+	// Reverted says that it is the earlier content that somebody has put back.
+	Reverted bool
+}
 
 func (e *ForeignError) Error() string {
+	if e.Reverted {
+		return "somebody else has put the earlier " + strings.Join(e.Paths, ", ") + " back: another program writes it anew"
+	}
 	return strings.Join(e.Paths, ", ") + ": changed by somebody else meanwhile, left as found"
 }
 

@@ -14,6 +14,23 @@ type Process struct {
 	PID   int
 	Start uint64 // clock ticks after boot
 	Argv  []string
+	UID   int // real user ID
+}
+
+// Flag is the last value that the command line gives a flag, as --name=value or
+// as two arguments; "" without it.
+func (p Process) Flag(name string) (value string) {
+	for i, a := range p.Argv {
+		word, v, joined := strings.Cut(a, "=")
+		switch {
+		case strings.TrimLeft(word, "-") != name || !strings.HasPrefix(word, "-"):
+		case joined:
+			value = v
+		case i+1 < len(p.Argv):
+			value = p.Argv[i+1]
+		}
+	}
+	return value
 }
 
 // Same tells whether two values name the same process.
@@ -42,11 +59,29 @@ func (n *Node) Processes(name string) ([]Process, error) {
 		if filepath.Base(argv[0]) != name {
 			continue
 		}
-		if st, ok := n.procStat(pid); ok {
-			out = append(out, Process{pid, st.start, argv})
+		st, ok := n.procStat(pid)
+		uid, known := n.procUser(pid)
+		if ok && known {
+			out = append(out, Process{pid, st.start, argv, uid})
 		}
 	}
 	return out, nil
+}
+
+// procUser reads the real user ID of a process.
+func (n *Node) procUser(pid int) (uid int, ok bool) {
+	data, err := os.ReadFile(filepath.Join(n.Root, "proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, found := strings.CutPrefix(line, "Uid:"); found {
+			real, _, _ := strings.Cut(strings.TrimSpace(rest), "\t")
+			uid, err := strconv.Atoi(real)
+			return uid, err == nil
+		}
+	}
+	return 0, false
 }
 
 // Runs tells whether the process has not ended yet.

@@ -1,6 +1,10 @@
 package node
 
-import "path"
+import (
+	"errors"
+	"io/fs"
+	"path"
+)
 
 // Outcome says how Recover ended a run.
 type Outcome string
@@ -79,7 +83,7 @@ func (r *Run) Resume() error {
 		return sideNew
 	})
 	if err == nil && left != nil {
-		err = &ForeignError{left}
+		err = &ForeignError{Paths: left}
 	}
 	return err
 }
@@ -119,7 +123,7 @@ func ended(o Outcome, left []string, err error) (Outcome, error) {
 	case err != nil:
 		return "", err
 	case left != nil:
-		return o, &ForeignError{left}
+		return o, &ForeignError{Paths: left}
 	}
 	return o, nil
 }
@@ -146,16 +150,25 @@ func (r *Run) Onward() (bool, error) {
 	return state == StateNew || state == StateInterim, err
 }
 
-// Taken returns a *ForeignError when somebody else has changed a decisive file
-// since the run wrote it.
-func (r *Run) Taken() error {
+// ChangedByOthers returns a *ForeignError when a decisive file is not what this
+// process has put there last: also when somebody has put the earlier one back.
+func (r *Run) ChangedByOthers() error {
 	t, err := r.node.open()
 	if err != nil {
 		return err
 	}
 	defer t.close()
-	if left := r.takenOver(t); left != nil {
-		return &ForeignError{left}
+	for _, s := range r.steps {
+		if !s.Commit || s.at == "" {
+			continue
+		}
+		cur, err := s.look(t)
+		if err != nil {
+			return err
+		}
+		if !cur.same(s.entry(s.at)) {
+			return &ForeignError{[]string{s.Path}, s.at != sideOld && cur.same(s.Old)}
+		}
 	}
 	return nil
 }
@@ -192,6 +205,21 @@ func (r *Run) Done() error {
 
 // Abandon ends a run that was undone, and notes why.
 func (r *Run) Abandon(reason string) error { return r.end(markUndone, reason) }
+
+// Yield ends a run whose decisive file somebody else has changed, and notes why:
+// nothing was put back, and the file is theirs.
+func (r *Run) Yield(reason string) error {
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	err = r.end(markOverridden, reason)
+	if errors.Is(err, fs.ErrNotExist) { // a run that was begun by an earlier version
+		err = r.end(markUndone, reason)
+	}
+	return join(r.clean(t), err)
+}
 
 func (r *Run) end(mark, reason string) error {
 	st, err := r.openStore()

@@ -134,38 +134,69 @@ func TestKill(t *testing.T) {
 	}
 }
 
-func TestPodCgroups(t *testing.T) {
-	const container = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1234.slice/cri-containerd-ab.scope"
+func TestPodOf(t *testing.T) {
+	const container = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poddd374e7bfbbc28103a27a99f078360e1.slice/cri-containerd-ab.scope"
 	for name, c := range map[string]struct {
 		cgroup, mounts string
 		dirs           []string
-		want           string
+		want           string // the groups
+		uid            string
 	}{
 		"v2": {
 			"0::" + container + "\n",
 			"30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
 			[]string{"/sys/fs/cgroup" + container},
-			"/sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1234.slice",
+			"/sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poddd374e7bfbbc28103a27a99f078360e1.slice",
+			"dd374e7bfbbc28103a27a99f078360e1",
 		},
 		"v1, cgroupfs driver": {
-			"3:cpu,cpuacct:/kubepods/burstable/pod1234/ab\n1:name=systemd:/kubepods/burstable/pod1234/ab\n0::/system.slice/containerd.service\n",
+			"3:cpu,cpuacct:/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1/ab\n1:name=systemd:/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1/ab\n0::/system.slice/containerd.service\n",
 			"31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n32 30 0:28 / /sys/fs/cgroup/systemd rw - cgroup systemd rw,xattr,name=systemd\n",
-			[]string{"/sys/fs/cgroup/cpu,cpuacct/kubepods/burstable/pod1234/ab", "/sys/fs/cgroup/systemd/kubepods/burstable/pod1234/ab"},
-			"/sys/fs/cgroup/cpu,cpuacct/kubepods/burstable/pod1234 /sys/fs/cgroup/systemd/kubepods/burstable/pod1234",
+			[]string{"/sys/fs/cgroup/cpu,cpuacct/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1/ab", "/sys/fs/cgroup/systemd/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1/ab"},
+			"/sys/fs/cgroup/cpu,cpuacct/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1 /sys/fs/cgroup/systemd/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1",
+			"dd374e7bfbbc28103a27a99f078360e1",
 		},
 		"in a container that has the machine's groups": {
-			"1:name=systemd:/docker/c0ffee/kubelet/kubepods/burstable/pod1234/ab\n",
+			"1:name=systemd:/docker/c0ffee/kubelet/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1/ab\n",
 			"32 30 0:28 /docker/c0ffee /sys/fs/cgroup/systemd rw - cgroup systemd rw,name=systemd\n",
-			[]string{"/sys/fs/cgroup/systemd/kubelet/kubepods/burstable/pod1234/ab"},
-			"/sys/fs/cgroup/systemd/kubelet/kubepods/burstable/pod1234",
+			[]string{"/sys/fs/cgroup/systemd/kubelet/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1/ab"},
+			"/sys/fs/cgroup/systemd/kubelet/kubepods/burstable/poddd374e7bfbbc28103a27a99f078360e1",
+			"dd374e7bfbbc28103a27a99f078360e1",
+		},
+		"a group of the runtime's own in the container's": {
+			"0::" + container + "/container\n",
+			"30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+			[]string{"/sys/fs/cgroup" + container + "/container"},
+			"/sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poddd374e7bfbbc28103a27a99f078360e1.slice",
+			"dd374e7bfbbc28103a27a99f078360e1",
+		},
+		"made through the API": {
+			"0::/kubepods.slice/kubepods-pod0b5c1f6e_0d3c_4c39_9a0e_2f6a7f3b9c11.slice/cri-containerd-ab.scope\n",
+			"30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			[]string{"/sys/fs/cgroup/kubepods.slice/kubepods-pod0b5c1f6e_0d3c_4c39_9a0e_2f6a7f3b9c11.slice"},
+			"/sys/fs/cgroup/kubepods.slice/kubepods-pod0b5c1f6e_0d3c_4c39_9a0e_2f6a7f3b9c11.slice",
+			"0b5c1f6e-0d3c-4c39-9a0e-2f6a7f3b9c11",
+		},
+		"a node in a Pod": {
+			"0::/kubepods/pod0b5c1f6e-0d3c-4c39-9a0e-2f6a7f3b9c11/ab/kubelet/kubepods/poddd374e7bfbbc28103a27a99f078360e1/cd\n",
+			"30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			[]string{"/sys/fs/cgroup/kubepods/pod0b5c1f6e-0d3c-4c39-9a0e-2f6a7f3b9c11/ab/kubelet/kubepods/poddd374e7bfbbc28103a27a99f078360e1"},
+			"/sys/fs/cgroup/kubepods/pod0b5c1f6e-0d3c-4c39-9a0e-2f6a7f3b9c11/ab/kubelet/kubepods/poddd374e7bfbbc28103a27a99f078360e1",
+			"dd374e7bfbbc28103a27a99f078360e1",
+		},
+		"a name that only looks like it": {
+			"0::/user.slice/podman-pod1234.slice/tripod\n",
+			"30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			[]string{"/sys/fs/cgroup/user.slice/podman-pod1234.slice"},
+			"", "",
 		},
 		"no Pod": {
 			"0::/system.slice/kube-apiserver.service\n",
 			"30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
 			[]string{"/sys/fs/cgroup/system.slice/kube-apiserver.service"},
-			"",
+			"", "",
 		},
-		"not mounted": {"0::" + container + "\n", "", nil, ""},
+		"not mounted": {"0::" + container + "\n", "", nil, "", "dd374e7bfbbc28103a27a99f078360e1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -180,9 +211,11 @@ func TestPodCgroups(t *testing.T) {
 				must(t, os.MkdirAll(filepath.Join(root, d), 0o755))
 			}
 			n := New(root, "")
-			got := n.PodCgroups(Process{PID: 7})
-			equal(t, "groups", strings.Join(got, " "), c.want)
-			equal(t, "there", n.Exist(got), c.want != "")
+			got := n.PodOf(Process{PID: 7})
+			equal(t, "UID", got.UID, c.uid)
+			equal(t, "static", got.Static(), c.uid != "" && !strings.Contains(c.uid, "-"))
+			equal(t, "groups", strings.Join(got.Cgroups, " "), c.want)
+			equal(t, "there", n.Exist(got.Cgroups), c.want != "")
 		})
 	}
 }

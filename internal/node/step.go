@@ -129,7 +129,9 @@ type step struct {
 
 	index   int
 	touched bool // it may have been carried out; always so for a run read from the disk
-	data    map[side][]byte
+	// at is the side that this process has put there, "" when it has put none.
+	at   side
+	data map[side][]byte
 }
 
 // side is one of the contents of a step.

@@ -29,6 +29,8 @@ const (
 	markDone    = "done"
 	markUndone  = "undone"
 	markUndoing = "undoing"
+	// markOverridden: somebody else has changed the manifest, and it is theirs.
+	markOverridden = "overridden"
 )
 
 // idForm is what IDs look like; what looks otherwise is not ours to remove.
@@ -182,7 +184,7 @@ func (s *store) marked(id, mark string) bool {
 
 // ended says that a run was finished or undone.
 func (s *store) ended(id string) bool {
-	return s.marked(id, markDone) || s.marked(id, markUndone)
+	return s.marked(id, markDone) || s.marked(id, markUndone) || s.marked(id, markOverridden)
 }
 
 // journal returns the ID of the unfinished run, "" for none. One that has an end

@@ -10,9 +10,43 @@ import "slices"
 func (r *Run) Undo() error {
 	left, err := r.undo()
 	if err == nil && left != nil {
-		err = &ForeignError{left}
+		err = &ForeignError{Paths: left}
 	}
 	return err
+}
+
+// PutBack is the first part of an Undo: all that was replaced or removed is back,
+// the decisive file last. What the run has made stays for [Run.RemoveMade], until
+// no Pod that names it can start any more.
+func (r *Run) PutBack() error {
+	r.markUndoing()
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if left := r.takenOver(t); left != nil {
+		return &ForeignError{Paths: left}
+	}
+	left, err := r.putBack(t, rankFolder, rankDecisive)
+	if err == nil && left != nil {
+		err = &ForeignError{Paths: left}
+	}
+	return err
+}
+
+// RemoveMade is the second part of an Undo.
+func (r *Run) RemoveMade() error {
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	left, err := r.putBack(t, rankMade, rankMade)
+	if err == nil && left != nil {
+		err = &ForeignError{Paths: left}
+	}
+	return join(err, r.clean(t))
 }
 
 // Rewind begins an Undo: where there is an interim content it is put in the place
@@ -32,7 +66,7 @@ func (r *Run) undo() (left []string, err error) {
 	if left := r.takenOver(t); left != nil {
 		return left, r.clean(t)
 	}
-	left, err = r.putBack(t)
+	left, err = r.putBack(t, rankFolder, rankMade)
 	if err != nil {
 		return left, err // the dot names stay for the next try
 	}
@@ -87,9 +121,9 @@ func (s *step) rank() int {
 
 // putBack goes through the ranks. If a decisive file cannot be put back, what
 // was made stays, since that file may name it.
-func (r *Run) putBack(t tree) (left []string, err error) {
+func (r *Run) putBack(t tree, from, to int) (left []string, err error) {
 	var errs []error
-	for rank := rankFolder; rank <= rankMade; rank++ {
+	for rank := from; rank <= to; rank++ {
 		for _, s := range r.ranked(rank) {
 			err := r.back(t, s)
 			if isChanged(err) {

@@ -19,7 +19,7 @@ const (
 )
 
 // tellEvery is how often a wait says that it goes on.
-var tellEvery = paced(30 * time.Second)
+var tellEvery = silentFor
 
 // Cluster makes sure that no two control-plane nodes of a cluster restart their
 // API servers at the same time, whoever starts auditpatch on them: it takes the
@@ -266,7 +266,10 @@ func (u *Unwatched) Failing() bool { return false }
 func (u *Unwatched) Clear() {}
 
 // Back does not wait either.
-func (u *Unwatched) Back() error { return nil }
+func (u *Unwatched) Back(Files) error { return nil }
+
+// Yield does not either.
+func (u *Unwatched) Yield() error { return nil }
 
 // After gives the lock back when nothing was written.
 func (u *Unwatched) After() { u.Cluster.Leave(false) }

@@ -1,7 +1,12 @@
 package rollout
 
 import (
+	"cmp"
+	"fmt"
+	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -11,45 +16,103 @@ import (
 
 // Kubelet is the kubelet of this machine.
 type Kubelet struct {
-	PID    int    // 0: none runs
-	Config string // its configuration file
+	node.Process // PID 0: none runs
+	// Config is its configuration file.
+	Config string
 	// StaticPodPath is the directory whose manifests it runs; "" when the
 	// configuration could not be read, or names none.
 	StaticPodPath string
-	Err           error // why it could not be read
+	// HostnameOverride is its node's name, "" when that is the host's.
+	HostnameOverride string
+	// PodLogsDir is where it keeps the logs of containers, "" for the usual place.
+	PodLogsDir string
+	Err        error // why the configuration could not be read
 }
 
 // kubeletConfig is where kubeadm has the kubelet's configuration
 // (cmd/kubeadm/app/constants, KubeletConfigurationFileName).
 const kubeletConfig = "/var/lib/kubelet/config.yaml"
 
-// FindKubelet looks for the kubelet's process and what it was told.
+// FindKubelet looks for the kubelet's process and what it was told. The kubelet
+// runs as root and in no Pod: another program of that name is not it.
 func FindKubelet(n *node.Node) (Kubelet, error) {
 	ps, err := n.Processes("kubelet")
+	ps = slices.DeleteFunc(ps, func(p node.Process) bool { return p.UID != 0 || n.PodOf(p).UID != "" })
 	if err != nil || len(ps) == 0 {
 		return Kubelet{}, err
 	}
-	k := Kubelet{PID: ps[0].PID, Config: kubeletConfig}
-	for _, a := range ps[0].Argv {
-		if v, ok := strings.CutPrefix(a, "--config="); ok {
-			k.Config = v
-		}
-		if v, ok := strings.CutPrefix(a, "--pod-manifest-path="); ok {
-			k.StaticPodPath = path.Clean(v) // flags win over the file
-		}
-	}
-	if k.StaticPodPath != "" {
-		return k, nil
-	}
+	k := Kubelet{Process: ps[0], Config: cmp.Or(ps[0].Flag("config"), kubeletConfig)}
+	k.HostnameOverride = ps[0].Flag("hostname-override")
 	f, err := n.Read(k.Config)
 	var config struct {
 		StaticPodPath string `json:"staticPodPath"`
+		PodLogsDir    string `json:"podLogsDir"`
 	}
 	if err == nil {
 		err = yaml.Unmarshal(f.Data, &config)
 	}
-	if k.Err = err; err == nil && config.StaticPodPath != "" {
-		k.StaticPodPath = path.Clean(config.StaticPodPath)
+	k.Err, k.PodLogsDir = err, config.PodLogsDir
+	// Flags win over the file.
+	if dir := cmp.Or(ps[0].Flag("pod-manifest-path"), config.StaticPodPath); dir != "" {
+		k.StaticPodPath = path.Clean(dir)
 	}
 	return k, nil
 }
+
+// logs is where it keeps the logs of containers.
+func (k Kubelet) logs() string { return cmp.Or(strings.TrimSuffix(k.PodLogsDir, "/"), podLogs) }
+
+// kubeletWatch notices that the kubelet was restarted. One that has started
+// while the API server was away has not heard from it yet which Pods there are:
+// until then it removes none ("skipping delete because sources aren't ready yet",
+// pkg/kubelet/kubelet.go, deletePod), and a manifest that is changed under it
+// leaves a Pod that neither runs nor goes.
+type kubeletWatch struct {
+	node  *node.Node
+	first node.Process // that ran while the API server was last seen healthy
+}
+
+// watchKubelet begins with the kubelet that runs now.
+func watchKubelet(n *node.Node) *kubeletWatch {
+	k, _ := FindKubelet(n)
+	return &kubeletWatch{n, k.Process}
+}
+
+// restarted tells whether another kubelet runs than at first. None at all is no
+// other: whichever starts later reads what lies there then.
+func (k *kubeletWatch) restarted() bool {
+	now, err := FindKubelet(k.node)
+	return err == nil && now.PID != 0 && !now.Same(k.first)
+}
+
+// name tells this kubelet from all others of this machine, also after a reboot.
+func (k *kubeletWatch) name() string {
+	if k.first.PID == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %d", bootID(k.node), k.first.PID, k.first.Start)
+}
+
+// resumedWatch is the watch of a change that another process began: name is what
+// it noted. A kubelet that it did not note has not heard from the API server.
+func resumedWatch(n *node.Node, name string) *kubeletWatch {
+	k := watchKubelet(n)
+	if k.name() != name {
+		k.first = node.Process{}
+	}
+	return k
+}
+
+// bootID is different after each start of the machine.
+func bootID(n *node.Node) string {
+	data, _ := os.ReadFile(filepath.Join(n.Root, "proc/sys/kernel/random/boot_id"))
+	return strings.TrimSpace(string(data))
+}
+
+// trust takes the kubelet that runs now for one that has heard from the API
+// server.
+func (k *kubeletWatch) trust() { k.first = watchKubelet(k.node).first }
+
+// restartKubelet is the way out when the kubelet cannot act on a manifest
+// before it is started once more.
+const restartKubelet = "systemctl restart kubelet"

@@ -45,21 +45,24 @@ type Live struct {
 	// Resumed says that the files were written by a run that died: what it found
 	// is not known any more.
 	Resumed bool
+	// ResumedKubelet is the one that such a run has noted; see [KubeletOf].
+	ResumedKubelet string
 	// LockTimeout is how long to wait for other control-plane nodes that restart
 	// their API servers; 0 for [DefaultLockTimeout].
 	LockTimeout time.Duration
 	Say         func(Progress)
 	Warn        func(error) // of what is no reason to put anything back
 
-	cluster *Cluster       // what Before has entered
-	waited  bool           // Wait was called
-	running []node.Process // when the change began
-	old     *turn          // those processes
-	failing bool           // Wait has seen a new Pod
-	failed  []string       // its cgroups
-	ill     *NotHealthy    // why it was not healthy before a change that was forced
-	start   time.Time
-	kubelet time.Time // when Wait last saw one
+	cluster   *Cluster       // what Before has entered
+	waited    bool           // Wait was called
+	running   []node.Process // when the change began
+	old       *turn          // those processes
+	failing   bool           // Wait has seen a new Pod
+	failed    []string       // its cgroups
+	ill       *NotHealthy    // why it was not healthy before a change that was forced
+	start     time.Time
+	kubeletAt time.Time     // when Wait last saw one
+	kubelet   *kubeletWatch // since the API server was last seen healthy
 }
 
 // Before wants a kubelet that acts on the manifest, a healthy API server that
@@ -72,6 +75,7 @@ func (l *Live) Before(ctx context.Context) error {
 	}
 	l.cluster = &Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: l.Say, Warn: l.Warn}
 	if l.Resumed {
+		l.kubelet = resumedWatch(l.Node, l.ResumedKubelet)
 		return l.cluster.Enter(ctx)
 	}
 	if err := l.beforeChange(ctx, server); err != nil {
@@ -87,17 +91,34 @@ func (l *Live) Before(ctx context.Context) error {
 // beforeChange looks at this node and remembers what it saw.
 func (l *Live) beforeChange(ctx context.Context, server *Server) (err error) {
 	l.start, l.ill = time.Now(), nil
-	if l.running, err = server.processes(l.Old.Server.Command); err != nil {
+	l.kubelet = watchKubelet(l.Node)
+	if l.running, err = server.processes(); err != nil {
 		return err
 	}
-	l.old = newTurn(l.Node, l.Old.Server.Port, l.running)
-	l.old.quick, l.old.mayKill = l.Restart == Quick, mayKill(l.Old)
+	l.old = l.turn(server, l.running, mayKill(l.Old))
 	err = l.healthy(ctx, server)
 	if errors.As(err, &l.ill) && l.Force {
 		err = nil
 	}
 	l.start = time.Now()
 	return err
+}
+
+// Kubelet names the kubelet that acts on the manifest, for whoever recovers the
+// change; "" for none.
+func (l *Live) Kubelet() string {
+	if l.kubelet == nil {
+		return ""
+	}
+	return l.kubelet.name()
+}
+
+// turn drains API servers in the way that was asked for.
+func (l *Live) turn(s *Server, ps []node.Process, mayKill bool) *turn {
+	t := newTurn(s.pod, s.spec.Port, ps)
+	t.quick, t.mayKill = l.Restart == Quick, mayKill
+	t.tell, t.finalize = func(string, string, ...any) {}, func() error { return nil }
+	return t
 }
 
 // healthy wants a kubelet and an API server that are as they should be.
@@ -125,12 +146,15 @@ func (l *Live) healthy(ctx context.Context, server *Server) error {
 
 // notRunning says why none runs with the manifest's command line.
 func (l *Live) notRunning(server *Server) error {
-	others, err := l.Node.Processes("kube-apiserver")
-	switch {
-	case err != nil:
+	others, err := server.pod.processes()
+	if err != nil {
 		return err
-	case len(others) > 0:
+	}
+	if len(others) > 0 {
 		return &NotHealthy{"no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
+	}
+	if p, why := server.stranger(); why != "" {
+		return &NotHealthy{fmt.Sprintf("no kube-apiserver runs in this manifest's Pod; pid %d %s", p.PID, why)}
 	}
 	return &NotHealthy{"no kube-apiserver runs now" + l.ended(server)}
 }
@@ -174,8 +198,9 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	if l.start.IsZero() {
 		l.start = time.Now()
 	}
-	w := l.watch(server, l.New.Server)
-	w.taken, w.files = files.Taken, l.files()
+	w := l.watch(server)
+	w.changedByOthers, w.files, w.finalize = files.ChangedByOthers, l.files(), files.Finalize
+	w.newTurn = func(ps []node.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
 	if l.Resumed {
 		err = l.resume(w, files)
 	} else {
@@ -184,16 +209,20 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	if err != nil {
 		return err
 	}
+	w.kubelet = l.kubelet
 	if w.turn != nil {
-		w.turn.finalize, w.turn.tell = files.Finalize, w.tell
+		w.turn.finalize, w.turn.tell = l.kubelet.guarded(files.Finalize), w.tell
 	}
-	err = w.run(ctx)
-	l.failed, l.kubelet = w.cgroups, w.kubeletAt
+	if err = w.run(ctx); err == nil {
+		err = l.prove(ctx, w)
+	}
+	l.failed, l.kubeletAt = w.cgroups, w.kubeletAt
 	l.failing = w.seen != nil || w.deaths > 0
 	if err != nil {
-		return err
+		// Somebody else's edit is the cause, whatever it has led to.
+		return cmp.Or(files.ChangedByOthers(), err)
 	}
-	return l.prove(ctx, w)
+	return nil
 }
 
 // prove finds a marked request in the log, and sees the webhook take events.
@@ -202,7 +231,9 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 	case l.Unproven != "":
 		w.tell("proof", "not proven: %s", l.Unproven)
 	case l.Probe != nil && l.New.Log.Covered():
+		stop := w.heartbeat("proof", "waiting: a marked event has to be found in %s", l.New.Log.Host)
 		id, err := w.server.prove(ctx, *l.Probe, l.New, l.Delay)
+		stop()
 		if err != nil {
 			return err
 		}
@@ -211,7 +242,9 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 	if l.Webhook == nil {
 		return nil
 	}
+	stop := w.heartbeat("proof", "waiting: the webhook %s has to take an event", l.Webhook.Host)
 	warning, err := w.proveWebhook(ctx, l.Probe, l.Webhook)
+	stop()
 	if warning != nil && l.Warn != nil {
 		l.Warn(warning)
 	}
@@ -226,18 +259,21 @@ func (l *Live) resume(w *watch, files Files) error {
 	if err != nil && old.client == nil {
 		return err
 	}
-	going, err1 := old.processes(l.Old.Server.Command)
-	if slices.Equal(serverArgs(l.Old.Server.Command), serverArgs(l.New.Server.Command)) {
+	going, err1 := old.processes()
+	if slices.Equal(l.Old.Server.Args(), l.New.Server.Args()) {
 		going = old.leaving(going) // the others may be new
 	}
-	all, err2 := l.Node.Processes("kube-apiserver")
+	all, err2 := old.pod.processes()
 	interim, err3 := files.Interim()
 	if err := cmp.Or(err1, err2, err3); err != nil {
 		return err
 	}
-	if interim && len(going) == len(all) {
-		w.turn = newTurn(l.Node, l.Old.Server.Port, going)
-		w.turn.quick, w.turn.mayKill = l.Restart == Quick, mayKill(l.Old)
+	switch {
+	case interim && len(going) == len(all):
+		w.turn = l.turn(old, going, mayKill(l.Old))
+		return nil
+	case interim && l.kubelet.restarted():
+		w.hold()
 		return nil
 	}
 	if err := files.Finalize(); err != nil {
@@ -247,31 +283,33 @@ func (l *Live) resume(w *watch, files Files) error {
 }
 
 // adopt lets any API server do that is as it should be, and ends those that the
-// kubelet is seeing off meanwhile.
+// kubelet ends meanwhile.
 func (l *Live) adopt(w *watch) error {
 	if err := w.adopt(); err != nil {
 		return err
 	}
 	if l.Restart == Quick {
-		w.going = newTurn(l.Node, l.Old.Server.Port, w.known)
-		w.going.quick, w.going.tell = true, func(string, string, ...any) {}
+		w.going = l.turn(w.server, w.known, false)
 	}
 	return nil
 }
 
-// Failing tells whether the new Pod was seen.
-func (l *Live) Failing() bool { return l.failing }
+// Failing tells whether the new Pod was seen, and whether the kubelet can be made
+// to end it before the earlier one comes: not while it removes none.
+func (l *Live) Failing() bool { return l.failing && !l.kubelet.restarted() }
 
-// Clear sees the new Pod off.
+// Clear waits for the end of the new Pod.
 func (l *Live) Clear() {
-	running, err := l.Node.Processes("kube-apiserver")
+	server, err := NewServer(l.Node, l.New.Server)
+	if err != nil && server.client == nil {
+		return
+	}
+	running, err := server.pod.processes()
 	if err != nil {
 		return
 	}
-	t := newTurn(l.Node, l.New.Server.Port, running)
+	t := l.turn(server, running, mayKill(l.New))
 	t.old = append(t.old, &oldServer{cgroups: l.failed}) // it may have no process now
-	t.quick, t.mayKill = l.Restart == Quick, mayKill(l.New)
-	t.tell, t.finalize = func(string, string, ...any) {}, func() error { return nil }
 	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline); time.Sleep(pollEvery) {
 		if gone, err := t.look(time.Now()); gone || err != nil {
 			return
@@ -280,43 +318,60 @@ func (l *Live) Clear() {
 }
 
 // Back waits until the earlier API server is healthy again.
-func (l *Live) Back() error {
-	server, err := NewServer(l.Node, l.Old.Server)
-	if err != nil && server.client == nil {
+func (l *Live) Back(files Files) error {
+	w, err := l.backTo(l.Old.Server)
+	if err != nil {
 		return err
 	}
-	if l.start.IsZero() {
-		l.start = time.Now()
-	}
-	w := l.watch(server, l.Old.Server)
 	w.tell("undo", "the earlier files are back")
 	if l.ill != nil {
 		return l.ill
 	}
-	if err := l.adopt(w); err != nil {
-		return err
-	}
-	w.which, w.patient, w.kubeletAt = "earlier", true, l.kubelet
-	// How long the new one may take says nothing of how soon the earlier one is back.
-	w.timeout = max(w.timeout, DefaultTimeout)
-	return w.run(context.Background())
+	w.changedByOthers = files.ChangedByOthers
+	w.warnStuck()
+	err = w.run(context.Background())
+	return cmp.Or(files.ChangedByOthers(), err)
 }
 
-// adopt lets whichever process runs with the wanted command line do: the
+// backTo is a wait for an API server that may run already, or come back: the
 // kubelet may not have touched it at all. But it may be about to, so one has to
 // stay ready.
+func (l *Live) backTo(spec patch.Server) (*watch, error) {
+	server, err := NewServer(l.Node, spec)
+	if err != nil && server.client == nil {
+		return nil, err
+	}
+	if l.start.IsZero() {
+		l.start = time.Now()
+	}
+	w := l.watch(server)
+	w.which, w.patient, w.kubeletAt, w.kubelet = "earlier", true, l.kubeletAt, l.kubelet
+	// How long the new one may take says nothing of how soon the earlier one is back.
+	w.timeout = max(w.timeout, DefaultTimeout)
+	if w.stuck() {
+		w.timeout = stuckFor
+	}
+	return w, l.adopt(w)
+}
+
+// stuckFor is how long somebody is waited for to restart a kubelet that was
+// restarted at a bad moment; without that nothing comes.
+var stuckFor = paced(2 * time.Minute)
+
+// adopt lets whichever process of the static Pod runs with the wanted command
+// line do.
 func (w *watch) adopt() (err error) {
 	w.settle = settleAfterUndo
-	w.known, err = w.server.node.Processes("kube-apiserver")
+	w.known, err = w.server.pod.processes()
 	return err
 }
 
-func (l *Live) watch(s *Server, want patch.Server) *watch {
+func (l *Live) watch(s *Server) *watch {
 	timeout := l.Timeout
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	return &watch{server: s, want: want, start: l.start, began: time.Now(), say: l.Say, timeout: timeout, notice: noticeWithin, which: "new"}
+	return &watch{server: s, kubelet: l.kubelet, start: l.start, began: time.Now(), say: l.Say, timeout: timeout, notice: noticeWithin, which: "new"}
 }
 
 // files are those without which no container is made.

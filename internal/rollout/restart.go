@@ -47,6 +47,9 @@ var (
 	// settleBlind is how long after the process a Pod is given whose control
 	// groups cannot be seen.
 	settleBlind = paced(2 * time.Second)
+	// graceOver is when an API server that was left to the kubelet has not ended by
+	// itself: kubeadm's manifests have the default grace period of 30 s.
+	graceOver = paced(29 * time.Second)
 )
 
 // quietTicks is how much of a processor counts as nothing within quietFor, in
@@ -57,7 +60,10 @@ const quietTicks = 5
 // manifest when its Pod is completely gone. Missing the moment costs no more
 // than the kubelet's back-off.
 type turn struct {
-	node     *node.Node
+	node *node.Node
+	// owns tells whether a process is one of the static Pod: no other is ever
+	// signalled or cut.
+	owns     func(node.Process) bool
 	port     int
 	old      []*oldServer
 	quick    bool
@@ -84,10 +90,10 @@ type oldServer struct {
 	left     bool // to the kubelet
 }
 
-func newTurn(n *node.Node, port int, old []node.Process) *turn {
-	t := &turn{node: n, port: port, blind: settleBlind}
+func newTurn(pod *staticPod, port int, old []node.Process) *turn {
+	t := &turn{node: pod.node, owns: pod.owns, port: port, blind: settleBlind}
 	for _, p := range old {
-		t.old = append(t.old, &oldServer{Process: p, cgroups: n.PodCgroups(p)})
+		t.old = append(t.old, &oldServer{Process: p, cgroups: pod.node.PodOf(p).Cgroups})
 	}
 	return t
 }
@@ -115,7 +121,7 @@ func (t *turn) look(now time.Time) (done bool, err error) {
 	if !t.ended {
 		t.ended = true
 		if len(t.old) > 0 {
-			t.tell("restart", "old kube-apiserver %s", t.how())
+			t.tell("restart", "old kube-apiserver %s", t.how(now))
 		}
 	}
 	settle, known := settleAfterPod, false
@@ -139,11 +145,13 @@ func (t *turn) look(now time.Time) (done bool, err error) {
 }
 
 // how says how the old API server ended.
-func (t *turn) how() string {
+func (t *turn) how(now time.Time) string {
 	for _, s := range t.old {
 		switch {
 		case s.killed:
 			return "drained and killed"
+		case !s.closedAt.IsZero() && now.Sub(s.closedAt) > graceOver:
+			return "ended when the kubelet's grace period was over"
 		case !s.cutAt.IsZero():
 			return "drained and ended"
 		}
@@ -153,15 +161,15 @@ func (t *turn) how() string {
 
 // end does what is to be done about one that still runs.
 func (t *turn) end(s *oldServer, now time.Time) error {
-	if !t.quick || s.left || len(s.cgroups) == 0 {
-		return nil
-	}
 	socks, err := t.node.SocketsOn(s.Process, t.port)
 	if err != nil || socks.Listening {
 		return nil // a wait that sees nothing is no reason to turn back
 	}
 	if s.closedAt.IsZero() {
 		s.closedAt = now
+	}
+	if !t.quick || s.left || !t.owns(s.Process) {
+		return nil
 	}
 	if !t.drained(s, now) {
 		if now.Sub(s.closedAt) > drainWithin {

@@ -102,7 +102,8 @@ func newEnding(t *testing.T, how string) *ending {
 	}
 	for _, p := range all {
 		if p.PID == cmd.Process.Pid {
-			e.turn = newTurn(nd, port, []node.Process{p})
+			e.turn = newTurn(&staticPod{node: nd}, port, []node.Process{p})
+			e.turn.owns = func(node.Process) bool { return true }
 		}
 	}
 	if e.turn == nil {
@@ -240,11 +241,12 @@ func TestTurnGraceful(t *testing.T) {
 	}
 }
 
-// TestTurnElsewhere leaves a process alone that runs in no Pod.
+// TestTurnElsewhere leaves a process alone that is not the static Pod's.
 func TestTurnElsewhere(t *testing.T) {
 	t.Parallel()
 	e := newEnding(t, "plain")
-	e.turn.quick, e.turn.mayKill, e.turn.old[0].cgroups = true, true, nil
+	e.turn.quick, e.turn.mayKill = true, true
+	e.turn.owns = (&staticPod{node: e.turn.node, folders: []string{"/var/log/pods/kube-system_kube-apiserver-x_"}}).owns
 	e.get("/watch")
 	e.terminate()
 	if e.look(3 * time.Second) {

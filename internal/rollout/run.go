@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,7 +28,10 @@ type Watcher interface {
 	Clear()
 	// Back waits, after everything was put back, until the API server is
 	// healthy as before. Nothing cancels it but its own time limit.
-	Back() error
+	Back(files Files) error
+	// Yield leaves the manifest to somebody else who has changed it, and waits
+	// until the API server is healthy with theirs; the error says why it is not.
+	Yield() error
 	// After ends what Before began, once all is over and also when Before has
 	// failed.
 	After()
@@ -40,8 +44,8 @@ type Files interface {
 	Finalize() error
 	// Interim tells whether Finalize has something to write.
 	Interim() (bool, error)
-	// Taken returns an error when somebody else has changed the manifest.
-	Taken() error
+	// ChangedByOthers returns an error when somebody else has changed the manifest.
+	ChangedByOthers() error
 }
 
 // Options says how a plan is carried out.
@@ -56,8 +60,14 @@ type Options struct {
 	Wrote func(backup string)
 }
 
-// metaRestart is the note in a run of how the old API server ends.
-const metaRestart = "restart"
+// Notes in a run, for whoever recovers it.
+const (
+	metaRestart = "restart" // how the old API server ends
+	metaKubelet = "kubelet" // the one that acts on the manifest
+)
+
+// KubeletOf is the kubelet that a run began with, "" when it notes none.
+func KubeletOf(run *node.Run) string { return run.Meta[metaKubelet] }
 
 // RestartOf is how the old API server ends in a run that died: as it was asked
 // for then, Quick when nothing was.
@@ -97,15 +107,21 @@ type NotRestored struct {
 	Backup string
 	Cause  error // why the run failed
 	Undo   error // why it could not be undone
-	// Taken says that nothing is wrong with the node: somebody else has changed
-	// the manifest, and it was left to them.
-	Taken bool
+	// Overridden says that somebody else has changed the manifest, and that it was
+	// left to them; Undo then is nil when the API server is healthy with theirs.
+	Overridden bool
 	// Back says that the earlier files are back, so that nothing is left to undo:
 	// only the API server is not.
 	Back bool
 }
 
 func (e *NotRestored) Error() string {
+	switch {
+	case e.Overridden && e.Undo == nil:
+		return fmt.Sprintf("%v; the API server is healthy with it", e.Cause)
+	case e.Overridden:
+		return fmt.Sprintf("%v; the API server is not healthy with it: %v", e.Cause, e.Undo)
+	}
 	return fmt.Sprintf("%v; and it could not be undone: %v", e.Cause, e.Undo)
 }
 
@@ -130,7 +146,11 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 			return Report{}, err
 		}
 	}
-	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), map[string]string{"version": o.Version, metaRestart: string(o.Restart)})
+	meta := map[string]string{"version": o.Version, metaRestart: string(o.Restart)}
+	if l, ok := o.Watch.(*Live); ok {
+		meta[metaKubelet] = l.Kubelet()
+	}
+	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), meta)
 	if err != nil {
 		return Report{}, err
 	}
@@ -154,42 +174,86 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 // undo puts everything back, waits for the API server and says so in the
 // error.
 func undo(run *node.Run, cause error, w Watcher) error {
-	failed := func(err error) error { return &NotRestored{Backup: run.ID, Cause: cause, Undo: err} }
+	if isOverridden(cause) {
+		return yield(run, cause, w)
+	}
 	// The kubelet starts the earlier Pod at once only when it is new to it at a
 	// time at which the failed one is gone, as in patch.Plan.Interim.
 	if w.Failing() && run.Rewind() == nil {
 		w.Clear()
 	}
-	err := run.Undo()
-	var foreign *node.ForeignError
-	if err != nil && !errors.As(err, &foreign) {
-		return failed(err)
+	err := run.PutBack()
+	if isOverridden(err) && run.ChangedByOthers() != nil {
+		return yield(run, fmt.Errorf("%w (before that: %v)", err, cause), w)
 	}
+	if err != nil && !isForeign(err) {
+		return &NotRestored{Backup: run.ID, Cause: cause, Undo: err}
+	}
+	return back(run, cause, w, err)
+}
+
+// isForeign tells whether files were left as somebody else made them.
+func isForeign(err error) bool {
+	var foreign *node.ForeignError
+	return errors.As(err, &foreign)
+}
+
+// isOverridden tells whether somebody else's content lies there: one that is put
+// back by somebody else is no content of theirs.
+func isOverridden(err error) bool {
+	var foreign *node.ForeignError
+	return errors.As(err, &foreign) && !foreign.Reverted
+}
+
+// reasonOf is the cause of a failure for doctor --last, with the end of the API
+// server's log.
+func reasonOf(cause error) string {
 	reason := cause.Error()
 	var f *Failed
 	if errors.As(cause, &f) && f.Log != "" {
 		reason += "\n\n" + f.Log
 	}
-	if err := run.Abandon(strings.TrimSuffix(reason, "\n")); err != nil {
-		return failed(err)
-	}
-	if errors.As(cause, &foreign) {
-		return &NotRestored{Backup: run.ID, Cause: cause, Undo: errors.New("it is theirs now"), Taken: true}
-	}
-	if err != nil {
-		return failed(err)
-	}
-	return back(run, cause, w)
+	return strings.TrimSuffix(reason, "\n")
 }
 
-// back waits for the API server when all files are back, and says so in the error.
-func back(run *node.Run, cause error, w Watcher) error {
-	err := w.Back()
-	var ill *NotHealthy
-	if err == nil || errors.As(err, &ill) {
-		return &RolledBack{run.ID, cause, ill}
+// yield leaves the manifest to whoever has changed it, and says whether the API
+// server is healthy with theirs.
+func yield(run *node.Run, cause error, w Watcher) error {
+	unhealthy := w.Yield()
+	not := &NotRestored{Backup: run.ID, Cause: cause, Undo: unhealthy, Overridden: true}
+	if err := run.Yield(reasonOf(cause)); err != nil {
+		not.Undo, not.Overridden = err, false
 	}
-	return &NotRestored{Backup: run.ID, Cause: cause, Undo: fmt.Errorf("the earlier files are back, but %w", err), Back: true}
+	return not
+}
+
+// back waits for the API server when all files are back, and says so in the
+// error. What the run has made goes when the earlier API server runs: until then
+// a container of the failed Pod may be started again, whose mounts name it. left
+// is what PutBack has left to others.
+func back(run *node.Run, cause error, w Watcher, left error) error {
+	not := &NotRestored{Backup: run.ID, Cause: cause, Back: true}
+	err := w.Back(run)
+	if isOverridden(err) {
+		return yield(run, fmt.Errorf("%w (before that: %v)", err, cause), w)
+	}
+	var unhealthy *NotHealthy
+	if err != nil && !errors.As(err, &unhealthy) {
+		not.Undo = fmt.Errorf("the earlier files are back, but %w", err)
+	} else if err := run.RemoveMade(); err != nil && !isForeign(err) {
+		not.Undo = err
+	}
+	if err := run.Abandon(reasonOf(cause)); err != nil {
+		not.Undo, not.Back = errors.Join(not.Undo, err), false
+	}
+	switch {
+	case not.Undo != nil:
+		return not
+	case left != nil:
+		not.Undo = left
+		return not
+	}
+	return &RolledBack{run.ID, cause, unhealthy}
 }
 
 // applyError tells the two ways apart in which writing can fail.
@@ -249,14 +313,7 @@ func recoverLive(ctx context.Context, run *node.Run, w Watcher) (Recovered, erro
 		return r, err
 	}
 	if !onward {
-		if r.Outcome, err = run.Recover(); err != nil || r.Outcome == node.Left {
-			return r, err
-		}
-		var not *NotRestored
-		if err := back(run, errors.New("it was undone"), w); errors.As(err, &not) {
-			return r, err
-		}
-		return r, nil
+		return recoverBack(run, w)
 	}
 	left := run.Resume()
 	var foreign *node.ForeignError
@@ -273,13 +330,38 @@ func recoverLive(ctx context.Context, run *node.Run, w Watcher) (Recovered, erro
 	return r, left
 }
 
+// recoverBack puts back what a run that died has written, and waits.
+func recoverBack(run *node.Run, w Watcher) (Recovered, error) {
+	r := Recovered{ID: run.ID, Waited: true, Outcome: node.Undone}
+	err := run.PutBack()
+	if isOverridden(err) {
+		r.Outcome = node.Left
+		var not *NotRestored
+		if errors.As(yield(run, err, w), &not) && not.Undo != nil {
+			return r, not
+		}
+		return r, err
+	}
+	if err != nil && !isForeign(err) {
+		return r, err
+	}
+	var not *NotRestored
+	if err := back(run, errRecovered, w, err); errors.As(err, &not) {
+		return r, err
+	}
+	return r, nil
+}
+
+// errRecovered is why a run was undone that died.
+var errRecovered = errors.New("recovered after a crash")
+
 // steps turns a plan into the node's own terms, in the same order. With twice
 // set the manifest is written twice; should the interim one be impossible, the
 // kubelet's own way still works.
 func steps(p *patch.Plan, twice bool) []node.Step {
 	var interim []byte
 	if twice {
-		interim, _ = p.Interim()
+		interim, _ = p.Interim(strings.ToLower(rand.Text()[:12]))
 	}
 	var out []node.Step
 	for _, c := range p.Changes {

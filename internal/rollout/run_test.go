@@ -15,9 +15,9 @@ import (
 // fakeWatch is a Watcher that answers what the test wants. Only the API server
 // itself is left out; the files are real.
 type fakeWatch struct {
-	before, wait, back error
-	failing            bool
-	calls              []string
+	before, wait, back, yield error
+	failing                   bool
+	calls                     []string
 }
 
 func (f *fakeWatch) Before(context.Context) error {
@@ -31,10 +31,11 @@ func (f *fakeWatch) Wait(_ context.Context, files Files) error {
 	}
 	return files.Finalize()
 }
-func (f *fakeWatch) Failing() bool { return f.failing }
-func (f *fakeWatch) Clear()        { f.calls = append(f.calls, "clear") }
-func (f *fakeWatch) Back() error   { f.calls = append(f.calls, "back"); return f.back }
-func (f *fakeWatch) After()        { f.calls = append(f.calls, "after") }
+func (f *fakeWatch) Failing() bool    { return f.failing }
+func (f *fakeWatch) Clear()           { f.calls = append(f.calls, "clear") }
+func (f *fakeWatch) Back(Files) error { f.calls = append(f.calls, "back"); return f.back }
+func (f *fakeWatch) Yield() error     { f.calls = append(f.calls, "yield"); return f.yield }
+func (f *fakeWatch) After()           { f.calls = append(f.calls, "after") }
 
 const manifestPath = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
@@ -115,7 +116,7 @@ func TestRunRefusesBeforeAnythingIsWritten(t *testing.T) {
 
 func TestRunPutsBack(t *testing.T) {
 	n, plan := change(t)
-	w := &fakeWatch{wait: &Failed{"it does not start", "line 1\nline 2\n"}}
+	w := &fakeWatch{wait: &Failed{Reason: "it does not start", Log: "line 1\nline 2\n"}}
 	_, err := Run(context.Background(), n, plan, Options{Watch: w})
 	var back *RolledBack
 	if !errors.As(err, &back) {
@@ -166,7 +167,7 @@ func TestRunSaysWhenItIsNotHealthyAfterUndo(t *testing.T) {
 	if err.Error() != want {
 		t.Errorf("got  %q\nwant %q", err, want)
 	}
-	checkFiles(t, n, "old\n", "-")
+	checkFiles(t, n, "old\n", "policy\n") // a Pod that names it may start again
 }
 
 func TestRunDoesNotUndoWhatSomebodyElseWrote(t *testing.T) {
@@ -179,8 +180,18 @@ func TestRunDoesNotUndoWhatSomebodyElseWrote(t *testing.T) {
 			if !errors.As(err, &not) {
 				t.Fatalf("error %v (%T), want a *NotRestored", err, err)
 			}
-			if not.Taken == unseen {
+			if !not.Overridden || not.Undo != nil {
 				t.Errorf("%+v", not)
+			}
+			want := manifestPath + ": changed by somebody else meanwhile, left as found"
+			if unseen {
+				want += " (before that: it does not start)"
+			}
+			if want += "; the API server is healthy with it"; err.Error() != want {
+				t.Errorf("got  %q\nwant %q", err, want)
+			}
+			if fmt.Sprint(w.calls) != "[before yield after]" {
+				t.Errorf("calls %v", w.calls)
 			}
 			checkFiles(t, n, "somebody else's\n", "policy\n")
 			if run, err := n.Unfinished(); run != nil || err != nil {
@@ -198,7 +209,7 @@ type meddler struct {
 }
 
 func (m *meddler) Wait(_ context.Context, files Files) error {
-	if err := files.Taken(); err != nil {
+	if err := files.ChangedByOthers(); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(m.n.Root, manifestPath), []byte("somebody else's\n"), 0o600); err != nil {
@@ -207,7 +218,7 @@ func (m *meddler) Wait(_ context.Context, files Files) error {
 	if m.unseen {
 		return errors.New("it does not start")
 	}
-	return files.Taken()
+	return files.ChangedByOthers()
 }
 
 // notWaiting waits for no run.

@@ -34,6 +34,7 @@ var Credentials = []string{"/etc/kubernetes/admin.conf", "/etc/kubernetes/super-
 type Server struct {
 	node   *node.Node
 	spec   patch.Server
+	pod    *staticPod // of the manifest
 	client *http.Client
 	base   string
 	// endpoint is the API as the credentials name it, which may be a load balancer
@@ -48,7 +49,7 @@ type Server struct {
 // NewServer prepares for the API server that a manifest describes. Without
 // credentials it still can tell that something answers.
 func NewServer(n *node.Node, spec patch.Server) (*Server, error) {
-	s := &Server{node: n, spec: spec, base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
+	s := &Server{node: n, spec: spec, pod: newStaticPod(n, spec), base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
 	var errs []error
 	for _, name := range Credentials {
 		data, err := n.Read(name)
@@ -229,14 +230,11 @@ func failedChecks(body string) string {
 	return ": " + strings.Join(names, ", ")
 }
 
-// processes are the API servers that run with the manifest's command line.
-func (s *Server) processes(command []string) ([]node.Process, error) {
-	all, err := s.node.Processes("kube-apiserver")
-	if err != nil {
-		return nil, err
-	}
-	want := serverArgs(command)
-	return slices.DeleteFunc(all, func(p node.Process) bool { return !slices.Equal(p.Argv[1:], want) }), nil
+// processes are the API servers of this manifest's static Pod that run with its
+// command line.
+func (s *Server) processes() ([]node.Process, error) {
+	all, err := s.pod.processes()
+	return slices.DeleteFunc(all, func(p node.Process) bool { return !s.spec.RunsAs(p.Argv) }), err
 }
 
 // leaving are those of some API servers that do not listen any more.
@@ -247,14 +245,37 @@ func (s *Server) leaving(ps []node.Process) []node.Process {
 	})
 }
 
-// Running tells which process runs with the manifest's command line, 0 for
-// none, and how many kube-apiservers run with another.
+// stranger is a kube-apiserver with the manifest's command line that is not one
+// of its static Pod, and why not; "" without one.
+func (s *Server) stranger() (p node.Process, why string) {
+	all, _ := s.node.Processes("kube-apiserver")
+	for _, p := range all {
+		if !s.spec.RunsAs(p.Argv) || s.pod.owns(p) {
+			continue
+		}
+		switch pod := s.node.PodOf(p); {
+		case pod.UID == "":
+			why = "has its command line and runs in no Pod"
+		case !pod.Static():
+			why = "has its command line and runs in a Pod that was made through the API"
+		case p.UID != s.pod.user:
+			why = fmt.Sprintf("has its command line and runs as user %d, not %d", p.UID, s.pod.user)
+		default:
+			why = fmt.Sprintf("runs in Pod %s, for which there is no log folder %s%s", pod.UID, s.pod.folders[0], pod.UID)
+		}
+		return p, why
+	}
+	return node.Process{}, ""
+}
+
+// Running tells which process of the static Pod runs with the manifest's command
+// line, 0 for none, and how many run with another.
 func (s *Server) Running() (pid, others int, err error) {
-	mine, err := s.processes(s.spec.Command)
+	mine, err := s.processes()
 	if err != nil {
 		return 0, 0, err
 	}
-	all, err := s.node.Processes("kube-apiserver")
+	all, err := s.pod.processes()
 	if len(mine) > 0 {
 		pid = mine[len(mine)-1].PID
 	}
@@ -265,11 +286,11 @@ func (s *Server) Running() (pid, others int, err error) {
 // kubelet had the manifest when it started it: it publishes them in the mirror
 // Pod. known is false when they cannot be read, or are of another Pod.
 func (s *Server) StartedWith(ctx context.Context) (annotations map[string]string, known bool) {
-	running, err := s.processes(s.spec.Command)
+	running, err := s.processes()
 	if err != nil || len(running) != 1 || s.User == "" {
 		return nil, false
 	}
-	uid, name := s.pod(running[0])
+	uid, name := s.podOf(running[0])
 	if name == "" {
 		return nil, false
 	}
@@ -285,38 +306,17 @@ func (s *Server) StartedWith(ctx context.Context) (annotations map[string]string
 	return pod.Annotations, true
 }
 
-// pod finds the UID and the name of the Pod that a process runs in: the UID ends
-// the name of its cgroup, and both are in the name of its log folder.
-func (s *Server) pod(p node.Process) (uid, name string) {
-	for _, group := range s.node.PodCgroups(p) {
-		base := strings.TrimSuffix(filepath.Base(group), ".slice")
-		uid = base[strings.LastIndex(base, "pod")+len("pod"):]
-		prefix := filepath.Join(s.node.Root, "/var/log/pods", s.spec.Namespace+"_"+s.spec.Pod+"-")
-		// A static Pod's UID has no dashes, which systemd's names would not hold.
-		found, _ := filepath.Glob(prefix + "*_" + uid)
-		if len(found) == 1 {
-			name = strings.TrimPrefix(filepath.Base(found[0]), s.spec.Namespace+"_")
-			return uid, strings.TrimSuffix(name, "_"+uid)
-		}
-	}
-	return "", ""
-}
-
-// serverArgs are the arguments behind the program, which another program
-// (go-runner) may start.
-func serverArgs(command []string) []string {
-	for i, a := range command {
-		if filepath.Base(a) == "kube-apiserver" {
-			return command[i+1:]
-		}
-	}
-	return command
+// podOf is the UID and the name of the Pod that a process runs in.
+func (s *Server) podOf(p node.Process) (uid, name string) {
+	uid = s.node.PodOf(p).UID
+	_, name, _ = strings.Cut(filepath.Base(s.pod.folder(uid)), "_")
+	return uid, strings.TrimSuffix(name, "_"+uid)
 }
 
 // KubeletRuns tells whether there is a kubelet to act on the manifest.
 func (s *Server) KubeletRuns() bool {
-	ps, err := s.node.Processes("kubelet")
-	return err == nil && len(ps) > 0
+	k, err := FindKubelet(s.node)
+	return err == nil && k.PID != 0
 }
 
 // LastWords is the last thing that the API server's log says, "" without one.
@@ -353,10 +353,12 @@ func (s *Server) lastWords(since time.Time) (words, log string) {
 }
 
 // logs are the log files of the API server's containers: one for each.
-func (s *Server) logs() []string {
-	pattern := filepath.Join(s.node.Root, "/var/log/pods", s.spec.Namespace+"_"+s.spec.Pod+"-*", s.spec.Container, "*.log")
-	files, _ := filepath.Glob(pattern)
-	return files
+func (s *Server) logs() (out []string) {
+	for _, prefix := range s.pod.folders {
+		files, _ := filepath.Glob(filepath.Join(s.node.Root, prefix+"*", s.spec.Container, "*.log"))
+		out = append(out, files...)
+	}
+	return out
 }
 
 // tail is the end of a file.

@@ -42,6 +42,7 @@ func TestStartedWith(t *testing.T) {
 			}
 			group := "/kubelet-kubepods-burstable-pod" + uid + ".slice"
 			put("proc/7/stat", "7 (kube-apiserver) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 70 1 1")
+			put("proc/7/status", "Uid:\t0\t0\t0\t0\n")
 			put("proc/7/cmdline", "kube-apiserver\x00--flag=1\x00")
 			put("proc/7/cgroup", "0::"+group+"/cri-containerd-ab.scope\n")
 			put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
@@ -61,6 +62,10 @@ func TestStartedWith(t *testing.T) {
 				node: node.New(root, ""), client: srv.Client(), base: srv.URL, User: c.user,
 				spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Command: []string{"kube-apiserver", "--flag=1"}},
 			}
+			put("proc/9/stat", "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1")
+			put("proc/9/status", "Uid:\t0\t0\t0\t0\n")
+			put("proc/9/cmdline", "kubelet\x00--hostname-override\x00CP-1\x00")
+			s.pod = newStaticPod(s.node, s.spec)
 			got, known := s.StartedWith(context.Background())
 			if known != c.known || known && got["auditpatch/policy-sha256"] != "1" {
 				t.Errorf("got %v, %v", got, known)

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"auditpatch/internal/node"
-	"auditpatch/patch"
 )
 
 // How long a wait looks before it draws a conclusion.
@@ -18,6 +18,12 @@ var (
 	pollEvery = paced(100 * time.Millisecond)
 	// askEvery is how often the kubelet is looked for.
 	askEvery = paced(time.Second)
+	// silentFor is how long a wait says nothing.
+	silentFor = paced(8 * time.Second)
+	// heardWithin is how long an API server has been ready when its kubelet has
+	// surely heard from it, where the mirror Pod cannot be asked: the kubelet tries
+	// again every few seconds.
+	heardWithin = paced(10 * time.Second)
 	// The kubelet re-reads its directory every 20 s, if it misses the event.
 	noticeWithin = paced(45 * time.Second)
 	// missingFor is how long a file that the Pod needs may be away: the kubelet
@@ -43,9 +49,8 @@ type Progress struct {
 // watch waits for the API server of one manifest.
 type watch struct {
 	server  *Server
-	want    patch.Server // what shall run
-	start   time.Time    // of the change: steps are timed, and logs read, from here
-	began   time.Time    // of this wait
+	start   time.Time // of the change: steps are timed, and logs read, from here
+	began   time.Time // of this wait
 	say     func(Progress)
 	timeout time.Duration
 	notice  time.Duration // how long the kubelet may take to act
@@ -56,8 +61,18 @@ type watch struct {
 	before []node.Process
 	// going are API servers that are ending, and need not take their time.
 	going *turn
-	// taken tells when somebody else has changed the manifest.
-	taken func() error
+	// changedByOthers tells when somebody else has changed the manifest; nil when
+	// nobody needs to know.
+	changedByOthers func() error
+	// kubelet tells whether it was restarted; nil when that does not matter.
+	kubelet *kubeletWatch
+	// newTurn drains API servers as the old one was; nil where nothing is held.
+	newTurn func([]node.Process) *turn
+	// held says that the final manifest is not written yet: the kubelet was
+	// restarted and starts the interim one first.
+	held bool
+	// finalize writes the final manifest.
+	finalize func() error
 	// known ran before the change: that it starts is no news, and that it ends
 	// no failure.
 	known []node.Process
@@ -68,7 +83,12 @@ type watch struct {
 	// files have to be on the node for the Pod to start.
 	files []string
 
-	missingSince time.Time // one of files
+	missingSince time.Time  // one of files
+	mu           sync.Mutex // of say and told, for heartbeat
+	told         time.Time  // when something was said last
+	stuckSaid    bool       // that the kubelet needs a restart
+	interimSaid  bool       // that the kubelet has started the interim manifest
+	wasReady     bool       // the process that was seen last
 
 	kubeletAt time.Time // when one was seen
 	askedAt   time.Time // for one
@@ -95,6 +115,9 @@ var errInterrupted = errors.New("interrupted")
 var ErrNoKubelet = errors.New("the kubelet does not run, so nobody acts on the manifest")
 
 func (w *watch) tell(step, format string, a ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = time.Now()
 	if w.say != nil {
 		w.say(Progress{Step: step, Text: fmt.Sprintf(format, a...), After: time.Since(w.start)})
 	}
@@ -124,11 +147,12 @@ func (w *watch) run(ctx context.Context) error {
 
 // look is one round.
 func (w *watch) look(ctx context.Context) (ready bool, err error) {
-	if w.taken != nil {
-		if err := w.taken(); err != nil {
+	if w.changedByOthers != nil {
+		if err := w.changedByOthers(); err != nil {
 			return false, err
 		}
 	}
+	w.pulse(ctx)
 	if w.going != nil {
 		w.going.hasten(ctx)
 	}
@@ -150,10 +174,14 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 		w.readySince = time.Time{}
 		return false, nil
 	}
+	w.wasReady = true
 	if w.readySince.IsZero() {
 		w.readySince = time.Now()
 	}
-	if time.Since(w.readySince) < w.settle {
+	if w.held {
+		return false, w.release(ctx, *fresh)
+	}
+	if time.Since(w.readySince) < w.settle || w.isInterim(ctx) {
 		return false, nil
 	}
 	w.tell("ready", "%s/readyz", w.server.base)
@@ -208,11 +236,15 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	// Whatever runs when the final manifest is written was not made from it.
-	all, err := w.server.node.Processes("kube-apiserver")
+	all, err := w.server.pod.processes()
 	if err != nil {
 		return false, err
 	}
 	over, err := w.turn.look(time.Now())
+	if errors.Is(err, errHeld) {
+		w.hold()
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -229,7 +261,7 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 
 // fresh is a wanted process that was not there before.
 func (w *watch) fresh() (*node.Process, error) {
-	ps, err := w.server.processes(w.want.Command)
+	ps, err := w.server.processes()
 	if err != nil {
 		return nil, err
 	}
@@ -253,10 +285,10 @@ func (w *watch) follow(fresh *node.Process) error {
 	if fresh == nil || w.seen != nil {
 		return nil
 	}
-	w.seen, w.seenAt = fresh, time.Now()
+	w.seen, w.seenAt, w.wasReady = fresh, time.Now(), false
 	w.account()
-	if groups := w.server.node.PodCgroups(*fresh); len(groups) > 0 {
-		w.cgroups = groups
+	if pod := w.server.node.PodOf(*fresh); len(pod.Cgroups) > 0 {
+		w.cgroups = pod.Cgroups
 	}
 	if !w.knows(fresh) {
 		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
@@ -342,10 +374,14 @@ func (w *watch) listens(ctx context.Context) bool {
 
 // died says that the API server does not start, in its own words.
 func (w *watch) died() error {
-	if w.words == "" {
-		return errors.New("kube-apiserver does not start with these settings, and its log says nothing")
+	what := "kube-apiserver does not start with these settings"
+	if w.wasReady {
+		what = "kube-apiserver was ready with these settings, and then ended"
 	}
-	return &Failed{"kube-apiserver does not start with these settings: " + w.words, w.log}
+	if w.words == "" {
+		return &Failed{Reason: what + ", and its log says nothing"}
+	}
+	return &Failed{Reason: what + ": " + w.words, Log: w.log}
 }
 
 // Failed says why a new API server did not come up, and has the end of its log:
@@ -353,6 +389,7 @@ func (w *watch) died() error {
 type Failed struct {
 	Reason string
 	Log    string
+	Hint   string // something to type, "" when there is nothing
 }
 
 func (e *Failed) Error() string { return e.Reason }
@@ -361,7 +398,7 @@ func (w *watch) notNoticed() error {
 	if !w.server.KubeletRuns() {
 		return ErrNoKubelet
 	}
-	return fmt.Errorf("the kubelet has not acted on the manifest for %d s: is its staticPodPath another directory", int(w.notice.Seconds()))
+	return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the manifest for %s", w.notice), Hint: "journalctl -u kubelet"}
 }
 
 // tooLate says what was last seen.
@@ -370,7 +407,7 @@ func (w *watch) tooLate(ctx context.Context) error {
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
 		words, log := w.server.lastWords(w.start)
-		return &Failed{fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s%s", w.timeout, why, lastly(words)), log}
+		return &Failed{Reason: fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s%s", w.timeout, why, lastly(words)), Log: log}
 	case w.deaths > 0:
 		return w.died()
 	case w.turn != nil && !w.turn.ended:
@@ -379,5 +416,5 @@ func (w *watch) tooLate(ctx context.Context) error {
 	if name := w.absent(); name != "" {
 		return fmt.Errorf("the kubelet started no container within %s: %s is missing, so its volume cannot be mounted", w.timeout, name)
 	}
-	return fmt.Errorf("the kubelet started no container within %s: journalctl -u kubelet tells why", w.timeout)
+	return &Failed{Reason: fmt.Sprintf("the kubelet started no container within %s", w.timeout), Hint: w.nothingStarts()}
 }

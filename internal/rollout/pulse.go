@@ -1,0 +1,100 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// pulse says what is being waited for when nothing was said for a while.
+func (w *watch) pulse(ctx context.Context) {
+	if w.told.IsZero() {
+		w.told = w.began
+	}
+	if time.Since(w.told) < silentFor {
+		return
+	}
+	if w.seen != nil {
+		_, why := w.server.Ready(ctx)
+		if why == "" {
+			why = "it has just become ready"
+		}
+		w.tell("ready", "waiting: kube-apiserver pid %d is not ready for good yet: %s", w.seen.PID, why)
+		return
+	}
+	w.tell("restart", "waiting: %s", w.waitsFor())
+}
+
+// waitsFor is what has to happen next while no wanted API server runs.
+func (w *watch) waitsFor() string {
+	if w.turn != nil {
+		return w.turn.waitsFor()
+	}
+	if name := w.absent(); name != "" {
+		return fmt.Sprintf("the kubelet cannot start kube-apiserver while %s is missing", name)
+	}
+	if w.deaths > 0 {
+		return "the kubelet starts kube-apiserver again, later each time"
+	}
+	if w.stuck() {
+		return "the kubelet was restarted while the API server was away, and may not act on the manifest before it is once more: " + restartKubelet
+	}
+	return "the kubelet starts kube-apiserver"
+}
+
+// waitsFor is what the drain waits for.
+func (t *turn) waitsFor() string {
+	for _, s := range t.old {
+		switch {
+		case !t.node.Runs(s.Process):
+		case s.closedAt.IsZero():
+			return fmt.Sprintf("the kubelet has yet to end the old kube-apiserver, pid %d", s.PID)
+		case !t.quick || s.left:
+			return fmt.Sprintf("the old kube-apiserver, pid %d, drains; the kubelet ends it when its grace period is over", s.PID)
+		default:
+			return fmt.Sprintf("the old kube-apiserver, pid %d, drains", s.PID)
+		}
+	}
+	return "the kubelet has yet to remove the old Pod"
+}
+
+// stuck tells whether the kubelet was restarted and has not heard from an API
+// server since.
+func (w *watch) stuck() bool { return w.kubelet != nil && !w.held && w.kubelet.restarted() }
+
+// warnStuck says at once what to type when files were put back under a kubelet
+// that was restarted while the API server was away.
+func (w *watch) warnStuck() {
+	if w.stuck() && !w.stuckSaid {
+		w.stuckSaid = true
+		w.tell("undo", "the kubelet was restarted while the API server was away: if nothing starts, type: %s", restartKubelet)
+	}
+}
+
+// nothingStarts is what to type when the kubelet starts no container.
+func (w *watch) nothingStarts() string {
+	if w.stuck() {
+		return restartKubelet
+	}
+	return "journalctl -u kubelet tells why; " + restartKubelet
+}
+
+// heartbeat says every now and then that something goes on, until the function
+// that it returns is called.
+func (w *watch) heartbeat(step, format string, a ...any) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(silentFor)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				w.tell(step, format, a...)
+			}
+		}
+	}()
+	return func() { close(quit); <-done }
+}

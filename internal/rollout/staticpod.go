@@ -1,0 +1,124 @@
+package rollout
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+// staticPod tells the processes of one manifest's static Pod from all others: a
+// node may run more API servers, in Pods of their own (Karmada, Kamaji, vcluster)
+// or in none, and anybody can start a program with any command line.
+type staticPod struct {
+	node *node.Node
+	user int // that the manifest lets it run as
+	// folders are what the names of its log folders begin with; the UID follows.
+	folders []string
+}
+
+// podLogs is where the kubelet has the logs of containers unless its
+// configuration names another directory (podLogsDir).
+const podLogs = "/var/log/pods"
+
+// newStaticPod is the static Pod of a manifest on this node. The kubelet adds
+// its node's name to the Pod's (pkg/kubelet/config/common.go, generatePodName).
+func newStaticPod(n *node.Node, spec patch.Server) *staticPod {
+	s := &staticPod{node: n, user: spec.User}
+	k, _ := FindKubelet(n)
+	for _, name := range nodeNames(n, k) {
+		s.folders = append(s.folders, path.Join(k.logs(), spec.Namespace+"_"+spec.Pod+"-"+name+"_"))
+	}
+	return s
+}
+
+// owns is the one test that a process has to pass before it is counted as an
+// API server of this manifest, and before it is signalled or its connections are
+// cut: it runs as the manifest's user, in the control groups of a Pod that the
+// kubelet has made from a manifest, and the kubelet keeps logs for that Pod under
+// this Pod's name. Nobody but root can make either.
+func (s *staticPod) owns(p node.Process) bool {
+	pod := s.node.PodOf(p)
+	return p.UID == s.user && pod.Static() && s.folder(pod.UID) != ""
+}
+
+// processes are the kube-apiservers of the static Pod, with any command line.
+func (s *staticPod) processes() ([]node.Process, error) {
+	all, err := s.node.Processes("kube-apiserver")
+	return slices.DeleteFunc(all, func(p node.Process) bool { return !s.owns(p) }), err
+}
+
+// folder is the log folder of the Pod with this UID, "" without one.
+func (s *staticPod) folder(uid string) string {
+	for _, prefix := range s.folders {
+		if f, err := s.node.Stat(prefix + uid); err == nil && f.Dir && f.UID == 0 {
+			return prefix + uid
+		}
+	}
+	return ""
+}
+
+// uids are those of the static Pods that the kubelet keeps logs for, under this
+// Pod's name.
+func (s *staticPod) uids() (out []string) {
+	for _, prefix := range s.folders {
+		dir, base := path.Split(prefix)
+		names, err := s.node.Names(dir)
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if uid, ok := strings.CutPrefix(name, base); ok && (node.Pod{UID: uid}).Static() {
+				out = append(out, uid)
+			}
+		}
+	}
+	return out
+}
+
+// nodeNames are the names that the kubelet may have for its node: the one that
+// it was told, else the host's in small letters (pkg/util/node, GetHostname), and
+// the one that its client certificate speaks for.
+func nodeNames(n *node.Node, k Kubelet) []string {
+	var out []string
+	add := func(name string) {
+		name = strings.ToLower(strings.TrimSpace(name))
+		if name != "" && !strings.Contains(name, "/") && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	add(k.HostnameOverride)
+	add(certifiedNode(n))
+	if host, err := os.Hostname(); err == nil {
+		add(host)
+	}
+	return out
+}
+
+// kubeletCertificate is where the kubelet keeps its current client certificate
+// (pkg/kubelet/certificate, with kubeadm's --cert-dir).
+const kubeletCertificate = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+
+// certifiedNode is the node that the kubelet's client certificate speaks for, ""
+// when there is none that can be read.
+func certifiedNode(n *node.Node) string {
+	f, err := n.Read(kubeletCertificate)
+	if err != nil {
+		return ""
+	}
+	for block, rest := pem.Decode(f.Data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			name, _ := strings.CutPrefix(cert.Subject.CommonName, "system:node:")
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,112 @@
+package rollout
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"auditpatch/internal/node"
+	"auditpatch/patch"
+)
+
+// TestOwns has one process that is the static Pod's, and others that differ from
+// it in one thing each.
+func TestOwns(t *testing.T) {
+	const static, api = "dd374e7bfbbc28103a27a99f078360e1", "0b5c1f6e-0d3c-4c39-9a0e-2f6a7f3b9c11"
+	type process struct {
+		uid           int
+		group, folder string
+	}
+	mine := process{0, "/kubepods/burstable/pod" + static + "/ab", "kube-system_kube-apiserver-cp_" + static}
+	change := func(f func(p *process)) process { p := mine; f(&p); return p }
+	for name, c := range map[string]struct {
+		process
+		want bool
+	}{
+		"the static Pod's":             {mine, true},
+		"nested by the runtime":        {change(func(p *process) { p.group += "/container" }), true},
+		"another user's":               {change(func(p *process) { p.uid = 1000 }), false},
+		"in no Pod":                    {change(func(p *process) { p.group = "/system.slice/x.service" }), false},
+		"in a container of Docker's":   {change(func(p *process) { p.group = "/docker/" + static }), false},
+		"in a Pod of the API's":        {change(func(p *process) { p.group, p.folder = "/kubepods/pod"+api+"/ab", "kube-system_kube-apiserver-cp_"+api }), false},
+		"in another static Pod":        {change(func(p *process) { p.folder = "kube-system_kube-apiserver-foo-cp_" + static }), false},
+		"in a Pod of a longer name":    {change(func(p *process) { p.folder = "kube-system_kube-apiserver-cp-2_" + static }), false},
+		"in another namespace":         {change(func(p *process) { p.folder = "karmada_kube-apiserver-cp_" + static }), false},
+		"without a log folder":         {change(func(p *process) { p.folder = "" }), false},
+		"in a node that a Pod runs in": {change(func(p *process) { p.group = "/kubepods/pod" + static + "/ab/kubepods/pod" + api + "/cd" }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if os.Geteuid() != 0 {
+				t.Skip("log folders have to be root's")
+			}
+			root := t.TempDir()
+			put := func(name, text string) {
+				name = filepath.Join(root, name)
+				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for pid, argv := range map[int]string{7: "kube-apiserver\x00--flag=1\x00", 9: "kubelet\x00--hostname-override=cp\x00"} {
+				put(fmt.Sprintf("proc/%d/stat", pid), fmt.Sprintf("%d (x) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 70 1 1", pid))
+				put(fmt.Sprintf("proc/%d/cmdline", pid), argv)
+			}
+			put("proc/7/status", fmt.Sprintf("Name:\tx\nUid:\t%d\t0\t0\t0\n", c.uid))
+			put("proc/9/status", "Name:\tx\nUid:\t0\t0\t0\t0\n")
+			put("proc/7/cgroup", "0::"+c.group+"\n")
+			put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+			if c.folder != "" {
+				put("var/log/pods/"+c.folder+"/kube-apiserver/0.log", "")
+			}
+			pod := newStaticPod(node.New(root, ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"})
+			ps, err := pod.processes()
+			if err != nil || (len(ps) == 1) != c.want {
+				t.Errorf("%v, %v: want it to be the Pod's: %v", ps, err, c.want)
+			}
+		})
+	}
+}
+
+// TestFindKubelet takes no other program of that name for it.
+func TestFindKubelet(t *testing.T) {
+	for name, c := range map[string]struct {
+		uid   int
+		group string
+		want  int
+	}{
+		"root's":         {0, "/system.slice/kubelet.service", 9},
+		"another user's": {1000, "/user.slice", 0},
+		"in a Pod":       {0, "/kubepods/poddd374e7bfbbc28103a27a99f078360e1/ab", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for file, text := range map[string]string{
+				"stat":    "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1",
+				"cmdline": "/usr/bin/kubelet\x00--config=/x\x00",
+				"status":  fmt.Sprintf("Uid:\t%d\t0\t0\t0\n", c.uid),
+				"cgroup":  "0::" + c.group + "\n",
+			} {
+				if err := os.MkdirAll(filepath.Join(root, "proc/9"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(root, "proc/9", file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.MkdirAll(filepath.Join(root, "proc/self"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(root, "proc/self/mountinfo"), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			k, err := FindKubelet(node.New(root, ""))
+			if err != nil || k.PID != c.want {
+				t.Errorf("pid %d, %v; want %d", k.PID, err, c.want)
+			}
+		})
+	}
+}
