@@ -62,7 +62,7 @@ func newAPIServer(t *testing.T) *apiServer {
 		answer(w)
 	}))
 	t.Cleanup(srv.Close)
-	a.Server = &Server{pod: &staticPod{}, node: node.New(t.TempDir(), ""), base: srv.URL, client: srv.Client(),
+	a.Server = &Server{pod: &staticPod{folders: []string{"/var/log/pods/kube-system_kube-apiserver-"}}, node: node.New(t.TempDir(), ""), base: srv.URL, client: srv.Client(),
 		spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Container: "kube-apiserver"}}
 	return a
 }
