@@ -33,6 +33,7 @@ func newTarget(c *cli.Context) (*target, error) {
 			return nil, hinted("--"+f+"=/"+v, "--%s %q: the path has to start with /", f, v)
 		}
 	}
+	t.node.Manifests = path.Dir(t.manifest)
 	if dir := path.Dir(t.manifest); strings.HasPrefix(path.Clean(c.String("state-dir"))+"/", dir+"/") {
 		return nil, hinted("--state-dir=/var/lib/auditpatch", "--state-dir is the directory of the manifests: the kubelet would run the backups")
 	}
