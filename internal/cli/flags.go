@@ -142,7 +142,7 @@ func logAccess(c *cli.Context) (group *int, mode uint32, err error) {
 		case err != nil || m > 0o777 || m&0o600 != 0o600:
 			return nil, 0, hinted("--log-file-mode=0640", "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
 		case m != 0o600 && m != 0o640:
-			return nil, 0, hinted("--log-file-mode=0640", "--log-file-mode %q: others could read, change or execute the log; there are 0600 and 0640, for its group", text)
+			return nil, 0, hinted("--log-file-mode=0640", "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
 		}
 		mode = uint32(m)
 	}

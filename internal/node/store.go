@@ -74,10 +74,6 @@ func (n *Node) store() (*store, error) {
 		return nil, fail("read", n.StateDir, err)
 	}
 	s := &store{dir, n.StateDir, t}
-	if err := s.vet("."); err != nil {
-		s.close()
-		return nil, err
-	}
 	if err := s.vet(runsName); err != nil {
 		s.close()
 		return nil, err

@@ -15,14 +15,25 @@ import (
 // run, and the run says which. So all of it has to be ours, and nobody else's to
 // change.
 
-// vetState refuses a state directory when others decide where it is.
+// vetState refuses a state directory when others decide where it is, or what lies
+// in it.
 func (n *Node) vetState(t tree) error {
 	err := t.vet(n.StateDir)
 	var bad *UntrustedError
 	if errors.As(err, &bad) && path.Clean(n.StateDir) != defaultState {
 		bad.Hint = "--state-dir=" + defaultState
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	_, info, err := t.resolve(n.StateDir)
+	if err != nil || info == nil {
+		return err
+	}
+	if why := t.own.strictFault(info); why != "" {
+		return (&store{nil, n.StateDir, t}).distrust(".", why)
+	}
+	return nil
 }
 
 // vet refuses a name of the state directory if it, or a directory on the way to
