@@ -94,7 +94,7 @@ func (s *step) expect(t tree, kind Kind, file fs.FileInfo) error {
 	switch {
 	case file.IsDir() != (kind == Directory), !slices.Contains(known, uid):
 		return &ChangedError{s.Path}
-	case kind == Present && names(file) != 1:
+	case kind == Present && names(file) > 1:
 		e := t.distrust(s.Real, fmt.Sprintf("has %d names (hard links)", names(file)))
 		e.Hint = "find / -xdev -samefile " + filepath.Join(t.at, filepath.FromSlash(s.Real))
 		return e

@@ -83,6 +83,7 @@ func (n *Node) openRun() (*store, error) {
 		s.close()
 		return nil, err
 	}
+	_ = dir.Chmod(path.Base(liveLock), 0o600) // of one that was made by hand; absent, it gets this mode
 	return s, nil
 }
 

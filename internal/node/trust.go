@@ -65,11 +65,12 @@ func (o owners) strictFault(info fs.FileInfo) string {
 	return ""
 }
 
-// trustsLink says whether a symlink is of nobody else's making. In a directory
-// that others may add names to, it has to be its owner's.
+// trustsLink says whether a symlink is of nobody else's making, in a directory
+// without fault. Where not only its owner adds names, the link has to be of one
+// of us too.
 func (o owners) trustsLink(dir, link fs.FileInfo) bool {
 	_, uid, _ := owned(link)
-	return o.strictFault(dir) == "" || o.fault(dir) == "" && o.has(uid)
+	return dir.Mode().Perm()&0o022 == 0 || o.has(uid)
 }
 
 // owners are those of the tree below root. Whoever owns the kubelet's folder for
