@@ -30,6 +30,9 @@ type Node struct {
 	// Manifests is the folder that the kubelet takes static Pods from, "" for
 	// none: the account that it belongs to is as good as root.
 	Manifests string
+	// Shared is a folder that belongs to whoever made this node and is mounted into
+	// it, "" for none: its owner is as good as root too.
+	Shared string
 }
 
 // New returns the node below root. An empty root is "/", an empty stateDir

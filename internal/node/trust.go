@@ -83,15 +83,26 @@ func (n *Node) owners(t tree) (owners, error) {
 	}
 	_, uid, _ := owned(info)
 	all := owners{0, os.Geteuid(), uid}
-	if n.Manifests == "" {
-		return all, nil
+	if uid, ok := t.ownerOf(n.Manifests); ok && uid <= maxSystemUser {
+		all = append(all, uid)
 	}
-	if _, info, err = t.resolve(n.Manifests); err == nil && info != nil && info.IsDir() {
-		if _, uid, _ := owned(info); uid <= maxSystemUser {
-			all = append(all, uid)
-		}
+	if uid, ok := t.ownerOf(n.Shared); ok {
+		all = append(all, uid)
 	}
 	return all, nil
+}
+
+// ownerOf is whose a folder is, if it is there.
+func (t tree) ownerOf(folder string) (uid int, ok bool) {
+	if folder == "" {
+		return 0, false
+	}
+	_, info, err := t.resolve(folder)
+	if err != nil || info == nil || !info.IsDir() {
+		return 0, false
+	}
+	_, uid, _ = owned(info)
+	return uid, true
 }
 
 // distrust is the refusal of one path, with the command that mends it.

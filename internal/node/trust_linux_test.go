@@ -248,6 +248,21 @@ func TestOwnerOfManifests(t *testing.T) {
 	}
 }
 
+// The folder that a kind cluster's maker shares with its nodes is the maker's.
+func TestOwnerOfShared(t *testing.T) {
+	const at = "/etc/kubernetes/audit"
+	root, n := ugly(t, map[string]string{at + "/policy.yaml": "old"}, "chown "+at, "chown "+at+"/policy.yaml")
+	step := write(t, n, at+"/policy.yaml", "new")
+	_, err := n.Begin("enable", []Step{step}, nil)
+	wantErr(t, err, "write "+step.Path+": "+at+" belongs to user 1000")
+	n.Shared = at
+	change(t, n, step)
+	act(t, root, "chown /etc/kubernetes")
+	n.Shared = "/etc/elsewhere"
+	_, err = n.Begin("enable", []Step{write(t, n, step.Path, "newer")}, nil)
+	wantErr(t, err, "write "+step.Path+": /etc/kubernetes belongs to user 1000")
+}
+
 // Who owns a tree may do there what he likes, and root may work in it.
 func TestTreeOfSomebodyElse(t *testing.T) {
 	root, n := ugly(t, plainNode, "chown /", "chown /etc", "chown /etc/kubernetes")
