@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,8 +29,7 @@ func TestLockOtherStateDir(t *testing.T) {
 	must(t, lock.Unlock())
 }
 
-// liveNode is this machine with a /run of its own and state directories below
-// root.
+// liveNode is this machine, with this state directory.
 func liveNode(t *testing.T, state string) *Node {
 	t.Helper()
 	n := testNode("/")
@@ -43,6 +43,13 @@ func TestLockLive(t *testing.T) {
 		return
 	}
 	must(t, unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=0755"))
+	must(t, unix.Mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=0755"))
+	cmd, in := startHolder(t, "/") // with another state directory
+	_, err := liveNode(t, "/var/lib/elsewhere").Lock("disable")
+	wantErr(t, err, fmt.Sprintf("locked by pid %d (enable, since 2026-11-22T11:20:04Z)", cmd.Process.Pid))
+	in.Close()
+	must(t, cmd.Wait())
+
 	dir := t.TempDir()
 	first, err := liveNode(t, dir+"/one").Lock("enable")
 	must(t, err)
