@@ -83,7 +83,7 @@ func (r *Run) prepare(t tree, s *step) error {
 	if err != nil || s.settled(cur, sideNew) {
 		return err
 	}
-	if s.state(cur) == StateOther && !s.stray(cur) {
+	if s.state(cur) == StateOther && !(s.created() && s.stray(cur)) {
 		return &ChangedError{s.Path}
 	}
 	if s.New.Kind == Directory && s.created() {
@@ -124,8 +124,10 @@ func (r *Run) put(t tree, s *step, want side) error {
 		s.at = want
 		return nil
 	}
-	if cur, err = s.vacate(t, cur); err != nil {
-		return err
+	if s.created() || want == sideOld {
+		if cur, err = s.vacate(t, cur); err != nil {
+			return err
+		}
 	}
 	if s.foreign(cur, want) {
 		return &ChangedError{s.Path}
