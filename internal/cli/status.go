@@ -127,7 +127,10 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 		r.drift("audit logging is off: %s: auditpatch enable", missing(now))
 	}
 	for _, problem := range patch.Drift(m, state) {
-		r.drift("%s", problem.Message)
+		r.drift("%s", withHint(problem))
+	}
+	for _, problem := range patch.Places(m, state) {
+		r.Warnings = append(r.Warnings, problem.Message)
 	}
 	_, warns := patch.CheckFlags(now.Flags, now.Version)
 	for _, w := range warns {
@@ -135,6 +138,9 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 	}
 	if t.stdin {
 		return r, nil
+	}
+	for _, problem := range t.unmountable(m) {
+		r.drift("%s", withHint(problem))
 	}
 	err = errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
 	if t.live && err == nil {
