@@ -171,9 +171,11 @@ func (p *planner) checkPassages() error {
 
 // checkUser refuses to make files for a user who is not known.
 func (p *planner) checkUser() error {
-	if !p.access.unknown || len(p.plan.Changes) == 0 {
-		return nil
+	for _, c := range p.plan.Changes {
+		if p.access.unknown && !c.Old.Exists {
+			return refuse("write \"runAsUser: UID\" beside runAsNonRoot",
+				"%s: the Pod says runAsNonRoot and no runAsUser: which user has to read %s is not known", p.m.Name(), c.Path)
+		}
 	}
-	return refuse("write \"runAsUser: UID\" beside runAsNonRoot",
-		"%s: the Pod says runAsNonRoot and no runAsUser: which user has to read %s is not known", p.m.Name(), p.plan.Changes[0].Path)
+	return nil
 }

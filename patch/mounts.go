@@ -176,19 +176,21 @@ func (p *planner) makeWritable(n need, l *Location) ([]manifest.Edit, error) {
 }
 
 // elsewhere is the flag with a path that can be used in place of the one that
-// was refused, "" where the usual one is covered by the same mount.
+// is refused, "" where there is no usual one.
 func (p *planner) elsewhere(n need) string {
-	for _, usual := range []string{defaultOf(n.flag), "/var/log/kube-apiserver-audit/audit.log", "/srv/audit/audit.log"} {
-		at := usual
+	usual := []string{defaultOf(n.flag)}
+	if n.write {
+		usual = append(usual, "/var/log/kube-apiserver-audit/audit.log", "/srv/audit/audit.log")
+	}
+	for _, file := range usual {
+		at := file
 		if n.write {
-			at = path.Dir(usual)
+			at = path.Dir(file)
 		}
 		l := locate(p.m, at)
-		if l.Mount == nil || l.Covered() && !(n.write && l.Mount.ReadOnly) && path.Clean(at) != path.Clean(n.path) {
-			return "--" + n.flag + "=" + usual
-		}
-		if !n.write {
-			break
+		usable := l.Mount == nil || l.Covered() && !(n.write && l.Mount.ReadOnly)
+		if usable && path.Clean(at) != path.Clean(n.path) {
+			return "--" + n.flag + "=" + file
 		}
 	}
 	return ""

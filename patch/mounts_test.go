@@ -172,11 +172,11 @@ func TestUnmountable(t *testing.T) {
 	s.Kinds = map[string]string{"/etc/kubernetes/pki": patch.KindFile}
 	src := strings.Replace(string(s.Manifest.Data), "      path: /etc/kubernetes/pki\n", "      path: /etc/kubernetes/pki\n      type: Directory\n", 1)
 	s.Manifest.Data = []byte(src)
-	const fault = `:19:5: /etc/kubernetes/pki is a file, and volume "k8s-certs" has the type Directory: the kubelet makes no container with it`
+	const fault = `:18:5: /etc/kubernetes/pki is a file, and volume "k8s-certs" has the type Directory: the kubelet makes no container with it`
 	refused(t, s, patch.Options{Policy: anyPolicy}, manifestPath+fault, `write "type: File" for volume k8s-certs`)
 	s.Kinds["/etc/kubernetes/pki"] = ""
 	refused(t, s, patch.Options{Policy: anyPolicy},
-		manifestPath+`:19:5: /etc/kubernetes/pki is missing, and volume "k8s-certs" has the type Directory: the kubelet makes no container without it`, "mkdir -p /etc/kubernetes/pki")
+		manifestPath+`:18:5: /etc/kubernetes/pki is missing, and volume "k8s-certs" has the type Directory: the kubelet makes no container without it`, "mkdir -p /etc/kubernetes/pki")
 	s.Kinds["/etc/kubernetes/pki"] = patch.KindDirectory
 	if _, err := patch.Enable(s, patch.Options{Policy: anyPolicy}); err != nil {
 		t.Errorf("all is there: %v", err)
