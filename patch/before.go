@@ -26,6 +26,41 @@ func (l *leftovers) empty() bool {
 	return len(l.flags) == 0 && len(l.mounts) == 0 && len(l.volumes) == 0
 }
 
+// remember is what the annotation has to say after a plan: of a manifest that did
+// not log all that was found, of another what was changed in place, unless it says
+// so of the same mount or volume already. "" is for no annotation.
+func (p *planner) remember() string {
+	old, set := p.now.Annotations[BeforeAnnotation]
+	if !set && !p.now.Enabled() {
+		if p.found.empty() && len(p.found.types) == 0 {
+			return ""
+		}
+		return p.found.encode()
+	}
+	l := decodeLeftovers(old)
+	for _, m := range p.found.readOnly {
+		if !slices.Contains(l.readOnly, m) && slices.Contains(l.mounts, m) {
+			l.readOnly = append(l.readOnly, m)
+		}
+	}
+	for _, word := range p.found.types {
+		name, _, _ := strings.Cut(word, "/")
+		known := slices.ContainsFunc(l.types, func(w string) bool { return strings.HasPrefix(w, name+"/") })
+		if !known && (slices.Contains(l.volumes, name) || !p.goesWithAudit(name)) {
+			l.types = append(l.types, word)
+		}
+	}
+	if l.empty() && len(l.types) == 0 {
+		return old
+	}
+	return l.encode()
+}
+
+// goesWithAudit tells whether disable takes a volume out with its mount.
+func (p *planner) goesWithAudit(name string) bool {
+	return !slices.ContainsFunc(usesOf(p.m, name), func(u use) bool { return !p.onlyForAudit(u.mount) })
+}
+
 // giveBack plans to undo what was changed in place in mounts and volumes that
 // stay. A type with which the kubelet would make no container does not come back
 // while the node is seen to be so.
@@ -38,7 +73,7 @@ func (p *planner) giveBack(l *leftovers) {
 	for _, word := range l.types {
 		name, old, _ := strings.Cut(word, "/")
 		v := volume(p.m, name)
-		if v == nil || v.HostPath == nil || string(typeOf(v)) == old || !slices.Contains(l.volumes, name) {
+		if v == nil || v.HostPath == nil || string(typeOf(v)) == old {
 			continue
 		}
 		if h := (HostPath{v.HostPath.Path, old, name}); p.state.Kinds != nil && h.Fault(p.state.kind(h.Path)) != "" {

@@ -214,8 +214,8 @@ func (p *planner) outsideManifests() error {
 func (p *planner) annotate() {
 	p.checksum(PolicyAnnotation, p.opts.Policy, p.policyHost)
 	p.checksum(WebhookAnnotation, p.opts.Webhook, p.webhookHost)
-	if _, ok := p.now.Annotations[BeforeAnnotation]; !ok && !p.now.Enabled() && !p.found.empty() {
-		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: p.found.encode()})
+	if before := p.remember(); before != p.now.Annotations[BeforeAnnotation] {
+		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: before})
 	}
 	// Of a run that died, and whose journal is gone too.
 	if _, ok := p.now.Annotations[RestartAnnotation]; ok {

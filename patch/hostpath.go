@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -120,10 +121,18 @@ func typeFault(l *Location, kind string) string {
 	return fmt.Sprintf("volume %q has the type %s, and %s is a %s: the kubelet makes no container with it", h.Volume, h.Type, h.Path, need)
 }
 
-// mendable tells whether a volume of the wrong type is there for this location
-// alone, so that it may be given another.
-func mendable(m *manifest.File, l *Location, kind string) bool {
-	return kindNeeded(l, kind) == kind && path.Clean(l.Mount.MountPath) == path.Clean(l.Path) && len(usesOf(m, l.Volume.Name)) == 1
+// mendable tells whether a volume of the wrong type serves auditing alone, so that
+// it may be given another: it has one mount, and no other flag's file lies there.
+func mendable(m *manifest.File, l *Location) bool {
+	if len(usesOf(m, l.Volume.Name)) != 1 {
+		return false
+	}
+	for _, f := range m.Flags() {
+		if !strings.HasPrefix(f.Name, "audit-") && slices.ContainsFunc(pathsIn(f.Value), func(file string) bool { return under(file, l.Mount.MountPath) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // typeHint says what to write into the manifest by hand.

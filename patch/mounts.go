@@ -144,14 +144,12 @@ func (p *planner) fitType(n need, l *Location) ([]manifest.Edit, error) {
 	if fault == "" {
 		return nil, nil
 	}
-	if !mendable(p.m, l, kind) {
+	if !mendable(p.m, l) {
 		line, col := p.m.VolumeAt(l.Volume.Name)
 		return nil, refuse(typeHint(l, kind), "%s:%d:%d: --%s: %s", p.m.Name(), line, col, n.flag, fault)
 	}
-	if !p.now.Enabled() {
-		p.found.types = append(p.found.types, l.Volume.Name+"/"+string(typeOf(l.Volume)))
-	}
-	return []manifest.Edit{manifest.SetVolumeType{Name: l.Volume.Name, Type: n.kind}}, nil
+	p.found.types = append(p.found.types, l.Volume.Name+"/"+string(typeOf(l.Volume)))
+	return []manifest.Edit{manifest.SetVolumeType{Name: l.Volume.Name, Type: typeWanted(kindNeeded(l, kind))}}, nil
 }
 
 // makeWritable turns a read-only mount round that is there for the log and
@@ -169,9 +167,7 @@ func (p *planner) makeWritable(n need, l *Location) ([]manifest.Edit, error) {
 	case mount.RecursiveReadOnly != nil && *mount.RecursiveReadOnly != corev1.RecursiveReadOnlyDisabled:
 		return nil, refuse(hint, "%s: --%s: the mount %s is read-only with all below it (recursiveReadOnly)", at, n.flag, mount.MountPath)
 	}
-	if !p.now.Enabled() {
-		p.found.readOnly = append(p.found.readOnly, mount.MountPath)
-	}
+	p.found.readOnly = append(p.found.readOnly, mount.MountPath)
 	return []manifest.Edit{manifest.SetMountReadOnly{MountPath: mount.MountPath, ReadOnly: false}}, nil
 }
 

@@ -33,6 +33,16 @@ func TestReusedMounts(t *testing.T) {
 			"mount=%2Fetc%2Fkubernetes%2Faudit-policy.yaml mount=%2Fvar%2Flog%2Fkubernetes%2Faudit%2F type=audit%2FCharDevice type=audit-log%2FSocket volume=audit volume=audit-log"},
 		{"read-only, with all that it says", commented, []string{"make mount /var/log/kubernetes/audit/ writable"},
 			"mount=%2Fetc%2Fkubernetes%2Faudit-policy.yaml mount=%2Fvar%2Flog%2Fkubernetes%2Faudit%2F readonly=%2Fvar%2Flog%2Fkubernetes%2Faudit%2F volume=audit volume=audit-log"},
+		{"a folder around it", pod("", "    - {mountPath: /var/log/kubernetes, name: logs}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes, type: File}}\n", ""), []string{
+			"add mount /etc/kubernetes/audit-policy.yaml of volume audit",
+			"add volume audit of host path /etc/kubernetes/audit-policy.yaml",
+			"set type of volume logs to DirectoryOrCreate",
+		}, "type=logs%2FFile"},
+		{"a subPath of a file", pod("", "    - {mountPath: /etc/kubernetes/audit-policy.yaml, name: conf, subPath: audit-policy.yaml}\n", "  - {name: conf, hostPath: {path: /etc/kubernetes/conf, type: File}}\n", ""), []string{
+			"add mount /var/log/kubernetes/audit/ of volume audit-log",
+			"set type of volume conf to DirectoryOrCreate",
+			"add volume audit-log of host path /var/log/kubernetes/audit/",
+		}, "mount=%2Fetc%2Fkubernetes%2Faudit-policy.yaml type=conf%2FFile volume=conf"},
 		{"a volume that no mount uses, of the wrong type", pod("", "", strings.Replace(volumes, "type: File", "type: Socket", 1), ""), []string{
 			"add mount /etc/kubernetes/audit-policy.yaml of volume audit-2",
 			"add mount /var/log/kubernetes/audit/ of volume audit-log",
@@ -63,6 +73,42 @@ func TestReusedMounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTypesOfLoggingManifest: what is changed in place in a manifest that logs
+// already is undone too, where the volume outlives disable.
+func TestTypesOfLoggingManifest(t *testing.T) {
+	flags := strings.Replace(allFlags, "/etc/kubernetes/audit-policy.yaml", "/etc/conf/policy.yaml", 1)
+	src := func(flags, log, kind string) string {
+		return pod(flags, "    - {mountPath: /etc/conf, name: conf, readOnly: true}\n"+log, "  - {name: conf, hostPath: {path: /srv/conf, type: "+kind+"}}\n"+logVolume(log), "")
+	}
+	on, err := patch.Enable(plain([]byte(src(flags, logMount, "File"))), patch.Options{Policy: anyPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"set type of volume conf to DirectoryOrCreate", "set annotation auditpatch/policy-sha256", "set annotation auditpatch/before=type=conf%2FFile"}
+	if d := cmp.Diff(want, edits(on)); d != "" {
+		t.Errorf("edits (-want +got):\n%s", d)
+	}
+	again, err := patch.Enable(plain(after(t, on)), patch.Options{Policy: anyPolicy})
+	if err != nil || again.Restarts() {
+		t.Errorf("a second enable: %v %v", edits(again), err)
+	}
+	off, err := patch.Disable(plain(after(t, on)), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(src("", "", "File"), string(after(t, off))); d != "" {
+		t.Errorf("disable (-want +got):\n%s", d)
+	}
+}
+
+// logVolume is the volume of the log's mount, if there is one.
+func logVolume(mount string) string {
+	if mount == "" {
+		return ""
+	}
+	return volumes[strings.Index(volumes, "  - name: audit-log"):]
 }
 
 // TestMovedLog moves the log away from a mount that was there and read-only: it
@@ -130,12 +176,9 @@ func TestMountsRefused(t *testing.T) {
 		{"a type that serves another mount too", spoiled("File", "File", "    - {mountPath: /other, name: audit-log}\n"), nil,
 			manifestPath + `:29:5: --audit-log-path: volume "audit-log" has the type File, and /var/log/kubernetes/audit/ is a directory: the kubelet makes no container with it`,
 			`write "type: DirectoryOrCreate" for volume audit-log`},
-		{"a type of a folder around it", pod("", covered, "  - {name: logs, hostPath: {path: /var/log/kubernetes, type: File}}\n", ""), nil,
-			manifestPath + `:22:5: --audit-log-path: volume "logs" has the type File, and /var/log/kubernetes is a directory: the kubelet makes no container with it`,
+		{"a type of a folder with other files", pod("    - --tls-cert-file=/var/log/kubernetes/x.crt\n", covered, "  - {name: logs, hostPath: {path: /var/log/kubernetes, type: File}}\n", ""), nil,
+			manifestPath + `:23:5: --audit-log-path: volume "logs" has the type File, and /var/log/kubernetes is a directory: the kubelet makes no container with it`,
 			`write "type: DirectoryOrCreate" for volume logs`},
-		{"a subPath of a file", pod("", "    - {mountPath: /etc/kubernetes/audit-policy.yaml, name: conf, subPath: audit-policy.yaml}\n", "  - {name: conf, hostPath: {path: /etc/kubernetes/conf, type: File}}\n", ""), nil,
-			manifestPath + `:22:5: --audit-policy-file: volume "conf" has the type File, and /etc/kubernetes/conf is a directory: the kubelet makes no container with it`,
-			`write "type: DirectoryOrCreate" for volume conf`},
 		{"a subPath that is not known", pod("", "    - {mountPath: /var/log/kubernetes/audit, name: logs, subPathExpr: $(X)}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit covers it by subPathExpr, so where it lies on the node is not known`,
 			"--audit-log-path=/var/log/kube-apiserver-audit/audit.log"},
@@ -150,7 +193,9 @@ func TestMountsRefused(t *testing.T) {
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit is read-only with all below it (recursiveReadOnly)`,
 			"--audit-log-path=/var/log/kube-apiserver-audit/audit.log"},
 	} {
-		t.Run(tc.name, func(t *testing.T) { refused(t, plain([]byte(tc.manifest)), patch.Options{Policy: anyPolicy, Flags: tc.flags}, tc.want, tc.hint) })
+		t.Run(tc.name, func(t *testing.T) {
+			refused(t, plain([]byte(tc.manifest)), patch.Options{Policy: anyPolicy, Flags: tc.flags}, tc.want, tc.hint)
+		})
 	}
 }
 
