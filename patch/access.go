@@ -179,3 +179,34 @@ func (p *planner) checkUser() error {
 	}
 	return nil
 }
+
+// Unusable lists what the API server's user cannot read or write, of the files
+// in s.Files that the manifest names, each with what to type.
+func Unusable(m *manifest.File, s State) (out []Problem) {
+	a, now := accessOf(m), Inspect(m)
+	barred := func(flag string, f File, what, hint string) {
+		out = append(out, Problem{Flags: []string{flag}, Message: a.barred(f, what, "").Reason, Hint: hint})
+	}
+	for _, named := range []struct {
+		flag string
+		at   *Location
+	}{{policyFlag, now.Policy}, {webhookFlag, now.Webhook}} {
+		if !named.at.Covered() {
+			continue
+		}
+		if f := s.Files[path.Clean(named.at.Host)]; f.Exists && !f.Dir && !a.may(f, mayRead) {
+			barred(named.flag, f, "read", a.chown(f, "r", 0o400))
+		}
+	}
+	if !now.Log.Covered() {
+		return out
+	}
+	file := path.Clean(now.Log.Host)
+	if f := s.Files[path.Dir(file)]; f.Dir && !a.may(f, mayRead|mayWrite|maySearch) {
+		barred(logFlag, f, "written", fmt.Sprintf("chown %d:%d %s", a.uid, a.gid, f.Path))
+	}
+	if f := s.Files[file]; f.Exists && !f.Dir && !a.may(f, mayRead|mayWrite) {
+		barred(logFlag, f, "written", a.chown(f, "rw", 0o600))
+	}
+	return out
+}

@@ -224,7 +224,7 @@ func (d *doctor) flags() {
 // places looks at the mounts.
 func (d *doctor) places() {
 	const check = "mounts"
-	problems := append(patch.MountProblems(d.m), d.t.unmountable(d.m)...)
+	problems := append(patch.MountProblems(d.m), d.t.unfit(d.m)...)
 	for _, problem := range problems {
 		d.wrong(check, problem.Hint, "%s", problem.Message)
 	}

@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -41,6 +42,25 @@ func (t *target) unmountable(m *manifest.File) []patch.Problem {
 		}
 		return kind
 	})
+}
+
+// unfit lists what is wrong with how the manifest's paths lie on the node:
+// volumes that the kubelet would not mount, and files that the API server's user
+// could not use.
+func (t *target) unfit(m *manifest.File) []patch.Problem {
+	files := map[string]patch.File{}
+	now := patch.Inspect(m)
+	for _, l := range []*patch.Location{now.Policy, now.Webhook, now.Log} {
+		if !l.Covered() {
+			continue
+		}
+		for _, name := range []string{path.Clean(l.Host), path.Dir(path.Clean(l.Host))} {
+			if f, err := t.node.Stat(name); err == nil {
+				files[name] = rollout.PatchFile(f)
+			}
+		}
+	}
+	return append(t.unmountable(m), patch.Unusable(m, patch.State{Files: files})...)
 }
 
 // withHint is a problem in one line, with what to type for it.

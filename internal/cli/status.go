@@ -139,7 +139,7 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 	if t.stdin {
 		return r, nil
 	}
-	for _, problem := range t.unmountable(m) {
+	for _, problem := range t.unfit(m) {
 		r.drift("%s", withHint(problem))
 	}
 	err = errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
