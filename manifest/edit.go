@@ -18,8 +18,8 @@ import (
 //	Add   it is there; what is there already stays as it is
 //	Drop  it is gone
 //
-// The set is closed: SetFlag, DropFlag, AddMount, DropMount, AddVolume,
-// DropVolume, SetAnnotation, DropAnnotation.
+// The set is closed: SetFlag, DropFlag, AddMount, DropMount, SetMountReadOnly,
+// AddVolume, DropVolume, SetVolumeType, SetAnnotation, DropAnnotation.
 type Edit interface {
 	fmt.Stringer
 	// check refuses an edit that could not be written as it is.

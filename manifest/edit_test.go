@@ -19,6 +19,9 @@ func TestEditStrings(t *testing.T) {
 		{AddVolume{hostPath("v", "/w", "File")}, "add volume v of host path /w"},
 		{AddVolume{corev1.Volume{Name: "v"}}, "add volume v"},
 		{DropVolume{"v"}, "drop volume v"},
+		{SetMountReadOnly{"/v", true}, "make mount /v read-only"},
+		{SetMountReadOnly{"/v", false}, "make mount /v writable"},
+		{SetVolumeType{"v", "File"}, "set type of volume v to File"},
 		{SetAnnotation{"a", "b"}, "set annotation a=b"},
 		{DropAnnotation{"a"}, "drop annotation a"},
 	} {
@@ -67,6 +70,11 @@ func TestPlaces(t *testing.T) {
 	for path, want := range map[string][2]int{"/etc/kubernetes/pki": {38, 11}, "/etc/ssl/certs/": {40, 11}, "/etc": {0, 0}} {
 		if line, col := f.MountAt(path); line != want[0] || col != want[1] {
 			t.Errorf("MountAt(%s) = %d:%d, want %v", path, line, col, want)
+		}
+	}
+	for name, want := range map[string][2]int{"pki": {50, 7}, "ca-certs": {55, 7}, "none": {0, 0}} {
+		if line, col := f.VolumeAt(name); line != want[0] || col != want[1] {
+			t.Errorf("VolumeAt(%s) = %d:%d, want %v", name, line, col, want)
 		}
 	}
 	if name, namespace, ok := PodName(f.Bytes()); name != "kube-apiserver" || namespace != "kube-system" || !ok {

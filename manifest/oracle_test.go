@@ -105,6 +105,18 @@ func applyTyped(pod *corev1.Pod, server string, skip int, edits []Edit) {
 			}
 		case DropVolume:
 			pod.Spec.Volumes = slices.DeleteFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == e.Name })
+		case SetMountReadOnly:
+			for i := range c.VolumeMounts {
+				if v := &c.VolumeMounts[i]; v.MountPath == e.MountPath {
+					v.ReadOnly = e.ReadOnly
+				}
+			}
+		case SetVolumeType:
+			for i := range pod.Spec.Volumes {
+				if v := &pod.Spec.Volumes[i]; v.Name == e.Name && (v.HostPath.Type != nil || e.Type != "") {
+					v.HostPath.Type = &e.Type
+				}
+			}
 		case SetAnnotation:
 			if pod.Annotations == nil {
 				pod.Annotations = map[string]string{}

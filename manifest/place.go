@@ -13,3 +13,15 @@ func (f *File) MountAt(mountPath string) (line, col int) {
 	}
 	return 0, 0
 }
+
+// VolumeAt is where a volume stands in the text, for messages; both are 0 when
+// there is none.
+func (f *File) VolumeAt(name string) (line, col int) {
+	for i, v := range f.pod.Spec.Volumes {
+		if v.Name == name {
+			at := entry(f.doc.spec, "volumes", i)
+			return at.Line, at.Column
+		}
+	}
+	return 0, 0
+}

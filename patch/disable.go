@@ -30,7 +30,7 @@ func Disable(s State, purge bool) (*Plan, error) {
 	if purge {
 		p.purge()
 	}
-	return p.plan, nil
+	return p.plan, p.plan.checkMounts(s)
 }
 
 // dropAll takes everything out but what was there before.
@@ -49,6 +49,7 @@ func (p *planner) dropAll(before *leftovers) {
 		dropped[f.Name] = true
 	}
 	p.dropStale(nil, before)
+	p.giveBack(before)
 	var keys []string
 	for k := range p.now.Annotations {
 		keys = append(keys, k)
@@ -73,7 +74,11 @@ func (p *planner) purge() {
 		if l.path == "" || !old.Exists || old.Dir {
 			continue
 		}
-		p.plan.Changes = append(p.plan.Changes, Change{Path: old.Path, Kind: RemoveFile, Old: old, Why: "removed"})
+		c := Change{Path: old.Path, Kind: RemoveFile, Old: old, Why: "removed"}
+		if keeps(p.plan, c, p.m) {
+			continue
+		}
+		p.plan.Changes = append(p.plan.Changes, c)
 	}
 }
 

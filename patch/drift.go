@@ -26,27 +26,61 @@ func Drift(m *manifest.File, s State) []Problem {
 	return out
 }
 
-// MountProblems lists paths of the audit flags that no fitting mount brings to
-// the node.
-func MountProblems(m *manifest.File) (out []Problem) {
+// audited is one path of the audit flags and what has to lie there.
+type audited struct {
+	flag  string
+	at    *Location
+	kind  string
+	write bool
+}
+
+// auditPaths are the paths that a manifest's audit flags name. The log needs its
+// directory, but where the file itself is mounted.
+func auditPaths(m *manifest.File) []audited {
 	now := Inspect(m)
-	for _, l := range []struct {
-		flag  string
-		at    *Location
-		write bool
-	}{{policyFlag, now.Policy, false}, {logFlag, now.Log, true}, {webhookFlag, now.Webhook, false}} {
-		wrong := func(format string, a ...any) {
-			out = append(out, Problem{Flags: []string{l.flag}, Message: fmt.Sprintf(format, a...)})
+	log := now.Log
+	kind := KindFile
+	if log != nil && (log.Mount == nil || path.Clean(log.Mount.MountPath) != path.Clean(log.Path)) {
+		dir := locate(m, path.Dir(path.Clean(log.Path)))
+		log, kind = &dir, KindDirectory
+	}
+	return []audited{{policyFlag, now.Policy, KindFile, false}, {logFlag, log, kind, true}, {webhookFlag, now.Webhook, KindFile, false}}
+}
+
+// MountProblems lists paths of the audit flags that no fitting mount brings to
+// the node, each with what to type.
+func MountProblems(m *manifest.File) (out []Problem) {
+	for _, a := range auditPaths(m) {
+		wrong := func(format string, args ...any) {
+			out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf(format, args...), Hint: "auditpatch enable"})
 		}
 		switch {
-		case l.at == nil:
-		case !l.at.Covered():
-			wrong("no mount brings --%s=%s to the node", l.flag, l.at.Path)
-		case l.write && path.Clean(l.at.Mount.MountPath) == path.Clean(l.at.Path):
-			wrong("the log file %s itself is mounted: it cannot be rotated", l.at.Path)
-		case l.write && l.at.Mount.ReadOnly:
-			wrong("the mount %s of --%s is read-only", l.at.Mount.MountPath, l.flag)
+		case a.at == nil:
+		case !a.at.Covered():
+			wrong("no mount brings --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
+		case a.write && a.kind == KindFile:
+			wrong("the log file %s itself is mounted: it cannot be rotated", a.at.Path)
+		case a.write && a.at.Mount.ReadOnly:
+			wrong("the mount %s of --%s is read-only", a.at.Mount.MountPath, a.flag)
 		}
+	}
+	return append(out, typeProblems(m)...)
+}
+
+// typeProblems lists the volumes of audit paths whose type does not fit what lies
+// there: the kubelet makes no container with them.
+func typeProblems(m *manifest.File) (out []Problem) {
+	for _, a := range auditPaths(m) {
+		fault := typeFault(a.at, a.kind)
+		if fault == "" {
+			continue
+		}
+		line, col := m.VolumeAt(a.at.Volume.Name)
+		hint := "auditpatch enable"
+		if !mendable(m, a.at) {
+			hint = typeHint(a.at, a.kind)
+		}
+		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: hint})
 	}
 	return out
 }

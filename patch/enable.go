@@ -22,6 +22,7 @@ type planner struct {
 	found leftovers // of a manifest that did not log
 	// Where the files lie on the node, "" when there is none.
 	policyHost, logHost, webhookHost string
+	access                           access // of the API server's process
 }
 
 // NodeFiles are the paths on the node that Enable looks at; "" where there is
@@ -49,7 +50,7 @@ func Files(s State, opts Options) (NodeFiles, error) {
 	if err := p.settle(); err != nil {
 		return NodeFiles{}, err
 	}
-	return NodeFiles{p.policyHost, p.webhookHost, p.logHost, p.logFile(), p.now.Policy != nil, p.dirs()}, nil
+	return NodeFiles{p.policyHost, p.webhookHost, p.logHost, p.logFile(), p.now.Policy != nil, append(p.dirs(), p.passages()...)}, nil
 }
 
 // Enable plans audit logging as the options say. What the manifest sets
@@ -76,11 +77,11 @@ func Enable(s State, opts Options) (*Plan, error) {
 	if err := p.plan.writeManifest(m, s.Manifest); err != nil {
 		return nil, err
 	}
-	return p.plan, nil
+	return p.plan, p.plan.checkMounts(s)
 }
 
 func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {
-	p := &planner{m: m, state: s, opts: opts, now: Inspect(m), want: map[string]string{}}
+	p := &planner{m: m, state: s, opts: opts, now: Inspect(m), want: map[string]string{}, access: accessOf(m)}
 	p.plan = &Plan{Verb: verb, Manifest: s.Manifest.Path, Before: p.now}
 	p.found = leftovers{flags: map[string]string{}}
 	if err := m.Nameless(); err != nil {
@@ -213,8 +214,8 @@ func (p *planner) outsideManifests() error {
 func (p *planner) annotate() {
 	p.checksum(PolicyAnnotation, p.opts.Policy, p.policyHost)
 	p.checksum(WebhookAnnotation, p.opts.Webhook, p.webhookHost)
-	if _, ok := p.now.Annotations[BeforeAnnotation]; !ok && !p.now.Enabled() && !p.found.empty() {
-		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: p.found.encode()})
+	if before := p.remember(); before != p.now.Annotations[BeforeAnnotation] {
+		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: before})
 	}
 	// Of a run that died, and whose journal is gone too.
 	if _, ok := p.now.Annotations[RestartAnnotation]; ok {
@@ -256,37 +257,4 @@ func (p *planner) logFile() string {
 		return ""
 	}
 	return path.Join(p.logHost, path.Base(p.want[logFlag]))
-}
-
-// readable tells whether the API server's user may read or, with write, write
-// what has this mode and owner.
-func (p *planner) readable(f File, write bool) bool {
-	bit := uint32(4)
-	if write {
-		bit = 2
-	}
-	mode := uint32(f.Mode.Perm())
-	switch {
-	case p.now.UID == 0:
-		return true
-	case p.now.UID == f.UID:
-		return mode>>6&bit != 0
-	case p.now.GID == f.GID || slices.Contains(p.groups(), f.GID):
-		return mode>>3&bit != 0
-	}
-	return mode&bit != 0
-}
-
-// groups are the Pod's supplementary groups.
-func (p *planner) groups() []int {
-	var out []int
-	if c := p.m.Pod().Spec.SecurityContext; c != nil {
-		for _, g := range c.SupplementalGroups {
-			out = append(out, int(g))
-		}
-		if c.FSGroup != nil {
-			out = append(out, int(*c.FSGroup))
-		}
-	}
-	return out
 }

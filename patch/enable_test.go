@@ -105,8 +105,7 @@ func TestEnableEdits(t *testing.T) {
 			"set annotation auditpatch/policy-sha256",
 		}, nil},
 		{"a read-only mount of the log is made writable", pod(allFlags, policyMount+logMount+"      readOnly: true\n", volumes, ""), nil, []string{
-			"drop mount /var/log/kubernetes/audit/",
-			"add mount /var/log/kubernetes/audit/ of volume audit-log",
+			"make mount /var/log/kubernetes/audit/ writable",
 			"set annotation auditpatch/policy-sha256",
 		}, nil},
 		{"another log path takes the old mount and volume out", pod(allFlags, policyMount+logMount, volumes, ""),
@@ -200,9 +199,9 @@ func TestEnableRefuses(t *testing.T) {
 			map[string]string{"audit-policy-file": "/etc/audit/policy.yaml"}, nil,
 			path + `:17:7: --audit-policy-file: the mount /etc/audit covers it, and its volume "tmp" is not a hostPath: the file would not lie on the node`,
 			"--audit-policy-file=/etc/kubernetes/audit-policy.yaml"},
-		{"log below a read-only mount", pod("", "", "", ""),
-			map[string]string{"audit-log-path": "/etc/kubernetes/pki/logs/audit.log"}, nil,
-			path + ":14:7: --audit-log-path: the mount /etc/kubernetes/pki covers it, and is read-only",
+		{"log below a read-only mount", pod("", "    - {mountPath: /srv/data, name: data, readOnly: true}\n", "  - {name: data, hostPath: {path: /srv/data}}\n", ""),
+			map[string]string{"audit-log-path": "/srv/data/logs/audit.log"}, nil,
+			path + ":17:7: --audit-log-path: the mount /srv/data covers it, and is read-only",
 			"--audit-log-path=/var/log/kubernetes/audit/audit.log"},
 		{"log in the root directory", pod("", "", "", ""),
 			map[string]string{"audit-log-path": "/audit.log"}, nil,
@@ -279,12 +278,12 @@ func TestRestoreOrder(t *testing.T) {
 	on := pod(allFlags, policyMount+logMount, volumes, "")
 	s := plain([]byte(pod("", "", "", "")))
 	for _, name := range []string{"/etc/kubernetes/audit-policy.yaml", "/etc/kubernetes/audit-webhook.yaml"} {
-		s.Files[name] = patch.File{Path: name, Exists: true, Data: []byte("now\n"), Mode: 0o600}
+		s.Files[name] = patch.File{Path: name, Exists: true, Data: anyPolicy.Data, Mode: 0o600}
 	}
 	plan, err := patch.Restore(s, []patch.File{
 		{Path: s.Manifest.Path, Exists: true, Data: []byte(on), Mode: 0o600},
 		{Path: "/etc/kubernetes/audit-webhook.yaml"},
-		{Path: "/etc/kubernetes/audit-policy.yaml", Exists: true, Data: []byte("then\n"), Mode: 0o640},
+		{Path: "/etc/kubernetes/audit-policy.yaml", Exists: true, Data: append([]byte("# then\n"), anyPolicy.Data...), Mode: 0o640},
 	}, "backup X")
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,9 @@ import (
 
 // files plans what has to lie on the node before the manifest names it.
 func (p *planner) files() error {
-	for _, step := range []func() error{p.parents, p.logDir, p.policyFile, p.webhookFile, p.logContent} {
+	for _, step := range []func() error{
+		p.checkReal, p.checkPassages, p.parents, p.logDir, p.policyFile, p.webhookFile, p.logContent, p.checkLog, p.checkUser,
+	} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -52,9 +54,8 @@ func (p *planner) logDir() error {
 	switch old := p.state.Files[p.logHost]; {
 	case old.Exists && !old.Dir:
 		return refuse(fmt.Sprintf("mv %s %s.old", p.logHost, p.logHost), "%s is a file, and the log needs a directory there", p.logHost)
-	case old.Exists && !p.readable(old, true):
-		return refuse(fmt.Sprintf("chown %d:%d %s", p.now.UID, p.now.GID, p.logHost),
-			"%s cannot be written by the API server, which runs as user %d (it is %04o %d:%d)", p.logHost, p.now.UID, old.Mode.Perm(), old.UID, old.GID)
+	case old.Exists && !p.access.may(old, mayRead|mayWrite|maySearch): // rotation lists the files too
+		return p.access.barred(old, "written", fmt.Sprintf("chown %d:%d %s", p.now.UID, p.now.GID, p.logHost))
 	case old.Exists:
 		return nil
 	default:
@@ -79,7 +80,7 @@ func (p *planner) policyFile() error {
 	if p.opts.Policy == nil {
 		p.plan.Kept = append(p.plan.Kept, "policy "+p.policyHost)
 	}
-	return p.content(p.policyHost, old, p.opts.Policy)
+	return p.content(policyFlag, p.policyHost, p.opts.Policy)
 }
 
 func (p *planner) webhookFile() error {
@@ -95,24 +96,23 @@ func (p *planner) webhookFile() error {
 		p.plan.Warnings = append(p.plan.Warnings, Problem{Message: gone.Reason, Hint: gone.Hint})
 		return nil
 	}
-	return p.content(p.webhookHost, old, p.opts.Webhook)
+	return p.content(webhookFlag, p.webhookHost, p.opts.Webhook)
 }
 
 // content plans a file that only the API server has to read: 0600. The mode
-// and owner of a file that is there are kept.
-func (p *planner) content(host string, old File, want *Content) error {
-	if old.Dir && old.Empty && want != nil { // made by a container runtime for a mount whose source was missing
+// and owner of a file that is there are kept, unless the API server could not
+// read it so. An empty directory is nobody's: a container runtime makes one for a
+// mount whose source is missing.
+func (p *planner) content(flag, host string, want *Content) error {
+	old := p.state.Files[host]
+	if old.Dir && old.Empty && want != nil {
 		old.Exists = false
-	}
-	switch {
-	case old.Dir && old.Exists:
+	} else if old.Dir {
 		return refuse("rmdir "+host, "%s is a directory, where a file belongs", host)
-	case want == nil || old.Exists && bytes.Equal(old.Data, want.Data):
-		if old.Exists && !p.readable(old, false) {
-			p.plan.Warnings = append(p.plan.Warnings, Problem{
-				Message: fmt.Sprintf("%s cannot be read by the API server, which runs as user %d (it is %04o %d:%d)", host, p.now.UID, old.Mode.Perm(), old.UID, old.GID),
-				Hint:    fmt.Sprintf("chown %d %s", p.now.UID, host),
-			})
+	}
+	if want == nil {
+		if old.Exists && !p.access.may(old, mayRead) {
+			return p.access.barred(old, "read", p.access.chown(old, "r", 0o400))
 		}
 		return nil
 	}
@@ -121,11 +121,60 @@ func (p *planner) content(host string, old File, want *Content) error {
 	if old.Exists {
 		c.Mode, c.UID, c.GID, word = old.Mode, old.UID, old.GID, "changed"
 	}
+	given := p.access.give(&c)
+	if old.Exists && bytes.Equal(old.Data, want.Data) && given == "" {
+		return nil
+	}
+	if err := p.spare(c, flag); err != nil {
+		return err
+	}
 	c.Why = word + ": " + want.Origin
-	if want.Detail != "" {
-		c.Why += ", " + want.Detail
+	for _, more := range []string{want.Detail, given} {
+		if more != "" {
+			c.Why += ", " + more
+		}
 	}
 	p.plan.Changes = append(p.plan.Changes, c)
+	return nil
+}
+
+// checkReal looks at the places again where a symlink leads elsewhere. What the
+// API server uses already it goes on using.
+func (p *planner) checkReal() error {
+	for _, n := range p.needs() {
+		host := map[string]string{policyFlag: p.policyHost, logFlag: p.logHost, webhookFlag: p.webhookHost}[n.flag]
+		real := p.state.Files[host].Real
+		if real == "" || p.now.Flags[n.flag] == p.want[n.flag] {
+			continue
+		}
+		l := locate(p.m, n.path)
+		l.Host = real
+		if why := p.placeFault(n, l); why != "" {
+			return refuse(p.elsewhere(n), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.want[n.flag], host, real, why)
+		}
+	}
+	return nil
+}
+
+// checkLog refuses a log file that is there and that the API server could not
+// open. It opens it for reading and appending (apiserver, ensureLogFile).
+func (p *planner) checkLog() error {
+	file := p.logFile()
+	old := p.state.Files[file]
+	if file == "" || !old.Exists {
+		return nil
+	}
+	for _, c := range p.plan.Changes {
+		if c.Path == file {
+			old.Mode, old.UID, old.GID = c.Mode, c.UID, c.GID
+		}
+	}
+	switch {
+	case old.Dir:
+		return refuse("rmdir "+file, "%s is a directory, where the log belongs", file)
+	case !p.access.may(old, mayRead|mayWrite):
+		return p.access.barred(old, "written", p.access.chown(old, "rw", 0o600))
+	}
 	return nil
 }
 
@@ -145,12 +194,15 @@ func (p *planner) logContent() error {
 	if mode == 0 {
 		mode = 0o640
 	}
-	if old.Exists && old.Mode.Perm() == mode && old.GID == gid {
-		return nil
-	}
 	c := Change{Path: file, Kind: EnsureFile, Old: old, Mode: mode, UID: p.now.UID, GID: gid}
-	if old.Exists {
+	if old.Exists && p.access.may(File{Mode: mode, UID: old.UID, GID: gid}, mayRead|mayWrite) {
 		c.UID = old.UID
+	}
+	switch {
+	case !p.access.may(File{Mode: mode, UID: c.UID, GID: gid}, mayRead|mayWrite):
+		return refuse("--log-file-mode=0640", "--log-file-mode=%04o: the API server, which runs as user %d, could not write the log", mode, p.now.UID)
+	case old.Exists && old.Mode.Perm() == mode && old.GID == gid && old.UID == c.UID:
+		return nil
 	}
 	c.Why = fmt.Sprintf("for readers of the log, %04o %d:%d", c.Mode, c.UID, c.GID)
 	p.plan.Changes = append(p.plan.Changes, c)

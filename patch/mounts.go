@@ -65,9 +65,20 @@ func (p *planner) mounts() error {
 			keep[l.Mount.MountPath] = true
 		}
 	}
-	p.dropStale(keep, &leftovers{})
+	before := decodeLeftovers(p.now.Annotations[BeforeAnnotation])
+	p.dropStale(keep, before)
+	p.closeAgain(keep, before)
 	p.plan.Edits = append(append(p.plan.Edits, mounts...), volumes...)
 	return nil
+}
+
+// closeAgain makes a mount read-only again that was so before the log lay there.
+func (p *planner) closeAgain(keep map[string]bool, before *leftovers) {
+	for _, m := range p.m.Container().VolumeMounts {
+		if slices.Contains(before.readOnly, m.MountPath) && !keep[m.MountPath] && !m.ReadOnly {
+			p.edit(manifest.SetMountReadOnly{MountPath: m.MountPath, ReadOnly: true})
+		}
+	}
 }
 
 func (p *planner) volumeNames() map[string]bool {
@@ -78,6 +89,14 @@ func (p *planner) volumeNames() map[string]bool {
 	return names
 }
 
+// lies is the kind of what lies at the path.
+func (n need) lies() string {
+	if n.kind == corev1.HostPathFile {
+		return KindFile
+	}
+	return KindDirectory
+}
+
 // cover makes sure that a path of the container lies on the node: by a mount
 // that is there in the right mode, or by a new one. It returns where.
 func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, volumes []manifest.Edit, err error) {
@@ -85,31 +104,92 @@ func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, vol
 		return host, nil, nil, err
 	}
 	l := locate(p.m, n.path)
+	if err := p.checkPlace(n, l); err != nil {
+		return "", nil, nil, err
+	}
 	if l.Mount == nil {
 		mounts, volumes = p.bring(n, taken)
 		return path.Clean(n.path), mounts, volumes, nil
 	}
 	at := p.mountPosition(l)
 	exact := path.Clean(l.Mount.MountPath) == path.Clean(n.path)
+	hint := p.elsewhere(n)
 	switch {
+	case !l.Covered() && l.Mount.SubPathExpr != "":
+		return "", nil, nil, refuse(hint, "%s: --%s: the mount %s covers it by subPathExpr, so where it lies on the node is not known", at, n.flag, l.Mount.MountPath)
 	case !l.Covered():
-		return "", nil, nil, refuse(fmt.Sprintf("--%s=%s", n.flag, defaultOf(n.flag)),
+		return "", nil, nil, refuse(hint,
 			"%s: --%s: the mount %s covers it, and its volume %q is not a hostPath: the file would not lie on the node",
 			at, n.flag, l.Mount.MountPath, l.Mount.Name)
 	case exact && !p.now.Enabled():
 		p.found.mounts = append(p.found.mounts, l.Mount.MountPath)
 		p.found.volumes = append(p.found.volumes, l.Mount.Name)
 	}
-	if n.write && l.Mount.ReadOnly {
-		if !exact {
-			return "", nil, nil, refuse(fmt.Sprintf("--%s=%s", n.flag, defaultOf(n.flag)),
-				"%s: --%s: the mount %s covers it, and is read-only", at, n.flag, l.Mount.MountPath)
-		}
-		writable := *l.Mount
-		writable.ReadOnly = false
-		mounts = []manifest.Edit{manifest.DropMount{MountPath: l.Mount.MountPath}, manifest.AddMount{Mount: writable}}
+	if volumes, err = p.fitType(n, &l); err != nil {
+		return "", nil, nil, err
 	}
-	return path.Clean(l.Host), mounts, nil, nil
+	if n.write && l.Mount.ReadOnly {
+		if mounts, err = p.makeWritable(n, &l); err != nil {
+			return "", nil, nil, err
+		}
+	}
+	return path.Clean(l.Host), mounts, volumes, nil
+}
+
+// fitType gives the volume of an existing mount the type that the kubelet's
+// check lets pass, where it serves nothing else.
+func (p *planner) fitType(n need, l *Location) ([]manifest.Edit, error) {
+	kind := n.lies()
+	fault := typeFault(l, kind)
+	if fault == "" {
+		return nil, nil
+	}
+	if !mendable(p.m, l) {
+		line, col := p.m.VolumeAt(l.Volume.Name)
+		return nil, refuse(typeHint(l, kind), "%s:%d:%d: --%s: %s", p.m.Name(), line, col, n.flag, fault)
+	}
+	p.found.types = append(p.found.types, l.Volume.Name+"/"+string(typeOf(l.Volume)))
+	return []manifest.Edit{manifest.SetVolumeType{Name: l.Volume.Name, Type: typeWanted(kindNeeded(l, kind))}}, nil
+}
+
+// makeWritable turns a read-only mount round that is there for the log and
+// nothing else: the manifest writes its log there already, or it is a folder
+// for logs.
+func (p *planner) makeWritable(n need, l *Location) ([]manifest.Edit, error) {
+	at, mount := p.mountPosition(*l), l.Mount
+	hint := p.elsewhere(n)
+	inUse := p.now.Log != nil && path.Dir(path.Clean(p.now.Log.Path)) == path.Clean(n.path)
+	switch {
+	case path.Clean(mount.MountPath) != path.Clean(n.path):
+		return nil, refuse(hint, "%s: --%s: the mount %s covers it, and is read-only", at, n.flag, mount.MountPath)
+	case !inUse && !below(l.Host, "/var/log"):
+		return nil, refuse(hint, "%s: --%s: the mount %s is read-only, and it is not there for a log: it is not made writable", at, n.flag, mount.MountPath)
+	case mount.RecursiveReadOnly != nil && *mount.RecursiveReadOnly != corev1.RecursiveReadOnlyDisabled:
+		return nil, refuse(hint, "%s: --%s: the mount %s is read-only with all below it (recursiveReadOnly)", at, n.flag, mount.MountPath)
+	}
+	p.found.readOnly = append(p.found.readOnly, mount.MountPath)
+	return []manifest.Edit{manifest.SetMountReadOnly{MountPath: mount.MountPath, ReadOnly: false}}, nil
+}
+
+// elsewhere is the flag with a path that can be used in place of the one that
+// is refused, "" where there is no usual one.
+func (p *planner) elsewhere(n need) string {
+	usual := []string{defaultOf(n.flag)}
+	if n.write {
+		usual = append(usual, "/var/log/kube-apiserver-audit/audit.log", "/srv/audit/audit.log")
+	}
+	for _, file := range usual {
+		at := file
+		if n.write {
+			at = path.Dir(file)
+		}
+		l := locate(p.m, at)
+		usable := l.Mount == nil || l.Covered() && !(n.write && l.Mount.ReadOnly)
+		if usable && path.Clean(at) != path.Clean(n.path) {
+			return "--" + n.flag + "=" + file
+		}
+	}
+	return ""
 }
 
 // fileMounted tells whether the log file itself is mounted: it cannot be
@@ -126,6 +206,10 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 	l := locate(p.m, file)
 	if l.Mount == nil || path.Clean(l.Mount.MountPath) != path.Clean(file) {
 		return "", false, nil
+	}
+	if fault := typeFault(&l, KindFile); fault != "" {
+		line, col := p.m.VolumeAt(l.Volume.Name)
+		return "", true, refuse(typeHint(&l, KindFile), "%s:%d:%d: --%s: %s", p.m.Name(), line, col, n.flag, fault)
 	}
 	why := fmt.Sprintf("%s: --%s: the log file itself is mounted, so it cannot be rotated and events are lost once it is full; its directory has to be mounted", p.mountPosition(l), logFlag)
 	hint := "--" + logFlag + "=" + DefaultLogPath
@@ -157,7 +241,8 @@ func defaultOf(flag string) string {
 func (p *planner) bring(n need, taken map[string]bool) (mounts, volumes []manifest.Edit) {
 	name := ""
 	for _, v := range p.m.Pod().Spec.Volumes {
-		if v.HostPath != nil && path.Clean(v.HostPath.Path) == path.Clean(n.path) && name == "" {
+		h := HostPath{n.path, string(typeOf(&v)), v.Name}
+		if v.HostPath != nil && path.Clean(v.HostPath.Path) == path.Clean(n.path) && name == "" && h.Fault(n.lies()) == "" {
 			name = v.Name
 			if !p.now.Enabled() {
 				p.found.volumes = append(p.found.volumes, v.Name)

@@ -83,8 +83,8 @@ func (p *Plan) Text(path string) (data []byte, ok bool) {
 // Counts says what happens to the manifest: "+5 flags +2 mounts".
 func (p *Plan) Counts() string {
 	type count struct {
-		what       string
-		plus, less int
+		what                string
+		plus, less, changed int
 	}
 	counts := []*count{{what: "flag"}, {what: "mount"}, {what: "volume"}, {what: "annotation"}}
 	for _, e := range p.Edits {
@@ -105,6 +105,10 @@ func (p *Plan) Counts() string {
 			counts[3].plus++
 		case manifest.DropAnnotation:
 			counts[3].less++
+		case manifest.SetMountReadOnly:
+			counts[1].changed++
+		case manifest.SetVolumeType:
+			counts[2].changed++
 		}
 	}
 	var out []string
@@ -112,7 +116,7 @@ func (p *Plan) Counts() string {
 		for _, n := range []struct {
 			sign string
 			n    int
-		}{{"+", c.plus}, {"-", c.less}} {
+		}{{"+", c.plus}, {"-", c.less}, {"~", c.changed}} {
 			if n.n > 0 {
 				out = append(out, n.sign+plural(n.n, c.what))
 			}

@@ -40,7 +40,10 @@ func Restore(s State, wanted []File, origin string) (*Plan, error) {
 		}
 	}
 	p.Changes = append(append(p.Changes, last...), removed...)
-	return p, nil
+	if err := p.spareOthers(s, wanted); err != nil {
+		return nil, err
+	}
+	return p, p.checkMounts(s)
 }
 
 // checkRestored makes sure that the kubelet would take the old manifest.

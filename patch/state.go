@@ -31,6 +31,12 @@ type State struct {
 	Parsed *manifest.File
 	// Offline says that the node does not run yet, so that files may still come.
 	Offline bool
+	// StateDir is where auditpatch keeps backups and journals, "" where that does not
+	// matter.
+	StateDir string
+	// Kinds tells what lies at the hostPaths of the Pod, by path: one of the Kind
+	// constants. nil when the node was not looked at.
+	Kinds map[string]string
 }
 
 // parse reads the manifest, once.

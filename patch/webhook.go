@@ -54,6 +54,9 @@ func WebhookKubeconfig(w WebhookTarget) (data []byte, errs, warns []Problem) {
 	return w.kubeconfig(), nil, warns
 }
 
+// webhookHead begins each config that auditpatch writes, and tells it from others.
+const webhookHead = "# Where kube-apiserver posts audit events. Written by auditpatch.\n"
+
 // kubeconfig writes YAML by hand: the order is that in which people read it, and
 // nothing here needs care but the URL, which checkServer let pass.
 func (w WebhookTarget) kubeconfig() []byte {
@@ -63,7 +66,7 @@ func (w WebhookTarget) kubeconfig() []byte {
 			fmt.Fprintf(&b, "    %s: %s\n", field, base64.StdEncoding.EncodeToString(data))
 		}
 	}
-	b.WriteString("# Where kube-apiserver posts audit events. Written by auditpatch.\n")
+	b.WriteString(webhookHead)
 	b.WriteString("apiVersion: v1\nkind: Config\nclusters:\n- name: audit-webhook\n  cluster:\n")
 	fmt.Fprintf(&b, "    server: %q\n", w.URL)
 	embed("certificate-authority-data", w.CA)

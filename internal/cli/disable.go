@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/manifest"
 	"auditpatch/patch"
 )
 
@@ -27,6 +28,12 @@ func (p *program) disableCommand() *cli.Command {
 			}
 			state, err := t.readBuild(p)
 			if err != nil {
+				return err
+			}
+			if state.Parsed, err = manifest.Parse(state.Manifest.Path, state.Manifest.Data); err != nil {
+				return err
+			}
+			if err := t.look(&state, state.Parsed); err != nil {
 				return err
 			}
 			if c.Bool("purge") {

@@ -231,9 +231,12 @@ func (d *doctor) flags() {
 // places looks at the mounts.
 func (d *doctor) places() {
 	const check = "mounts"
-	problems := patch.MountProblems(d.m)
+	problems := append(patch.MountProblems(d.m), d.t.unfit(d.m)...)
 	for _, problem := range problems {
-		d.wrong(check, "auditpatch enable", "%s", problem.Message)
+		d.wrong(check, problem.Hint, "%s", problem.Message)
+	}
+	for _, problem := range patch.Places(d.m, d.state) {
+		d.warning(check, problem.Hint, "%s", problem.Message)
 	}
 	if len(problems) == 0 && d.now.Enabled() {
 		d.ok(check, "every path of the audit flags lies on this node")

@@ -77,6 +77,9 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 	if state.Parsed, err = manifest.Parse(state.Manifest.Path, state.Manifest.Data); err != nil {
 		return nil, nil, err
 	}
+	if err := t.look(&state, state.Parsed); err != nil {
+		return nil, nil, err
+	}
 	opts, warnings, err := p.options(c, state)
 	if err != nil {
 		return nil, nil, err

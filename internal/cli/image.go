@@ -26,7 +26,7 @@ func (t *target) readBuild(p *program) (patch.State, error) {
 	if err1 != nil || err2 != nil || !etc.Dir || manager.Exists {
 		return t.readManifest(p)
 	}
-	return patch.State{Manifest: patch.StandIn(t.manifest), Files: map[string]patch.File{}, Offline: true}, nil
+	return patch.State{Manifest: patch.StandIn(t.manifest), Files: map[string]patch.File{}, Offline: true, StateDir: t.node.StateDir}, nil
 }
 
 // sayUnbuilt tells what is left to do for whoever builds the image.

@@ -10,6 +10,7 @@ import (
 
 	"auditpatch/internal/node"
 	"auditpatch/internal/rollout"
+	"auditpatch/manifest"
 	"auditpatch/patch"
 )
 
@@ -59,6 +60,15 @@ func (p *program) restore(c *cli.Context) error {
 	state, wanted, err := t.readBackup(p, id)
 	if err != nil {
 		return err
+	}
+	for _, w := range wanted {
+		m, err := manifest.Parse(w.Path, w.Data)
+		if w.Path != t.manifest || err != nil {
+			continue
+		}
+		if err := t.look(&state, m); err != nil {
+			return err
+		}
 	}
 	plan, err := patch.Restore(state, wanted, "backup "+id)
 	if err != nil {

@@ -130,12 +130,18 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 	for _, problem := range patch.Drift(m, state) {
 		r.drift("%s", withHint(problem))
 	}
+	for _, problem := range patch.Places(m, state) {
+		r.Warnings = append(r.Warnings, problem.Message)
+	}
 	_, warns := patch.CheckFlags(now.Flags, now.Version)
 	for _, w := range warns {
 		r.Warnings = append(r.Warnings, w.Message)
 	}
 	if t.stdin {
 		return r, nil
+	}
+	for _, problem := range t.unfit(m) {
+		r.drift("%s", withHint(problem))
 	}
 	err = errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
 	if t.live && err == nil {
@@ -207,14 +213,6 @@ func (r *statusReport) startedWith(ctx context.Context, server *rollout.Server, 
 	if r.Server.Current = &current; !current {
 		r.drift("the API server that runs was started before the manifest was last changed: journalctl -u kubelet")
 	}
-}
-
-// withHint is a problem with what to type about it, in one line.
-func withHint(problem patch.Problem) string {
-	if problem.Hint == "" {
-		return problem.Message
-	}
-	return problem.Message + ": " + problem.Hint
 }
 
 func (r *statusReport) drift(format string, a ...any) {

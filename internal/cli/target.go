@@ -49,7 +49,7 @@ func newTarget(c *cli.Context) (*target, error) {
 func (t *target) readManifest(p *program) (patch.State, error) {
 	if t.stdin {
 		data, err := p.readInput("manifest", "-")
-		return patch.State{Manifest: patch.File{Path: "<stdin>", Exists: true, Data: data}, Offline: true}, err
+		return patch.State{Manifest: patch.File{Path: "<stdin>", Exists: true, Data: data}, Offline: true, StateDir: t.node.StateDir}, err
 	}
 	f, err := t.node.Read(t.manifest)
 	if err != nil {
@@ -58,7 +58,7 @@ func (t *target) readManifest(p *program) (patch.State, error) {
 	if !f.Exists {
 		return patch.State{}, hinted("auditpatch COMMAND --manifest PATH, on a control-plane node; before kubeadm init or join: auditpatch enable --root /", "there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.manifest)
 	}
-	s := patch.State{Manifest: rollout.PatchFile(f), Files: map[string]patch.File{}, Offline: !t.live}
+	s := patch.State{Manifest: rollout.PatchFile(f), Files: map[string]patch.File{}, Offline: !t.live, StateDir: t.node.StateDir}
 	siblings, err := t.node.Siblings(path.Dir(t.manifest))
 	if err != nil {
 		return patch.State{}, err
