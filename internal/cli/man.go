@@ -29,6 +29,7 @@ var (
 		{patch.DefaultWebhookPath, "the kubeconfig of the webhook, 0600, if there is a webhook"},
 		{"/var/log/kubernetes/audit/", "the folder of the log, 0700; one that is there stays as it is"},
 		{"/var/lib/auditpatch/", "backups, and the journal of a run that is not finished, 0700"},
+		{"/run/auditpatch.lock", "keeps a second run out that has another state directory, 0600"},
 	}
 	manExamples = []struct{ what, command string }{
 		{"See what would change, and change nothing:", "auditpatch diff"},
