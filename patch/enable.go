@@ -76,7 +76,7 @@ func Enable(s State, opts Options) (*Plan, error) {
 	if err := p.plan.writeManifest(m, s.Manifest); err != nil {
 		return nil, err
 	}
-	return p.plan, nil
+	return p.plan.finish(s), nil
 }
 
 func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {

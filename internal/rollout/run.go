@@ -59,6 +59,24 @@ type Options struct {
 // metaRestart is the note in a run of how the old API server ends.
 const metaRestart = "restart"
 
+// metaWebhooks is the note in a run of where the webhook's config lay, before and
+// after: one path a line.
+const metaWebhooks = "webhook-configs"
+
+// meta is what a run notes.
+func (o Options) meta(p *patch.Plan) map[string]string {
+	m := map[string]string{"version": o.Version, metaRestart: string(o.Restart)}
+	if paths := p.WebhookConfigs(); len(paths) > 0 {
+		m[metaWebhooks] = strings.Join(paths, "\n")
+	}
+	return m
+}
+
+// WebhookConfigs are the paths that a run has noted as those of a webhook's config.
+func WebhookConfigs(meta map[string]string) []string {
+	return strings.FieldsFunc(meta[metaWebhooks], func(r rune) bool { return r == '\n' })
+}
+
 // RestartOf is how the old API server ends in a run that died: as it was asked
 // for then, Quick when nothing was.
 func RestartOf(run *node.Run) Restart {
@@ -130,7 +148,7 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 			return Report{}, err
 		}
 	}
-	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), map[string]string{"version": o.Version, metaRestart: string(o.Restart)})
+	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), o.meta(p))
 	if err != nil {
 		return Report{}, err
 	}
