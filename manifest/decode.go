@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -262,6 +263,10 @@ const (
 	maxParsed = 4 << 20
 )
 
+// anchorName is quoted by the YAML parser, and may be a password that begins with
+// "*": the text may be of another file than was meant.
+var anchorName = regexp.MustCompile(`anchor '[^']*'`)
+
 // yamlError gives a parser's message a position. The parsers name the line on
 // which the block or bracket began that they were in, sometimes one less; the
 // fault is on the line that has to go, with all behind it, for the rest to
@@ -283,5 +288,5 @@ func yamlError(src []byte, e error, parse func([]byte) error) *Error {
 		line = min(max(named, 1), len(t.lines))
 	}
 	spaces, _, _ := t.indent(line)
-	return refuse(line, spaces+1, "broken YAML: %s", msg)
+	return refuse(line, spaces+1, "broken YAML: %s", anchorName.ReplaceAllString(msg, "anchor"))
 }

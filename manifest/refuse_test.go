@@ -71,7 +71,7 @@ func TestRefuseBroken(t *testing.T) {
 		{"quote", pod("    command:\n    - kube-apiserver\n    - \"--a=1\n    tty: true\n", "", ""), nil, "f.yaml:11:5: broken YAML: found unexpected end of stream", ""},
 		{"bracket", pod("    command: [kube-apiserver\n    tty: true\n", "", ""), nil, "f.yaml:9:5: broken YAML: did not find expected ',' or ']'", ""},
 		{"colon", pod("    command: [kube-apiserver]\n    a: b: c\n    tty: true\n", "", ""), nil, "f.yaml:10:5: broken YAML: mapping values are not allowed in this context", ""},
-		{"anchor", pod("    command: *c\n", "", ""), nil, "f.yaml:9:5: broken YAML: unknown anchor 'c' referenced", ""},
+		{"anchor", pod("    command: *c\n", "", ""), nil, "f.yaml:9:5: broken YAML: unknown anchor referenced", ""},
 		{"merge", pod("    <<: x\n    command: [kube-apiserver]\n", "", ""), nil, "f.yaml:9:5: broken YAML: map merge requires map or sequence of maps as the value", ""},
 		{"YAML 1.2", "%YAML 1.2\n---\n" + pod("    command: [kube-apiserver]\n", "", ""), nil, "f.yaml:1:1: broken YAML: found incompatible YAML document", ""},
 		{"broken behind the Pod", pod("    command: [kube-apiserver]\n", "", "") + "---\na: [\n", nil, "f.yaml:11:1: broken YAML: did not find expected node content", ""},

@@ -21,16 +21,21 @@ func Disable(s State, purge bool) (*Plan, error) {
 		return nil, err
 	}
 	p := newPlanner("disable", m, s, Options{})
-	if p.now.Enabled() || len(p.now.Annotations) > 0 {
-		p.dropAll(decodeLeftovers(p.now.Annotations[BeforeAnnotation]))
-	}
+	p.off()
 	if err := p.plan.writeManifest(m, s.Manifest); err != nil {
 		return nil, err
 	}
 	if purge {
 		p.purge()
 	}
-	return p.plan, p.plan.checkMounts(s)
+	return p.plan.finish(s), p.plan.checkMounts(s)
+}
+
+// off takes audit logging out of a manifest that has it.
+func (p *planner) off() {
+	if p.now.Enabled() || len(p.now.Annotations) > 0 {
+		p.dropAll(decodeLeftovers(p.now.Annotations[BeforeAnnotation]))
+	}
 }
 
 // dropAll takes everything out but what was there before.

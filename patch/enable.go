@@ -77,7 +77,7 @@ func Enable(s State, opts Options) (*Plan, error) {
 	if err := p.plan.writeManifest(m, s.Manifest); err != nil {
 		return nil, err
 	}
-	return p.plan, p.plan.checkMounts(s)
+	return p.plan.finish(s), p.plan.checkMounts(s)
 }
 
 func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {

@@ -280,11 +280,11 @@ func TestRestoreOrder(t *testing.T) {
 	for _, name := range []string{"/etc/kubernetes/audit-policy.yaml", "/etc/kubernetes/audit-webhook.yaml"} {
 		s.Files[name] = patch.File{Path: name, Exists: true, Data: anyPolicy.Data, Mode: 0o600}
 	}
-	plan, err := patch.Restore(s, []patch.File{
+	plan, err := patch.Restore(s, patch.Backup{Origin: "backup X", Ours: true, Files: []patch.File{
 		{Path: s.Manifest.Path, Exists: true, Data: []byte(on), Mode: 0o600},
 		{Path: "/etc/kubernetes/audit-webhook.yaml"},
 		{Path: "/etc/kubernetes/audit-policy.yaml", Exists: true, Data: append([]byte("# then\n"), anyPolicy.Data...), Mode: 0o640},
-	}, "backup X")
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 
 // WebhookConfig is what a plan must know of a kubeconfig for the audit webhook.
 type WebhookConfig struct {
-	Server string
+	Server string // as PublicURL has it
 	// Files are the absolute paths that the kubeconfig names. kube-apiserver opens
 	// them, so they must be visible inside its container.
 	Files []string
@@ -33,6 +33,7 @@ func CheckWebhookKubeconfig(name string, data []byte) (cfg WebhookConfig, errs, 
 	if doc := r.parse(data); doc != nil {
 		r.config(doc)
 	}
+	r.cfg.Server = PublicURL(r.cfg.Server)
 	return r.cfg, r.errs, r.warns
 }
 

@@ -31,6 +31,9 @@ type Change struct {
 	Mode     fs.FileMode
 	UID, GID int
 	Why      string // for people
+	// Shown says that the file's texts may be printed: they are known to hold no
+	// credentials.
+	Shown bool
 }
 
 // Plan is a change of the node as data. The order of Changes is the order in
@@ -43,8 +46,11 @@ type Plan struct {
 	Edits    []manifest.Edit // of the manifest
 	Kept     []string        // settings of the manifest that the user did not mention
 	Warnings []Problem
-	Before   Settings // of the manifest as it is
-	After    Settings // of the manifest as planned
+	// SettingsOnly says that restore leaves what others have changed in the manifest:
+	// only its audit settings go back.
+	SettingsOnly bool
+	Before       Settings // of the manifest as it is
+	After        Settings // of the manifest as planned
 	// Unchanged is the manifest's text as it was read.
 	Unchanged []byte
 	// Kubeadm is the change of kubeadm-config that goes with it, nil when none was

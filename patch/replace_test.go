@@ -131,11 +131,11 @@ func TestRestoreSpares(t *testing.T) {
 	for name, data := range map[string]string{"/etc/kubernetes/pki/sa.key": pemKey, "/etc/kubernetes/admin.conf": otherConfig} {
 		s.Files[name] = patch.File{Path: name, Exists: true, Data: []byte(data)}
 	}
-	plan, err := patch.Restore(s, []patch.File{{Path: "/etc/kubernetes/pki/sa.key"}}, "backup X")
+	plan, err := patch.Restore(s, patch.Backup{Origin: "backup X", Files: []patch.File{{Path: "/etc/kubernetes/pki/sa.key"}}})
 	if err != nil || !plan.Empty() || len(plan.Warnings) != 1 || plan.Warnings[0].Message != "/etc/kubernetes/pki/sa.key stays: it lies among the cluster's keys" {
 		t.Errorf("%v %v", plan, err)
 	}
-	_, err = patch.Restore(s, []patch.File{{Path: "/etc/kubernetes/admin.conf", Exists: true, Data: anyHook.Data}}, "backup X")
+	_, err = patch.Restore(s, patch.Backup{Origin: "backup X", Files: []patch.File{{Path: "/etc/kubernetes/admin.conf", Exists: true, Data: anyHook.Data}}})
 	if want := "/etc/kubernetes/admin.conf is there and is not overwritten: it is a kubeconfig of the cluster"; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -26,6 +26,11 @@ type State struct {
 	Manifest File
 	Files    map[string]File // by path on the node; those that Files names
 	Siblings []File          // what else the kubelet reads in the manifest's directory
+	// Leads says where symlinks lead among the paths that the manifest and its
+	// siblings name; a plan that removes files needs it.
+	Leads map[string]string
+	// WebhookConfigs are paths at which earlier runs had a webhook's config.
+	WebhookConfigs []string
 	// Parsed is Manifest read by manifest.Parse, for a caller that has done so
 	// already. It must be of the same bytes.
 	Parsed *manifest.File

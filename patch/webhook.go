@@ -90,6 +90,21 @@ func (w serverWords) problem(hint, format string, a ...any) []Problem {
 	return []Problem{{Flags: []string{w.flag}, Message: w.subject + ": " + fmt.Sprintf(format, a...), Hint: hint}}
 }
 
+// PublicURL is as much of a URL as holds no credential: scheme, host and port. That
+// there is more, such as a path with a token, shows as "/...". It is "" for what is
+// no URL.
+func PublicURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || checkHost(u) != "" {
+		return ""
+	}
+	public := u.Scheme + "://" + u.Host
+	if len(u.Path) > 1 || u.RawQuery != "" || u.Fragment != "" {
+		public += "/..."
+	}
+	return public
+}
+
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_.])?$`)
 
 // checkServer looks at the URL that events go to. It never repeats more of it than

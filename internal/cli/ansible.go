@@ -136,7 +136,7 @@ func fileDiffs(plan *patch.Plan) []fileDiff {
 			continue
 		}
 		d := fileDiff{string(c.Old.Data), string(c.Data), c.Path, c.Path}
-		if secret(c, plan) {
+		if !c.Shown {
 			d.Before, d.After = "the earlier file "+hidden, "the new file "+hidden
 		}
 		if !c.Old.Exists {

@@ -133,7 +133,7 @@ func (t *task) content(flag, name string, value any) ([]string, error) {
 // repeat the value: it may be a key.
 func (t *task) checkPath(name, text string) error {
 	switch isFile := slices.Contains(fileFlags, flagName(name)); {
-	case isFile && strings.Contains(text, "\n"):
+	case isFile && isText(text):
 		return hinted(name+"_content: ...", "%s: it takes a path on the node, not the text of a file", name)
 	case isFile && text == "-":
 		return hinted(name+`_content: "{{ lookup('file', 'FILE') }}"`, "%s: a task has no standard input", name)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os/user"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -123,6 +122,8 @@ func (p *program) unchanged(c *cli.Context, t *target, plan *patch.Plan) error {
 // outcome is the last line of a change.
 func outcome(plan *patch.Plan, t *target, waited bool) string {
 	switch {
+	case plan.Verb == "restore" && plan.SettingsOnly:
+		return "the audit settings of the backup are restored"
 	case plan.Verb == "restore":
 		return "the backup is restored"
 	case waited && plan.Verb == "enable":
@@ -153,6 +154,10 @@ func (p *program) sayUnchanged(plan *patch.Plan) {
 	case "disable":
 		p.say("audit logging is off, nothing changed")
 	default:
+		if plan.SettingsOnly {
+			p.say("the audit settings are as in the backup, and what others have changed in the manifest since stays, nothing changed")
+			return
+		}
 		p.say("everything is as in the backup, nothing changed")
 	}
 }
@@ -276,7 +281,7 @@ func (p *program) printPlan(command string, plan *patch.Plan, backup string) {
 	}
 	p.sayPlan(plan)
 	for _, c := range plan.Changes {
-		fmt.Fprint(p.Out, changeDiff(c, plan))
+		fmt.Fprint(p.Out, changeDiff(c))
 	}
 	if plan.Kubeadm != nil {
 		fmt.Fprint(p.Out, kubeadmDiff(plan.Kubeadm))
@@ -303,7 +308,7 @@ func newResult(command string, plan *patch.Plan, backup string) result {
 		if c.Kind != patch.RemoveFile {
 			f.Mode = fmt.Sprintf("%04o", c.Mode.Perm())
 		}
-		f.Diff = changeDiff(c, plan)
+		f.Diff = changeDiff(c)
 		r.Files = append(r.Files, f)
 	}
 	for _, e := range plan.Edits {
@@ -318,7 +323,7 @@ func newResult(command string, plan *patch.Plan, backup string) result {
 
 // changeDiff is the unified diff of one file. What may hold credentials is
 // never shown.
-func changeDiff(c patch.Change, plan *patch.Plan) string {
+func changeDiff(c patch.Change) string {
 	if c.Kind != patch.WriteFile && c.Kind != patch.RemoveFile {
 		return ""
 	}
@@ -329,20 +334,13 @@ func changeDiff(c patch.Change, plan *patch.Plan) string {
 	if c.Kind == patch.RemoveFile {
 		to = "/dev/null"
 	}
-	if secret(c, plan) {
+	if !c.Shown {
 		return fmt.Sprintf("--- %s\n+++ %s\n(not shown: it may hold credentials)\n", from, to)
 	}
 	d := string(diff.Diff(from, c.Old.Data, to, c.Data))
 	// The first line names the program diff and helps nobody.
 	_, d, _ = strings.Cut(d, "\n")
 	return d
-}
-
-// secret tells whether a file may hold credentials: the webhook's config does.
-func secret(c patch.Change, plan *patch.Plan) bool {
-	return slices.ContainsFunc([]patch.Settings{plan.Before, plan.After}, func(s patch.Settings) bool {
-		return s.Webhook.Covered() && s.Webhook.Host == c.Path
-	})
 }
 
 // table prints aligned columns.

@@ -44,6 +44,7 @@ func (p *program) disableCommand() *cli.Command {
 				if err := t.readFiles(&state, files, func(string) bool { return true }); err != nil {
 					return err
 				}
+				t.follow(&state)
 			}
 			plan, err := patch.Disable(state, c.Bool("purge"))
 			if err != nil {

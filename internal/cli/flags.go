@@ -120,11 +120,21 @@ func (p *program) readInput(flag, name string) ([]byte, error) {
 		}
 		return data, nil
 	}
+	if isText(name) {
+		return nil, hinted("--"+flag+"=FILE", "--%s: it takes the path of a file, not the text of one", flag)
+	}
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return data, nil
+}
+
+// isText tells whether the text of a file was given where its path belongs. It may
+// have credentials, and is not repeated.
+func isText(name string) bool {
+	start := strings.TrimSpace(name)
+	return strings.Contains(name, "\n") || strings.HasPrefix(start, "{") || strings.HasPrefix(start, "-----BEGIN")
 }
 
 // logAccess reads --log-group and --log-file-mode.

@@ -7,11 +7,21 @@ import (
 	"auditpatch/patch"
 )
 
-// readBuild reads the manifest as readManifest does. On a node before its first
+// readBuild reads what a plan of a change begins with: the manifest as
+// readNodeOrImage does, and where earlier runs had credentials.
+func (t *target) readBuild(p *program) (patch.State, error) {
+	s, err := t.readNodeOrImage(p)
+	if err == nil {
+		s.WebhookConfigs = t.notedWebhooks()
+	}
+	return s, err
+}
+
+// readNodeOrImage reads the manifest as readManifest does. On a node before its first
 // boot (--root, for image builds) there is none yet: kubeadm writes it, and its
 // preflight refuses a node that has one. A stand-in takes its place then, so that
 // a plan has everything but the manifest.
-func (t *target) readBuild(p *program) (patch.State, error) {
+func (t *target) readNodeOrImage(p *program) (patch.State, error) {
 	if t.live || t.stdin {
 		return t.readManifest(p)
 	}

@@ -28,7 +28,9 @@ func (p *program) restoreCommand() *cli.Command {
 		Usage: "go back to a backup",
 		Description: "Every change is preceded by a backup of all files that it touches. restore puts them back as\n" +
 			"they were before a change: the last one, or the one that --to names. It is a change itself, so it\n" +
-			"can be undone in the same way.",
+			"can be undone in the same way.\n\n" +
+			"A manifest that others have changed since, such as kubeadm upgrade, is not taken back: only the\n" +
+			"audit settings of the backup go into it, with a warning that names what stays.",
 		Flags: join([]cli.Flag{
 			&cli.BoolFlag{Name: "list", Category: whatCategory, Usage: "list the backups, newest first"},
 			&cli.StringFlag{Name: "to", Category: whatCategory, Usage: "`ID` of the backup (default: the one before the last change)"},
@@ -57,11 +59,11 @@ func (p *program) restore(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	state, wanted, err := t.readBackup(p, id)
+	state, backup, err := t.readBackup(p, id)
 	if err != nil {
 		return err
 	}
-	for _, w := range wanted {
+	for _, w := range backup.Files {
 		m, err := manifest.Parse(w.Path, w.Data)
 		if w.Path != t.manifest || err != nil {
 			continue
@@ -70,7 +72,7 @@ func (p *program) restore(c *cli.Context) error {
 			return err
 		}
 	}
-	plan, err := patch.Restore(state, wanted, "backup "+id)
+	plan, err := patch.Restore(state, backup)
 	if err != nil {
 		return err
 	}
@@ -96,34 +98,57 @@ func (t *target) chooseBackup(id string, repeatable bool) (string, error) {
 	return "", hinted("auditpatch restore --list", "there is no backup %q", id)
 }
 
-// readBackup reads a backup's files, and the same files as they are now.
-func (t *target) readBackup(p *program, id string) (patch.State, []patch.File, error) {
+// readBackup reads a backup, and the same files as they are now.
+func (t *target) readBackup(p *program, id string) (patch.State, patch.Backup, error) {
+	b := patch.Backup{Origin: "backup " + id}
 	_, files, err := t.node.Backup(id)
 	if err != nil {
-		return patch.State{}, nil, err
+		return patch.State{}, b, err
 	}
 	manifest, ok := backedUpManifest(files, t.manifest)
 	if !ok {
-		return patch.State{}, nil, hinted("auditpatch restore --to "+id+" --manifest PATH", "backup %s is of another manifest: it holds %s", id, strings.Join(paths(files), ", "))
+		return patch.State{}, b, hinted("auditpatch restore --to "+id+" --manifest PATH", "backup %s is of another manifest: it holds %s", id, strings.Join(paths(files), ", "))
 	}
 	t.manifest = manifest
 	state, err := t.readBuild(p)
 	if err != nil {
-		return state, nil, err
+		return state, b, err
 	}
-	var wanted []patch.File
+	since, err := t.node.Since(id, t.manifest, state.Manifest.Data)
+	if err != nil {
+		return state, b, err
+	}
+	b.Ours, b.Stored, b.Live = since.Ours, path.Join(t.node.Root, since.Stored), path.Join(t.node.Root, t.manifest)
 	for _, name := range paths(files) {
 		f := rollout.PatchFile(files[name])
-		f.Path = name
-		wanted = append(wanted, f)
-		if name == t.manifest || f.Dir {
-			continue
-		}
-		if err := t.readFiles(&state, []string{name}, func(string) bool { return true }); err != nil {
-			return state, nil, err
+		if f.Path = name; !f.Dir {
+			b.Files = append(b.Files, f)
 		}
 	}
-	return state, slices.DeleteFunc(wanted, func(f patch.File) bool { return f.Dir }), nil
+	return state, b, t.readBeside(&state, b)
+}
+
+// readBeside reads what a restore may write or remove, and what the manifests name.
+func (t *target) readBeside(s *patch.State, b patch.Backup) error {
+	var names []string
+	texts := [][]byte{}
+	for _, f := range b.Files {
+		if f.Path == t.manifest {
+			texts = append(texts, f.Data)
+		} else {
+			names = append(names, f.Path)
+		}
+	}
+	if err := t.readFiles(s, names, func(string) bool { return true }); err != nil {
+		return err
+	}
+	more := patch.RestoreFiles(*s, b)
+	unread := slices.DeleteFunc(more.All(), func(f string) bool { _, is := s.Files[f]; return is })
+	if err := t.readFiles(s, unread, func(f string) bool { return f != more.LogDir }); err != nil {
+		return err
+	}
+	t.follow(s, texts...)
+	return nil
 }
 
 // backedUpManifest finds the manifest in a backup. A run that changed only

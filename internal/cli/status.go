@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -337,7 +338,7 @@ func (p *program) printStatus(r *statusReport) error {
 		rows = append(rows, []string{"log", r.Log.Path + "  " + r.Log.words(time.Now())})
 	}
 	if r.Webhook != nil {
-		rows = append(rows, []string{"webhook", r.Webhook.Path + "  to " + r.Webhook.Server})
+		rows = append(rows, []string{"webhook", r.Webhook.Path + "  to " + cmp.Or(r.Webhook.Server, "?")})
 	}
 	if r.Server != nil {
 		rows = append(rows, []string{"running", r.Server.words()})

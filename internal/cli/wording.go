@@ -1,11 +1,14 @@
 package cli
 
 import (
-	"net/url"
+	"cmp"
+	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"sigs.k8s.io/yaml"
 
 	"auditpatch/patch"
 )
@@ -13,23 +16,53 @@ import (
 // hiddenValue is what Ansible itself puts in the place of secrets.
 const hiddenValue = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
-// shown are the arguments without secrets.
+// shown are the arguments without secrets: what is not known to be harmless is
+// hidden, also under a misspelt name.
 func (t *task) shown() map[string]any {
 	out := map[string]any{}
 	for name, value := range t.given {
-		text, _ := value.(string)
-		_, isMapping := value.(map[string]any)
-		u, err := url.Parse(text)
-		switch {
-		case name == "policy_content":
-		case strings.HasSuffix(name, "_content"), strings.Contains(text, "\n"), isMapping:
-			value = hiddenValue // also under a misspelt name
-		case err == nil && u.User != nil:
-			value = u.Redacted()
+		if out[name] = value; !isShown(name, value) {
+			out[name] = hiddenValue
 		}
-		out[name] = value
+		if text, isString := value.(string); isString && strings.Contains(text, "://") {
+			out[name] = cmp.Or(patch.PublicURL(text), hiddenValue)
+		}
 	}
 	return out
+}
+
+// isShown tells whether an argument can hold no secret.
+func isShown(name string, value any) bool {
+	isContent, known := knownArgument(name)
+	switch value := value.(type) {
+	case bool, json.Number:
+		return true
+	case []any:
+		return !slices.ContainsFunc(value, func(v any) bool { return !isShown(name, v) })
+	case map[string]any:
+		text, err := yaml.Marshal(value)
+		return name == "policy_content" && err == nil && patch.IsPolicy(text)
+	case string:
+		switch {
+		case name == "policy_content":
+			return patch.IsPolicy([]byte(value))
+		case name == "webhook_url":
+			return patch.PublicURL(value) != ""
+		}
+		return known && !isContent && !isText(value)
+	}
+	return false
+}
+
+// knownArgument tells whether there is such an argument for any state.
+func knownArgument(name string) (isContent, known bool) {
+	app := (&program{}).app()
+	for _, s := range states {
+		if f, isContent := argument(app.Command(s.command), name); f != nil {
+			return isContent, true
+		}
+	}
+	return false, name == "state"
 }
 
 var (

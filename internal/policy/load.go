@@ -41,6 +41,9 @@ func Load(name string, data []byte) (policy *Policy, err error) {
 	}
 	spec, refusal := judge(data)
 	if findings := explain(src, refusal); len(findings) > 0 {
+		if isForeign(data) {
+			findings = withoutQuotes(findings)
+		}
 		return nil, newError(name, findings)
 	}
 	return &Policy{name: name, spec: spec, root: src.root, evaluator: newEvaluator(spec)}, nil

@@ -69,6 +69,27 @@ const (
 // KubeletOf is the kubelet that a run began with, "" when it notes none.
 func KubeletOf(run *node.Run) string { return run.Meta[metaKubelet] }
 
+// metaWebhooks is the note in a run of where the webhook's config lay, before and
+// after: one path a line.
+const metaWebhooks = "webhook-configs"
+
+// meta is what a run notes.
+func (o Options) meta(p *patch.Plan) map[string]string {
+	m := map[string]string{"version": o.Version, metaRestart: string(o.Restart)}
+	if paths := p.WebhookConfigs(); len(paths) > 0 {
+		m[metaWebhooks] = strings.Join(paths, "\n")
+	}
+	if l, ok := o.Watch.(*Live); ok {
+		m[metaKubelet] = l.Kubelet()
+	}
+	return m
+}
+
+// WebhookConfigs are the paths that a run has noted as those of a webhook's config.
+func WebhookConfigs(meta map[string]string) []string {
+	return strings.FieldsFunc(meta[metaWebhooks], func(r rune) bool { return r == '\n' })
+}
+
 // RestartOf is how the old API server ends in a run that died: as it was asked
 // for then, Quick when nothing was.
 func RestartOf(run *node.Run) Restart {
@@ -146,11 +167,7 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 			return Report{}, err
 		}
 	}
-	meta := map[string]string{"version": o.Version, metaRestart: string(o.Restart)}
-	if l, ok := o.Watch.(*Live); ok {
-		meta[metaKubelet] = l.Kubelet()
-	}
-	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), meta)
+	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), o.meta(p))
 	if err != nil {
 		return Report{}, err
 	}

@@ -1,0 +1,135 @@
+package patch
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// finish looks at a plan as a whole, once all its changes are in it.
+func (p *Plan) finish(s State) *Plan {
+	p.keepNamed(s)
+	for i, c := range p.Changes {
+		p.Changes[i].Shown = p.shows(c, s)
+	}
+	return p
+}
+
+// keepNamed takes out of the plan what would remove a file that the manifest as
+// planned still names, or another static Pod of the node: its next start would
+// fail. The manifest itself is never removed.
+func (p *Plan) keepNamed(s State) {
+	users := slices.Concat([]File{p.resulting(s)}, s.Siblings)
+	p.Changes = slices.DeleteFunc(p.Changes, func(c Change) bool {
+		if c.Kind != RemoveFile {
+			return false
+		}
+		if c.Path == p.Manifest {
+			return true
+		}
+		for _, f := range users {
+			if names(f, s.Leads, c.Path, c.Old.Real) {
+				p.Warnings = append(p.Warnings, Problem{Message: fmt.Sprintf("%s is kept: %s names it", c.Path, f.Path)})
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// resulting is the manifest that the plan leads to.
+func (p *Plan) resulting(s State) File {
+	f := s.Manifest
+	if text, ok := p.Text(p.Manifest); ok {
+		f.Data = text
+	} else if p.unwritten != nil {
+		f.Data = p.unwritten
+	}
+	return f
+}
+
+// names tells whether a static Pod names one of two paths of a file on the node,
+// also through a symlink. In a text that cannot be read as a Pod the mere path is
+// enough.
+func names(pod File, leads map[string]string, file, real string) bool {
+	named, ok := NamedFiles(pod.Data)
+	if !ok {
+		return strings.Contains(string(pod.Data), path.Clean(file)) || real != "" && strings.Contains(string(pod.Data), real)
+	}
+	return slices.ContainsFunc(named, func(n string) bool {
+		return slices.ContainsFunc([]string{n, leads[n]}, func(at string) bool {
+			return at != "" && (at == path.Clean(file) || at == real)
+		})
+	})
+}
+
+// NamedFiles lists the paths on the node that a static Pod names: in the flags and
+// the environment of all its containers, as far as a mount leads to the node, and
+// in hostPath volumes. It is not ok for a text that is no Pod.
+func NamedFiles(text []byte) (paths []string, ok bool) {
+	var pod corev1.Pod
+	if err := yaml.Unmarshal(text, &pod); err != nil || pod.Kind != "Pod" {
+		return nil, false
+	}
+	host := map[string]string{} // hostPath volumes
+	for _, v := range pod.Spec.Volumes {
+		if v.HostPath != nil {
+			host[v.Name] = path.Clean(v.HostPath.Path)
+			paths = append(paths, host[v.Name])
+		}
+	}
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		for _, m := range c.VolumeMounts {
+			if host[m.Name] != "" && m.SubPath != "" {
+				paths = append(paths, path.Join(host[m.Name], m.SubPath))
+			}
+		}
+		for _, at := range pathsOf(c) {
+			if p := onNode(c, host, at); p != "" {
+				paths = append(paths, p)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), true
+}
+
+// pathsOf are all absolute paths in a container's command line and environment,
+// those too that stand in a list.
+func pathsOf(c corev1.Container) (paths []string) {
+	var variables []string
+	words := slices.Concat(c.Command, c.Args)
+	for _, e := range c.Env {
+		variables = append(variables, "$("+e.Name+")", e.Value)
+		words = append(words, e.Value)
+	}
+	expand := strings.NewReplacer(variables...)
+	for _, w := range words {
+		for _, part := range strings.FieldsFunc(expand.Replace(w), func(r rune) bool { return strings.ContainsRune("=,:; \t\n\"'", r) }) {
+			if path.IsAbs(part) {
+				paths = append(paths, path.Clean(part))
+			}
+		}
+	}
+	return paths
+}
+
+// onNode is where a path of a container lies on the node, "" when no hostPath
+// volume brings it there.
+func onNode(c corev1.Container, host map[string]string, at string) string {
+	var mount *corev1.VolumeMount
+	for i := range c.VolumeMounts {
+		m := &c.VolumeMounts[i]
+		if under(at, m.MountPath) && (mount == nil || len(path.Clean(m.MountPath)) >= len(path.Clean(mount.MountPath))) {
+			mount = m
+		}
+	}
+	if mount == nil || host[mount.Name] == "" || mount.SubPathExpr != "" {
+		return ""
+	}
+	return path.Join(host[mount.Name], mount.SubPath, strings.TrimPrefix(at, path.Clean(mount.MountPath)))
+}
