@@ -25,6 +25,9 @@ type Settings struct {
 	// UID and GID are the user that the API server runs as; 0 unless the Pod
 	// says otherwise.
 	UID, GID int
+	// HostPaths are the volumes that the kubelet looks at before it makes a
+	// container.
+	HostPaths []HostPath
 	// Server is what the manifest starts and where it listens.
 	Server Server
 	// Keeper names the program that writes this manifest anew, "" for kubeadm
@@ -88,6 +91,7 @@ func Inspect(m *manifest.File) Settings {
 	}
 	s.UID, s.GID = runsAs(m)
 	s.Keeper = keeper(m)
+	s.HostPaths = HostPaths(m)
 	s.Server = server(m)
 	return s
 }

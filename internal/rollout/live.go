@@ -200,7 +200,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 		l.start = time.Now()
 	}
 	w := l.watch(server)
-	w.changedByOthers, w.files, w.finalize = files.ChangedByOthers, l.files(), files.Finalize
+	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
 	w.newTurn = func(ps []node.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
 	if l.Resumed {
 		err = l.resume(w, files)
@@ -328,7 +328,7 @@ func (l *Live) Back(files Files) error {
 	if l.ill != nil {
 		return l.ill
 	}
-	w.changedByOthers = files.ChangedByOthers
+	w.changedByOthers, w.volumes = files.ChangedByOthers, l.Old.HostPaths
 	w.warnStuck()
 	err = w.run(context.Background())
 	return cmp.Or(files.ChangedByOthers(), err)
@@ -373,15 +373,4 @@ func (l *Live) watch(s *Server) *watch {
 		timeout = DefaultTimeout
 	}
 	return &watch{server: s, kubelet: l.kubelet, start: l.start, began: time.Now(), say: l.Say, timeout: timeout, notice: noticeWithin, which: "new"}
-}
-
-// files are those without which no container is made.
-func (l *Live) files() []string {
-	var out []string
-	for _, loc := range []*patch.Location{l.New.Policy, l.New.Webhook} {
-		if loc.Covered() {
-			out = append(out, loc.Host)
-		}
-	}
-	return out
 }

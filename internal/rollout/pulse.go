@@ -30,8 +30,8 @@ func (w *watch) waitsFor() string {
 	if w.turn != nil {
 		return w.turn.waitsFor()
 	}
-	if name := w.absent(); name != "" {
-		return fmt.Sprintf("the kubelet cannot start kube-apiserver while %s is missing", name)
+	if fault := w.mountFault(); fault != "" {
+		return "the kubelet cannot start kube-apiserver: " + fault
 	}
 	if w.deaths > 0 {
 		return "the kubelet starts kube-apiserver again, later each time"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"auditpatch/internal/node"
+	"auditpatch/patch"
 )
 
 // How long a wait looks before it draws a conclusion.
@@ -80,15 +81,15 @@ type watch struct {
 	patient bool
 	// settle is how long one process has to stay ready.
 	settle time.Duration
-	// files have to be on the node for the Pod to start.
-	files []string
+	// volumes have to be mounted for a container to be made.
+	volumes []patch.HostPath
 
-	missingSince time.Time  // one of files
-	mu           sync.Mutex // of say and told, for heartbeat
-	told         time.Time  // when something was said last
-	stuckSaid    bool       // that the kubelet needs a restart
-	interimSaid  bool       // that the kubelet has started the interim manifest
-	wasReady     bool       // the process that was seen last
+	faultSince  time.Time  // one of the volumes cannot be mounted
+	mu          sync.Mutex // of say and told, for heartbeat
+	told        time.Time  // when something was said last
+	stuckSaid   bool       // that the kubelet needs a restart
+	interimSaid bool       // that the kubelet has started the interim manifest
+	wasReady    bool       // the process that was seen last
 
 	kubeletAt time.Time // when one was seen
 	askedAt   time.Time // for one
@@ -168,7 +169,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 		return false, err
 	}
 	if fresh == nil {
-		return false, cmp.Or(w.unseen(), w.missing(now), w.orphaned(now))
+		return false, cmp.Or(w.unseen(), w.unmountable(now), w.orphaned(now))
 	}
 	if ok, _ := w.server.Ready(ctx); !ok {
 		w.readySince = time.Time{}
@@ -188,16 +189,16 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	return true, nil
 }
 
-// missing gives up when no container can be made.
-func (w *watch) missing(now time.Time) error {
-	name := w.absent()
+// unmountable gives up when no container can be made.
+func (w *watch) unmountable(now time.Time) error {
+	fault := w.mountFault()
 	switch {
-	case name == "":
-		w.missingSince = time.Time{}
-	case w.missingSince.IsZero():
-		w.missingSince = now
-	case now.Sub(w.missingSince) > missingFor && !w.patient:
-		return fmt.Errorf("the kubelet cannot start kube-apiserver: %s is missing, so its volume cannot be mounted", name)
+	case fault == "":
+		w.faultSince = time.Time{}
+	case w.faultSince.IsZero():
+		w.faultSince = now
+	case now.Sub(w.faultSince) > missingFor && !w.patient:
+		return fmt.Errorf("the kubelet cannot start kube-apiserver: %s", fault)
 	}
 	return nil
 }
@@ -220,11 +221,13 @@ func (w *watch) orphaned(now time.Time) error {
 	return nil
 }
 
-// absent is a file that the Pod needs and that is not there, "" for none.
-func (w *watch) absent() string {
-	for _, f := range w.files {
-		if st, err := w.server.node.Stat(f); err == nil && !st.Exists {
-			return f
+// mountFault says why the kubelet cannot mount a volume of the Pod, "" when it
+// can mount all.
+func (w *watch) mountFault() string {
+	for _, h := range w.volumes {
+		kind, err := w.server.node.Kind(h.Path)
+		if fault := h.Fault(kind); err == nil && fault != "" {
+			return fault
 		}
 	}
 	return ""
@@ -413,8 +416,8 @@ func (w *watch) tooLate(ctx context.Context) error {
 	case w.turn != nil && !w.turn.ended:
 		return fmt.Errorf("the old kube-apiserver still ran after %s", w.timeout)
 	}
-	if name := w.absent(); name != "" {
-		return fmt.Errorf("the kubelet started no container within %s: %s is missing, so its volume cannot be mounted", w.timeout, name)
+	if fault := w.mountFault(); fault != "" {
+		return fmt.Errorf("the kubelet started no container within %s: %s", w.timeout, fault)
 	}
 	return &Failed{Reason: fmt.Sprintf("the kubelet started no container within %s", w.timeout), Hint: w.nothingStarts()}
 }

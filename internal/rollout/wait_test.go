@@ -229,9 +229,9 @@ func TestWaitEnds(t *testing.T) {
 		}, "the kubelet has not acted on the manifest for 1s"},
 		{"a volume cannot be mounted", func(m *machine, w *watch) {
 			w.timeout = time.Second
-			w.files = []string{"/etc/kubernetes/audit-policy.yaml"}
+			w.volumes = []patch.HostPath{{Path: "/etc/kubernetes/audit-policy.yaml", Type: "File", Volume: "audit"}}
 			m.end(10)
-		}, "the kubelet started no container within 1s: /etc/kubernetes/audit-policy.yaml is missing, so its volume cannot be mounted"},
+		}, "the kubelet started no container within 1s: /etc/kubernetes/audit-policy.yaml is missing, and volume \"audit\" has the type File: the kubelet makes no container without it"},
 		{"no container, for a reason unknown", func(m *machine, w *watch) { w.timeout = time.Second; m.end(10) },
 			"the kubelet started no container within 1s"},
 		{"it never becomes ready", func(m *machine, w *watch) {

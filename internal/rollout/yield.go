@@ -39,7 +39,7 @@ func (l *Live) Yield() error {
 	if err != nil {
 		return err
 	}
-	w.patient = false
+	w.patient, w.volumes = false, theirs.HostPaths
 	w.which, w.timeout, w.began = "new", min(w.timeout, yieldWithin), time.Now()
 	if had {
 		w.tell("undo", "the manifest is somebody else's now: only the annotation %s was taken out of it", patch.RestartAnnotation)
@@ -71,7 +71,7 @@ func (l *Live) Await(ctx context.Context) (waited bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	w.which, w.patient, w.files = "new", false, l.files()
+	w.which, w.patient, w.volumes = "new", false, l.New.HostPaths
 	w.tell("restart", "the API server is being restarted already")
 	if err := w.run(ctx); err != nil {
 		return true, err
