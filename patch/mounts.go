@@ -93,7 +93,7 @@ func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, vol
 	exact := path.Clean(l.Mount.MountPath) == path.Clean(n.path)
 	switch {
 	case !l.Covered():
-		return "", nil, nil, refuse(fmt.Sprintf("--%s=%s", n.flag, defaultOf(n.flag)),
+		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)),
 			"%s: --%s: the mount %s covers it, and its volume %q is not a hostPath: the file would not lie on the node",
 			at, n.flag, l.Mount.MountPath, l.Mount.Name)
 	case exact && !p.now.Enabled():
@@ -102,7 +102,7 @@ func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, vol
 	}
 	if n.write && l.Mount.ReadOnly {
 		if !exact {
-			return "", nil, nil, refuse(fmt.Sprintf("--%s=%s", n.flag, defaultOf(n.flag)),
+			return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)),
 				"%s: --%s: the mount %s covers it, and is read-only", at, n.flag, l.Mount.MountPath)
 		}
 		writable := *l.Mount
@@ -121,18 +121,18 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 		return "", false, nil
 	}
 	if path.Clean(n.path) == "/" {
-		return "", false, refuse("--"+logFlag+"="+DefaultLogPath, "--%s=%s: the log needs a directory of its own", logFlag, file)
+		return "", false, refuse(p.propose(logFlag, "--"+logFlag+"="+DefaultLogPath), "--%s=%s: the log needs a directory of its own", logFlag, file)
 	}
 	l := locate(p.m, file)
 	if l.Mount == nil || path.Clean(l.Mount.MountPath) != path.Clean(file) {
 		return "", false, nil
 	}
 	why := fmt.Sprintf("%s: --%s: the log file itself is mounted, so it cannot be rotated and events are lost once it is full; its directory has to be mounted", p.mountPosition(l), logFlag)
-	hint := "--" + logFlag + "=" + DefaultLogPath
+	hint := p.propose(logFlag, p.editMount(l))
 	if _, asked := p.opts.Flags[logFlag]; asked || !l.Covered() {
 		return "", true, refuse(hint, "%s", why)
 	}
-	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: "auditpatch enable " + hint})
+	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: strings.Replace(hint, "--", "auditpatch enable --", 1)})
 	return path.Dir(path.Clean(l.Host)), true, nil
 }
 
@@ -140,16 +140,6 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 func (p *planner) mountPosition(l Location) string {
 	line, col := p.m.MountAt(l.Mount.MountPath)
 	return fmt.Sprintf("%s:%d:%d", p.m.Name(), line, col)
-}
-
-func defaultOf(flag string) string {
-	switch flag {
-	case policyFlag:
-		return DefaultPolicyPath
-	case webhookFlag:
-		return DefaultWebhookPath
-	}
-	return DefaultLogPath
 }
 
 // bring plans a new mount, with a new volume or with one that brings the same

@@ -31,7 +31,7 @@ func Restore(s State, wanted []File, origin string) (*Plan, error) {
 			removed = append(removed, c)
 		case old.Exists && bytes.Equal(old.Data, w.Data) && old.Mode == w.Mode && old.UID == w.UID && old.GID == w.GID:
 		case w.Path == s.Manifest.Path:
-			if err := p.checkRestored(w); err != nil {
+			if err := p.checkRestored(w, s); err != nil {
 				return nil, err
 			}
 			last = append(last, c)
@@ -44,10 +44,13 @@ func Restore(s State, wanted []File, origin string) (*Plan, error) {
 }
 
 // checkRestored makes sure that the kubelet would take the old manifest.
-func (p *Plan) checkRestored(w File) error {
+func (p *Plan) checkRestored(w File, s State) error {
 	m, err := manifest.Parse(w.Path, w.Data)
 	if err != nil {
 		return err
+	}
+	if now, err := s.parse(); err == nil && !s.Offline && now.Pod().UID != "" && now.Pod().UID == m.Pod().UID {
+		return CheckUID(now)
 	}
 	p.After = Inspect(m)
 	return nil

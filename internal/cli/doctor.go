@@ -191,6 +191,9 @@ func (d *doctor) manifest(p *program) bool {
 	} else {
 		d.ok(check, "%s is a Pod that the kubelet takes", d.t.manifest)
 	}
+	if err := patch.CheckUID(d.m); err != nil {
+		d.wrongErr(check, err)
+	}
 	for _, u := range d.m.Unknown() {
 		d.warning(check, "", "%s: the kubelet ignores it", u)
 	}

@@ -220,6 +220,9 @@ func (p *program) exportState(c *cli.Context) (s patch.State, err error) {
 
 // writeExport writes one file of an export beside what is there.
 func (p *program) writeExport(e *exported, dir, name string, data []byte, mode os.FileMode) error {
+	if err := p.gate.enter(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("--dir: %w", err)
 	}
@@ -231,6 +234,7 @@ func (p *program) writeExport(e *exported, dir, name string, data []byte, mode o
 	if err != nil {
 		return fmt.Errorf("--dir: %w", err)
 	}
+	p.changed = true
 	e.Changed, e.Files = true, append(e.Files, to)
 	return nil
 }
