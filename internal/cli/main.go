@@ -20,9 +20,9 @@ type Streams struct {
 // Exit statuses.
 const (
 	exitDiffers     = 1 // diff, status --check, policy lint: not the same, or findings
-	exitRefused     = 2 // refused or failed; nothing has changed
+	exitRefused     = 2 // refused, failed or interrupted; nothing has changed
 	exitRolledBack  = 3 // failed; the earlier settings are back
-	exitNotRestored = 4 // failed, and not put back
+	exitNotRestored = 4 // failed, and not put back; or nobody can tell
 )
 
 // program is what all commands share.
@@ -154,20 +154,20 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	c.BashComplete = p.complete
 	c.Action = func(ctx *cli.Context) error {
 		p.quiet = ctx.Bool("quiet")
-		switch out := ctx.String("output"); out {
-		case "json":
-			p.json = true
-		case "text":
-			p.json = false
-		case "": // of a command without this flag, or refused below
-		default:
-			return hinted("-o json", "-o %q: the output is text or json", out)
-		}
 		if ctx.Args().Present() {
 			return positional(ctx)
 		}
 		if err := checkValues(ctx); err != nil {
 			return err
+		}
+		switch out := ctx.String("output"); out {
+		case "json":
+			p.json = true
+		case "text":
+			p.json = false
+		case "": // of a command without this flag
+		default:
+			return hinted("-o json", "-o %q: the output is text or json", out)
 		}
 		return action(ctx)
 	}
