@@ -25,3 +25,16 @@ func (f *File) VolumeAt(name string) (line, col int) {
 	}
 	return 0, 0
 }
+
+// UIDAt is where metadata.uid stands in the text, ok only when the manifest has
+// one: the kubelet gives a Pod without it one of the file's contents.
+func (f *File) UIDAt() (line, col int, ok bool) {
+	if f.pod.UID == "" {
+		return 0, 0, false
+	}
+	at := f.doc.meta
+	if k, _ := child(at, "uid"); k != nil {
+		at = k
+	}
+	return at.Line, at.Column, true
+}

@@ -76,7 +76,7 @@ func TestSetThereAndBack(t *testing.T) {
 		if err != nil {
 			return
 		}
-		there, back := inPlace(m)
+		there, back := turnOver(m)
 		if len(there) == 0 {
 			return
 		}
@@ -102,8 +102,8 @@ func TestSetThereAndBack(t *testing.T) {
 	}
 }
 
-// inPlace turns over every mount and every typed volume, and says how to undo it.
-func inPlace(m *File) (there, back []Edit) {
+// turnOver turns over every mount and every typed volume, and says how to undo it.
+func turnOver(m *File) (there, back []Edit) {
 	for _, v := range m.Container().VolumeMounts {
 		if v.ReadOnly {
 			there = append(there, SetMountReadOnly{v.MountPath, false})

@@ -20,6 +20,8 @@ type planner struct {
 	want  map[string]string // the flags as they shall be
 	plan  *Plan
 	found leftovers // of a manifest that did not log
+	// trying says that this plan is one that a hint may propose.
+	trying bool
 	// Where the files lie on the node, "" when there is none.
 	policyHost, logHost, webhookHost string
 	access                           access // of the API server's process
@@ -86,6 +88,9 @@ func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {
 	p.found = leftovers{flags: map[string]string{}}
 	if err := m.Nameless(); err != nil {
 		p.plan.Warnings = append(p.plan.Warnings, Problem{Message: err.Error()})
+	}
+	if err := CheckUID(m); err != nil {
+		p.plan.Warnings = append(p.plan.Warnings, Problem{Message: err.Error(), Hint: err.(*Error).Hint})
 	}
 	for _, u := range m.Unknown() {
 		p.plan.Warnings = append(p.plan.Warnings, Problem{
@@ -202,7 +207,7 @@ func (p *planner) outsideManifests() error {
 		{logFlag, p.logHost, DefaultLogPath},
 	} {
 		if f.host != "" && under(f.host, dir) {
-			return refuse(fmt.Sprintf("--%s=%s", f.flag, f.instead),
+			return refuse(p.propose(f.flag, fmt.Sprintf("--%s=%s", f.flag, f.instead)),
 				"--%s: %s lies in %s, where the kubelet runs every file as a pod", f.flag, f.host, dir)
 		}
 	}

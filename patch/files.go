@@ -150,7 +150,7 @@ func (p *planner) checkReal() error {
 		l := locate(p.m, n.path)
 		l.Host = real
 		if why := p.placeFault(n, l); why != "" {
-			return refuse(p.elsewhere(n), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.want[n.flag], host, real, why)
+			return refuse(p.propose(n.flag, ""), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.want[n.flag], host, real, why)
 		}
 	}
 	return nil

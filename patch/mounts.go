@@ -113,12 +113,11 @@ func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, vol
 	}
 	at := p.mountPosition(l)
 	exact := path.Clean(l.Mount.MountPath) == path.Clean(n.path)
-	hint := p.elsewhere(n)
 	switch {
 	case !l.Covered() && l.Mount.SubPathExpr != "":
-		return "", nil, nil, refuse(hint, "%s: --%s: the mount %s covers it by subPathExpr, so where it lies on the node is not known", at, n.flag, l.Mount.MountPath)
+		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)), "%s: --%s: the mount %s covers it by subPathExpr, so where it lies on the node is not known", at, n.flag, l.Mount.MountPath)
 	case !l.Covered():
-		return "", nil, nil, refuse(hint,
+		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)),
 			"%s: --%s: the mount %s covers it, and its volume %q is not a hostPath: the file would not lie on the node",
 			at, n.flag, l.Mount.MountPath, l.Mount.Name)
 	case exact && !p.now.Enabled():
@@ -157,39 +156,17 @@ func (p *planner) fitType(n need, l *Location) ([]manifest.Edit, error) {
 // for logs.
 func (p *planner) makeWritable(n need, l *Location) ([]manifest.Edit, error) {
 	at, mount := p.mountPosition(*l), l.Mount
-	hint := p.elsewhere(n)
 	inUse := p.now.Log != nil && path.Dir(path.Clean(p.now.Log.Path)) == path.Clean(n.path)
 	switch {
 	case path.Clean(mount.MountPath) != path.Clean(n.path):
-		return nil, refuse(hint, "%s: --%s: the mount %s covers it, and is read-only", at, n.flag, mount.MountPath)
+		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s covers it, and is read-only", at, n.flag, mount.MountPath)
 	case !inUse && !below(l.Host, "/var/log"):
-		return nil, refuse(hint, "%s: --%s: the mount %s is read-only, and it is not there for a log: it is not made writable", at, n.flag, mount.MountPath)
+		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only, and it is not there for a log: it is not made writable", at, n.flag, mount.MountPath)
 	case mount.RecursiveReadOnly != nil && *mount.RecursiveReadOnly != corev1.RecursiveReadOnlyDisabled:
-		return nil, refuse(hint, "%s: --%s: the mount %s is read-only with all below it (recursiveReadOnly)", at, n.flag, mount.MountPath)
+		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only with all below it (recursiveReadOnly)", at, n.flag, mount.MountPath)
 	}
 	p.found.readOnly = append(p.found.readOnly, mount.MountPath)
 	return []manifest.Edit{manifest.SetMountReadOnly{MountPath: mount.MountPath, ReadOnly: false}}, nil
-}
-
-// elsewhere is the flag with a path that can be used in place of the one that
-// is refused, "" where there is no usual one.
-func (p *planner) elsewhere(n need) string {
-	usual := []string{defaultOf(n.flag)}
-	if n.write {
-		usual = append(usual, "/var/log/kube-apiserver-audit/audit.log", "/srv/audit/audit.log")
-	}
-	for _, file := range usual {
-		at := file
-		if n.write {
-			at = path.Dir(file)
-		}
-		l := locate(p.m, at)
-		usable := l.Mount == nil || l.Covered() && !(n.write && l.Mount.ReadOnly)
-		if usable && path.Clean(at) != path.Clean(n.path) {
-			return "--" + n.flag + "=" + file
-		}
-	}
-	return ""
 }
 
 // fileMounted tells whether the log file itself is mounted: it cannot be
@@ -201,7 +178,7 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 		return "", false, nil
 	}
 	if path.Clean(n.path) == "/" {
-		return "", false, refuse("--"+logFlag+"="+DefaultLogPath, "--%s=%s: the log needs a directory of its own", logFlag, file)
+		return "", false, refuse(p.propose(logFlag, "--"+logFlag+"="+DefaultLogPath), "--%s=%s: the log needs a directory of its own", logFlag, file)
 	}
 	l := locate(p.m, file)
 	if l.Mount == nil || path.Clean(l.Mount.MountPath) != path.Clean(file) {
@@ -212,11 +189,11 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 		return "", true, refuse(typeHint(&l, KindFile), "%s:%d:%d: --%s: %s", p.m.Name(), line, col, n.flag, fault)
 	}
 	why := fmt.Sprintf("%s: --%s: the log file itself is mounted, so it cannot be rotated and events are lost once it is full; its directory has to be mounted", p.mountPosition(l), logFlag)
-	hint := "--" + logFlag + "=" + DefaultLogPath
+	hint := p.propose(logFlag, p.editMount(l))
 	if _, asked := p.opts.Flags[logFlag]; asked || !l.Covered() {
 		return "", true, refuse(hint, "%s", why)
 	}
-	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: "auditpatch enable " + hint})
+	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: strings.Replace(hint, "--", "auditpatch enable --", 1)})
 	return path.Dir(path.Clean(l.Host)), true, nil
 }
 
@@ -224,16 +201,6 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 func (p *planner) mountPosition(l Location) string {
 	line, col := p.m.MountAt(l.Mount.MountPath)
 	return fmt.Sprintf("%s:%d:%d", p.m.Name(), line, col)
-}
-
-func defaultOf(flag string) string {
-	switch flag {
-	case policyFlag:
-		return DefaultPolicyPath
-	case webhookFlag:
-		return DefaultWebhookPath
-	}
-	return DefaultLogPath
 }
 
 // bring plans a new mount, with a new volume or with one that brings the same

@@ -181,7 +181,7 @@ func TestMountsRefused(t *testing.T) {
 			`write "type: DirectoryOrCreate" for volume logs`},
 		{"a subPath that is not known", pod("", "    - {mountPath: /var/log/kubernetes/audit, name: logs, subPathExpr: $(X)}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit covers it by subPathExpr, so where it lies on the node is not known`,
-			"--audit-log-path=/var/log/kube-apiserver-audit/audit.log"},
+			"--audit-log-path=/var/log/kubernetes-audit/audit.log"},
 		{"the usual place is read-only", pod("", "    - {mountPath: /var/log, name: logs, readOnly: true}\n", "  - {name: logs, hostPath: {path: /var/log}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log covers it, and is read-only`,
 			"--audit-log-path=/srv/audit/audit.log"},
@@ -191,7 +191,7 @@ func TestMountsRefused(t *testing.T) {
 			"--audit-log-path=/var/log/kubernetes/audit/audit.log"},
 		{"read-only with all below it", pod("", "    - {mountPath: /var/log/kubernetes/audit, name: logs, readOnly: true, recursiveReadOnly: Enabled}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes/audit}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit is read-only with all below it (recursiveReadOnly)`,
-			"--audit-log-path=/var/log/kube-apiserver-audit/audit.log"},
+			"--audit-log-path=/var/log/kubernetes-audit/audit.log"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			refused(t, plain([]byte(tc.manifest)), patch.Options{Policy: anyPolicy, Flags: tc.flags}, tc.want, tc.hint)

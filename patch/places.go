@@ -106,7 +106,7 @@ func (p *planner) checkPlace(n need, l Location) error {
 	if line := p.now.Line[n.flag]; line > 0 && p.now.Flags[n.flag] == p.want[n.flag] {
 		message = fmt.Sprintf("%s:%d: %s", p.m.Name(), line, message)
 	}
-	hint := p.elsewhere(n)
+	hint := p.propose(n.flag, "")
 	if p.runsSo(n, l) {
 		if hint != "" {
 			hint = "auditpatch enable " + hint

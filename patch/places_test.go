@@ -122,7 +122,7 @@ func TestPlacesKept(t *testing.T) {
 	hidden := pod("", logMount, "  - {name: audit-log, hostPath: {path: /etc}}\n", "")
 	refused(t, plain([]byte(hidden)), patch.Options{Policy: anyPolicy},
 		"--audit-log-path=/var/log/kubernetes/audit/audit.log: the folder would be mounted writable, and /etc is no place for it: it holds the settings of node and image",
-		"--audit-log-path=/var/log/kube-apiserver-audit/audit.log")
+		"--audit-log-path=/var/log/kubernetes-audit/audit.log")
 }
 
 // TestPlacesLinked: a folder that is a symlink is held against where it leads.
@@ -131,5 +131,5 @@ func TestPlacesLinked(t *testing.T) {
 	s.Files["/var/log/kubernetes/audit"] = patch.File{Path: "/var/log/kubernetes/audit", Real: "/etc/ssl", Exists: true, Dir: true, Mode: 0o755}
 	refused(t, s, patch.Options{Policy: anyPolicy},
 		"--audit-log-path=/var/log/kubernetes/audit/audit.log: /var/log/kubernetes/audit is a symlink to /etc/ssl: the folder would be mounted writable, and /etc/ssl is no place for it: it holds the settings of node and image",
-		"--audit-log-path=/var/log/kube-apiserver-audit/audit.log")
+		"--audit-log-path=/var/log/kubernetes-audit/audit.log")
 }

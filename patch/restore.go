@@ -98,6 +98,9 @@ func (r *restorer) whole(w File) error {
 	if err != nil {
 		return err
 	}
+	if now, err := r.state.parse(); err == nil && !r.state.Offline && now.Pod().UID != "" && now.Pod().UID == m.Pod().UID {
+		return CheckUID(now)
+	}
 	r.plan.After = Inspect(m)
 	r.plan.Changes = append(r.plan.Changes, r.change(w, r.state.Manifest))
 	return nil

@@ -112,6 +112,9 @@ func checkNode(m *manifest.File, s State) error {
 	if err := m.Nameless(); err != nil && !s.Offline {
 		return err
 	}
+	if err := CheckUID(m); err != nil && !s.Offline {
+		return err
+	}
 	return checkSiblings(m, s)
 }
 

@@ -90,8 +90,9 @@ func (p *program) runTask(ctx context.Context, text []byte) int {
 // carryOutTask runs the task's command and turns what comes of it into the answer.
 func (p *program) carryOutTask(ctx context.Context, t *task, a *answer) {
 	var out bytes.Buffer
-	run := &program{Streams: Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard}, version: p.version, contents: t.contents, repeatable: true}
+	run := &program{Streams: Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard}, version: p.version, contents: t.contents, repeatable: true, gate: p.gate}
 	a.RC = run.run(ctx, t.line)
+	p.changed = run.changed
 	if err := json.Unmarshal(out.Bytes(), a); err != nil && a.RC == 0 {
 		a.RC, run.failed = exitRefused, []string{fmt.Sprintf("read the result of auditpatch %s: %v", t.command.Name, err)}
 	}

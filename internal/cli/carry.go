@@ -48,7 +48,7 @@ type fileChange struct {
 func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 	restart, err := rollout.ParseRestart(c.String("restart"))
 	if err != nil {
-		return hinted("--restart=quick", "%v", err)
+		return err // checkValues has refused it
 	}
 	p.plan = plan
 	if err := p.planKubeadm(c, t, plan); err != nil {
@@ -83,10 +83,14 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 		o.Watch, o.Once = p.unwatched(c, t, plan), true
 	}
 	p.sayPlan(plan)
+	if err := p.gate.enter(); err != nil {
+		return err
+	}
 	report, err := rollout.Run(c.Context, t.node, plan, o)
 	if err != nil {
 		return err
 	}
+	p.changed = true
 	if err := p.persist(c.Context, t, plan); err != nil {
 		return &notPersisted{plan.Verb, report.Backup, err}
 	}

@@ -28,6 +28,7 @@ type console struct {
 	lines   chan []byte
 	written chan struct{} // one for each line
 	owed    int           // lines that may not be written yet
+	closed  bool
 }
 
 // newConsole returns a console on to. close has to follow.
@@ -47,6 +48,9 @@ func newConsole(to io.Writer) *console {
 func (c *console) Write(line []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return len(line), nil // of a command that was interrupted
+	}
 	stalled := c.settle()
 	if c.owed < unread {
 		c.owed++
@@ -95,5 +99,6 @@ func (c *console) close(ctx context.Context) {
 	if c.settle() {
 		c.await(ctx, lastPatience)
 	}
+	c.closed = true
 	close(c.lines)
 }

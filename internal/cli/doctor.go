@@ -198,6 +198,9 @@ func (d *doctor) manifest(p *program) bool {
 	if _, left := d.now.Annotations[patch.RestartAnnotation]; left {
 		d.wrong(check, "auditpatch enable", "it has the annotation %s: a restart is under way, or has died half way", patch.RestartAnnotation)
 	}
+	if err := patch.CheckUID(d.m); err != nil {
+		d.wrongErr(check, err)
+	}
 	for _, u := range d.m.Unknown() {
 		d.warning(check, "", "%s: the kubelet ignores it", u)
 	}

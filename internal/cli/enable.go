@@ -84,9 +84,11 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.fillState(t, &state, &opts); err != nil {
+	more, err := p.fillState(t, &state, &opts)
+	if err != nil {
 		return nil, nil, err
 	}
+	warnings = append(warnings, more...)
 	plan, err := patch.Enable(state, opts)
 	if err != nil {
 		return nil, nil, err
@@ -167,7 +169,7 @@ func (p *program) policyContent(c *cli.Context, s patch.State) (*patch.Content, 
 	}
 	var warnings []patch.Problem
 	if !pol.Records() {
-		warnings = append(warnings, patch.Problem{Message: name + ": this policy records nothing at all"})
+		warnings = append(warnings, recordsNothing(name))
 	}
 	return &patch.Content{Origin: path.Base(name), Detail: rules(pol.Rules()), Data: data}, warnings, nil
 }
@@ -259,31 +261,46 @@ func problems(errs []patch.Problem) error {
 
 // fillState reads the files that the plan has to see, and settles which policy
 // it is when the user named none: the valid one that is there, else baseline.
-func (p *program) fillState(t *target, s *patch.State, opts *patch.Options) error {
+func (p *program) fillState(t *target, s *patch.State, opts *patch.Options) ([]patch.Problem, error) {
 	files, err := patch.Files(*s, *opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := t.readFiles(s, files.All(), func(f string) bool { return f != files.LogFile }); err != nil {
-		return err
+		return nil, err
 	}
 	if opts.Policy != nil || files.Policy == "" {
-		return nil
+		return nil, nil
 	}
 	there := s.Files[files.Policy]
 	switch {
 	case there.Dir && !there.Empty:
-		return nil // the plan refuses it, with what to type
-	case there.Exists && !there.Dir && patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(there.Data):
-		return nil // it was checked when it was installed, and the API server was started with it
+		return nil, nil // the plan refuses it, with what to type
 	case there.Exists && !there.Dir:
-		if _, err := checkPolicy(files.Policy, there.Data, *s); err != nil {
-			return err
-		}
-		return nil
+		return keptPolicy(files.Policy, there.Data, *s)
 	case t.stdin && files.PolicySet:
-		return nil // it cannot be seen from here
+		return nil, nil // it cannot be seen from here
 	}
 	opts.Policy, _, err = presetContent(presets.Default, nil)
-	return err
+	return nil, err
+}
+
+// keptPolicy checks a policy that is there and stays. The one that was installed and
+// that the API server was started with has passed already, by the rules of its day.
+func keptPolicy(name string, data []byte, s patch.State) ([]patch.Problem, error) {
+	pol, err := checkPolicy(name, data, s)
+	switch installed := patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(data); {
+	case err != nil && installed:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !pol.Records():
+		return []patch.Problem{recordsNothing(name)}, nil
+	}
+	return nil, nil
+}
+
+// recordsNothing warns of a policy that makes audit logging pointless.
+func recordsNothing(name string) patch.Problem {
+	return patch.Problem{Message: name + ": this policy records nothing at all", Hint: "auditpatch policy list"}
 }

@@ -220,10 +220,14 @@ func (p *program) exportState(c *cli.Context) (s patch.State, err error) {
 
 // writeExport writes one file of an export beside what is there.
 func (p *program) writeExport(e *exported, dir, name string, data []byte, mode os.FileMode) error {
+	if err := p.gate.enter(); err != nil {
+		return err
+	}
 	to, err := replaceOwn(dir, name, data, mode)
 	if err != nil {
 		return err
 	}
+	p.changed = true
 	e.Changed, e.Files = true, append(e.Files, to)
 	return nil
 }

@@ -20,9 +20,9 @@ type Streams struct {
 // Exit statuses.
 const (
 	exitDiffers     = 1 // diff, status --check, policy lint: not the same, or findings
-	exitRefused     = 2 // refused or failed; nothing has changed
+	exitRefused     = 2 // refused, failed or interrupted; nothing has changed
 	exitRolledBack  = 3 // failed; the earlier settings are back
-	exitNotRestored = 4 // failed, and not put back
+	exitNotRestored = 4 // failed, and not put back; or nobody can tell
 )
 
 // program is what all commands share.
@@ -37,25 +37,79 @@ type program struct {
 	// repeatable makes a second restore find the backup of the first, and not
 	// undo it.
 	repeatable bool
+	gate       *gate
+	changed    bool // something was changed, on the node or by an export
 	record
 }
 
 // Main runs one command line, or one task of Ansible, and returns its exit
-// status. version is the program's own.
+// status. version is the program's own. An interruption ends it at once, unless
+// a change has begun.
 func Main(ctx context.Context, args []string, s Streams, version string) int {
-	said := newConsole(s.Err)
+	said, out := newConsole(s.Err), &output{to: s.Out}
 	defer said.close(ctx)
-	s.Err = said
-	p := &program{Streams: s, version: version}
-	if text, ok := taskFile(args); ok {
-		return p.runTask(ctx, text)
+	s.Err, s.Out = said, out
+	p := &program{Streams: s, version: version, gate: &gate{}}
+	text, isTask := taskFile(args)
+	exit, err := p.gate.supervise(ctx, func() int {
+		if isTask {
+			return p.runTask(ctx, text)
+		}
+		return p.run(ctx, args)
+	})
+	if err != nil {
+		// The command's own goroutine may still be at work on p.
+		p = &program{Streams: s, json: !isTask && asksForJSON(args), gate: p.gate}
+		exit = p.cutShort(err, exit, isTask)
 	}
-	return p.run(ctx, args)
+	return p.printed(exit, out.lost())
+}
+
+// cutShort reports a command that did not come to its end.
+func (p *program) cutShort(err error, exit int, isTask bool) int {
+	var f *fault
+	fail := failure{Error: err.Error(), Status: exit}
+	if errors.As(err, &f) {
+		fail.Changed, fail.Hint = true, "auditpatch status; and if a run died half way: auditpatch recover"
+		fmt.Fprintf(p.Err, "%s\n", f.stack)
+	}
+	fmt.Fprintf(p.Err, "auditpatch: error: %s\n", fail.Error)
+	if fail.Hint != "" {
+		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", fail.Hint)
+	}
+	switch {
+	case isTask:
+		p.printJSON(answer{Edits: []string{}, Kept: []string{}, Steps: []step{}, Failed: true, Changed: fail.Changed, RC: exit, Msg: fail.Error, Hint: fail.Hint})
+		return 1
+	case p.json:
+		p.printJSON(fail)
+	}
+	return exit
+}
+
+// printed is the exit status of a command, of whose result something may be lost.
+func (p *program) printed(exit int, lost error) int {
+	switch {
+	case lost == nil:
+		return exit
+	case p.changed:
+		fmt.Fprintf(p.Err, "auditpatch: error: the change was made, and its result could not be printed: %v\nauditpatch: hint: auditpatch status\n", lost)
+	case !closedByReader(lost):
+		fmt.Fprintf(p.Err, "auditpatch: error: the result could not be printed: %v\n", lost)
+	}
+	switch {
+	case exit > exitDiffers:
+		return exit
+	case p.changed:
+		return exitNotRestored
+	}
+	return exitRefused
 }
 
 // run carries out one command line.
 func (p *program) run(ctx context.Context, args []string) int {
 	p.words = plainNames(args)
+	p.json = asksForJSON(p.words) // a mistake may come before the flag
 	return p.end(p.app().RunContext(ctx, p.words))
 }
 
@@ -100,15 +154,20 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	c.BashComplete = p.complete
 	c.Action = func(ctx *cli.Context) error {
 		p.quiet = ctx.Bool("quiet")
+		if ctx.Args().Present() {
+			return positional(ctx)
+		}
+		if err := checkValues(ctx); err != nil {
+			return err
+		}
 		switch out := ctx.String("output"); out {
 		case "json":
 			p.json = true
-		case "text", "":
+		case "text":
+			p.json = false
+		case "": // of a command without this flag
 		default:
 			return hinted("-o json", "-o %q: the output is text or json", out)
-		}
-		if ctx.Args().Present() {
-			return positional(ctx)
 		}
 		return action(ctx)
 	}

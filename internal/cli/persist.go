@@ -101,6 +101,9 @@ func (p *program) persist(ctx context.Context, t *target, plan *patch.Plan) erro
 	if plan.Kubeadm == nil || plan.Kubeadm.Empty() {
 		return nil
 	}
+	if err := p.gate.enter(); err != nil {
+		return err
+	}
 	settled, err := plan.Settled()
 	if err != nil {
 		return err
@@ -142,6 +145,7 @@ func (p *program) persistAlone(c *cli.Context, t *target, plan *patch.Plan) erro
 	if err := p.persist(c.Context, t, plan); err != nil {
 		return err
 	}
+	p.changed = true
 	p.sayPersisted(plan)
 	p.printResult(c.Command.Name, plan, "", false)
 	return nil

@@ -126,7 +126,7 @@ func (p *program) policyLintCommand() *cli.Command {
 			"unknown and misspelt fields, keys that stand twice, a second document. Exit status 0: nothing\n" +
 			"found, 1: findings, one line each on standard output.",
 		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "policy", Category: whatCategory, Required: true, Usage: "the policy `FILE`, - for standard input"},
+			&cli.StringFlag{Name: "policy", Category: whatCategory, Usage: "the policy `FILE`, - for standard input"},
 			&cli.StringFlag{Name: "kubernetes-version", Category: whatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
 		}, outputFlags()),
 		Action: p.lint,
@@ -134,6 +134,9 @@ func (p *program) policyLintCommand() *cli.Command {
 }
 
 func (p *program) lint(c *cli.Context) error {
+	if !c.IsSet("policy") {
+		return hinted("auditpatch policy lint --policy FILE", "--policy is missing")
+	}
 	name := c.String("policy")
 	data, err := p.readInput("policy", name)
 	if err != nil {

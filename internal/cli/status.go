@@ -254,8 +254,11 @@ func (r *statusReport) addPolicy(t *target, now patch.Settings) error {
 		r.Policy.Rules = pol.Rules()
 		err = pol.CheckTarget(policy.Version{Major: now.Version.Major, Minor: now.Version.Minor})
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		r.drift("%v", err)
+	case !pol.Records():
+		r.Warnings = append(r.Warnings, recordsNothing(now.Policy.Host).Message)
 	}
 	return nil
 }

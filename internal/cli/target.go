@@ -98,6 +98,12 @@ func (t *target) recover(c *cli.Context, p *program) (rollout.Recovered, error) 
 	if t.stdin {
 		return rollout.Recovered{}, nil
 	}
+	if err := t.checkOwnRoot(c.Command.Name); err != nil {
+		return rollout.Recovered{}, err
+	}
+	if err := p.gate.enter(); err != nil {
+		return rollout.Recovered{}, err
+	}
 	r, err := rollout.Recover(c.Context, t.node, func(run *node.Run) (rollout.Watcher, error) {
 		if !t.live || c.Bool("no-wait") {
 			return nil, nil
@@ -109,6 +115,11 @@ func (t *target) recover(c *cli.Context, p *program) (rollout.Recovered, error) 
 		}
 		return l, nil
 	})
+	if r.ID == "" {
+		p.gate.leave()
+	} else {
+		p.changed = true
+	}
 	if r.Outcome != "" {
 		p.say("recover   %-46s %s", r.ID, recovered(r.Outcome))
 		p.steps = append(p.steps, step{Step: "recover", Text: r.ID + ": " + recovered(r.Outcome)})

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"auditpatch/internal/node"
+)
+
+// checkOwnRoot refuses to change, as if it were an image, the file system of a node
+// that runs: --root skips the health check, the wait, the rollback and the cluster's
+// lock. It is one when a kubelet has that directory as its root, by whatever path,
+// also that of another container or of the machine that we are a container of. Before
+// kubeadm has run there is no manifest, and nothing to break.
+func (t *target) checkOwnRoot(command string) error {
+	if t.live || t.stdin {
+		return nil
+	}
+	kubelet, own, err := kubeletAt(t.node.Root)
+	if err != nil || kubelet == 0 {
+		return err
+	}
+	f, err := t.node.Stat(t.manifest)
+	switch {
+	case err != nil || !f.Exists:
+		return err
+	case own:
+		return hinted("auditpatch "+command+", with the same flags but without --root",
+			"--root %s is this machine itself, where a kubelet runs (pid %d): it would be changed without the checks, the wait and the way back of a live node", t.node.Root, kubelet)
+	}
+	return hinted(fmt.Sprintf("nsenter --all --target %d auditpatch %s", kubelet, command),
+		"--root %s is the file system of a node whose kubelet runs (pid %d): it would be changed without the checks, the wait and the way back of a live node", t.node.Root, kubelet)
+}
+
+// kubeletAt finds a kubelet of root's whose root directory is dir, and tells whether
+// that is our own too. Who may not look at another's directory sees its own only.
+func kubeletAt(dir string) (pid int, own bool, err error) {
+	at, err := os.Stat(dir)
+	if err != nil {
+		return 0, false, nil // what follows says it better
+	}
+	slash, err := os.Stat("/")
+	if err != nil {
+		return 0, false, err
+	}
+	own = os.SameFile(at, slash)
+	kubelets, err := node.New("/", "").Processes("kubelet")
+	if err != nil && !own {
+		return 0, false, nil // no /proc, so nothing to be seen of others
+	}
+	for _, k := range kubelets {
+		proc := filepath.Join("/proc", fmt.Sprint(k.PID))
+		info, err := os.Stat(proc)
+		if err != nil || !ownedByRoot(info) {
+			continue
+		}
+		if root, err := os.Stat(filepath.Join(proc, "root") + "/."); err != nil && own || err == nil && os.SameFile(at, root) {
+			return k.PID, own, nil
+		}
+	}
+	return 0, own, err
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/rollout"
+)
+
+// checkValues refuses what no flag can mean, for all flags of a command. An empty
+// value is most often a variable of a script that is not set: --root "$DIR" would
+// then be this machine. Only kube-apiserver's own flags take one, to be taken out.
+func checkValues(c *cli.Context) error {
+	for _, f := range c.Command.Flags {
+		if name := f.Names()[0]; c.IsSet(name) {
+			if err := checkValue(c, f, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkValue(c *cli.Context, f cli.Flag, name string) error {
+	if f.(cli.CategorizableFlag).GetCategory() == auditCategory {
+		return nil
+	}
+	switch plain(f).(type) {
+	case *cli.DurationFlag:
+		if d := c.Duration(name); d <= 0 {
+			return hinted(valued(f, name), "--%s %s: the time has to be longer than none", name, d)
+		}
+		return nil
+	case *cli.StringSliceFlag:
+		for _, value := range c.StringSlice(name) {
+			if strings.TrimSpace(value) == "" {
+				return empty(f, name, value)
+			}
+		}
+		return nil
+	case *cli.BoolFlag, *cli.IntFlag:
+		return nil
+	}
+	value := c.String(name)
+	if strings.TrimSpace(value) == "" {
+		return empty(f, name, value)
+	}
+	if name == "restart" {
+		if _, err := rollout.ParseRestart(value); err != nil {
+			return hinted("--restart=quick", "%v", err)
+		}
+	}
+	return nil
+}
+
+// plain is a flag without what it is wrapped in.
+func plain(f cli.Flag) cli.Flag {
+	if named, ok := f.(namedFlag); ok {
+		return named.fullFlag
+	}
+	return f
+}
+
+func empty(f cli.Flag, name, value string) error {
+	return hinted(valued(f, name)+"; or leave it out", "--%s %q: the value is empty", name, value)
+}
+
+// valued is a flag with its default, or with the name of its value.
+func valued(f cli.Flag, name string) string {
+	doc := f.(cli.DocGenerationFlag)
+	value := strings.Trim(doc.GetDefaultText(), `"`)
+	if parts := strings.Split(doc.GetUsage(), "`"); value == "" && len(parts) == 3 {
+		value = parts[1] // what stands between `backquotes` is the name of the value
+	}
+	if value == "" {
+		value = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	}
+	return "--" + name + "=" + value
+}
+
+// asksForJSON tells whether a command line asks for JSON, also one that cannot be
+// read to its end.
+func asksForJSON(args []string) (asked bool) {
+	for i, a := range args {
+		name, value, has := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if !strings.HasPrefix(a, "-") || name != "o" && name != "output" {
+			continue
+		}
+		if !has && i+1 < len(args) {
+			value = args[i+1]
+		}
+		asked = value == "json"
+	}
+	return asked
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// captured is this test binary as auditpatch itself, with what it says.
+func captured(t *testing.T, args ...string) (cmd *exec.Cmd, out, said *bytes.Buffer) {
+	t.Helper()
+	cmd, out, said = program(t, args...), &bytes.Buffer{}, &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = out, said
+	return cmd, out, said
+}
+
+// TestInterruptedParse sends SIGTERM and SIGINT to a program that reads a manifest
+// of 10 MiB, which takes it seconds, and to one that waits for its input.
+func TestInterruptedParse(t *testing.T) {
+	text := "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\nspec:\n  containers:\n  - name: kube-apiserver\n    image: registry.k8s.io/kube-apiserver:v1.36.0\n    command:\n    - kube-apiserver\n    x:\n"
+	text += strings.Repeat("    - {a: [b], ? c}\n", (10<<20-len(text))/20)
+	name := filepath.Join(t.TempDir(), "long.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		for _, what := range []string{"parse", "input"} {
+			t.Run(fmt.Sprint(what, " ", sig), func(t *testing.T) {
+				cmd, out, said := captured(t, "enable", "--manifest", "-", "-o", "json")
+				in, err := os.Open(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer in.Close()
+				cmd.Stdin = in
+				if what == "input" {
+					cmd.Stdin = nil
+					if _, err := cmd.StdinPipe(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				for what == "parse" && offset(t, in) < int64(len(text)) {
+					time.Sleep(time.Millisecond)
+				}
+				for what == "input" && !catches(t, cmd.Process.Pid, sig) {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(200 * time.Millisecond) // it goes on with what it does
+				if err := cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				_ = cmd.Wait()
+				if code := cmd.ProcessState.ExitCode(); code != 2 {
+					t.Errorf("exit status %d", code)
+				}
+				if said.String() != "auditpatch: error: interrupted; nothing was changed\n" || !strings.Contains(out.String(), `"error": "interrupted; nothing was changed"`) {
+					t.Errorf("%s%s", said, out)
+				}
+			})
+		}
+	}
+}
+
+// offset is how much of a file that both have open the program has read.
+func offset(t *testing.T, f *os.File) int64 {
+	t.Helper()
+	at, err := f.Seek(0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// catches tells whether a process handles a signal by now.
+func catches(t *testing.T, pid int, sig syscall.Signal) bool {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), "SigCgt:\t")
+	var mask uint64
+	if _, err := fmt.Sscanf(rest, "%x", &mask); err != nil {
+		return false
+	}
+	return mask&(1<<(sig-1)) != 0 && bytes.Contains(data, []byte("SigIgn:\t0000000000001")) // SIGHUP and SIGPIPE are ignored: main runs
+}
+
+// TestOwnRoot refuses --root where it leads to the root of a machine whose kubelet
+// runs, by whatever way; a stand-in that sleeps is the kubelet.
+func TestOwnRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a kubelet that counts is root's")
+	}
+	dir := t.TempDir()
+	manifest := filepath.Join(dir, "manifests/kube-apiserver.yaml")
+	src, err := os.ReadFile("testdata/kube-apiserver.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(manifest), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(manifest, src, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("/", link); err != nil {
+		t.Fatal(err)
+	}
+	kubelet := exec.Command("sleep", "300")
+	kubelet.Args[0] = "/usr/bin/kubelet"
+	if err := kubelet.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kubelet.Process.Kill(); _ = kubelet.Wait() }()
+	for _, root := range []string{"/", "/../", "//", link, fmt.Sprintf("/proc/%d/root", kubelet.Process.Pid), "/proc/self/root"} {
+		for _, command := range []string{"enable", "disable", "restore", "recover"} {
+			cmd, _, said := captured(t, command, "--root", root, "--manifest", manifest, "--state-dir", filepath.Join(dir, "state"))
+			_ = cmd.Run()
+			if code := cmd.ProcessState.ExitCode(); code != 2 ||
+				!strings.Contains(said.String(), "is this machine itself, where a kubelet runs (pid ") ||
+				!strings.Contains(said.String(), "\nauditpatch: hint: auditpatch "+command+", with the same flags but without --root\n") {
+				t.Errorf("%s --root %s: exit status %d\n%s", command, root, code, said)
+			}
+		}
+	}
+	if now, err := os.ReadFile(manifest); err != nil || !bytes.Equal(now, src) {
+		t.Errorf("the manifest was changed: %v", err)
+	}
+	// Looking changes nothing, and a node without a manifest is still to be made.
+	for _, args := range [][]string{{"enable", "--dry-run"}, {"status"}} {
+		cmd, _, said := captured(t, append(args, "--root", "/", "--manifest", manifest, "--state-dir", filepath.Join(dir, "state"))...)
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%v: %v\n%s", args, err, said)
+		}
+	}
+	cmd, _, said := captured(t, "recover", "--root", "/", "--manifest", filepath.Join(dir, "none/kube-apiserver.yaml"), "--state-dir", filepath.Join(dir, "state"))
+	if err := cmd.Run(); err != nil {
+		t.Errorf("before kubeadm: %v\n%s", err, said)
+	}
+}

@@ -1,0 +1,48 @@
+package patch
+
+import (
+	"fmt"
+	"maps"
+	"path"
+)
+
+// places are where a file may lie when its usual place cannot be had, best first.
+var places = map[string][]string{
+	policyFlag:  {DefaultPolicyPath, "/etc/kubernetes-audit/policy.yaml", "/etc/auditpatch/policy.yaml"},
+	webhookFlag: {DefaultWebhookPath, "/etc/kubernetes-audit/webhook.yaml", "/etc/auditpatch/webhook.yaml"},
+	logFlag:     {DefaultLogPath, "/var/log/kubernetes-audit/audit.log", "/var/log/auditpatch/audit.log", "/srv/audit/audit.log"},
+}
+
+// propose is a flag with a place that the same plan takes: a hint that is refused in
+// its turn leads in a circle. Without any it is otherwise.
+func (p *planner) propose(flag, otherwise string) string {
+	if p.trying {
+		return ""
+	}
+	for _, place := range places[flag] {
+		if path.Clean(place) == path.Clean(p.want[flag]) {
+			continue
+		}
+		opts := p.opts
+		opts.Flags = maps.Clone(p.opts.Flags)
+		if opts.Flags == nil {
+			opts.Flags = map[string]string{}
+		}
+		opts.Flags[flag] = place
+		try := newPlanner(p.plan.Verb, p.m, p.state, opts)
+		if try.trying = true; try.settle() == nil {
+			return "--" + flag + "=" + place
+		}
+	}
+	return otherwise
+}
+
+// editMount is what to type in the manifest where no flag helps.
+func (p *planner) editMount(l Location) string {
+	line, _ := p.m.MountAt(l.Mount.MountPath)
+	return fmt.Sprintf("edit %s, line %d: the mount %s", p.m.Name(), line, l.Mount.MountPath)
+}
+
+// defaultOf is where a flag's file lies unless the manifest or the user says
+// otherwise.
+func defaultOf(flag string) string { return places[flag][0] }
