@@ -27,6 +27,8 @@ type Settings struct {
 	UID, GID int
 	// Server is what the manifest starts and where it listens.
 	Server Server
+	// Proxy is how it reaches what is outside of the cluster.
+	Proxy Proxy
 	// Keeper names the program that writes this manifest anew, "" for kubeadm
 	// and for manifests made by hand.
 	Keeper string
@@ -85,6 +87,7 @@ func Inspect(m *manifest.File) Settings {
 	s.UID, s.GID = runsAs(m)
 	s.Keeper = keeper(m)
 	s.Server = server(m)
+	s.Proxy = proxy(m)
 	return s
 }
 

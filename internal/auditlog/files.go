@@ -14,12 +14,18 @@ import (
 
 // Usage is what a log and its rotated files take.
 type Usage struct {
-	Files  int       // 0 when there is no log yet
+	Files  []Size    // the oldest first, the live one last; none when there is no log yet
 	Bytes  int64     // of all of them
 	Newest time.Time // when the live file was last written
 	// Oldest is the time of the first event in the oldest file. Where none can be
 	// read it is when that file was last written: how far the log reaches at least.
 	Oldest time.Time
+}
+
+// Size is what one file takes.
+type Size struct {
+	Path  string // on the node
+	Bytes int64
 }
 
 // Measure looks at the log at name, an absolute path, and at its rotated files.
@@ -31,7 +37,7 @@ func Measure(fsys fs.FS, name string) (Usage, error) {
 	}
 	var u Usage
 	for _, f := range all {
-		u.Files++
+		u.Files = append(u.Files, Size{"/" + f.name, f.info.Size()})
 		u.Bytes += f.info.Size()
 		if f.live {
 			u.Newest = f.info.ModTime()

@@ -77,6 +77,9 @@ func (l *Live) Before(ctx context.Context) error {
 	if err := l.beforeChange(ctx, server); err != nil {
 		return err
 	}
+	if err := l.testWebhook(ctx); err != nil {
+		return err
+	}
 	if err := l.cluster.Enter(ctx); err != nil {
 		return err
 	}
@@ -175,7 +178,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 		l.start = time.Now()
 	}
 	w := l.watch(server, l.New.Server)
-	w.taken, w.files = files.Taken, l.files()
+	w.taken, w.files, w.hook = files.Taken, l.files(), l.Webhook.ifBlocking()
 	if l.Resumed {
 		err = l.resume(w, files)
 	} else {

@@ -67,6 +67,8 @@ type watch struct {
 	settle time.Duration
 	// files have to be on the node for the Pod to start.
 	files []string
+	// hook is where events are posted that requests wait for, nil for nowhere.
+	hook *Webhook
 
 	missingSince time.Time // one of files
 
@@ -342,6 +344,9 @@ func (w *watch) listens(ctx context.Context) bool {
 
 // died says that the API server does not start, in its own words.
 func (w *watch) died() error {
+	if cause := w.notSettings(); cause != "" {
+		return &Failed{"kube-apiserver does not start: " + cause + lastly(w.words), w.log}
+	}
 	if w.words == "" {
 		return errors.New("kube-apiserver does not start with these settings, and its log says nothing")
 	}
@@ -370,6 +375,7 @@ func (w *watch) tooLate(ctx context.Context) error {
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
 		words, log := w.server.lastWords(w.start)
+		why = or(why, w.elsewhere(why+"\n"+log))
 		return &Failed{fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s%s", w.timeout, why, lastly(words)), log}
 	case w.deaths > 0:
 		return w.died()
