@@ -94,14 +94,21 @@ func (d logDisk) wants(before string) string {
 // be written either, before a file has gone.
 func (d logDisk) relief() string {
 	dir := path.Dir(d.log)
-	maxsize, maxbackup, fits := d.fit()
+	first := d.space.Free < leastFree && len(d.usage.Files) > 1 // that file has to go first
+	left := d
+	if first {
+		left.usage.Files = d.usage.Files[1:]
+		left.usage.Bytes -= d.usage.Files[0].Bytes
+		left.space.Free += d.usage.Files[0].Bytes
+	}
+	maxsize, maxbackup, fits := left.fit()
 	smaller := fmt.Sprintf("auditpatch enable --audit-log-maxsize=%d --audit-log-maxbackup=%d", maxsize, maxbackup)
 	switch {
 	case d.space.ReadOnly:
 		return "findmnt -T " + dir
 	case d.space.NoFiles:
 		return "df -i " + dir
-	case fits && d.space.Free < leastFree && len(d.usage.Files) > 1:
+	case fits && first:
 		return fmt.Sprintf("rm %s, the oldest file, and then: %s", d.usage.Files[0].Path, smaller)
 	case fits && d.space.Free >= leastFree:
 		return smaller

@@ -2,10 +2,15 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/node"
+	"auditpatch/patch"
 )
 
 // TestLogDisk wants nothing said of a log that fits, and else the fault with what
@@ -40,10 +45,10 @@ func TestLogDisk(t *testing.T) {
 			relief: "auditpatch enable --audit-log-maxsize=100 --audit-log-maxbackup=8"},
 		"full of the log": {space: node.Space{Total: 300 * mb}, limit: 1100 * mb, files: files(100, 100, 100), maxbackup: "10",
 			full:   "the file system of /var/log/audit is full: 0 B of 300.0 MB are free, and events are lost",
-			relief: "rm " + oldest + ", the oldest file, and then: auditpatch enable --audit-log-maxsize=5 --audit-log-maxbackup=2", hopeless: true},
+			relief: "rm " + oldest + ", the oldest file, and then: auditpatch enable --audit-log-maxsize=50 --audit-log-maxbackup=4", hopeless: true},
 		"full of the log, but that is to go": {space: node.Space{Total: 300 * mb}, limit: 10 * mb, files: files(100, 100, 100), maxbackup: "1",
 			full:   "the file system of /var/log/audit is full: 0 B of 300.0 MB are free, and events are lost",
-			relief: "rm " + oldest + ", the oldest file, and then: auditpatch enable --audit-log-maxsize=5 --audit-log-maxbackup=2"},
+			relief: "rm " + oldest + ", the oldest file, and then: auditpatch enable --audit-log-maxsize=50 --audit-log-maxbackup=4"},
 		"full of something else": {space: node.Space{Free: mb, Total: 10 * gb}, limit: 1100 * mb,
 			full:   "the file system of /var/log/audit is full: 1.0 MB of 10.0 GB are free, and events are lost",
 			relief: "du -xah $(findmnt -no TARGET -T /var/log/audit) | sort -h | tail -n 20", hopeless: true},
@@ -90,6 +95,49 @@ func TestFit(t *testing.T) {
 		d.limit = maxsize * (maxbackup + 1) * mb
 		if full, tight := d.full(), d.tight(); full+tight != "" {
 			t.Errorf("%d MB free, %d files of %d MB: %s%s", free, maxbackup+1, maxsize, full, tight)
+		}
+	}
+}
+
+// TestStatusFull fills a small file system, and wants drift with a command that
+// works, and none before.
+func TestStatusFull(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("to mount a file system takes root")
+	}
+	root := t.TempDir()
+	dir := filepath.Join(root, "var/log/audit")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=120m", "none", dir).CombinedOutput(); err != nil {
+		t.Skipf("mount: %v: %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("umount", dir).Run() })
+	settings := patch.Settings{
+		Log:   &patch.Location{Host: "/var/log/audit/audit.log"},
+		Flags: map[string]string{"audit-log-path": "/var/log/audit/audit.log", "audit-log-maxsize": "10", "audit-log-maxbackup": "9"},
+	}
+	const oldest = "audit-2026-11-22T11-20-04.000.log"
+	for _, c := range []struct {
+		size int // of the rotated file
+		want string
+	}{
+		{10, ""},
+		{110, "the file system of /var/log/audit is full: 10.0 MB of 120.0 MB are free, and events are lost: rm /var/log/audit/" + oldest +
+			", the oldest file, and then: auditpatch enable --audit-log-maxsize=20 --audit-log-maxbackup=3"},
+	} {
+		for name, size := range map[string]int{oldest: c.size, "audit.log": 0} {
+			if err := os.WriteFile(filepath.Join(dir, name), make([]byte, size*mb), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := &statusReport{}
+		if err := r.addLog(&target{node: node.New(root, "")}, settings); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(append(r.Drift, r.Warnings...), "\n"); got != c.want {
+			t.Errorf("with %d MB:\ngot  %s\nwant %s", c.size, got, c.want)
 		}
 	}
 }

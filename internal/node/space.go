@@ -13,8 +13,8 @@ type Space struct {
 	ReadOnly bool
 }
 
-// readOnly is ST_RDONLY of Linux and MNT_RDONLY of the BSDs.
-const readOnly = 1
+// readOnlyFlag is ST_RDONLY of Linux and MNT_RDONLY of the BSDs.
+const readOnlyFlag = 1
 
 // Space measures the file system where dir is, or will be.
 func (n *Node) Space(dir string) (Space, error) {
@@ -48,6 +48,6 @@ func (t tree) space(dir, real string) (Space, error) {
 	return Space{
 		Free: int64(st.Bavail) * int64(st.Bsize), Total: int64(st.Blocks) * int64(st.Bsize),
 		// File systems that make inodes as they need them count none at all.
-		NoFiles: st.Files > 0 && st.Ffree == 0, ReadOnly: st.Flags&readOnly != 0,
+		NoFiles: st.Files > 0 && st.Ffree == 0, ReadOnly: st.Flags&readOnlyFlag != 0,
 	}, nil
 }
