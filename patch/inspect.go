@@ -30,6 +30,8 @@ type Settings struct {
 	HostPaths []HostPath
 	// Server is what the manifest starts and where it listens.
 	Server Server
+	// Proxy is how it reaches what is outside of the cluster.
+	Proxy Proxy
 	// Keeper names the program that writes this manifest anew, "" for kubeadm
 	// and for manifests made by hand.
 	Keeper string
@@ -93,6 +95,7 @@ func Inspect(m *manifest.File) Settings {
 	s.Keeper = keeper(m)
 	s.HostPaths = HostPaths(m)
 	s.Server = server(m)
+	s.Proxy = proxy(m)
 	return s
 }
 

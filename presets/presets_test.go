@@ -365,3 +365,26 @@ func checkHead(t *testing.T, preset presets.Preset, text string) {
 		}
 	}
 }
+
+// TestPlainText wants a preset that writes Pods with what is in them, or the
+// address of an exec, to say so before it is chosen.
+func TestPlainText(t *testing.T) {
+	for _, preset := range presets.All() {
+		p := load(t, preset.Name)
+		said := preset.Cost + preset.Leaks
+		for _, c := range []struct {
+			request policy.Request
+			least   audit.Level
+			word    string
+		}{
+			{policy.Request{Verb: "create", Version: "v1", Resource: "pods", Namespace: "prod", Name: "db"}, audit.LevelRequest, "environment"},
+			{policy.Request{Verb: "deletecollection", Version: "v1", Resource: "pods", Namespace: "prod"}, audit.LevelRequestResponse, "environment"},
+			{policy.Request{Verb: "get", Version: "v1", Resource: "pods", Subresource: "exec", Namespace: "prod", Name: "db"}, audit.LevelMetadata, "exec"},
+		} {
+			c.request.User, c.request.Groups = "alice", []string{"system:authenticated"}
+			if writes := !p.Evaluate(c.request.Attributes()).Level.Less(c.least); writes && !strings.Contains(said, c.word) {
+				t.Errorf("%s writes what %s a pod sends and says nothing of %q: %s", preset.Name, c.request.Verb, c.word, said)
+			}
+		}
+	}
+}

@@ -323,17 +323,18 @@ func (d *doctor) log() {
 	if !d.now.Log.Covered() {
 		return
 	}
-	u, err := d.t.node.LogUsage(path.Clean(d.now.Log.Host))
-	limit, unlimited := patch.DiskBudget(d.now.Flags, d.now.Version)
-	switch {
-	case err != nil:
+	disk, err := d.t.measureLog(d.now)
+	if err != nil {
 		d.wrongErr(check, err)
-	case unlimited:
-		d.warning(check, "auditpatch enable --audit-log-maxbackup=10 --audit-log-maxsize=100", "nothing limits the size of %s; %s are free", d.now.Log.Host, size(u.Free))
-	case limit-u.Bytes > u.Free:
-		d.warning(check, "auditpatch enable --audit-log-maxbackup=5", "%s may still grow by %s, and only %s are free", d.now.Log.Host, size(limit-u.Bytes), size(u.Free))
+		return
+	}
+	switch full, tight := disk.full(), disk.tight(); {
+	case full != "":
+		d.wrong(check, disk.relief(), "%s", full)
+	case tight != "":
+		d.warning(check, disk.relief(), "%s", tight)
 	default:
-		d.ok(check, "%s takes %s of at most %s; %s are free", d.now.Log.Host, size(u.Bytes), size(limit), size(u.Free))
+		d.ok(check, "%s takes %s of at most %s; %s are free", d.now.Log.Host, size(disk.usage.Bytes), size(disk.limit), size(disk.space.Free))
 	}
 }
 
@@ -364,12 +365,22 @@ func (d *doctor) server(ctx context.Context) {
 	default:
 		d.ok(check, "it runs (pid %d) as the manifest has it, and is ready", running.PID)
 	}
-	switch {
-	case s.User == "":
-		d.warning("credentials", "", "there are none that open the API server, so nothing can be proven (%s)", strings.Join(rollout.Credentials, ", "))
-	case ready: // without it the others cannot be asked for
+	if d.credentials(s) && ready { // without it the others cannot be asked for
 		d.others(ctx, s)
 	}
+}
+
+// credentials looks at the kubeconfigs, after the API server was asked.
+func (d *doctor) credentials(s *rollout.Server) bool {
+	const check = "credentials"
+	if none := s.NoCredentials(); s.User == "" {
+		d.warning(check, none.Hint(), "%v; so nothing can be proven", none)
+		return false
+	}
+	for _, e := range s.Skipped() {
+		d.warning(check, e.Hint, "%v; %s is used", e, s.Kubeconfig())
+	}
+	return true
 }
 
 // others looks at the API servers of the other control-plane nodes.

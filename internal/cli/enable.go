@@ -95,7 +95,7 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 	}
 	plan.Warnings = append(plan.Warnings, warnings...)
 	t.ownFiles(plan)
-	return t, plan, nil
+	return t, plan, t.checkSpace(c, plan)
 }
 
 // checkInputs refuses flags that exclude each other.

@@ -69,7 +69,7 @@ func changeFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Category: howCategory, Usage: "show what would be done, change nothing"},
 		&cli.StringFlag{Name: "restart", Category: howCategory, Value: string(rollout.Quick), Usage: "`HOW` the old API server ends: quick (as soon as it has answered everything), or graceful (the kubelet gives it 30 s)"},
-		&cli.BoolFlag{Name: "force", Category: howCategory, Usage: "begin although the API server is not healthy now, or another of the cluster is not"},
+		&cli.BoolFlag{Name: "force", Category: howCategory, Usage: "begin although the API server is not healthy now, or another of the cluster is not, a blocking webhook takes no event, or the disk of the log is full"},
 	}, waitFlags()...)
 }
 

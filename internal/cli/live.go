@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -88,7 +88,7 @@ func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string)
 			return err
 		}
 		// What cannot be read kube-apiserver cannot read either, and says so.
-		l.Webhook, _ = rollout.ReadWebhook(config, l.New.Flags)
+		l.Webhook, _ = rollout.ReadWebhook(config, l.New)
 	}
 	data, err := t.will(planned, l.New.Policy.Host)
 	if err != nil {
@@ -96,10 +96,11 @@ func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string)
 	}
 	server, err := rollout.NewServer(t.node, l.New.Server)
 	if err != nil && server.User == "" {
-		l.Unproven = "there are no credentials to send a request with in " + strings.Join(rollout.Credentials, ", ")
+		l.Unproven = err.Error()
 		return nil
 	}
-	if l.Probe, err = findProbe(l.New.Policy.Host, data, server.User, server.Groups); err != nil {
+	user, groups := server.Identity(context.Background())
+	if l.Probe, err = findProbe(l.New.Policy.Host, data, user, groups); err != nil {
 		return err
 	}
 	logged := l.New.Flags["audit-log-path"] != ""

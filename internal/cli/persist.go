@@ -54,6 +54,21 @@ func (e *notPersisted) Error() string {
 
 func (e *notPersisted) Unwrap() error { return e.cause }
 
+// hint is what to type: the same again only where that can help.
+func (e *notPersisted) hint() string {
+	again := fmt.Sprintf("auditpatch %s --persist", e.verb)
+	var forbidden *rollout.ForbiddenError
+	switch own := hintOf(e.cause); {
+	case errors.As(e.cause, &forbidden):
+		return canPatch(rollout.Credentials[0]) + ", and once it may: " + again
+	case errors.Is(e.cause, rollout.ErrNoKubeadmConfig):
+		return "kubectl -n kube-system get configmap kubeadm-config"
+	case own != "":
+		return own + ", and then: " + again
+	}
+	return again
+}
+
 // planKubeadm adds to a plan what --persist asks for. It is refused before
 // anything is touched when it cannot be done.
 func (p *program) planKubeadm(c *cli.Context, t *target, plan *patch.Plan) error {
@@ -75,22 +90,44 @@ func (p *program) planKubeadm(c *cli.Context, t *target, plan *patch.Plan) error
 		return hinted(c.Command.HelpName, "%v", err)
 	}
 	if err != nil {
-		return err
+		return noRight(err, server.Kubeconfig(), c.Command.HelpName)
 	}
 	settled, err := plan.Settled()
 	if err != nil {
 		return err
 	}
-	plan.Kubeadm, err = patch.PlanKubeadm(text, settled)
+	if plan.Kubeadm, err = patch.PlanKubeadm(text, settled); err != nil || plan.Kubeadm.Empty() {
+		return err
+	}
+	// Else the API server would restart first, and the write be refused after it.
+	err = server.TryKubeadmConfig(c.Context, plan.Kubeadm.New)
+	if err = noRight(err, server.Kubeconfig(), c.Command.HelpName); err != nil && (c.Command.Name == "diff" || c.Bool("dry-run")) {
+		plan.Warnings = append(plan.Warnings, patch.Problem{Message: err.Error(), Hint: hintOf(err)})
+		return nil
+	}
 	return err
+}
+
+// noRight adds what to type to an error of whoever may not write kubeadm-config:
+// how to ask for the right, and the way without it.
+func noRight(err error, kubeconfig, without string) error {
+	var forbidden *rollout.ForbiddenError
+	if !errors.As(err, &forbidden) {
+		return err
+	}
+	return hinted(fmt.Sprintf("%s; or on this node only: %s", canPatch(kubeconfig), without), "%v", err)
+}
+
+// canPatch asks the API server for the right to write kubeadm-config.
+func canPatch(kubeconfig string) string {
+	return "kubectl --kubeconfig=" + kubeconfig + " -n kube-system auth can-i patch configmaps/kubeadm-config"
 }
 
 // clusterServer is the API server of this node, with credentials.
 func clusterServer(t *target, spec patch.Server) (*rollout.Server, error) {
-	server, err := rollout.NewServer(t.node, spec)
-	if server == nil || server.User == "" {
-		none := fmt.Errorf("there are no credentials for the API server in %s", strings.Join(rollout.Credentials, ", "))
-		return nil, errors.Join(none, err)
+	server, _ := rollout.NewServer(t.node, spec) // its error is that of NoCredentials
+	if server.User == "" {
+		return nil, server.NoCredentials()
 	}
 	return server, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -70,19 +71,43 @@ func TestCompareKubeadm(t *testing.T) {
 // TestNotPersisted is the end of a run whose last step failed: the node has
 // changed, and the cluster has not.
 func TestNotPersisted(t *testing.T) {
-	var out, errs bytes.Buffer
-	p := &program{Streams: Streams{Out: &out, Err: &errs}, json: true}
-	if got := p.end(&notPersisted{"enable", "2026-11-22T11:20:04Z", errors.New("no answer in time")}); got != exitNotRestored {
-		t.Errorf("exit status %d, want %d", got, exitNotRestored)
-	}
-	want := "auditpatch: error: audit logging is on, but kube-system/kubeadm-config does not have it: no answer in time\n" +
-		"auditpatch: hint: run the same command again\n"
-	if d := cmp.Diff(want, errs.String()); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-	for _, field := range []string{`"changed": true`, `"backup": "2026-11-22T11:20:04Z"`, `"status": 4`} {
-		if !strings.Contains(out.String(), field) {
-			t.Errorf("the JSON does not have %s:\n%s", field, out.String())
+	for name, c := range map[string]struct {
+		cause error
+		hint  string
+	}{
+		"no answer": {errors.New("no answer in time"), "auditpatch enable --persist"},
+		"no right": {&rollout.ForbiddenError{Reason: "the API server says 403"},
+			"kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system auth can-i patch configmaps/kubeadm-config, and once it may: auditpatch enable --persist"},
+		"it is gone":     {rollout.ErrNoKubeadmConfig, "kubectl -n kube-system get configmap kubeadm-config"},
+		"no credentials": {&rollout.NoCredentialsError{Skipped: []*rollout.CredentialError{{File: "/a", Reason: "b", Hint: "kubeadm certs renew admin.conf"}}}, "kubeadm certs renew admin.conf, and then: auditpatch enable --persist"},
+	} {
+		var out, errs bytes.Buffer
+		p := &program{Streams: Streams{Out: &out, Err: &errs}, json: true}
+		if got := p.end(&notPersisted{"enable", "2026-11-22T11:20:04Z", c.cause}); got != exitNotRestored {
+			t.Errorf("%s: exit status %d, want %d", name, got, exitNotRestored)
 		}
+		want := "auditpatch: error: audit logging is on, but kube-system/kubeadm-config does not have it: " + c.cause.Error() + "\n" +
+			"auditpatch: hint: " + c.hint + "\n"
+		if d := cmp.Diff(want, errs.String()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+		for _, field := range []string{`"changed": true`, `"backup": "2026-11-22T11:20:04Z"`, `"status": 4`} {
+			if !strings.Contains(out.String(), field) {
+				t.Errorf("the JSON does not have %s:\n%s", field, out.String())
+			}
+		}
+	}
+}
+
+// TestNoRight wants whoever may not write to learn what to type before anything
+// is touched, and not that it is an error of the change.
+func TestNoRight(t *testing.T) {
+	err := noRight(&rollout.ForbiddenError{Reason: "write kube-system/kubeadm-config: the API server says 403"}, "/etc/kubernetes/kubelet.conf", "auditpatch enable")
+	want := "kubectl --kubeconfig=/etc/kubernetes/kubelet.conf -n kube-system auth can-i patch configmaps/kubeadm-config; or on this node only: auditpatch enable"
+	if got := hintOf(err); got != want || err.Error() != "write kube-system/kubeadm-config: the API server says 403" {
+		t.Errorf("got %v, hint %s", err, got)
+	}
+	if other := errors.New("x"); noRight(other, "", "") != other || noRight(nil, "", "") != nil {
+		t.Error("another error is changed")
 	}
 }

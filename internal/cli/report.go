@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
@@ -42,7 +43,7 @@ func (p *program) report(err error) int {
 		}
 	case errors.As(err, &half):
 		f.Status, f.Backup, f.Changed = exitNotRestored, half.backup, true
-		f.Hint = "run the same command again"
+		f.Hint = half.hint()
 	case errors.As(err, &back):
 		f.Status, f.Backup = exitRolledBack, back.Backup
 		if f.Hint == "" {
@@ -79,6 +80,9 @@ func hintOf(err error) string {
 	var busy *rollout.BusyError
 	var failed *rollout.Failed
 	var foreign *node.ForeignError
+	var none *rollout.NoCredentialsError
+	var unlogged *rollout.NotLogged
+	var blocked *rollout.Blocked
 	switch {
 	case errors.As(err, &own):
 		return own.hint
@@ -98,6 +102,13 @@ func hintOf(err error) string {
 		return untrusted.Hint
 	case errors.As(err, &journal):
 		return "look at the manifest and the policy, then: rm " + journal.Path
+	case errors.As(err, &unlogged) && unlogged.Reason != "":
+		dir := path.Dir(unlogged.Log)
+		return fmt.Sprintf("df -h %s; df -i %s", dir, dir)
+	case errors.As(err, &blocked):
+		return "--audit-webhook-mode=batch; --force begins all the same"
+	case errors.As(err, &none):
+		return none.Hint()
 	case errors.As(err, &busy):
 		return "run the same command again, or wait longer: --lock-timeout=30m; kubectl -n kube-system get lease auditpatch"
 	case errors.As(err, &locked), errors.As(err, &changed):

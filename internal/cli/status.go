@@ -164,6 +164,9 @@ func (r *statusReport) addServer(ctx context.Context, t *target, now patch.Setti
 	}
 	r.Server = &serverStatus{PID: running.PID, Pod: running.UID, AsManifest: running.PID != 0}
 	r.Server.Ready, r.Server.NotReady = server.Ready(ctx)
+	for _, e := range server.Skipped() {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%v: %s", e, e.Hint))
+	}
 	switch {
 	case running.PID == 0:
 		what, hint := notAsManifest(t, running)
@@ -268,20 +271,24 @@ func (r *statusReport) addLog(t *target, now patch.Settings) error {
 	if !now.Log.Covered() {
 		return nil
 	}
-	u, err := t.node.LogUsage(path.Clean(now.Log.Host))
+	disk, err := t.measureLog(now)
 	if err != nil {
 		return err
 	}
-	r.Log = &logStatus{Path: path.Clean(now.Log.Host), Files: u.Files, Bytes: u.Bytes, FreeBytes: u.Free}
-	r.Log.LimitBytes, r.Log.Unlimited = patch.DiskBudget(now.Flags, now.Version)
+	u := disk.usage
+	r.Log = &logStatus{Path: path.Clean(now.Log.Host), Files: len(u.Files), Bytes: u.Bytes, FreeBytes: disk.space.Free,
+		LimitBytes: disk.limit, Unlimited: disk.unlimited}
 	if !u.Newest.IsZero() {
 		r.Log.LastWritten = &u.Newest
 	}
 	if !u.Oldest.IsZero() {
 		r.Log.Oldest = &u.Oldest
 	}
-	if left := r.Log.LimitBytes - u.Bytes; left > u.Free {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the log may still grow by %s, and only %s are free", size(left), size(u.Free)))
+	switch full, tight := disk.full(), disk.tight(); {
+	case full != "":
+		r.drift("%s: %s", full, disk.relief())
+	case tight != "":
+		r.Warnings = append(r.Warnings, tight+": "+disk.relief())
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,8 @@ func (s *Server) kubeadmConfig(ctx context.Context) (text, version string, err e
 	switch {
 	case code == http.StatusNotFound:
 		return "", "", ErrNoKubeadmConfig
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return "", "", &ForbiddenError{"read kube-system/kubeadm-config: " + refusal(code, body)}
 	case code != http.StatusOK:
 		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %s", refusal(code, body))
 	}
@@ -75,6 +78,8 @@ func (s *Server) EditKubeadmConfig(ctx context.Context, edit func(text []byte) (
 			return false, fmt.Errorf("write kube-system/kubeadm-config: %w", err)
 		case code == http.StatusOK:
 			return true, nil
+		case code == http.StatusUnauthorized || code == http.StatusForbidden:
+			return false, &ForbiddenError{"write kube-system/kubeadm-config: " + refusal(code, body)}
 		case code != http.StatusConflict:
 			return false, fmt.Errorf("write kube-system/kubeadm-config: %s", refusal(code, body))
 		}
@@ -87,13 +92,37 @@ func (s *Server) EditKubeadmConfig(ctx context.Context, edit func(text []byte) (
 	return false, fmt.Errorf("write kube-system/kubeadm-config: somebody else changed it %d times meanwhile", editTries)
 }
 
+// TryKubeadmConfig is EditKubeadmConfig without effect: it says whether the API
+// server would let these credentials write. An admission webhook that cannot be tried
+// is no refusal.
+func (s *Server) TryKubeadmConfig(ctx context.Context, text []byte) error {
+	_, version, err := s.kubeadmConfig(ctx)
+	if err != nil {
+		return err
+	}
+	code, body, err := s.patchKubeadmConfigAt(ctx, kubeadmConfigPath+"?dryRun=All", version, string(text))
+	switch {
+	case err != nil:
+		return fmt.Errorf("write kube-system/kubeadm-config: %w", err)
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return &ForbiddenError{"write kube-system/kubeadm-config: " + refusal(code, body)}
+	case code == http.StatusOK, code == http.StatusConflict, code == http.StatusBadRequest && bytes.Contains(body, []byte("dry run")):
+		return nil
+	}
+	return fmt.Errorf("write kube-system/kubeadm-config: %s", refusal(code, body))
+}
+
 // patchKubeadmConfig is a merge patch (RFC 7386) that touches one key only.
 func (s *Server) patchKubeadmConfig(ctx context.Context, version, text string) (code int, body []byte, err error) {
+	return s.patchKubeadmConfigAt(ctx, kubeadmConfigPath, version, text)
+}
+
+func (s *Server) patchKubeadmConfigAt(ctx context.Context, path, version, text string) (code int, body []byte, err error) {
 	patch := configMap{Data: map[string]string{kubeadmConfigKey: text}}
 	patch.Metadata.ResourceVersion = version
 	data, err := json.Marshal(patch)
 	if err != nil {
 		return 0, nil, err
 	}
-	return s.call(ctx, http.MethodPatch, kubeadmConfigPath, "application/merge-patch+json", data)
+	return s.call(ctx, http.MethodPatch, path, "application/merge-patch+json", data)
 }

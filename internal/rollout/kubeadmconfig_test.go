@@ -20,6 +20,8 @@ type configMaps struct {
 	code    int // of every answer, 0 for the right one
 	absent  bool
 	writes  int
+	patch   func(http.ResponseWriter) // of a write, nil for the right answer
+	tried   int                       // writes without effect
 }
 
 func (c *configMaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -32,6 +34,12 @@ func (c *configMaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(c.code)
 		json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "message": "configmaps is forbidden"})
 		return
+	case r.Method == http.MethodPatch && r.URL.RawQuery == "dryRun=All":
+		c.tried++
+		if c.patch != nil {
+			c.patch(w)
+			return
+		}
 	case r.Method == http.MethodPatch:
 		if got := r.Header.Get("Content-Type"); got != "application/merge-patch+json" {
 			c.t.Errorf("content type %q", got)
@@ -102,5 +110,48 @@ func TestEditKubeadmConfig(t *testing.T) {
 	s := &Server{client: srv.Client(), base: srv.URL}
 	if _, err := s.EditKubeadmConfig(context.Background(), func([]byte) ([]byte, error) { return nil, refused }); !errors.Is(err, refused) || c.writes > 0 {
 		t.Errorf("an edit that refuses: %v, %d writes", err, c.writes)
+	}
+}
+
+// TestTryKubeadmConfig wants a refusal before there is anything to undo, and no
+// write.
+func TestTryKubeadmConfig(t *testing.T) {
+	says := func(code int, message string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.WriteHeader(code)
+			json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "message": message})
+		}
+	}
+	const write = "write kube-system/kubeadm-config: the API server says "
+	for name, c := range map[string]struct {
+		server    configMaps
+		err       string
+		forbidden bool
+	}{
+		"allowed":               {configMaps{}, "", false},
+		"forbidden":             {configMaps{patch: says(403, "configmaps is forbidden")}, write + "403: configmaps is forbidden", true},
+		"unknown":               {configMaps{patch: says(401, "Unauthorized")}, write + "401: Unauthorized", true},
+		"invalid":               {configMaps{patch: says(422, "it is invalid")}, write + "422: it is invalid", false},
+		"changed meanwhile":     {configMaps{patch: says(409, "conflict")}, "", false},
+		"a webhook has effects": {configMaps{patch: says(400, `admission webhook "x" does not support dry run`)}, "", false},
+		"not understood":        {configMaps{patch: says(400, "bad request")}, write + "400: bad request", false},
+		"not even to be read":   {configMaps{code: 403}, "read kube-system/kubeadm-config: the API server says 403: configmaps is forbidden", true},
+	} {
+		c.server.t, c.server.text = t, "a"
+		srv := httptest.NewServer(&c.server)
+		s := &Server{client: srv.Client(), base: srv.URL}
+		err := s.TryKubeadmConfig(context.Background(), []byte("b"))
+		srv.Close()
+		said := ""
+		if err != nil {
+			said = err.Error()
+		}
+		var forbidden *ForbiddenError
+		if said != c.err || errors.As(err, &forbidden) != c.forbidden || c.server.writes > 0 || c.server.text != "a" {
+			t.Errorf("%s: got %q, %d writes", name, said, c.server.writes)
+		}
+		if c.server.tried != 1 && c.server.code == 0 {
+			t.Errorf("%s: tried %d times", name, c.server.tried)
+		}
 	}
 }

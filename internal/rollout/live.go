@@ -81,6 +81,9 @@ func (l *Live) Before(ctx context.Context) error {
 	if err := l.beforeChange(ctx, server); err != nil {
 		return err
 	}
+	if err := l.testWebhook(ctx); err != nil {
+		return err
+	}
 	if err := l.cluster.Enter(ctx); err != nil {
 		return err
 	}
@@ -201,6 +204,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	}
 	w := l.watch(server)
 	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
+	w.hook = l.Webhook.ifBlocking()
 	w.newTurn = func(ps []node.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
 	if l.Resumed {
 		err = l.resume(w, files)

@@ -50,7 +50,7 @@ func (e *ForbiddenError) Error() string { return e.Reason }
 // the cluster does not name its node, the machine's name stands for that.
 func (s *Server) Peers(ctx context.Context) (peers []Peer, self Peer, err error) {
 	if s.User == "" {
-		return nil, Peer{}, &ForbiddenError{"there are no credentials in " + strings.Join(Credentials, ", ")}
+		return nil, Peer{}, &ForbiddenError{s.NoCredentials().Error()}
 	}
 	var pods struct{ Items []corev1.Pod }
 	if err := s.list(ctx, serverPods, &pods); err != nil {

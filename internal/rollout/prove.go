@@ -1,15 +1,15 @@
 package rollout
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
+	"path"
+	"strings"
 	"time"
 
+	"auditpatch/internal/auditlog"
 	"auditpatch/patch"
 )
 
@@ -23,13 +23,37 @@ type Probe struct {
 // blocking mode; in batch mode the batch's own wait comes on top.
 var proveWithin = paced(10 * time.Second)
 
-// prove sends the probe and finds its audit ID in the log.
+// NotLogged says that no event was found in the log, and what stands in its way.
+type NotLogged struct {
+	Log    string // on the node
+	Cause  error  // why the last request was not found
+	Reason string // what keeps the log from being written, "" when nothing is known
+}
+
+func (e *NotLogged) Error() string {
+	said := fmt.Sprintf("the API server is ready, but a request that the policy records was not found in %s: ", e.Log)
+	if e.Reason != "" {
+		return said + e.Reason
+	}
+	return said + e.Cause.Error()
+}
+
+func (e *NotLogged) Unwrap() error { return e.Cause }
+
+// prove sends the probe and finds its audit ID in the log. It is sent again when
+// it is not found: not every request has to reach the log.
 func (s *Server) prove(ctx context.Context, probe Probe, after patch.Settings, delay time.Duration) (id string, err error) {
-	log := filepath.Join(s.node.Root, after.Log.Host)
+	fsys, err := s.node.FS()
+	if err != nil {
+		return "", err
+	}
+	defer fsys.Close()
+	search := auditlog.Begin(fsys, after.Log.Host)
+	defer search.Close()
 	deadline := time.Now().Add(proveWithin + delay)
 	var last error
+	var asked []string
 	for first := true; first || time.Now().Before(deadline); first = false {
-		from := fileSize(log)
 		a, err := s.ask(ctx, probe.Method, probe.Path)
 		switch {
 		case err != nil:
@@ -37,8 +61,9 @@ func (s *Server) prove(ctx context.Context, probe Probe, after patch.Settings, d
 		case a.auditID == "":
 			last = fmt.Errorf("the API server answered %d to %s %s without an Audit-Id: it does not audit", a.code, probe.Method, probe.Path)
 		default:
-			if last = find(ctx, log, from, a.auditID, min(delay+paced(2*time.Second), time.Until(deadline))); last == nil {
-				return a.auditID, nil
+			asked = append(asked, a.auditID)
+			if id, last = find(ctx, search, asked, min(delay+paced(2*time.Second), time.Until(deadline))); last == nil {
+				return id, nil
 			}
 		}
 		select {
@@ -47,49 +72,80 @@ func (s *Server) prove(ctx context.Context, probe Probe, after patch.Settings, d
 		case <-time.After(paced(500 * time.Millisecond)):
 		}
 	}
-	return "", fmt.Errorf("the API server is ready, but a request that the policy records was not found in %s: %w", after.Log.Host, last)
+	return "", &NotLogged{after.Log.Host, last, s.unwritten(after)}
 }
 
+// find waits until the event of one of the requests is in the log.
+func find(ctx context.Context, search *auditlog.Search, auditIDs []string, within time.Duration) (id string, err error) {
+	deadline := time.Now().Add(within)
+	for {
+		id, err := search.Find(auditIDs...)
+		if id != "" {
+			return id, nil
+		}
+		if time.Now().After(deadline) {
+			if err != nil {
+				return "", err
+			}
+			return "", errors.New("event " + auditIDs[len(auditIDs)-1] + " is not in it")
+		}
+		select {
+		case <-ctx.Done():
+			return "", errInterrupted
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// leastFree is less than some events take.
+const leastFree = 64 << 10
+
+// unwritten is what keeps the log from being written, "" when nothing is known: a
+// file system that takes no more, or what the API server says of its log.
+func (s *Server) unwritten(after patch.Settings) string {
+	dir := path.Dir(after.Log.Host)
+	if space, err := s.node.Space(dir); err == nil {
+		switch {
+		case space.ReadOnly:
+			return fmt.Sprintf("the file system of %s is mounted read-only", dir)
+		case space.NoFiles:
+			return fmt.Sprintf("the file system of %s has no inodes left", dir)
+		case space.Free < leastFree:
+			return fmt.Sprintf("the file system of %s is full", dir)
+		}
+	}
+	return s.logWords()
+}
+
+// logError is how kube-apiserver begins what it says of an event that its log
+// backend could not write (k8s.io/apiserver/pkg/audit, HandlePluginError); the
+// reason follows, as "no space left on device" or "disk quota exceeded".
+const logError = "Error in audit plugin 'log' affecting "
+
+// logWords is the last reason that the API server gave for an event that it
+// could not write, "" when its log has none.
+func (s *Server) logWords() string {
+	newest, at := "", time.Time{}
+	for _, f := range s.logs() {
+		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
+			newest, at = f, info.ModTime()
+		}
+	}
+	words := ""
+	for line := range strings.Lines(tail(newest, 256<<10)) {
+		_, said, found := strings.Cut(line, logError)
+		if _, cause, ok := strings.Cut(said, ": "); found && ok {
+			words = strings.TrimSpace(cause)
+		}
+	}
+	return words
+}
+
+// fileSize is how large a file is, 0 for none.
 func fileSize(name string) int64 {
 	info, err := os.Stat(name)
 	if err != nil {
 		return 0
 	}
 	return info.Size()
-}
-
-// find looks for an audit ID in what was written after offset from. A log that
-// became shorter was rotated, and is read from its start.
-func find(ctx context.Context, log string, from int64, id string, within time.Duration) error {
-	want := []byte(`"auditID":"` + id + `"`)
-	deadline := time.Now().Add(within)
-	for {
-		data, err := readFrom(log, from)
-		if err == nil && bytes.Contains(data, want) {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			if err != nil {
-				return err
-			}
-			return errors.New("event " + id + " is not in it")
-		}
-		select {
-		case <-ctx.Done():
-			return errInterrupted
-		case <-time.After(pollEvery):
-		}
-	}
-}
-
-func readFrom(name string, from int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() < from {
-		from = 0
-	}
-	return io.ReadAll(io.NewSectionReader(f, from, 64<<20))
 }

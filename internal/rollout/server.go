@@ -18,8 +18,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"auditpatch/internal/node"
 	"auditpatch/patch"
@@ -28,20 +26,24 @@ import (
 // Credentials are where a control-plane node keeps what opens its API server,
 // in the order in which they are tried: kubeadm's administrator, then the
 // kubelet's own.
-var Credentials = []string{"/etc/kubernetes/admin.conf", "/etc/kubernetes/super-admin.conf", "/etc/kubernetes/kubelet.conf"}
+var Credentials = []string{"/etc/kubernetes/admin.conf", "/etc/kubernetes/super-admin.conf", kubeletCredentials}
+
+const kubeletCredentials = "/etc/kubernetes/kubelet.conf"
 
 // Server watches and asks the API server of this machine.
 type Server struct {
 	node   *node.Node
 	spec   patch.Server
 	pod    *staticPod // of the manifest
-	client *http.Client
+	creds  *credentials
+	client *http.Client // for whoever has no credentials
 	base   string
 	// endpoint is the API as the credentials name it, which may be a load balancer
 	// before several API servers; "" without credentials.
 	endpoint string
-	// User and Groups are who the requests come from, as the client certificate
-	// says; User is "" when nothing says so.
+	// User and Groups are who the first credentials to try speak for, as the client
+	// certificate says; User is "" when nothing says so. Identity knows which of
+	// them the API server took.
 	User   string
 	Groups []string
 }
@@ -50,70 +52,20 @@ type Server struct {
 // credentials it still can tell that something answers.
 func NewServer(n *node.Node, spec patch.Server) (*Server, error) {
 	s := &Server{node: n, spec: spec, pod: newStaticPod(n, spec), base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
-	var errs []error
-	for _, name := range Credentials {
-		data, err := n.Read(name)
-		if err != nil || !data.Exists {
-			errs = append(errs, err)
-			continue
-		}
-		if err = s.connect(data.Data, filepath.Dir(name)); err == nil {
-			return s, nil
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", name, err))
-	}
 	// Only whether it answers is asked, and nothing is sent: a wrong certificate
 	// does no harm.
 	s.client = &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
+		Proxy: noProxy, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
 	}}
-	return s, errors.Join(errs...)
-}
-
-// connect takes certificates out of a kubeconfig. The server in it may be a
-// load balancer, and 127.0.0.1 is in no certificate that kubeadm makes
-// (cmd/kubeadm/app/util/pkiutil, GetAPIServerAltNames), so the name kubernetes
-// is expected instead.
-func (s *Server) connect(kubeconfig []byte, dir string) error {
-	cfg, err := clientcmd.Load(kubeconfig)
-	if err != nil {
-		return err
+	s.creds = newCredentials(n, s.base)
+	if all := s.creds.toTry(); len(all) > 0 {
+		s.endpoint, s.User, s.Groups = all[0].endpoint, all[0].user, all[0].groups
+		return s, nil
 	}
-	for _, auth := range cfg.AuthInfos {
-		for _, f := range []*string{&auth.ClientCertificate, &auth.ClientKey} {
-			if *f != "" && !filepath.IsAbs(*f) {
-				*f = filepath.Join(dir, *f)
-			}
-		}
+	if len(s.Skipped()) == 0 {
+		return s, nil
 	}
-	rc, err := clientcmd.NewDefaultClientConfig(*cfg, &clientcmd.ConfigOverrides{}).ClientConfig()
-	if err != nil {
-		return err
-	}
-	s.endpoint = strings.TrimSuffix(rc.Host, "/")
-	rc.Host, rc.TLSClientConfig.ServerName, rc.Timeout = s.base, "kubernetes", 10*time.Second
-	// A kept connection would go on speaking to an API server that is ending.
-	rc.Dial = (&net.Dialer{Timeout: 2 * time.Second}).DialContext
-	s.client, err = rest.HTTPClientFor(rc)
-	if err != nil {
-		return err
-	}
-	s.User, s.Groups = identity(rc)
-	return nil
-}
-
-// identity reads who a client certificate speaks for.
-func identity(rc *rest.Config) (user string, groups []string) {
-	cert, key := rc.CertData, rc.KeyData
-	if len(cert) == 0 {
-		cert, _ = os.ReadFile(rc.CertFile)
-		key, _ = os.ReadFile(rc.KeyFile)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil || pair.Leaf == nil {
-		return "", nil
-	}
-	return pair.Leaf.Subject.CommonName, append(pair.Leaf.Subject.Organization, "system:authenticated")
+	return s, s.NoCredentials()
 }
 
 // answer is what the API server said.
@@ -170,17 +122,19 @@ func (s *Server) call(ctx context.Context, method, path, contentType string, bod
 // send sends one request on a connection of its own; the caller closes the body
 // of the answer.
 func (s *Server) send(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	req.Close = true
-	req.Header.Set("User-Agent", "auditpatch")
-	req.Header.Set("Accept-Encoding", "identity") // to compress megabytes costs more than to send them to oneself
-	resp, err := s.client.Do(req)
+	resp, err := s.do(func() (*http.Request, error) {
+		req, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		if contentType != "" {
+			req.Header.Set("Content-Type", contentType)
+		}
+		req.Close = true
+		req.Header.Set("User-Agent", "auditpatch")
+		req.Header.Set("Accept-Encoding", "identity") // to compress megabytes costs more than to send them to oneself
+		return req, nil
+	})
 	if err != nil {
 		return nil, plainNetError(err)
 	}
@@ -210,6 +164,8 @@ func (s *Server) Ready(ctx context.Context) (ready bool, why string) {
 		return true, ""
 	case (a.code == http.StatusUnauthorized || a.code == http.StatusForbidden) && s.User == "":
 		return true, ""
+	case a.code == http.StatusUnauthorized:
+		return false, fmt.Sprintf("/readyz says 401 to the credentials in %s", s.tried())
 	}
 	return false, fmt.Sprintf("/readyz says %d%s", a.code, failedChecks(a.body))
 }

@@ -83,6 +83,8 @@ type watch struct {
 	settle time.Duration
 	// volumes have to be mounted for a container to be made.
 	volumes []patch.HostPath
+	// hook is where events are posted that requests wait for, nil for nowhere.
+	hook *Webhook
 
 	faultSince  time.Time  // one of the volumes cannot be mounted
 	mu          sync.Mutex // of say and told, for heartbeat
@@ -377,6 +379,9 @@ func (w *watch) listens(ctx context.Context) bool {
 
 // died says that the API server does not start, in its own words.
 func (w *watch) died() error {
+	if cause := w.notSettings(); cause != "" {
+		return &Failed{Reason: "kube-apiserver does not start: " + cause + lastly(w.words), Log: w.log}
+	}
 	what := "kube-apiserver does not start with these settings"
 	if w.wasReady {
 		what = "kube-apiserver was ready with these settings, and then ended"
@@ -410,6 +415,7 @@ func (w *watch) tooLate(ctx context.Context) error {
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
 		words, log := w.server.lastWords(w.start)
+		why = or(why, w.elsewhere(why+"\n"+log))
 		return &Failed{Reason: fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s%s", w.timeout, why, lastly(words)), Log: log}
 	case w.deaths > 0:
 		return w.died()

@@ -293,25 +293,3 @@ func TestWaitInterrupted(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-func TestFind(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "audit.log")
-	line := func(id string) string { return `{"kind":"Event","auditID":"` + id + `"}` + "\n" }
-	if err := os.WriteFile(log, []byte(line("old")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	from := fileSize(log)
-	if err := find(context.Background(), log, from, "old", 0); err == nil {
-		t.Error("an event from before the request was taken for its own")
-	}
-	// Rotated: the file is new and shorter.
-	if err := os.WriteFile(log, []byte(line("x")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := find(context.Background(), log, from, "x", 0); err != nil {
-		t.Errorf("after rotation: %v", err)
-	}
-	if err := find(context.Background(), log, 0, "never", 0); err == nil || err.Error() != "event never is not in it" {
-		t.Errorf("got %v", err)
-	}
-}

@@ -15,9 +15,12 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpproxy"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"auditpatch/patch"
 )
 
 // kube-apiserver posts audit events with client-go, which counts every answer
@@ -45,12 +48,14 @@ type Webhook struct {
 	Host string
 
 	within time.Duration // a first delivery has to be counted
+	mode   string        // --audit-webhook-mode
 	server *url.URL
 	config *clientcmdapi.Config
+	proxy  patch.Proxy // that kube-apiserver has
 }
 
-// ReadWebhook takes a webhook out of its kubeconfig and the audit flags.
-func ReadWebhook(kubeconfig []byte, flags map[string]string) (*Webhook, error) {
+// ReadWebhook takes a webhook out of its kubeconfig and the settings that name it.
+func ReadWebhook(kubeconfig []byte, of patch.Settings) (*Webhook, error) {
 	cfg, err := clientcmd.Load(kubeconfig)
 	if err != nil {
 		return nil, err
@@ -67,8 +72,8 @@ func ReadWebhook(kubeconfig []byte, flags map[string]string) (*Webhook, error) {
 	if err != nil || u.Host == "" {
 		return nil, errors.New("the server is not a URL") // it may hold a password
 	}
-	within := min(batchWait(flags), longestBatchWait) + webhookMargin
-	return &Webhook{Host: u.Host, within: within, server: u, config: cfg}, nil
+	within := min(batchWait(of.Flags), longestBatchWait) + webhookMargin
+	return &Webhook{Host: u.Host, within: within, mode: of.Flags["audit-webhook-mode"], server: u, config: cfg, proxy: of.Proxy}, nil
 }
 
 // batchWait is how long kube-apiserver may hold an event back for others to come.
@@ -231,10 +236,18 @@ func (w *Webhook) unreachable(ctx context.Context) string {
 		if alert := w.alert(ctx, rc); alert != "" {
 			return alert
 		}
-		return netCause(err)
+		return w.netCause(err)
 	}
 	resp.Body.Close()
 	return ""
+}
+
+// netCause says also that it was a proxy's answer, or may have been.
+func (w *Webhook) netCause(err error) string {
+	if w.detour() {
+		return netCause(err) + ", by way of a proxy"
+	}
+	return netCause(err)
 }
 
 // alert is what a receiver says that ends a connection after the handshake, ""
@@ -242,7 +255,7 @@ func (w *Webhook) unreachable(ctx context.Context) string {
 // client that is writing already may learn no more than that the pipe is broken.
 func (w *Webhook) alert(ctx context.Context, rc *rest.Config) string {
 	config, err := rest.TLSConfigFor(rc)
-	if err != nil || config == nil || w.server.Scheme != "https" {
+	if err != nil || config == nil || w.server.Scheme != "https" || w.detour() {
 		return ""
 	}
 	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", w.address())
@@ -269,7 +282,8 @@ func (w *Webhook) address() string {
 }
 
 // credentials are how the webhook is reached; an error when the kubeconfig names files,
-// which lie in the container, or a program to run.
+// which lie in the container, or a program to run, or when nobody here knows the
+// proxy that kube-apiserver takes.
 func (w *Webhook) credentials() (*rest.Config, error) {
 	for _, user := range w.config.AuthInfos {
 		if user.Exec != nil || user.AuthProvider != nil {
@@ -280,14 +294,34 @@ func (w *Webhook) credentials() (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rc.Proxy == nil { // this program's environment is not kube-apiserver's
-		rc.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	if w.proxy.Unknown != "" && rc.Proxy == nil {
+		return nil, fmt.Errorf("%s is not in the manifest", w.proxy.Unknown)
+	}
+	if rc.Proxy == nil { // else the kubeconfig names one
+		rc.Proxy = func(r *http.Request) (*url.URL, error) { return w.serverProxy(r.URL) }
 	}
 	return rc, nil
 }
 
-// closed is why the port cannot be reached.
+// serverProxy is the proxy that kube-apiserver takes by its environment, which is
+// not that of this program.
+func (w *Webhook) serverProxy(to *url.URL) (*url.URL, error) {
+	env := httpproxy.Config{HTTPProxy: w.proxy.HTTP, HTTPSProxy: w.proxy.HTTPS, NoProxy: w.proxy.Except}
+	return env.ProxyFunc()(to)
+}
+
+// detour tells whether the webhook is reached through a proxy, or may be.
+func (w *Webhook) detour() bool {
+	proxy, err := w.serverProxy(w.server)
+	cluster := w.config.Clusters[w.config.Contexts[w.config.CurrentContext].Cluster]
+	return proxy != nil || err != nil || w.proxy.Unknown != "" || cluster.ProxyURL != ""
+}
+
+// closed is why the port cannot be reached, "" also when only a proxy could tell.
 func (w *Webhook) closed(ctx context.Context) string {
+	if w.detour() {
+		return ""
+	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", w.address())
 	if err != nil {

@@ -122,7 +122,7 @@ func webhook(t *testing.T, target patch.WebhookTarget) *Webhook {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	w, err := ReadWebhook(data, nil)
+	w, err := ReadWebhook(data, patch.Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func TestReadWebhook(t *testing.T) {
 		"192.0.2.7:8443":                         "192.0.2.7:8443",
 		"falco:8443":                             "falco:8443",
 	} {
-		w, err := ReadWebhook([]byte(strings.NewReplacer("SERVER", server, "CONTEXT", "x").Replace(config)), nil)
+		w, err := ReadWebhook([]byte(strings.NewReplacer("SERVER", server, "CONTEXT", "x").Replace(config)), patch.Settings{})
 		if err != nil || w.Host != host {
 			t.Errorf("%s: got %v, %v", server, w, err)
 		}
@@ -338,11 +338,11 @@ func TestReadWebhook(t *testing.T) {
 		strings.NewReplacer("SERVER", "https://u:secret@h:x/", "CONTEXT", "x").Replace(config): "the server is not a URL",
 		strings.NewReplacer("SERVER", `""`, "CONTEXT", "x").Replace(config):                    "the server is not a URL",
 	} {
-		if _, err := ReadWebhook([]byte(text), nil); err == nil || err.Error() != want {
+		if _, err := ReadWebhook([]byte(text), patch.Settings{}); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if _, err := ReadWebhook([]byte("kind: Config\nclusters: 7\n"), nil); err == nil {
+	if _, err := ReadWebhook([]byte("kind: Config\nclusters: 7\n"), patch.Settings{}); err == nil {
 		t.Error("a kubeconfig that cannot be read was read")
 	}
 }

@@ -1,0 +1,144 @@
+package auditlog
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Usage is what a log and its rotated files take.
+type Usage struct {
+	Files  []Size    // the oldest first, the live one last; none when there is no log yet
+	Bytes  int64     // of all of them
+	Newest time.Time // when the live file was last written
+	// Oldest is the time of the first event in the oldest file. Where none can be
+	// read it is when that file was last written: how far the log reaches at least.
+	Oldest time.Time
+}
+
+// Size is what one file takes.
+type Size struct {
+	Path  string // on the node
+	Bytes int64
+}
+
+// Measure looks at the log at name, an absolute path, and at its rotated files.
+// A folder that is absent is no error.
+func Measure(fsys fs.FS, name string) (Usage, error) {
+	all, err := list(fsys, name)
+	if err != nil {
+		return Usage{}, err
+	}
+	var u Usage
+	for _, f := range all {
+		u.Files = append(u.Files, Size{"/" + f.name, f.info.Size()})
+		u.Bytes += f.info.Size()
+		if f.live {
+			u.Newest = f.info.ModTime()
+		}
+	}
+	for _, f := range all {
+		if at, known := firstEvent(fsys, f); known {
+			u.Oldest = at
+			break
+		}
+		if u.Oldest.IsZero() && f.info.Size() > 0 {
+			u.Oldest = f.info.ModTime()
+		}
+	}
+	return u, nil
+}
+
+// file is one file of a log.
+type file struct {
+	name string // as fs.FS has it
+	live bool
+	at   time.Time // of its rotation
+	info fs.FileInfo
+}
+
+// plain is the name that it had before it was packed.
+func (f file) plain() string { return strings.TrimSuffix(f.name, packed) }
+
+// packed ends the names of files that --audit-log-compress has packed.
+const packed = ".gz"
+
+// list returns a log's files, the oldest first and the live one last.
+func list(fsys fs.FS, name string) ([]file, error) {
+	name = strings.TrimPrefix(path.Clean(name), "/")
+	entries, err := fs.ReadDir(fsys, path.Dir(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []file
+	for _, e := range entries {
+		f := file{name: path.Join(path.Dir(name), e.Name()), live: e.Name() == path.Base(name)}
+		var ours bool
+		if f.at, ours = rotatedAt(path.Base(name), e.Name()); !ours && !f.live {
+			continue
+		}
+		f.info, err = fs.Stat(fsys, f.name)
+		if err != nil || !f.info.Mode().IsRegular() {
+			continue // rotated away since the listing, or not a log
+		}
+		all = append(all, f)
+	}
+	slices.SortStableFunc(all, func(a, b file) int {
+		if a.live != b.live {
+			return map[bool]int{true: 1, false: -1}[a.live]
+		}
+		return a.at.Compare(b.at)
+	})
+	return all, nil
+}
+
+// rotatedAt reads the time out of a rotated file's name, STEM-TIME.EXT, packed or
+// not (lumberjack v2.2.1, backupName and timeFromName).
+func rotatedAt(live, name string) (time.Time, bool) {
+	ext := path.Ext(live)
+	rest, found := strings.CutPrefix(name, strings.TrimSuffix(live, ext)+"-")
+	if !found {
+		return time.Time{}, false
+	}
+	stamp, found := strings.CutSuffix(strings.TrimSuffix(rest, packed), ext)
+	at, err := time.Parse("2006-01-02T15-04-05.000", stamp)
+	return at, found && err == nil
+}
+
+// mostRead is how much of one file is searched for its first event.
+const mostRead = 8 * maxLine
+
+// firstEvent is the time of the first event in a file. A first line may be torn,
+// or too long to be read: then it is the next one's.
+func firstEvent(fsys fs.FS, f file) (time.Time, bool) {
+	src, err := fsys.Open(f.name)
+	if err != nil {
+		return time.Time{}, false
+	}
+	defer src.Close()
+	var text io.Reader = src
+	if f.plain() != f.name {
+		if text, err = gzip.NewReader(src); err != nil {
+			return time.Time{}, false
+		}
+	}
+	lines := bufio.NewReaderSize(io.LimitReader(text, mostRead), 64<<10)
+	for {
+		line, _, whole, err := nextLine(lines)
+		if e, ok := parseLine(line); ok && whole && !e.at.IsZero() {
+			return e.at, true
+		}
+		if err != nil {
+			return time.Time{}, false
+		}
+	}
+}

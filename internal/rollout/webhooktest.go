@@ -1,0 +1,146 @@
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+const (
+	// testWithin is how long a receiver may take to answer.
+	testWithin = 5 * time.Second
+	// slowAnswer is how long a request may wait for a receiver that it waits for at
+	// each stage: the kubelet gives an API server's health checks 15 s.
+	slowAnswer = time.Second
+)
+
+// Blocked says that a webhook does not take events on which every request would
+// wait.
+type Blocked struct {
+	Undelivered
+	Mode string // of the webhook
+}
+
+func (e *Blocked) Error() string {
+	return fmt.Sprintf("%s; with --audit-webhook-mode=%s every request waits for it", e.Undelivered.Error(), e.Mode)
+}
+
+// blocks tells whether requests wait for the receiver. There are no modes but
+// these that do.
+func (w *Webhook) blocks() bool { return strings.HasPrefix(w.mode, "blocking") }
+
+// ifBlocking is the webhook when requests wait for it, else nil.
+func (w *Webhook) ifBlocking() *Webhook {
+	if w == nil || !w.blocks() {
+		return nil
+	}
+	return w
+}
+
+// testWebhook posts an event before anything is written. A receiver that does not
+// take it is a reason not to begin when requests would wait for it, and else a
+// warning, when the webhook is new.
+func (l *Live) testWebhook(ctx context.Context) error {
+	w := l.Webhook
+	if w == nil || !w.blocks() && l.Old.Webhook != nil {
+		return nil
+	}
+	cause := w.refuses(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case cause == "":
+		return nil
+	case w.blocks() && !l.Force:
+		return &Blocked{Undelivered{w.Host, cause}, w.mode}
+	}
+	l.warnOnce(&Undelivered{w.Host, cause})
+	return nil
+}
+
+// warnOnce warns of what the proof may find again.
+func (l *Live) warnOnce(warning error) {
+	warn := l.Warn
+	if warn == nil {
+		return
+	}
+	l.Warn = func(err error) {
+		if err.Error() != warning.Error() {
+			warn(err)
+		}
+	}
+	warn(warning)
+}
+
+// refuses posts one event and says why it is not taken, "" when it is, or when it
+// cannot be tried from here but for a connection.
+func (w *Webhook) refuses(ctx context.Context) (cause string) {
+	ctx, cancel := context.WithTimeout(ctx, testWithin)
+	defer cancel()
+	rc, err := w.credentials()
+	if err != nil {
+		return w.closed(ctx)
+	}
+	client, err := rest.HTTPClientFor(rc)
+	if err != nil {
+		return w.closed(ctx)
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	req, err := w.testRequest(ctx)
+	if err != nil {
+		return ""
+	}
+	began := time.Now()
+	resp, err := client.Do(req)
+	if err != nil {
+		if alert := w.alert(ctx, rc); alert != "" {
+			return alert
+		}
+		return w.netCause(err)
+	}
+	resp.Body.Close()
+	took := time.Since(began)
+	switch {
+	case resp.StatusCode < http.StatusOK || resp.StatusCode > http.StatusPartialContent: // as client-go has it
+		return strings.TrimSpace(fmt.Sprintf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
+	case w.blocks() && took > slowAnswer:
+		return fmt.Sprintf("it took %.1f s for one event", took.Seconds())
+	}
+	return ""
+}
+
+// testRequest is a post as kube-apiserver makes it, of an event that says what it
+// is.
+func (w *Webhook) testRequest(ctx context.Context) (*http.Request, error) {
+	now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
+	event := map[string]any{
+		"level": "Metadata", "auditID": "auditpatch-" + strings.ToLower(rand.Text()), "stage": "ResponseComplete",
+		"requestURI": "/auditpatch-proof", "verb": "get", "userAgent": "auditpatch",
+		"user":                     map[string]any{"username": "auditpatch"},
+		"responseStatus":           map[string]any{"metadata": map[string]any{}, "code": http.StatusNotFound},
+		"requestReceivedTimestamp": now, "stageTimestamp": now,
+		"annotations": map[string]string{"auditpatch/proof": "posted by auditpatch before a change; no request was made"},
+	}
+	body, err := json.Marshal(map[string]any{"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": map[string]any{}, "items": []any{event}})
+	if err != nil {
+		return nil, err
+	}
+	to := *w.server
+	to.RawQuery, to.Fragment, to.User = "", "", nil // as client-go does
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, */*")
+	req.Header.Set("User-Agent", "auditpatch")
+	return req, nil
+}
