@@ -19,8 +19,8 @@ func Drift(m *manifest.File, s State) []Problem {
 	}
 	if _, ok := now.Annotations[RestartAnnotation]; ok {
 		out = append(out, Problem{
-			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is under way, or the run died that began it",
-			Hint:    "auditpatch recover",
+			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is under way, or has died half way",
+			Hint:    "auditpatch " + map[bool]string{true: "enable", false: "disable"}[now.Enabled()],
 		})
 	}
 	return out

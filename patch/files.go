@@ -101,8 +101,11 @@ func (p *planner) webhookFile() error {
 // content plans a file that only the API server has to read: 0600. The mode
 // and owner of a file that is there are kept.
 func (p *planner) content(host string, old File, want *Content) error {
+	if old.Dir && old.Empty && want != nil { // made by a container runtime for a mount whose source was missing
+		old.Exists = false
+	}
 	switch {
-	case old.Dir:
+	case old.Dir && old.Exists:
 		return refuse("rmdir "+host, "%s is a directory, where a file belongs", host)
 	case want == nil || old.Exists && bytes.Equal(old.Data, want.Data):
 		if old.Exists && !p.readable(old, false) {

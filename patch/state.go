@@ -15,6 +15,7 @@ type File struct {
 	Real     string // where Path leads, when it is or passes a symlink
 	Exists   bool
 	Dir      bool
+	Empty    bool // a directory with nothing in it
 	Data     []byte
 	Mode     fs.FileMode // permission bits
 	UID, GID int

@@ -68,10 +68,7 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 	case plan.Empty() && !plan.AsAsked():
 		return p.persistAlone(c, t, plan)
 	case plan.Empty():
-		p.sayUnchanged(plan)
-		p.warnStale(t, plan)
-		p.printResult(c.Command.Name, plan, "", false)
-		return nil
+		return p.unchanged(c, t, plan)
 	}
 	waited := t.live && !c.Bool("no-wait") && plan.Restarts()
 	o := rollout.Options{Version: p.version, Restart: restart, Wrote: func(id string) {
@@ -101,19 +98,26 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 	return nil
 }
 
-// warnStale tells when the files are as asked and the process is not: the
-// kubelet has missed a change, or somebody has just made one.
-func (p *program) warnStale(t *target, plan *patch.Plan) {
-	if !t.live {
-		return
+// unchanged is the way where the files are as asked already. A restart that is
+// still under way is waited for, and proven like one of this run's own.
+func (p *program) unchanged(c *cli.Context, t *target, plan *patch.Plan) error {
+	waited := false
+	if t.live && !c.Bool("no-wait") {
+		l, err := p.live(c, t, plan)
+		if err != nil {
+			return err
+		}
+		waited, err = l.Await(c.Context)
+		var down *rollout.NotHealthy
+		if errors.As(err, &down) {
+			p.warn(patch.Problem{Message: down.Error(), Hint: "auditpatch doctor"})
+		} else if err != nil {
+			return err
+		}
 	}
-	server, _ := rollout.NewServer(t.node, plan.After.Server)
-	if server == nil {
-		return
-	}
-	if pid, others, err := server.Running(); err == nil && pid == 0 && others > 0 {
-		p.warn(patch.Problem{Message: "the kube-apiserver that runs was started with other flags than the manifest has", Hint: "journalctl -u kubelet"})
-	}
+	p.sayUnchanged(plan)
+	p.printResult(c.Command.Name, plan, "", waited)
+	return nil
 }
 
 // outcome is the last line of a change.

@@ -70,7 +70,7 @@ type lastRun struct {
 	Changed bool   `json:"changed"` // always false
 	Run     string `json:"run"`     // "" when no change has failed
 	Command string `json:"command,omitempty"`
-	Result  string `json:"result,omitempty"` // undone
+	Result  string `json:"result,omitempty"` // undone, overridden
 	Reason  string `json:"reason,omitempty"`
 	Log     string `json:"log,omitempty"` // the end of the API server's log at that time
 }
@@ -83,7 +83,7 @@ func (p *program) lastFailure(t *target) error {
 	}
 	r := lastRun{}
 	for _, b := range backups {
-		if b.Result == node.ResultUndone {
+		if b.Result == node.ResultUndone || b.Result == node.ResultOverridden {
 			reason, log, _ := strings.Cut(b.Reason, "\n\n")
 			r = lastRun{Run: b.ID, Command: b.Verb, Result: string(b.Result), Reason: strings.TrimSpace(reason), Log: strings.TrimRight(log, "\n")}
 			break
@@ -95,7 +95,11 @@ func (p *program) lastFailure(t *target) error {
 	case r.Run == "":
 		p.say("no change has failed here")
 	default:
-		fmt.Fprintf(p.Out, "%s of %s was put back: %s\n", r.Command, r.Run, r.Reason)
+		how := "was put back"
+		if r.Result == string(node.ResultOverridden) {
+			how = "ended because somebody else changed the manifest"
+		}
+		fmt.Fprintf(p.Out, "%s of %s %s: %s\n", r.Command, r.Run, how, r.Reason)
 		if r.Log != "" {
 			fmt.Fprintf(p.Out, "\nthe API server's log ended:\n%s\n", r.Log)
 		}
@@ -190,6 +194,9 @@ func (d *doctor) manifest(p *program) bool {
 		d.wrongErr(check, err)
 	} else {
 		d.ok(check, "%s is a Pod that the kubelet takes", d.t.manifest)
+	}
+	if _, left := d.now.Annotations[patch.RestartAnnotation]; left {
+		d.wrong(check, "auditpatch enable", "it has the annotation %s: a restart is under way, or has died half way", patch.RestartAnnotation)
 	}
 	for _, u := range d.m.Unknown() {
 		d.warning(check, "", "%s: the kubelet ignores it", u)
@@ -332,7 +339,7 @@ func (d *doctor) server(ctx context.Context) {
 		d.wrongErr(check, credentials)
 		return
 	}
-	pid, others, err := s.Running()
+	running, err := s.Running()
 	if err != nil {
 		d.wrongErr(check, err)
 		return
@@ -343,20 +350,20 @@ func (d *doctor) server(ctx context.Context) {
 	}
 	ready, why := s.Ready(ctx)
 	switch {
-	case pid == 0 && others > 0:
-		d.wrong(check, "journalctl -u kubelet", "it runs with other flags than the manifest has: the kubelet has not acted on it")
-	case pid == 0:
-		d.wrong(check, "journalctl -u kubelet", "it does not run%s", words)
+	case running.PID == 0:
+		what, hint := notAsManifest(d.t, running)
+		d.wrong(check, hint, "%s%s", what, words)
 	case !ready:
-		d.wrong(check, "", "it runs (pid %d) and is not ready: %s%s", pid, why, words)
+		d.wrong(check, "", "it runs (pid %d) and is not ready: %s%s", running.PID, why, words)
 	default:
-		d.ok(check, "it runs (pid %d) as the manifest has it, and is ready", pid)
+		d.ok(check, "it runs (pid %d) as the manifest has it, and is ready", running.PID)
 	}
-	if s.User == "" {
+	switch {
+	case s.User == "":
 		d.warning("credentials", "", "there are none that open the API server, so nothing can be proven (%s)", strings.Join(rollout.Credentials, ", "))
-		return
+	case ready: // without it the others cannot be asked for
+		d.others(ctx, s)
 	}
-	d.others(ctx, s)
 }
 
 // others looks at the API servers of the other control-plane nodes.

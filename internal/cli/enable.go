@@ -269,11 +269,11 @@ func (p *program) fillState(t *target, s *patch.State, opts *patch.Options) erro
 	}
 	there := s.Files[files.Policy]
 	switch {
-	case there.Dir:
+	case there.Dir && !there.Empty:
 		return nil // the plan refuses it, with what to type
-	case there.Exists && patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(there.Data):
+	case there.Exists && !there.Dir && patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(there.Data):
 		return nil // it was checked when it was installed, and the API server was started with it
-	case there.Exists:
+	case there.Exists && !there.Dir:
 		if _, err := checkPolicy(files.Policy, there.Data, *s); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ type lastChange struct {
 	ID      string    `json:"id,omitempty"` // of its backup; "" before anything was written
 	Command string    `json:"command"`
 	Time    time.Time `json:"time"`             // of its begin
-	Result  string    `json:"result"`           // done, undone, unfinished, running, damaged
+	Result  string    `json:"result"`           // done, undone, overridden, unfinished, running, damaged
 	Reason  string    `json:"reason,omitempty"` // why it was undone
 	PID     int       `json:"pid,omitempty"`    // while it runs
 }
@@ -53,6 +53,8 @@ func (l *lastChange) words() string {
 		return fmt.Sprintf("%sgoing on now, pid %d", said, l.PID)
 	case string(node.ResultUndone):
 		return said + "put back: " + l.Reason
+	case string(node.ResultOverridden):
+		return said + "somebody else changed the manifest: " + l.Reason
 	case string(node.ResultUnfinished):
 		return said + "died half way"
 	}

@@ -58,8 +58,9 @@ type logStatus struct {
 
 // serverStatus is what really runs.
 type serverStatus struct {
-	PID        int    `json:"pid"`        // 0: no kube-apiserver runs with the manifest's command line
-	AsManifest bool   `json:"asManifest"` // one does
+	PID        int    `json:"pid"`           // 0: no kube-apiserver runs with the manifest's command line
+	Pod        string `json:"pod,omitempty"` // UID of the Pod that it runs in, which tells what manifest it was started from
+	AsManifest bool   `json:"asManifest"`    // one does
 	Ready      bool   `json:"ready"`
 	NotReady   string `json:"notReady,omitempty"` // why not
 	// Current tells whether it was started with the manifest's checksums of policy
@@ -127,7 +128,7 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 		r.drift("audit logging is off: %s: auditpatch enable", missing(now))
 	}
 	for _, problem := range patch.Drift(m, state) {
-		r.drift("%s", problem.Message)
+		r.drift("%s", withHint(problem))
 	}
 	_, warns := patch.CheckFlags(now.Flags, now.Version)
 	for _, w := range warns {
@@ -150,23 +151,46 @@ func (r *statusReport) addServer(ctx context.Context, t *target, now patch.Setti
 	if server == nil {
 		return err
 	}
-	pid, others, err := server.Running()
+	running, err := server.Running()
 	if err != nil {
 		return err
 	}
-	r.Server = &serverStatus{PID: pid, AsManifest: pid != 0}
+	r.Server = &serverStatus{PID: running.PID, Pod: running.UID, AsManifest: running.PID != 0}
 	r.Server.Ready, r.Server.NotReady = server.Ready(ctx)
 	switch {
-	case pid == 0 && others > 0:
-		r.drift("the kube-apiserver that runs was started with other flags than the manifest has")
-	case pid == 0:
-		r.drift("no kube-apiserver runs on this node")
+	case running.PID == 0:
+		what, hint := notAsManifest(t, running)
+		r.drift("%s: %s", what, hint)
 	case !r.Server.Ready:
-		r.drift("the API server is not ready: %s", r.Server.NotReady)
+		r.drift("the API server is not ready: %s: auditpatch doctor", r.Server.NotReady)
 	default:
 		r.startedWith(ctx, server, now)
 	}
 	return nil
+}
+
+// notAsManifest says of a static Pod in which no API server runs as the manifest
+// has it what runs instead, and what to type.
+func notAsManifest(t *target, running rollout.Running) (what, hint string) {
+	switch {
+	case running.Others > 0:
+		return "the kube-apiserver that runs was started with other flags than the manifest has, and the kubelet has not acted on it", kubeletHint(t)
+	case running.Ending > 0:
+		return "the earlier kube-apiserver is ending, and the kubelet has yet to start one with the manifest's flags", "auditpatch enable waits for it"
+	case running.Stranger != "":
+		return "no kube-apiserver runs in this manifest's Pod: " + running.Stranger, kubeletHint(t)
+	}
+	return "no kube-apiserver runs on this node", kubeletHint(t)
+}
+
+// kubeletHint is what to type when the kubelet does not act on the manifest. One
+// that was started while the API server was away, and before the manifest was
+// written last, may need another start.
+func kubeletHint(t *target) string {
+	if rollout.KubeletStuck(t.node, t.manifest) {
+		return "systemctl restart kubelet"
+	}
+	return "journalctl -u kubelet"
 }
 
 // startedWith compares the checksums in the manifest with those that the API
@@ -177,12 +201,20 @@ func (r *statusReport) startedWith(ctx context.Context, server *rollout.Server, 
 		return
 	}
 	current := true
-	for _, key := range []string{patch.PolicyAnnotation, patch.WebhookAnnotation} {
+	for _, key := range []string{patch.PolicyAnnotation, patch.WebhookAnnotation, patch.RestartAnnotation} {
 		current = current && started[key] == now.Annotations[key]
 	}
 	if r.Server.Current = &current; !current {
 		r.drift("the API server that runs was started before the manifest was last changed: journalctl -u kubelet")
 	}
+}
+
+// withHint is a problem with what to type about it, in one line.
+func withHint(problem patch.Problem) string {
+	if problem.Hint == "" {
+		return problem.Message
+	}
+	return problem.Message + ": " + problem.Hint
 }
 
 func (r *statusReport) drift(format string, a ...any) {
@@ -340,9 +372,16 @@ func (s *serverStatus) words() string {
 	case s.PID == 0:
 		return "no kube-apiserver as the manifest has it"
 	case s.Ready:
-		return fmt.Sprintf("kube-apiserver pid %d, as the manifest has it, ready", s.PID)
+		return fmt.Sprintf("kube-apiserver pid %d%s, as the manifest has it, ready", s.PID, s.pod())
 	}
-	return fmt.Sprintf("kube-apiserver pid %d, as the manifest has it, not ready: %s", s.PID, s.NotReady)
+	return fmt.Sprintf("kube-apiserver pid %d%s, as the manifest has it, not ready: %s", s.PID, s.pod(), s.NotReady)
+}
+
+func (s *serverStatus) pod() string {
+	if s.Pod == "" {
+		return ""
+	}
+	return fmt.Sprintf(" in Pod %.8s", s.Pod)
 }
 
 func (s *policyStatus) words() string {

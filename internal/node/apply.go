@@ -85,7 +85,7 @@ func (r *Run) prepare(t tree, s *step) error {
 	if err != nil || s.settled(cur, sideNew) {
 		return err
 	}
-	if s.state(cur) == StateOther {
+	if s.state(cur) == StateOther && !s.stray(cur) {
 		return &ChangedError{s.Path}
 	}
 	if s.New.Kind == Directory && s.created() {
@@ -158,11 +158,16 @@ func (r *Run) put(t tree, s *step, want side) error {
 	return nil
 }
 
+// stray tells whether a directory lies where only files belong.
+func (s *step) stray(cur entry) bool {
+	return cur.Kind == Directory && s.Old.Kind != Directory && s.New.Kind != Directory
+}
+
 // vacate takes away an empty directory that has appeared where a file of ours
 // belongs: a container runtime makes one for the source of a mount that is
 // missing when it restarts a container. It returns what is there then.
 func (s *step) vacate(t tree, cur entry) (entry, error) {
-	if cur.Kind != Directory || s.Old.Kind == Directory || s.New.Kind == Directory {
+	if !s.stray(cur) {
 		return cur, nil
 	}
 	if err := t.unlink(s.Real); err != nil {

@@ -113,6 +113,9 @@ func (t tree) plan(want Step) (*step, error) {
 	if !want.Old.is(cur, data, real) {
 		return nil, &ChangedError{want.Path}
 	}
+	if want.Old.Empty && cur.Kind == Directory && want.New.Kind == Regular {
+		cur = entry{Kind: Absent} // nobody's content: Apply takes it away
+	}
 	if cur.Kind != Absent && want.New.Kind != Absent && cur.Kind != want.New.Kind {
 		return nil, fail("write", want.Path, fmt.Errorf("is a %s, not a %s", cur.Kind, want.New.Kind))
 	}
@@ -137,7 +140,7 @@ func (f File) is(cur entry, data []byte, real string) bool {
 	case Absent:
 		return !f.Exists
 	case Directory:
-		return f.Exists && f.Dir
+		return f.Dir && (f.Exists || f.Empty)
 	case Present:
 		return f.Exists && !f.Dir
 	case Regular:

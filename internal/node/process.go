@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Process is a running process of the node. PID and Start together name it:
@@ -67,6 +68,26 @@ func (n *Node) Processes(name string) ([]Process, error) {
 	}
 	return out, nil
 }
+
+// Started is when a process was started, by the clock of now; zero when that
+// cannot be told.
+func (n *Node) Started(p Process) time.Time {
+	data, err := os.ReadFile(filepath.Join(n.Root, "proc/stat"))
+	if err != nil {
+		return time.Time{}
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "btime "); ok {
+			if boot, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64); err == nil {
+				return time.Unix(boot, 0).Add(time.Duration(p.Start) * tick)
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// tick is the unit of times in /proc, on every Linux that Kubernetes runs on.
+const tick = 10 * time.Millisecond
 
 // procUser reads the real user ID of a process.
 func (n *Node) procUser(pid int) (uid int, ok bool) {

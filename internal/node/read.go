@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // File is a file or directory as it was found.
@@ -17,6 +18,7 @@ type File struct {
 	Real   string // where Path leads, when it is or passes a symlink; else ""
 	Exists bool
 	Dir    bool
+	Empty  bool   // a directory with nothing in it
 	Data   []byte // of a file, when it was read
 	Mode   fs.FileMode
 	UID    int
@@ -76,6 +78,19 @@ func (n *Node) Siblings(dir string) ([]Sibling, error) {
 		all = append(all, Sibling{f, err})
 	}
 	return all, nil
+}
+
+// Written is when a file was last written; zero when it is not there.
+func (n *Node) Written(name string) time.Time {
+	t, err := n.open()
+	if err != nil {
+		return time.Time{}
+	}
+	defer t.close()
+	if _, info, err := t.resolve(name); err == nil && info != nil {
+		return info.ModTime()
+	}
+	return time.Time{}
 }
 
 // Names lists a directory, sorted; none when it is absent.
@@ -147,6 +162,10 @@ func (t tree) stat(name string) (File, string, error) {
 	f.Mode, f.UID, f.GID = owned(info)
 	if err := odd(info); err != nil {
 		return f, real, fail("read", name, err)
+	}
+	if f.Dir {
+		names, err := t.list(real)
+		f.Empty = err == nil && len(names) == 0
 	}
 	return f, real, nil
 }

@@ -62,7 +62,11 @@ func (r *Run) Recover() (Outcome, error) {
 		outcome = Left
 	}
 	left, err := r.undo()
-	if err == nil {
+	switch {
+	case err != nil:
+	case outcome == Left:
+		err = r.Yield("somebody else changed the manifest")
+	default:
 		err = r.Abandon("recovered after a crash")
 	}
 	return ended(outcome, left, err)

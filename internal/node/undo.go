@@ -90,7 +90,7 @@ func (r *Run) takenOver(t tree) (left []string) {
 		if !s.Commit || !s.touched {
 			continue
 		}
-		if cur, err := s.look(t); err == nil && s.state(cur) == StateOther {
+		if cur, err := s.look(t); err == nil && s.state(cur) == StateOther && !s.stray(cur) {
 			left = append(left, s.Path)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -108,6 +109,21 @@ func bootID(n *node.Node) string {
 	data, _ := os.ReadFile(filepath.Join(n.Root, "proc/sys/kernel/random/boot_id"))
 	return strings.TrimSpace(string(data))
 }
+
+// KubeletStuck tells whether the manifest was written last after the kubelet that
+// runs had started, and a while ago: if no API server runs all the same, the
+// kubelet may have been restarted while there was none, and need another start.
+func KubeletStuck(n *node.Node, manifest string) bool {
+	k, err := FindKubelet(n)
+	if err != nil || k.PID == 0 {
+		return false
+	}
+	started, written := n.Started(k.Process), n.Written(manifest)
+	return !started.IsZero() && written.After(started) && time.Since(written) > stuckAfter
+}
+
+// stuckAfter is longer than a kubelet that is all right takes to start a Pod.
+var stuckAfter = paced(20 * time.Second)
 
 // trust takes the kubelet that runs now for one that has heard from the API
 // server.

@@ -392,10 +392,10 @@ func steps(p *patch.Plan, twice bool) []node.Step {
 
 // nodeFile is a file in the node's terms.
 func nodeFile(f patch.File) node.File {
-	return node.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
+	return node.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
 }
 
 // PatchFile is a file in the plan's terms.
 func PatchFile(f node.File) patch.File {
-	return patch.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
+	return patch.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
 }

@@ -268,18 +268,42 @@ func (s *Server) stranger() (p node.Process, why string) {
 	return node.Process{}, ""
 }
 
-// Running tells which process of the static Pod runs with the manifest's command
-// line, 0 for none, and how many run with another.
-func (s *Server) Running() (pid, others int, err error) {
-	mine, err := s.processes()
-	if err != nil {
-		return 0, 0, err
-	}
+// Running is what runs of the manifest's static Pod.
+type Running struct {
+	PID    int    // with the manifest's command line, 0 for none
+	UID    string // of the Pod that it runs in: the manifest that the kubelet started it from
+	Others int    // with another command line, and still serving
+	Ending int    // with another command line, and not listening any more
+	// Serving tells whether PID listens; one that does not is starting or ending.
+	Serving bool
+	// Stranger says of a kube-apiserver with the manifest's command line why it is
+	// not one of the static Pod; "" for none.
+	Stranger string
+}
+
+// Running looks at the processes.
+func (s *Server) Running() (r Running, err error) {
 	all, err := s.pod.processes()
-	if len(mine) > 0 {
-		pid = mine[len(mine)-1].PID
+	if err != nil {
+		return r, err
 	}
-	return pid, len(all) - len(mine), err
+	ending := s.leaving(slices.Clone(all))
+	for _, p := range all {
+		switch gone := slices.ContainsFunc(ending, p.Same); {
+		case s.spec.RunsAs(p.Argv):
+			if r.PID == 0 || !gone {
+				r.PID, r.UID, r.Serving = p.PID, s.node.PodOf(p).UID, !gone
+			}
+		case gone:
+			r.Ending++
+		default:
+			r.Others++
+		}
+	}
+	if p, why := s.stranger(); why != "" {
+		r.Stranger = fmt.Sprintf("pid %d %s", p.PID, why)
+	}
+	return r, nil
 }
 
 // StartedWith are the annotations of the Pod that the API server runs in, as the
@@ -319,9 +343,10 @@ func (s *Server) KubeletRuns() bool {
 	return err == nil && k.PID != 0
 }
 
-// LastWords is the last thing that the API server's log says, "" without one.
+// LastWords is the last thing that the API server's log says since the machine
+// was started, "" without one.
 func (s *Server) LastWords() string {
-	words, _ := s.lastWords(time.Time{})
+	words, _ := s.lastWords(s.node.Started(node.Process{}))
 	return words
 }
 

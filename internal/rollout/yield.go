@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -47,4 +48,33 @@ func (l *Live) Yield() error {
 	}
 	w.warnStuck()
 	return w.run(context.Background())
+}
+
+// Await waits, where nothing is to be changed, for a restart that is under way: of
+// a change that failed to wait, or that somebody else has just made. waited is
+// false when the API server serves with the manifest already. A *NotHealthy says
+// that none runs at all.
+func (l *Live) Await(ctx context.Context) (waited bool, err error) {
+	server, err := NewServer(l.Node, l.New.Server)
+	if err != nil && server.client == nil {
+		return false, err
+	}
+	r, err := server.Running()
+	switch {
+	case err != nil || r.Serving:
+		return false, err
+	case r.PID == 0 && r.Others == 0 && r.Ending == 0:
+		return false, cmp.Or(l.checkKubelet(), l.notRunning(server))
+	}
+	l.start, l.kubelet = time.Now(), watchKubelet(l.Node)
+	w, err := l.backTo(l.New.Server)
+	if err != nil {
+		return false, err
+	}
+	w.which, w.patient, w.files = "new", false, l.files()
+	w.tell("restart", "the API server is being restarted already")
+	if err := w.run(ctx); err != nil {
+		return true, err
+	}
+	return true, l.prove(ctx, w)
 }
