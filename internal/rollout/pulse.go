@@ -1,13 +1,14 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 )
 
 // pulse says what is being waited for when nothing was said for a while.
-func (w *watch) pulse(ctx context.Context) {
+func (w *watch) pulse() {
 	if w.told.IsZero() {
 		w.told = w.began
 	}
@@ -15,14 +16,20 @@ func (w *watch) pulse(ctx context.Context) {
 		return
 	}
 	if w.seen != nil {
-		_, why := w.server.Ready(ctx)
-		if why == "" {
-			why = "it has just become ready"
-		}
+		why := cmp.Or(w.notReady, "it has just become ready")
 		w.tell("ready", "waiting: kube-apiserver pid %d is not ready for good yet: %s", w.seen.PID, why)
 		return
 	}
 	w.tell("restart", "waiting: %s", w.waitsFor())
+}
+
+// ready tells whether the API server is, and notes why it is not. It asks no longer
+// than until the next pulse is due: one that hangs must not make the wait silent.
+func (w *watch) ready(ctx context.Context) (ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), pollEvery))
+	defer cancel()
+	ok, w.notReady = w.server.Ready(ctx)
+	return ok
 }
 
 // waitsFor is what has to happen next while no wanted API server runs.

@@ -86,6 +86,7 @@ type watch struct {
 	missingSince time.Time  // one of files
 	mu           sync.Mutex // of say and told, for heartbeat
 	told         time.Time  // when something was said last
+	notReady     string     // why the API server was not, when it was asked last
 	stuckSaid    bool       // that the kubelet needs a restart
 	interimSaid  bool       // that the kubelet has started the interim manifest
 	wasReady     bool       // the process that was seen last
@@ -152,7 +153,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 			return false, err
 		}
 	}
-	w.pulse(ctx)
+	w.pulse()
 	if w.going != nil {
 		w.going.hasten(ctx)
 	}
@@ -170,7 +171,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if fresh == nil {
 		return false, cmp.Or(w.unseen(), w.missing(now), w.orphaned(now))
 	}
-	if ok, _ := w.server.Ready(ctx); !ok {
+	if !w.ready(ctx) {
 		w.readySince = time.Time{}
 		return false, nil
 	}

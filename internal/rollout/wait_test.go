@@ -294,6 +294,33 @@ func TestWaitInterrupted(t *testing.T) {
 	}
 }
 
+// TestWaitSpeaks has an API server that takes requests and answers none.
+func TestWaitSpeaks(t *testing.T) {
+	defer func(d time.Duration) { silentFor = d }(silentFor)
+	silentFor = 200 * time.Millisecond
+	m := newMachine(t)
+	w := m.watch()
+	w.turn = nil
+	m.start(20, "/usr/local/bin/kube-apiserver", "--new")
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	m.mu.Lock() // so that it does not answer
+	w.say = func(p Progress) {
+		if m.steps = append(m.steps, p.Text); len(m.steps) == 4 {
+			cancel()
+		}
+	}
+	err := w.run(ctx)
+	steps := m.steps
+	m.mu.Unlock()
+	if !errors.Is(err, errInterrupted) || len(steps) < 4 {
+		t.Fatalf("got %v, and it said:\n%s", err, strings.Join(steps, "\n"))
+	}
+	if want := "waiting: kube-apiserver pid 20 is not ready for good yet: no answer in time"; steps[3] != want {
+		t.Errorf("it said %q, want %q", steps[3], want)
+	}
+}
+
 func TestFind(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "audit.log")
 	line := func(id string) string { return `{"kind":"Event","auditID":"` + id + `"}` + "\n" }
