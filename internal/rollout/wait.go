@@ -242,7 +242,8 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	over, err := w.turn.look(time.Now())
-	if errors.Is(err, errHeld) {
+	// A restarted kubelet keeps the old Pod's control groups until an API server runs.
+	if errors.Is(err, errHeld) || err == nil && !over && w.turn.ended && w.kubelet != nil && w.kubelet.restarted() {
 		w.hold()
 		return true, nil
 	}

@@ -154,7 +154,9 @@ func TestWaitDeaths(t *testing.T) {
 			t.Parallel()
 			m := newMachine(t)
 			w := m.watch()
-			go func() {
+			var dying sync.WaitGroup
+			defer dying.Wait()
+			dying.Go(func() {
 				m.end(10)
 				for pid := 20; pid < 24; pid++ {
 					time.Sleep(250 * time.Millisecond)
@@ -168,7 +170,7 @@ func TestWaitDeaths(t *testing.T) {
 							stamp+" stderr F I1122 10:00:00.0 1 bye\n")
 					m.end(pid)
 				}
-			}()
+			})
 			err := w.run(context.Background())
 			want := `kube-apiserver does not start with these settings: E1122 10:00:00.0 1 run.go:72] ` + c.says
 			if err == nil || err.Error() != want {
@@ -178,6 +180,40 @@ func TestWaitDeaths(t *testing.T) {
 				t.Errorf("%d deaths were waited for, want %d", w.deaths, c.deaths)
 			}
 		})
+	}
+}
+
+// TestWaitKubeletRestarted has a kubelet that was restarted, which keeps the old Pod's
+// control groups while no API server runs: the interim one's failure has to be seen
+// all the same.
+func TestWaitKubeletRestarted(t *testing.T) {
+	m := newMachine(t)
+	m.mkdir(fmt.Sprintf("sys/fs/cgroup/kubepods/burstable/pod%032x", 10))
+	w := m.watch()
+	if len(w.turn.old[0].cgroups) == 0 {
+		t.Fatal("the old Pod has no control groups")
+	}
+	w.kubelet = watchKubelet(w.server.node)
+	w.turn.finalize = w.kubelet.guarded(w.turn.finalize)
+	m.end(5)
+	m.start(6, "/usr/bin/kubelet", "--hostname-override=cp")
+	m.end(10)
+	var dying sync.WaitGroup
+	defer dying.Wait()
+	dying.Go(func() {
+		time.Sleep(500 * time.Millisecond)
+		m.start(20, "kube-apiserver", "--new")
+		time.Sleep(500 * time.Millisecond)
+		m.write("var/log/pods/kube-system_kube-apiserver-cp_00000000000000000000000000000077/kube-apiserver/0.log",
+			time.Now().UTC().Format(time.RFC3339Nano)+" stderr F Error: unknown flag: --nonsense\n")
+		m.end(20)
+	})
+	want := "kube-apiserver does not start with these settings: Error: unknown flag: --nonsense"
+	if err := w.run(context.Background()); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if len(m.finalized) != 0 {
+		t.Error("the final manifest was written under a kubelet that had not heard from the API server")
 	}
 }
 
