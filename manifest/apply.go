@@ -5,9 +5,12 @@ import (
 	"slices"
 )
 
-// maxSteps bounds the steps of one edit: a flag repeated more often than this
-// is not a manifest that anyone wrote.
+// maxSteps bounds the readings of the text for one list of edits: a flag repeated
+// more often than this is not a manifest that anyone wrote.
 const maxSteps = 1000
+
+// maxRead bounds the same in bytes, for a large file: each step reads it again.
+const maxRead = 128 << 20
 
 // Apply makes the edits and returns the new text, or the same text when they
 // all hold already. It writes text only; before it returns, the new text is
@@ -15,32 +18,37 @@ const maxSteps = 1000
 // the kubelet accepts, and must still be one that Parse accepts. Anything else
 // is an *Error and nothing has changed.
 func (f *File) Apply(edits ...Edit) ([]byte, error) {
-	out, err := f.apply(edits)
+	g, err := f.Edited(edits...)
+	if err != nil {
+		return nil, err
+	}
+	return g.src, nil
+}
+
+// Edited is Apply that returns the new text as Parse would read it; f itself
+// when all edits hold already.
+func (f *File) Edited(edits ...Edit) (*File, error) {
+	g, err := f.apply(edits, together)
+	if err != nil {
+		// One after the other has fewer ways to go wrong, and knows what to say.
+		g, err = f.apply(edits, oneByOne)
+	}
 	if err != nil {
 		err.File = f.name
 		return nil, err
 	}
-	return out, nil
+	return g, nil
 }
 
-func (f *File) apply(edits []Edit) ([]byte, *Error) {
-	d := f.doc
+func (f *File) apply(edits []Edit, batch batcher) (*File, *Error) {
 	for _, e := range edits {
-		err := e.check()
-		if err == nil {
-			d, err = f.applyOne(d, e)
-		}
-		if err != nil {
+		if err := e.check(); err != nil {
 			return nil, err
 		}
 	}
-	g := f
-	if !bytes.Equal(d.src, f.body) {
-		g = newFile(f.name, slices.Concat(f.src[:len(f.src)-len(f.body)], d.src))
-		if err := g.decode(); err != nil {
-			return nil, f.refuseUnproven("the new text does not decode: " + err.Reason)
-		}
-		g.index, g.program = f.index, f.program
+	g, err := f.rewrite(edits, batch)
+	if err != nil {
+		return nil, err
 	}
 	want := f.tree()
 	for _, e := range edits {
@@ -49,25 +57,81 @@ func (f *File) apply(edits []Edit) ([]byte, *Error) {
 	if !want.same(g.tree()) {
 		return nil, f.refuseUnproven("the new text would mean something else than the old one plus the edits")
 	}
-	return g.src, f.recheck(g)
+	return g, f.recheck(g)
 }
 
-// applyOne makes one edit, step by step: after each the text is read again.
-func (f *File) applyOne(d *document, e Edit) (*document, *Error) {
-	for range maxSteps {
-		splices, err := e.step(d, f.program)
-		if err != nil || len(splices) == 0 {
-			return d, err
+// rewrite makes the edits on the text, as many at a time as batch allows: after
+// each step the text is read again, and an edit is done when it has no more to do.
+func (f *File) rewrite(edits []Edit, batch batcher) (*File, *Error) {
+	d, g := f.doc, f // g is f, or what d decodes to, or nil
+	for steps := 0; ; steps++ {
+		n, err := f.held(d, edits)
+		if err != nil {
+			return nil, err
 		}
-		src, ok := d.with(splices...)
-		if !ok {
-			return nil, f.refuseUnproven(e.String() + ": it would change one place twice")
+		if edits = edits[n:]; len(edits) == 0 {
+			break
 		}
-		if d, err = load(src, f.index); err != nil {
-			return nil, f.refuseUnproven(e.String() + ": " + err.Reason)
+		if steps == maxSteps || steps*len(d.src) > maxRead {
+			return nil, f.refuseUnproven(edits[0].String() + ": the edit does not come to an end")
+		}
+		splices, all, err := batch(f, d, edits)
+		if err != nil {
+			return nil, err
+		}
+		if d, g, err = f.spliced(d, splices, all); err != nil {
+			return nil, f.refuseUnproven(edits[0].String() + ": " + err.Reason)
 		}
 	}
-	return nil, f.refuseUnproven(e.String() + ": the edit does not come to an end")
+	if bytes.Equal(d.src, f.body) {
+		return f, nil
+	}
+	if g != nil {
+		return g, nil
+	}
+	g, err := f.decoded(d.src)
+	if err != nil {
+		return nil, f.refuseUnproven("the new text does not decode: " + err.Reason)
+	}
+	return g, nil
+}
+
+// held counts the edits at the front that have nothing to do.
+func (f *File) held(d *document, edits []Edit) (n int, err *Error) {
+	for ; n < len(edits); n++ {
+		splices, err := edits[n].step(d, f.program)
+		if err != nil || len(splices) > 0 {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// spliced reads the text after the splices: as a whole when it may be the last one.
+func (f *File) spliced(d *document, splices []splice, last bool) (*document, *File, *Error) {
+	src, ok := d.with(splices...)
+	if !ok {
+		return nil, nil, refuse(0, 0, "it would change one place twice")
+	}
+	if !last {
+		d, err := load(src, f.index)
+		return d, nil, err
+	}
+	g, err := f.decoded(src)
+	if err == nil {
+		err = g.doc.locate(f.index)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return g.doc, g, nil
+}
+
+// decoded is the file with another text.
+func (f *File) decoded(body []byte) (*File, *Error) {
+	g := newFile(f.name, slices.Concat(f.src[:len(f.src)-len(f.body)], body))
+	g.index, g.program = f.index, f.program
+	return g, g.decode()
 }
 
 // recheck refuses a result that Parse would refuse, or read as another API

@@ -45,6 +45,7 @@ func (f *File) decode() *Error {
 
 // readText brings the text into JSON and into nodes.
 func (f *File) readText() ([]*yaml.Node, *Error) {
+	j := f.beginJSON()
 	docs, e := documents(f.body)
 	if err := checkJSON(f.src, e == nil); err != nil {
 		return nil, err
@@ -56,10 +57,29 @@ func (f *File) readText() ([]*yaml.Node, *Error) {
 		}
 		return nil, err
 	}
-	if f.json, e = toJSON(f.src); e != nil {
+	if err := checkExpansion(docs); err != nil {
+		return nil, err
+	}
+	if f.json, e = j(); e != nil {
 		return nil, yamlError(f.body, e, func(src []byte) error { _, err := toJSON(src); return err })
 	}
 	return docs, nil
+}
+
+// beginJSON begins toJSON, beside the other parser; what it returns gives the result.
+// Where there may be aliases it waits until it is known how much they repeat.
+func (f *File) beginJSON() func() ([]byte, error) {
+	if bytes.IndexByte(f.body, '*') >= 0 {
+		return func() ([]byte, error) { return toJSON(f.src) }
+	}
+	var j []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		j, err = toJSON(f.src)
+	}()
+	return func() ([]byte, error) { <-done; return j, err }
 }
 
 // toJSON is the kubelet's first step: a text that begins with "{" is JSON, any
@@ -236,8 +256,11 @@ func documents(src []byte) (docs []*yaml.Node, err error) {
 }
 
 // maxSearch bounds the text that yamlError searches, since it parses it again
-// for each line.
-const maxSearch = 16 << 10
+// for each line, and maxParsed bounds what it parses in all.
+const (
+	maxSearch = 16 << 10
+	maxParsed = 4 << 20
+)
 
 // yamlError gives a parser's message a position. The parsers name the line on
 // which the block or bracket began that they were in, sometimes one less; the
@@ -251,11 +274,12 @@ func yamlError(src []byte, e error, parse func([]byte) error) *Error {
 		_, msg, _ = strings.Cut(msg, ": ")
 	}
 	t := newText(src)
-	line := len(t.lines)
-	for len(src) <= maxSearch && line > named && parse(src[:t.lines[line-1]]) != nil {
+	line, parsed := len(t.lines), 0
+	for len(src) <= maxSearch && parsed <= maxParsed && line > named && parse(src[:t.lines[line-1]]) != nil {
+		parsed += t.lines[line-1]
 		line--
 	}
-	if len(src) > maxSearch || line < named {
+	if len(src) > maxSearch || parsed > maxParsed || line < named {
 		line = min(max(named, 1), len(t.lines))
 	}
 	spaces, _, _ := t.indent(line)

@@ -220,11 +220,20 @@ func mergedWithin(m *yaml.Node, key string, depth int) *yaml.Node {
 }
 
 // entry is item i of the list under key, or what comes nearest to it.
-func entry(m *yaml.Node, key string, i int) *yaml.Node {
+func entry(m *yaml.Node, key string, i int) *yaml.Node { return listed(m, key)(i) }
+
+// listed is entry for many items of one list, which is looked up once.
+func listed(m *yaml.Node, key string) func(i int) *yaml.Node {
+	var items []*yaml.Node
 	if _, v := child(m, key); v != nil {
-		if v = dereference(v); v.Kind == yaml.SequenceNode && i < len(v.Content) {
-			return v.Content[i]
+		if v = dereference(v); v.Kind == yaml.SequenceNode {
+			items = v.Content
 		}
 	}
-	return m
+	return func(i int) *yaml.Node {
+		if i < len(items) {
+			return items[i]
+		}
+		return m
+	}
 }

@@ -33,17 +33,24 @@ func (f *File) Flags() []Flag {
 
 // Flag is the value that counts: the last one of its name.
 func (f *File) Flag(name string) (Flag, bool) {
-	it, ok := lastItem(f.flagItems, name)
-	return it.Flag, ok
+	i, ok := f.lastFlag[flagName(name)]
+	if !ok {
+		return Flag{}, false
+	}
+	return f.flagItems[i].Flag, true
 }
 
 // readItems reads the flags and finds their places in the text.
 func (f *File) readItems() ([]item, *Error) {
 	v := vector(f.Container())
 	items := parseItems(v, f.program)
+	nodes := argumentNodes(f.doc.container)
 	for i := range items {
 		it := &items[i]
-		at := findArgument(f.doc.container, it.at).node()
+		at := f.doc.container
+		if it.at < len(nodes) {
+			at = nodes[it.at]
+		}
 		it.Line, it.Col = at.Line, at.Column
 		switch {
 		case v[it.at] == "--":
@@ -67,6 +74,18 @@ type argument struct {
 
 // node is the item, or what comes nearest to it.
 func (a argument) node() *yaml.Node { return entry(a.m, a.list, a.i) }
+
+// argumentNodes are the items of command and args taken together.
+func argumentNodes(container *yaml.Node) []*yaml.Node {
+	var nodes []*yaml.Node
+	for _, key := range []string{"command", "args"} {
+		_, v := child(container, key)
+		if v = dereference(v); v != nil && v.Kind == yaml.SequenceNode {
+			nodes = append(nodes, v.Content...)
+		}
+	}
+	return nodes
+}
 
 // findArgument finds item i of command and args taken together.
 func findArgument(container *yaml.Node, i int) argument {
@@ -140,8 +159,9 @@ func flagName(s string) string { return strings.ReplaceAll(s, "_", "-") }
 
 // lastItem is the flag of that name that counts.
 func lastItem(items []item, name string) (item, bool) {
+	name = flagName(name)
 	for i := len(items) - 1; i >= 0; i-- {
-		if items[i].Name == flagName(name) {
+		if items[i].Name == name {
 			return items[i], true
 		}
 	}

@@ -74,9 +74,12 @@ func (t *text) opensQuote(i, prev int) bool {
 	case ':', '?':
 		return prev+1 < i || strings.IndexByte(`"'`, t.flat[prev-1]) >= 0
 	}
+	if prev+1 == i {
+		return false // before the search: a word may hold any number of quotes
+	}
 	before := t.flat[:prev+1]
 	word := before[bytes.LastIndexAny(before, blanks+"[{,")+1:]
-	return prev+1 < i && (word[0] == '&' || word[0] == '!')
+	return word[0] == '&' || word[0] == '!'
 }
 
 // quoteEnd is the offset behind the quote that closes the one at i.

@@ -25,18 +25,21 @@ func checkPod(pod *corev1.Pod, d *document) (nameless, err *Error) {
 		return nil, err
 	}
 	c := &podChecks{names: map[string]bool{}, volumes: map[string]bool{}}
+	at := listed(d.spec, "volumes")
 	for i := range pod.Spec.Volumes {
-		if err := c.volume(&pod.Spec.Volumes[i], entry(d.spec, "volumes", i)); err != nil {
+		if err := c.volume(&pod.Spec.Volumes[i], at(i)); err != nil {
 			return nil, err
 		}
 	}
+	at = listed(d.spec, "containers")
 	for i := range pod.Spec.Containers {
-		if err := c.container(&pod.Spec.Containers[i], entry(d.spec, "containers", i)); err != nil {
+		if err := c.container(&pod.Spec.Containers[i], at(i)); err != nil {
 			return nil, err
 		}
 	}
+	at = listed(d.spec, "initContainers")
 	for i := range pod.Spec.InitContainers {
-		if err := c.container(&pod.Spec.InitContainers[i], entry(d.spec, "initContainers", i)); err != nil {
+		if err := c.container(&pod.Spec.InitContainers[i], at(i)); err != nil {
 			return nil, err
 		}
 	}
@@ -118,8 +121,9 @@ func (c *podChecks) container(p *corev1.Container, at *yaml.Node) *Error {
 		return err
 	}
 	paths := map[string]bool{}
+	mountAt := listed(dereference(at), "volumeMounts")
 	for i, m := range p.VolumeMounts {
-		at := entry(dereference(at), "volumeMounts", i)
+		at := mountAt(i)
 		switch {
 		case m.MountPath == "":
 			return kubeletRefuses(at, "the mount of volume %q has no mountPath", m.Name)

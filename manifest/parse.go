@@ -28,6 +28,7 @@ type File struct {
 	program   int // how many items of command and args come before the flags
 	unknown   []string
 	flagItems []item
+	lastFlag  map[string]int // index in flagItems of the one that counts, by name
 	nameless  *Error
 }
 
@@ -68,6 +69,10 @@ func (f *File) locate() *Error {
 	}
 	if f.flagItems, err = f.readItems(); err != nil {
 		return err
+	}
+	f.lastFlag = make(map[string]int, len(f.flagItems))
+	for i, it := range f.flagItems {
+		f.lastFlag[it.Name] = i
 	}
 	if f.nameless, err = checkPod(f.pod, f.doc); f.nameless != nil {
 		f.nameless.File = f.name

@@ -107,7 +107,7 @@ func TestRefuseUnproven(t *testing.T) {
 		{"explicit key", pod("    ? command\n    : - kube-apiserver\n", "", ""), []Edit{AddMount{corev1.VolumeMount{Name: "z", MountPath: "/z"}}, AddVolume{hostPath("z", "/z", "")}}, "f.yaml:7:5: " + start + "add mount /z of volume z: yaml: line 9: did not find expected '-' indicator", hint},
 		{"literal that keeps its end", pod("    command: [kube-apiserver]\n", "", "  annotations:\n    a: |+\n      x\n\n"), []Edit{SetAnnotation{"z", "y"}}, "f.yaml:11:5: " + start + "the new text would mean something else than the old one plus the edits", hint},
 		{"drop what is merged", pod("    command: [kube-apiserver]\n", "", "  labels: &x {a: b}\n  annotations: {<<: *x}\n"), []Edit{DropAnnotation{"a"}}, "f.yaml:9:5: " + start + "the new text would mean something else than the old one plus the edits", hint},
-		{"drop an anchor that is used", pod("    command: [kube-apiserver, &x --a=1]\n    workingDir: *x\n", "", ""), []Edit{DropFlag{"a"}}, "f.yaml:7:5: " + start + "drop flag --a: yaml: unknown anchor 'x' referenced", hint},
+		{"drop an anchor that is used", pod("    command: [kube-apiserver, &x --a=1]\n    workingDir: *x\n", "", ""), []Edit{DropFlag{"a"}}, "f.yaml:7:5: " + start + "drop flag --a: broken YAML: unknown anchor 'x' referenced", hint},
 	})
 }
 

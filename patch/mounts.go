@@ -212,7 +212,10 @@ func (p *planner) onlyForAudit(m corev1.VolumeMount) bool {
 		exact = exact || l != nil && at == path.Clean(l.Path)
 	}
 	exact = exact || p.now.Log != nil && at == path.Dir(path.Clean(p.now.Log.Path))
-	if v := volume(p.m, m.Name); !exact || v == nil || v.HostPath == nil {
+	if !exact {
+		return false // before the volume is looked for: a Pod may have thousands
+	}
+	if v := volume(p.m, m.Name); v == nil || v.HostPath == nil {
 		return false
 	}
 	for _, f := range p.m.Flags() {
@@ -225,6 +228,9 @@ func (p *planner) onlyForAudit(m corev1.VolumeMount) bool {
 
 // lastUse tells whether the mounts that go are all that use a volume.
 func (p *planner) lastUse(name string, gone map[string]bool) bool {
+	if len(gone) == 0 {
+		return false
+	}
 	used := false
 	spec := p.m.Pod().Spec
 	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {

@@ -132,18 +132,15 @@ func plural(n int, what string) string {
 // The kubelet takes a file of any mode; CIS 1.1.1 wants 0600, so an existing
 // mode is kept and never widened.
 func (p *Plan) writeManifest(m *manifest.File, old File) error {
-	text, err := m.Apply(p.Edits...)
+	after, err := m.Edited(p.Edits...)
 	if err != nil {
 		return err
 	}
+	text := after.Bytes()
 	p.Unchanged = old.Data
 	if bytes.Equal(text, old.Data) {
 		p.Edits, p.After = nil, p.Before
 		return nil
-	}
-	after, err := manifest.Parse(m.Name(), text)
-	if err != nil {
-		return err
 	}
 	p.After = Inspect(after)
 	if !old.Exists {

@@ -220,16 +220,9 @@ func (p *program) exportState(c *cli.Context) (s patch.State, err error) {
 
 // writeExport writes one file of an export beside what is there.
 func (p *program) writeExport(e *exported, dir, name string, data []byte, mode os.FileMode) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("--dir: %w", err)
-	}
-	to := filepath.Join(dir, name)
-	err := os.WriteFile(to, data, mode)
-	if err == nil {
-		err = os.Chmod(to, mode) // of a file that was there already
-	}
+	to, err := replaceOwn(dir, name, data, mode)
 	if err != nil {
-		return fmt.Errorf("--dir: %w", err)
+		return err
 	}
 	e.Changed, e.Files = true, append(e.Files, to)
 	return nil

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/user"
 	"slices"
@@ -137,24 +138,33 @@ func logAccess(c *cli.Context) (group *int, mode uint32, err error) {
 	}
 	if text := c.String("log-file-mode"); text != "" {
 		m, err := strconv.ParseUint(text, 8, 32)
-		if err != nil || m > 0o777 || m&0o600 != 0o600 {
+		switch {
+		case err != nil || m > 0o777 || m&0o600 != 0o600:
 			return nil, 0, hinted("--log-file-mode=0640", "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
+		case m != 0o600 && m != 0o640:
+			return nil, 0, hinted("--log-file-mode=0640", "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
 		}
 		mode = uint32(m)
 	}
 	return group, mode, nil
 }
 
-// groupID is the number of a group.
+// groupID is the number of a group. The last number of 32 bits is none: to chown(2)
+// it means that the group stays.
 func groupID(name string) (int, error) {
-	if n, err := strconv.Atoi(name); err == nil && n >= 0 {
-		return n, nil
+	number := name
+	if strings.Trim(name, "0123456789") != "" {
+		g, err := user.LookupGroup(name)
+		if err != nil {
+			return 0, hinted("getent group "+name, "--log-group %q: there is no such group on this machine", name)
+		}
+		number = g.Gid
 	}
-	g, err := user.LookupGroup(name)
-	if err != nil {
-		return 0, hinted("getent group "+name, "--log-group %q: there is no such group on this machine", name)
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil || n == math.MaxUint32 {
+		return 0, hinted("getent group", "--log-group %q: the number of a group is at most 4294967294", name)
 	}
-	return strconv.Atoi(g.Gid)
+	return int(n), nil
 }
 
 // conflict refuses flags that exclude each other.

@@ -74,6 +74,7 @@ func hintOf(err error) string {
 	var locked *node.LockedError
 	var changed *node.ChangedError
 	var journal *node.JournalError
+	var untrusted *node.UntrustedError
 	var ill *rollout.NotHealthy
 	var busy *rollout.BusyError
 	var failed *rollout.Failed
@@ -93,6 +94,8 @@ func hintOf(err error) string {
 		return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
 	case errors.As(err, &ill):
 		return "auditpatch doctor says more; --force begins all the same"
+	case errors.As(err, &untrusted):
+		return untrusted.Hint
 	case errors.As(err, &journal):
 		return "look at the manifest and the policy, then: rm " + journal.Path
 	case errors.As(err, &busy):

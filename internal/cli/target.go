@@ -33,6 +33,12 @@ func newTarget(c *cli.Context) (*target, error) {
 			return nil, hinted("--"+f+"=/"+v, "--%s %q: the path has to start with /", f, v)
 		}
 	}
+	t.node.Manifests = path.Dir(t.manifest)
+	// The folder of export kind lies on the machine of whoever made the cluster, and
+	// is theirs. Every image of a kind node has this file.
+	if f, err := t.node.Stat("/kind/version"); err == nil && f.Exists && f.UID == 0 {
+		t.node.Shared = patch.KindDir
+	}
 	if dir := path.Dir(t.manifest); strings.HasPrefix(path.Clean(c.String("state-dir"))+"/", dir+"/") {
 		return nil, hinted("--state-dir=/var/lib/auditpatch", "--state-dir is the directory of the manifests: the kubelet would run the backups")
 	}

@@ -2,8 +2,6 @@ package node
 
 import (
 	"errors"
-	"io/fs"
-	"os"
 	"path"
 	"slices"
 )
@@ -85,7 +83,7 @@ func (r *Run) prepare(t tree, s *step) error {
 	if err != nil || s.settled(cur, sideNew) {
 		return err
 	}
-	if s.state(cur) == StateOther && !s.stray(cur) {
+	if s.state(cur) == StateOther && !(s.created() && s.stray(cur)) {
 		return &ChangedError{s.Path}
 	}
 	if s.New.Kind == Directory && s.created() {
@@ -126,8 +124,10 @@ func (r *Run) put(t tree, s *step, want side) error {
 		s.at = want
 		return nil
 	}
-	if cur, err = s.vacate(t, cur); err != nil {
-		return err
+	if s.created() || want == sideOld {
+		if cur, err = s.vacate(t, cur); err != nil {
+			return err
+		}
 	}
 	if s.foreign(cur, want) {
 		return &ChangedError{s.Path}
@@ -224,7 +224,7 @@ func (s *step) remove(t tree) error {
 		return &ChangedError{s.Path}
 	}
 	s.touched = true
-	if err := t.unlink(s.Real); err != nil {
+	if err := t.unlink(s.Real, s.also()...); err != nil {
 		return fail("remove", s.Path, err)
 	}
 	return nil
@@ -241,49 +241,18 @@ func (s *step) ensure(t tree, want entry) error {
 		return &ChangedError{s.Path}
 	}
 	s.touched = true
-	if cur.Kind == Absent {
-		err = s.make(t, want)
+	f, err := s.obtain(t, want, cur.Kind == Absent)
+	if err == nil {
+		defer f.Close()
+		err = dress(f, want)
 	}
 	if err == nil {
-		err = t.dressAt(s.Real, want)
+		err = f.Sync()
 	}
-	if err != nil {
+	if err != nil && !isChanged(err) {
 		return fail("write", s.Path, err)
 	}
-	return nil
-}
-
-func (s *step) make(t tree, want entry) error {
-	if want.Kind == Directory {
-		return t.mkdirs(s.Real, 0o700)
-	}
-	dir, err := t.folder(path.Dir(s.Real))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	f, err := dir.OpenFile(path.Base(s.Real), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) { // just made by its writer
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	f.Close()
-	return syncDir(dir, ".")
-}
-
-// dressAt sets mode and owner of what is there.
-func (t tree) dressAt(real string, want entry) error {
-	f, _, err := t.openRegular(real)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := dress(f, want); err != nil {
-		return err
-	}
-	return f.Sync()
+	return err
 }
 
 // clean removes the run's dot names.

@@ -144,23 +144,25 @@ func (s *store) backup(rec record) Backup {
 	return b
 }
 
-// prune deletes the oldest finished runs beyond Keep, but never the newest one,
-// nor the newest that was done: failed attempts must not push out the only state
-// to go back to. That an old backup cannot be deleted is no failure of the run
-// that has just ended.
+// prune deletes the oldest runs beyond their quotas: Keep that were done, which
+// are states to go back to, and keepOthers of all others, so that attempts that
+// failed never push those out. That an old backup cannot be deleted is no failure
+// of the run that has just ended.
 func (n *Node) prune(st *store) {
 	all, err := st.backups()
 	if err != nil {
 		return
 	}
-	kept, done := 0, false
+	done, others := 0, 0
 	for _, b := range all {
-		if b.Result == ResultUnfinished {
+		kept, quota := &others, keepOthers
+		switch {
+		case b.Result == ResultUnfinished:
 			continue
+		case st.marked(b.ID, markDone): // run.json may be of another version
+			kept, quota = &done, max(n.Keep, 1)
 		}
-		newestDone := b.Result == ResultDone && !done
-		done = done || newestDone
-		if kept++; kept > max(n.Keep, 1) && !newestDone {
+		if *kept++; *kept > quota {
 			_ = st.drop(b.ID)
 		}
 	}

@@ -107,19 +107,22 @@ func TestPrune(t *testing.T) {
 	}
 	equal(t, "after five", list(t, n), []string{
 		"2026-11-22T11:24:04Z enable done", "2026-11-22T11:23:04Z enable done", "2026-11-22T11:22:04Z enable done"})
-	for i := range 4 {
+	for i := range 8 {
 		at(5 + i)
 		r := begin(t, n, write(t, n, manifestPath, "bad"))
 		must(t, r.Undo())
 		must(t, r.Abandon("bad"))
 	}
-	equal(t, "after four failures", list(t, n), []string{
-		"2026-11-22T11:28:04Z enable undone", "2026-11-22T11:27:04Z enable undone", "2026-11-22T11:26:04Z enable undone",
-		"2026-11-22T11:24:04Z enable done"})
+	equal(t, "after eight failures", list(t, n), []string{
+		"2026-11-22T11:32:04Z enable undone", "2026-11-22T11:31:04Z enable undone", "2026-11-22T11:30:04Z enable undone",
+		"2026-11-22T11:29:04Z enable undone", "2026-11-22T11:28:04Z enable undone",
+		"2026-11-22T11:24:04Z enable done", "2026-11-22T11:23:04Z enable done", "2026-11-22T11:22:04Z enable done"})
 	n.Keep = 0
-	at(9)
+	at(13)
 	change(t, n, write(t, n, manifestPath, "last"))
-	equal(t, "keeping none", list(t, n), []string{"2026-11-22T11:29:04Z enable done"})
+	equal(t, "keeping none", list(t, n), []string{"2026-11-22T11:33:04Z enable done",
+		"2026-11-22T11:32:04Z enable undone", "2026-11-22T11:31:04Z enable undone", "2026-11-22T11:30:04Z enable undone",
+		"2026-11-22T11:29:04Z enable undone", "2026-11-22T11:28:04Z enable undone"})
 }
 
 func TestSweep(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -125,6 +126,16 @@ func (t tree) plan(want Step) (*step, error) {
 		e := Content{Kind: Regular, Data: want.Interim, Mode: want.New.Mode, UID: want.New.UID, GID: want.New.GID}.entry(cur)
 		s.Interim, s.data[sideInterim] = &e, bytes.Clone(want.Interim)
 	}
+	if err := s.vet(t, cur); err != nil {
+		op := "write"
+		if want.New.Kind == Absent {
+			op = "remove"
+		}
+		if !isChanged(err) {
+			err = fail(op, want.Path, err)
+		}
+		return nil, err
+	}
 	if want.New.Kind == Directory {
 		s.Made, err = t.missing(real)
 	}
@@ -141,8 +152,8 @@ func (f File) is(cur entry, data []byte, real string) bool {
 		return !f.Exists
 	case Directory:
 		return f.Dir && (f.Exists || f.Empty)
-	case Present:
-		return f.Exists && !f.Dir
+	case Present: // its owner is to change, or to stay: it must be the one that was seen
+		return f.Exists && !f.Dir && f.UID == cur.UID
 	case Regular:
 		return f.Exists && !f.Dir && bytes.Equal(f.Data, data)
 	}
@@ -157,6 +168,9 @@ func (c Content) check() error {
 		if c.Mode == 0 {
 			return errors.New("no mode given")
 		}
+		if !isID(c.UID) || !isID(c.GID) {
+			return fmt.Errorf("there is no owner %d:%d", c.UID, c.GID)
+		}
 		if len(c.Data) > maxFile {
 			return errTooLarge
 		}
@@ -164,6 +178,10 @@ func (c Content) check() error {
 	}
 	return fmt.Errorf("unknown kind %q", c.Kind)
 }
+
+// isID says whether a user or group can have the number. The last one of 32 bits
+// means "as it is" to chown(2).
+func isID(id int) bool { return id >= 0 && int64(id) < math.MaxUint32 }
 
 // entry is what the content makes of what is there.
 func (c Content) entry(cur entry) entry {

@@ -67,7 +67,11 @@ func syncDir(dir *os.Root, name string) error {
 		return err
 	}
 	defer d.Close()
-	err = d.Sync()
+	return syncFile(d)
+}
+
+func syncFile(d *os.File) error {
+	err := d.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		return nil
 	}
@@ -94,19 +98,36 @@ func (t tree) mkdir(real string, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if err := dir.Chmod(name, mode); err != nil { // past the umask
-		return err
-	}
-	if err := syncDir(dir, name); err != nil {
+	if err := finishDir(dir, name, mode); err != nil {
 		return err
 	}
 	return syncDir(dir, ".")
 }
 
+// finishDir gives a directory that we have just made its mode, past the umask,
+// and makes sure that it is that one.
+func finishDir(dir *os.Root, name string, mode fs.FileMode) error {
+	d, info, err := openNamed(dir, name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if _, uid, _ := owned(info); uid != os.Geteuid() {
+		return errSwapped
+	}
+	if found, _ := d.Readdirnames(1); len(found) > 0 {
+		return errSwapped
+	}
+	if err := d.Chmod(mode); err != nil {
+		return err
+	}
+	return syncFile(d)
+}
+
 // unlink removes a file or an empty directory, durably. What is gone or has
-// something in it is no error.
-func (t tree) unlink(real string) error {
-	dir, err := t.folder(path.Dir(real))
+// something in it is no error. The users in also may own its directory.
+func (t tree) unlink(real string, also ...int) error {
+	dir, err := t.folder(path.Dir(real), also...)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -20,6 +20,7 @@
 // # What lies where
 //
 //	STATE/lock                  flock(2); who holds it, for people to read
+//	/run/auditpatch.lock        the same, of this machine and all its state directories
 //	STATE/journal               the ID of the run that is not finished
 //	STATE/runs/ID/run.json      the steps; never changed after Begin
 //	STATE/runs/ID/0.old, 0.new  contents before and after step 0; 0.interim, if
@@ -74,10 +75,25 @@
 // others name, then the decisive one, and only after that are files taken away
 // that nobody names any more. See rank in undo.go.
 //
+// # Whose files these are
+//
+// Root must not do for others what they may not do themselves. A way to a file is
+// trusted when each directory on it belongs to root, to us, or to whoever owns
+// the tree, and is not writable by everybody; and a symlink on it when nobody
+// else could have made it. Begin refuses other ways ([UntrustedError]). From then
+// on directories are opened one below the other without following links, and
+// are judged by what was opened (tree.folder). A file that only gets another mode
+// and owner gets them through a descriptor that was checked: a regular file with
+// one name and the expected owner, in a directory into which nobody else can move
+// another (step.openInPlace). Everything in the state directory has to be ours.
+// Looking (Read, Stat, Siblings, LogUsage) follows every link: nothing is changed.
+//
 // # Limits
 //
 // Between the last comparison and the rename a few microseconds remain in which
 // another program's edit would be lost. Hard links are broken by the rename, as
-// with every tool that replaces files. Removing through a symlink removes the
-// target and leaves the link.
+// with every tool that replaces files. What a symlink leads to is replaced, but
+// never removed. Access control lists are seen only as the group bits of a mode.
+// The lock of a tree that is not this machine's is one of its root directory, and
+// whoever may read that can hold it.
 package node

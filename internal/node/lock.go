@@ -20,7 +20,8 @@ const lockName = "lock"
 // Lock is held by the one process that changes the node. The kernel gives it up
 // when that process dies, however it dies.
 type Lock struct {
-	flock *flock.Flock
+	flock *flock.Flock // in the state directory
+	tree  *flock.Flock // whatever the state directory
 	node  *Node
 }
 
@@ -32,8 +33,9 @@ type holder struct {
 	Since   time.Time `json:"since"`
 }
 
-// Lock takes the node's lock without waiting. If somebody else has it, the error
-// is a *LockedError.
+// Lock takes the node's lock without waiting: the one of the state directory, and
+// one that is the same whatever the state directory is. If somebody else has it,
+// the error is a *LockedError.
 func (n *Node) Lock(purpose string) (*Lock, error) {
 	st, err := n.makeStore()
 	if err != nil {
@@ -45,40 +47,58 @@ func (n *Node) Lock(purpose string) (*Lock, error) {
 		return nil, err
 	}
 	text, err := json.Marshal(holder{os.Getpid(), purpose, n.Now().UTC()})
-	if err == nil {
-		st.inform(append(text, '\n'))
+	if err != nil {
+		return nil, join(err, l.Unlock())
 	}
-	return l, err
+	text = append(text, '\n')
+	if l.tree, err = n.lockTree(text); err != nil {
+		return nil, join(err, l.flock.Unlock())
+	}
+	st.inform(lockName, text)
+	return l, nil
 }
 
-// tryLock takes the lock on the file that is there now: one that was removed and
-// made anew between open and lock would be another lock.
+// tryLock takes the lock of the state directory.
 func (n *Node) tryLock(st *store) (*Lock, error) {
+	if err := st.vet(lockName); err != nil {
+		return nil, err
+	}
 	name, err := n.lockPath()
 	if err != nil {
 		return nil, err
 	}
+	l, err := lockFile(name)
+	switch {
+	case err != nil:
+		return nil, st.fail("lock", lockName, err)
+	case l == nil:
+		return nil, st.holder(lockName)
+	}
+	return &Lock{flock: l, node: n}, nil
+}
+
+// lockFile locks the file that is there now, nil if somebody else has it: one that
+// was removed and made anew between open and lock would be another lock. It
+// follows no link.
+func lockFile(name string) (*flock.Flock, error) {
 	for range 10 {
-		l := flock.New(name)
+		l := flock.New(name, flock.SetFlag(os.O_CREATE|os.O_RDONLY|syscall.O_NOFOLLOW), flock.SetPermissions(0o600))
 		got, err := l.TryLock()
-		if err != nil {
-			return nil, st.fail("lock", lockName, err)
-		}
-		if !got {
-			return nil, st.holder()
+		if err != nil || !got {
+			return nil, err
 		}
 		mine, err := l.Stat()
 		if err != nil {
-			return nil, join(st.fail("lock", lockName, err), l.Unlock())
+			return nil, join(err, l.Unlock())
 		}
-		if there, err := st.dir.Lstat(lockName); err == nil && os.SameFile(mine, there) {
-			return &Lock{l, n}, nil
+		if there, err := os.Lstat(name); err == nil && os.SameFile(mine, there) {
+			return l, nil
 		}
 		if err := l.Unlock(); err != nil {
-			return nil, st.fail("unlock", lockName, err)
+			return nil, err
 		}
 	}
-	return nil, st.fail("lock", lockName, errors.New("removed again and again"))
+	return nil, errors.New("removed again and again")
 }
 
 // lockPath is the lock's path on this machine.
@@ -88,18 +108,18 @@ func (n *Node) lockPath() (string, error) {
 		return "", err
 	}
 	defer t.close()
-	real, _, err := t.resolve(path.Join(n.StateDir, lockName))
+	real, _, err := t.resolve(n.StateDir)
 	if err != nil {
 		return "", fail("lock", n.StateDir, err)
 	}
-	return filepath.Join(n.Root, filepath.FromSlash(real)), nil
+	return filepath.Join(n.Root, filepath.FromSlash(path.Join(real, lockName))), nil
 }
 
 // inform writes who holds the lock, in one piece into an emptied file: a reader
 // sees all of it or text that is no JSON. That it cannot be written (a full
 // disk) is no reason to refuse the lock.
-func (s *store) inform(text []byte) {
-	f, err := s.dir.OpenFile(lockName, os.O_WRONLY|os.O_TRUNC, 0)
+func (s *store) inform(name string, text []byte) {
+	f, err := s.dir.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return
 	}
@@ -109,8 +129,8 @@ func (s *store) inform(text []byte) {
 
 // holder reads who holds the lock. Text of a dead process is from an earlier
 // holder: the one of now has not written its own yet.
-func (s *store) holder() *LockedError {
-	data, err := s.read(lockName)
+func (s *store) holder(name string) *LockedError {
+	data, err := s.read(name)
 	var h holder
 	if err != nil || json.Unmarshal(data, &h) != nil || h.PID <= 0 || !alive(h.PID) {
 		return &LockedError{}
@@ -128,7 +148,7 @@ func (n *Node) Holder() (*LockedError, error) {
 	}
 	defer st.close()
 	lock, err := st.dir.Lstat(lockName)
-	h := st.holder()
+	h := st.holder(lockName)
 	if err != nil || h.PID == 0 || !hasOpen(h.PID, lock) {
 		return nil, nil
 	}
@@ -159,8 +179,9 @@ func alive(pid int) bool {
 // process lock a new one while a second holds the old.
 func (l *Lock) Unlock() error {
 	if st, err := l.node.store(); err == nil && st != nil {
-		st.inform(nil)
+		st.inform(lockName, nil)
 		st.close()
 	}
-	return l.flock.Unlock()
+	l.node.forgetLive()
+	return join(l.tree.Unlock(), l.flock.Unlock())
 }

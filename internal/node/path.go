@@ -15,14 +15,23 @@ const maxLinks = 40
 // tree is the node's file system, held open at its root. os.Root makes sure that
 // no call leaves it, even when somebody swaps a directory for a link meanwhile;
 // resolve does what os.Root does not: it follows absolute links, from the root.
-type tree struct{ root *os.Root }
+type tree struct {
+	root *os.Root
+	at   string // where it is mounted, for what people are to type
+	own  owners
+}
 
 func (n *Node) open() (tree, error) {
 	root, err := os.OpenRoot(n.Root)
 	if err != nil {
 		return tree{}, fail("open", n.Root, err)
 	}
-	return tree{root}, nil
+	t := tree{root: root, at: n.Root}
+	if t.own, err = n.owners(t); err != nil {
+		root.Close()
+		return tree{}, fail("open", n.Root, err)
+	}
+	return t, nil
 }
 
 func (t tree) close() { t.root.Close() }
@@ -33,12 +42,6 @@ func rel(real string) string {
 		return "."
 	}
 	return strings.TrimPrefix(real, "/")
-}
-
-// folder opens a directory for calls that take place in it. The path is a
-// resolved one.
-func (t tree) folder(real string) (*os.Root, error) {
-	return t.root.OpenRoot(rel(real))
 }
 
 // lstat returns nil when nothing is there.
@@ -53,17 +56,9 @@ func (t tree) lstat(real string) (fs.FileInfo, error) {
 // resolve follows every symlink in name. It returns the real path and what is
 // there, nil for nothing.
 func (t tree) resolve(name string) (string, fs.FileInfo, error) {
-	if !path.IsAbs(name) {
-		return "", nil, errNotAbsolute
-	}
 	w := walk{tree: t}
-	if err := w.link(name); err != nil {
+	if err := w.follow(name); err != nil {
 		return "", nil, err
-	}
-	for len(w.todo) > 0 {
-		if err := w.next(); err != nil {
-			return "", nil, err
-		}
 	}
 	return w.real, w.info, nil
 }
@@ -75,6 +70,24 @@ type walk struct {
 	info  fs.FileInfo // what is there, never a symlink
 	todo  []string
 	links int
+
+	also  []int           // users who may own the last directory
+	fault *UntrustedError // the first thing that somebody else decides about
+}
+
+func (w *walk) follow(name string) error {
+	if !path.IsAbs(name) {
+		return errNotAbsolute
+	}
+	if err := w.link(name); err != nil {
+		return err
+	}
+	for len(w.todo) > 0 {
+		if err := w.next(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // link goes on with the target of a symlink, an absolute one from the root.
@@ -116,6 +129,7 @@ func (w *walk) down(name string) error {
 	if err := w.at(path.Join(w.real, name)); err != nil {
 		return err
 	}
+	w.judge(here, w.info, w.real)
 	if w.info == nil || w.info.Mode().Type() != fs.ModeSymlink {
 		return nil
 	}

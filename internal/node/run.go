@@ -59,6 +59,9 @@ func (r *Run) content(s *step, of side) ([]byte, error) {
 // content reads one side's content and checks it.
 func (s *store) content(id string, st *step, of side) ([]byte, error) {
 	name := path.Join(runsName, id, st.file(of))
+	if err := s.vet(name); err != nil {
+		return nil, err
+	}
 	data, err := s.dir.ReadFile(name)
 	if err == nil && sum(data) != st.entry(of).SHA256 {
 		err = errDamaged

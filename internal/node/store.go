@@ -51,6 +51,7 @@ type record struct {
 type store struct {
 	dir  *os.Root
 	path string
+	tree tree // for its owners; it may be closed
 }
 
 // store opens the state directory, nil when there is none.
@@ -67,11 +68,19 @@ func (n *Node) store() (*store, error) {
 	if info == nil {
 		return nil, nil
 	}
+	if err := n.vetState(t); err != nil {
+		return nil, err
+	}
 	dir, err := t.folder(real)
 	if err != nil {
 		return nil, fail("read", n.StateDir, err)
 	}
-	return &store{dir, n.StateDir}, nil
+	s := &store{dir, n.StateDir, t}
+	if err := s.vet(runsName); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // makeStore opens the state directory and makes what of it is missing.
@@ -84,6 +93,9 @@ func (n *Node) makeStore() (*store, error) {
 	real, _, err := t.resolve(n.StateDir)
 	if err != nil {
 		return nil, fail("make", n.StateDir, err)
+	}
+	if err := n.vetState(t); err != nil {
+		return nil, err
 	}
 	if err := t.mkdirs(real, 0o700); err != nil {
 		return nil, fail("make", n.StateDir, err)
@@ -125,6 +137,9 @@ func (s *store) has(name string) bool {
 
 // read returns nil without an error when there is no such file.
 func (s *store) read(name string) ([]byte, error) {
+	if err := s.vet(name); err != nil {
+		return nil, err
+	}
 	data, err := s.dir.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -223,6 +238,9 @@ func (s *store) closeJournal() error {
 
 // load reads run.json.
 func (s *store) load(id string) (record, error) {
+	if err := s.vetRun(id); err != nil {
+		return record{}, err
+	}
 	name := path.Join(runsName, id, recordName)
 	data, err := s.dir.ReadFile(name)
 	if err != nil {
@@ -239,20 +257,6 @@ func (s *store) load(id string) (record, error) {
 		return record{}, s.fail("read", name, errDamaged)
 	}
 	return rec, nil
-}
-
-// link gives the steps what run.json does not say. It says false if they cannot
-// be those of a run.
-func (r record) link() bool {
-	decided := false
-	for i, st := range r.Steps {
-		if st == nil || st.Real == "" {
-			return false
-		}
-		st.index, st.touched = i, true
-		decided = decided || st.Commit
-	}
-	return decided
 }
 
 // ids lists the stored runs; runs that never got a journal are not among them.

@@ -185,6 +185,9 @@ func (s *step) removeEmpty(t tree) error {
 // unmake removes the directories that the step made, as far as they are empty.
 func (s *step) unmake(t tree) error {
 	for _, real := range slices.Backward(s.Made) {
+		if info, err := t.lstat(real); err == nil && info != nil && !info.IsDir() {
+			continue // somebody else's, in the place of ours
+		}
 		if err := t.unlink(real); err != nil {
 			return fail("remove", s.Path, err)
 		}

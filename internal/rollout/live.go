@@ -146,15 +146,16 @@ func (l *Live) healthy(ctx context.Context, server *Server) error {
 
 // notRunning says why none runs with the manifest's command line.
 func (l *Live) notRunning(server *Server) error {
-	others, err := server.pod.processes()
-	if err != nil {
+	r, err := server.Running()
+	switch {
+	case err != nil:
 		return err
-	}
-	if len(others) > 0 {
+	case r.Others > 0:
 		return &NotHealthy{"no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
-	}
-	if p, why := server.stranger(); why != "" {
-		return &NotHealthy{fmt.Sprintf("no kube-apiserver runs in this manifest's Pod; pid %d %s", p.PID, why)}
+	case r.Ending > 0:
+		return &NotHealthy{"the API server is being restarted already: the earlier one is ending"}
+	case r.Stranger != "":
+		return &NotHealthy{"no kube-apiserver runs in this manifest's Pod: " + r.Stranger}
 	}
 	return &NotHealthy{"no kube-apiserver runs now" + l.ended(server)}
 }
