@@ -78,6 +78,18 @@ func (w *watch) warnStuck() {
 	}
 }
 
+// unstick notes that somebody has restarted the kubelet that needed it. From then
+// on the API server may take as long as ever.
+func (w *watch) unstick() {
+	if w.stuckUnder == nil || !w.stuckUnder.restarted() {
+		return
+	}
+	w.stuckUnder = nil
+	w.kubelet.trust()
+	w.timeout = time.Since(w.began) + DefaultTimeout
+	w.tell("undo", "the kubelet was restarted again: it starts kube-apiserver")
+}
+
 // nothingStarts is what to type when the kubelet starts no container.
 func (w *watch) nothingStarts() string {
 	if w.stuck() {

@@ -88,8 +88,10 @@ type watch struct {
 	told         time.Time  // when something was said last
 	notReady     string     // why the API server was not, when it was asked last
 	stuckSaid    bool       // that the kubelet needs a restart
-	interimSaid  bool       // that the kubelet has started the interim manifest
-	wasReady     bool       // the process that was seen last
+	// stuckUnder is the kubelet that needs it; nil for none.
+	stuckUnder  *kubeletWatch
+	interimSaid bool // that the kubelet has started the interim manifest
+	wasReady    bool // the process that was seen last
 
 	kubeletAt time.Time // when one was seen
 	askedAt   time.Time // for one
@@ -127,7 +129,6 @@ func (w *watch) tell(step, format string, a ...any) {
 // run waits until the wanted API server is ready, or it is certain that it
 // will not be.
 func (w *watch) run(ctx context.Context) error {
-	deadline := w.began.Add(w.timeout)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
@@ -135,7 +136,7 @@ func (w *watch) run(ctx context.Context) error {
 		if ready || err != nil {
 			return err
 		}
-		if time.Now().After(deadline) && w.readySince.IsZero() {
+		if time.Since(w.began) > w.timeout && w.readySince.IsZero() {
 			return w.tooLate(ctx)
 		}
 		select {
@@ -153,6 +154,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 			return false, err
 		}
 	}
+	w.unstick()
 	w.pulse()
 	if w.going != nil {
 		w.going.hasten(ctx)

@@ -217,6 +217,40 @@ func TestWaitKubeletRestarted(t *testing.T) {
 	}
 }
 
+// TestWaitUnstuck restarts a kubelet that could not act on what was put back: from then
+// on the wait has as long as any other.
+func TestWaitUnstuck(t *testing.T) {
+	defer func(d time.Duration) { stuckFor = d }(stuckFor)
+	stuckFor = time.Second
+	m := newMachine(t)
+	l := &Live{Node: &node.Node{Root: m.root}, Say: func(p Progress) { m.steps = append(m.steps, p.Text) }}
+	l.kubelet = watchKubelet(l.Node)
+	m.end(5)
+	m.start(6, "/usr/bin/kubelet", "--hostname-override=cp")
+	w, err := l.backTo(m.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle = 0
+	m.answer(200)
+	var starting sync.WaitGroup
+	defer starting.Wait()
+	starting.Go(func() {
+		time.Sleep(500 * time.Millisecond)
+		m.end(6)
+		m.start(7, "/usr/bin/kubelet", "--hostname-override=cp")
+		time.Sleep(time.Second)
+		m.start(20, "kube-apiserver", "--new")
+	})
+	if err := w.run(context.Background()); err != nil {
+		t.Error(err)
+	}
+	want := "the kubelet was restarted again: it starts kube-apiserver\nearlier kube-apiserver started, pid 20\n" + w.server.base + "/readyz"
+	if got := m.said(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
 // TestWaitUnseen lets API servers live and die between two looks: their logs tell.
 func TestWaitUnseen(t *testing.T) {
 	m := newMachine(t)
