@@ -39,22 +39,29 @@ func (n *Node) unintended(ctx context.Context) error {
 	return nil
 }
 
-// syncLoop is the kubelet's line at verbosity 2, after journalctl's seconds and microseconds.
-var syncLoop = regexp.MustCompile(`^(\d+)\.(\d{6}) .*"SyncLoop (ADD|REMOVE|UPDATE)" source="file" pods=\[(.*)\]`)
+// syncLoop is the kubelet's line at verbosity 2.
+var syncLoop = regexp.MustCompile(`"SyncLoop (ADD|REMOVE|UPDATE)" source="file" pods=\[(.*)\]`)
+
+// stamp is the time at the beginning of a journal's line in seconds and microseconds.
+func stamp(line string) (time.Time, bool) {
+	var seconds, micros int64
+	if n, err := fmt.Sscanf(line, "%d.%06d ", &seconds, &micros); n != 2 || err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(seconds, micros*1000), true
+}
 
 func countUpdates(journal, pod string, from, to time.Time) Updates {
 	var u Updates
 	for line := range strings.Lines(journal) {
 		m := syncLoop.FindStringSubmatch(line)
-		if m == nil || !strings.Contains(m[4], strconv.Quote(pod)) {
+		if m == nil || !strings.Contains(m[2], strconv.Quote(pod)) {
 			continue
 		}
-		seconds, _ := strconv.ParseInt(m[1], 10, 64)
-		micros, _ := strconv.ParseInt(m[2], 10, 64)
-		if at := time.Unix(seconds, micros*1000); at.Before(from) || at.After(to) {
+		if at, ok := stamp(line); !ok || at.Before(from) || at.After(to) {
 			continue
 		}
-		switch m[3] {
+		switch m[1] {
 		case "ADD":
 			u.Add++
 		case "REMOVE":
@@ -64,4 +71,37 @@ func countUpdates(journal, pod string, from, to time.Time) Updates {
 		}
 	}
 	return u
+}
+
+// Uncounted runs a step that changes the API server's pod in ways that nobody can count: a
+// restarted kubelet tells of no removal that happened while it was away, and a machine that
+// lost its power may have lost its journal. What was counted until then must be right.
+func (n *Node) Uncounted(ctx context.Context, step func() error) error {
+	if err := n.unintended(ctx); err != nil {
+		return err
+	}
+	err := step()
+	n.since, n.intended = time.Now(), 0
+	return err
+}
+
+// started is the kubelet's line for a container of the API server's pod, the sandbox's too.
+var started = regexp.MustCompile(`event for pod" pod="kube-system/kube-apiserver-.*"Type":"ContainerStarted","Data":"([0-9a-f]+)"`)
+
+// Starts counts the times that the kubelet has started the API server's container since an
+// instant.
+func (n *Node) Starts(ctx context.Context, from time.Time) (int, error) {
+	stdout, stderr, exit := n.Exec(ctx, "journalctl", "--unit", "kubelet", "--no-pager", "--quiet",
+		"--output", "short-unix", "--since", fmt.Sprintf("@%d", from.Unix()))
+	if exit != 0 {
+		return 0, fmt.Errorf("read the kubelet's journal on %s: %s", n.name, stderr)
+	}
+	containers := map[string]bool{}
+	for line := range strings.Lines(stdout) {
+		m := started.FindStringSubmatch(line)
+		if at, ok := stamp(line); m != nil && ok && !at.Before(from) {
+			containers[m[1]] = true
+		}
+	}
+	return len(containers) / 2, nil // each with a sandbox
 }

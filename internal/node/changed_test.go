@@ -77,6 +77,19 @@ func TestPutBackKeepsWhatWasMade(t *testing.T) {
 	noRun(t, n)
 }
 
+// TestAbandonWhatStays ends a run whose earlier API server did not come back: what
+// it has made stays, and nobody comes back for the names with a dot.
+func TestAbandonWhatStays(t *testing.T) {
+	root := newTree(t, plainNode)
+	n := testNode(root)
+	r := interim(t, n)
+	must(t, r.PutBack())
+	must(t, r.Abandon("why"))
+	equal(t, "policy", string(read(t, n, policyPath).Data), "new policy\n")
+	equal(t, "left over", hidden(snapshot(t, root)), []string(nil))
+	noRun(t, n)
+}
+
 // TestStrayDirectory has a container runtime make an empty directory where a file
 // of the run lies, or is to lie.
 func TestStrayDirectory(t *testing.T) {

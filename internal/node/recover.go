@@ -208,7 +208,15 @@ func (r *Run) Done() error {
 }
 
 // Abandon ends a run that was undone, and notes why.
-func (r *Run) Abandon(reason string) error { return r.end(markUndone, reason) }
+func (r *Run) Abandon(reason string) error {
+	t, err := r.node.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	err = r.end(markUndone, reason)
+	return join(r.clean(t), err)
+}
 
 // Yield ends a run whose decisive file somebody else has changed, and notes why:
 // nothing was put back, and the file is theirs.

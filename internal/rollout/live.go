@@ -354,7 +354,7 @@ func (l *Live) backTo(spec patch.Server) (*watch, error) {
 	// How long the new one may take says nothing of how soon the earlier one is back.
 	w.timeout = max(w.timeout, DefaultTimeout)
 	if w.stuck() {
-		w.timeout = stuckFor
+		w.timeout, w.stuckUnder = stuckFor, watchKubelet(l.Node)
 	}
 	return w, l.adopt(w)
 }

@@ -1,13 +1,14 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 )
 
 // pulse says what is being waited for when nothing was said for a while.
-func (w *watch) pulse(ctx context.Context) {
+func (w *watch) pulse() {
 	if w.told.IsZero() {
 		w.told = w.began
 	}
@@ -15,14 +16,20 @@ func (w *watch) pulse(ctx context.Context) {
 		return
 	}
 	if w.seen != nil {
-		_, why := w.server.Ready(ctx)
-		if why == "" {
-			why = "it has just become ready"
-		}
+		why := cmp.Or(w.notReady, "it has just become ready")
 		w.tell("ready", "waiting: kube-apiserver pid %d is not ready for good yet: %s", w.seen.PID, why)
 		return
 	}
 	w.tell("restart", "waiting: %s", w.waitsFor())
+}
+
+// ready tells whether the API server is, and notes why it is not. It asks no longer
+// than until the next pulse is due: one that hangs must not make the wait silent.
+func (w *watch) ready(ctx context.Context) (ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), pollEvery))
+	defer cancel()
+	ok, w.notReady = w.server.Ready(ctx)
+	return ok
 }
 
 // waitsFor is what has to happen next while no wanted API server runs.
@@ -69,6 +76,18 @@ func (w *watch) warnStuck() {
 		w.stuckSaid = true
 		w.tell("undo", "the kubelet was restarted while the API server was away: if nothing starts, type: %s", restartKubelet)
 	}
+}
+
+// unstick notes that somebody has restarted the kubelet that needed it. From then
+// on the API server may take as long as ever.
+func (w *watch) unstick() {
+	if w.stuckUnder == nil || !w.stuckUnder.restarted() {
+		return
+	}
+	w.stuckUnder = nil
+	w.kubelet.trust()
+	w.timeout = time.Since(w.began) + DefaultTimeout
+	w.tell("undo", "the kubelet was restarted again: it starts kube-apiserver")
 }
 
 // nothingStarts is what to type when the kubelet starts no container.

@@ -86,12 +86,15 @@ type watch struct {
 	// hook is where events are posted that requests wait for, nil for nowhere.
 	hook *Webhook
 
-	faultSince  time.Time  // one of the volumes cannot be mounted
-	mu          sync.Mutex // of say and told, for heartbeat
-	told        time.Time  // when something was said last
-	stuckSaid   bool       // that the kubelet needs a restart
-	interimSaid bool       // that the kubelet has started the interim manifest
-	wasReady    bool       // the process that was seen last
+	faultSince time.Time  // one of the volumes cannot be mounted
+	mu         sync.Mutex // of say and told, for heartbeat
+	told       time.Time  // when something was said last
+	notReady   string     // why the API server was not, when it was asked last
+	stuckSaid  bool       // that the kubelet needs a restart
+	// stuckUnder is the kubelet that needs it; nil for none.
+	stuckUnder  *kubeletWatch
+	interimSaid bool // that the kubelet has started the interim manifest
+	wasReady    bool // the process that was seen last
 
 	kubeletAt time.Time // when one was seen
 	askedAt   time.Time // for one
@@ -129,7 +132,6 @@ func (w *watch) tell(step, format string, a ...any) {
 // run waits until the wanted API server is ready, or it is certain that it
 // will not be.
 func (w *watch) run(ctx context.Context) error {
-	deadline := w.began.Add(w.timeout)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
@@ -137,7 +139,7 @@ func (w *watch) run(ctx context.Context) error {
 		if ready || err != nil {
 			return err
 		}
-		if time.Now().After(deadline) && w.readySince.IsZero() {
+		if time.Since(w.began) > w.timeout && w.readySince.IsZero() {
 			return w.tooLate(ctx)
 		}
 		select {
@@ -155,7 +157,8 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 			return false, err
 		}
 	}
-	w.pulse(ctx)
+	w.unstick()
+	w.pulse()
 	if w.going != nil {
 		w.going.hasten(ctx)
 	}
@@ -173,7 +176,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if fresh == nil {
 		return false, cmp.Or(w.unseen(), w.unmountable(now), w.orphaned(now))
 	}
-	if ok, _ := w.server.Ready(ctx); !ok {
+	if !w.ready(ctx) {
 		w.readySince = time.Time{}
 		return false, nil
 	}
@@ -246,7 +249,8 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	over, err := w.turn.look(time.Now())
-	if errors.Is(err, errHeld) {
+	// A restarted kubelet keeps the old Pod's control groups until an API server runs.
+	if errors.Is(err, errHeld) || err == nil && !over && w.turn.ended && w.kubelet != nil && w.kubelet.restarted() {
 		w.hold()
 		return true, nil
 	}

@@ -154,7 +154,9 @@ func TestWaitDeaths(t *testing.T) {
 			t.Parallel()
 			m := newMachine(t)
 			w := m.watch()
-			go func() {
+			var dying sync.WaitGroup
+			defer dying.Wait()
+			dying.Go(func() {
 				m.end(10)
 				for pid := 20; pid < 24; pid++ {
 					time.Sleep(250 * time.Millisecond)
@@ -168,7 +170,7 @@ func TestWaitDeaths(t *testing.T) {
 							stamp+" stderr F I1122 10:00:00.0 1 bye\n")
 					m.end(pid)
 				}
-			}()
+			})
 			err := w.run(context.Background())
 			want := `kube-apiserver does not start with these settings: E1122 10:00:00.0 1 run.go:72] ` + c.says
 			if err == nil || err.Error() != want {
@@ -178,6 +180,74 @@ func TestWaitDeaths(t *testing.T) {
 				t.Errorf("%d deaths were waited for, want %d", w.deaths, c.deaths)
 			}
 		})
+	}
+}
+
+// TestWaitKubeletRestarted has a kubelet that was restarted, which keeps the old Pod's
+// control groups while no API server runs: the interim one's failure has to be seen
+// all the same.
+func TestWaitKubeletRestarted(t *testing.T) {
+	m := newMachine(t)
+	m.mkdir(fmt.Sprintf("sys/fs/cgroup/kubepods/burstable/pod%032x", 10))
+	w := m.watch()
+	if len(w.turn.old[0].cgroups) == 0 {
+		t.Fatal("the old Pod has no control groups")
+	}
+	w.kubelet = watchKubelet(w.server.node)
+	w.turn.finalize = w.kubelet.guarded(w.turn.finalize)
+	m.end(5)
+	m.start(6, "/usr/bin/kubelet", "--hostname-override=cp")
+	m.end(10)
+	var dying sync.WaitGroup
+	defer dying.Wait()
+	dying.Go(func() {
+		time.Sleep(500 * time.Millisecond)
+		m.start(20, "kube-apiserver", "--new")
+		time.Sleep(500 * time.Millisecond)
+		m.write("var/log/pods/kube-system_kube-apiserver-cp_00000000000000000000000000000077/kube-apiserver/0.log",
+			time.Now().UTC().Format(time.RFC3339Nano)+" stderr F Error: unknown flag: --nonsense\n")
+		m.end(20)
+	})
+	want := "kube-apiserver does not start with these settings: Error: unknown flag: --nonsense"
+	if err := w.run(context.Background()); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if len(m.finalized) != 0 {
+		t.Error("the final manifest was written under a kubelet that had not heard from the API server")
+	}
+}
+
+// TestWaitUnstuck restarts a kubelet that could not act on what was put back: from then
+// on the wait has as long as any other.
+func TestWaitUnstuck(t *testing.T) {
+	defer func(d time.Duration) { stuckFor = d }(stuckFor)
+	stuckFor = time.Second
+	m := newMachine(t)
+	l := &Live{Node: &node.Node{Root: m.root}, Say: func(p Progress) { m.steps = append(m.steps, p.Text) }}
+	l.kubelet = watchKubelet(l.Node)
+	m.end(5)
+	m.start(6, "/usr/bin/kubelet", "--hostname-override=cp")
+	w, err := l.backTo(m.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle = 0
+	m.answer(200)
+	var starting sync.WaitGroup
+	defer starting.Wait()
+	starting.Go(func() {
+		time.Sleep(500 * time.Millisecond)
+		m.end(6)
+		m.start(7, "/usr/bin/kubelet", "--hostname-override=cp")
+		time.Sleep(time.Second)
+		m.start(20, "kube-apiserver", "--new")
+	})
+	if err := w.run(context.Background()); err != nil {
+		t.Error(err)
+	}
+	want := "the kubelet was restarted again: it starts kube-apiserver\nearlier kube-apiserver started, pid 20\n" + w.server.base + "/readyz"
+	if got := m.said(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
@@ -291,5 +361,32 @@ func TestWaitInterrupted(t *testing.T) {
 	defer cancel()
 	if err := w.run(ctx); !errors.Is(err, errInterrupted) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestWaitSpeaks has an API server that takes requests and answers none.
+func TestWaitSpeaks(t *testing.T) {
+	defer func(d time.Duration) { silentFor = d }(silentFor)
+	silentFor = 200 * time.Millisecond
+	m := newMachine(t)
+	w := m.watch()
+	w.turn = nil
+	m.start(20, "/usr/local/bin/kube-apiserver", "--new")
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	m.mu.Lock() // so that it does not answer
+	w.say = func(p Progress) {
+		if m.steps = append(m.steps, p.Text); len(m.steps) == 4 {
+			cancel()
+		}
+	}
+	err := w.run(ctx)
+	steps := m.steps
+	m.mu.Unlock()
+	if !errors.Is(err, errInterrupted) || len(steps) < 4 {
+		t.Fatalf("got %v, and it said:\n%s", err, strings.Join(steps, "\n"))
+	}
+	if want := "waiting: kube-apiserver pid 20 is not ready for good yet: no answer in time"; steps[3] != want {
+		t.Errorf("it said %q, want %q", steps[3], want)
 	}
 }
