@@ -14,8 +14,8 @@ type serverFlags struct{ *pflag.FlagSet }
 
 // parseFlags reads a command line with the flags that kubeadm sets, those for
 // auditing with their types (k8s.io/apiserver/pkg/server/options/audit.go), and
-// no others.
-func parseFlags(args []string) (*serverFlags, error) {
+// no others, less one that it is too old for.
+func parseFlags(args []string, unknown string) (*serverFlags, error) {
 	fs := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	// k8s.io/component-base/cli/flag, WordSepNormalizeFunc
@@ -58,6 +58,11 @@ func parseFlags(args []string) (*serverFlags, error) {
 	}
 	fs.Duration("audit-webhook-initial-backoff", 0, "")
 	fs.Duration("shutdown-delay-duration", 0, "")
+	for _, a := range args {
+		if name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "="); unknown != "" && name == unknown {
+			return nil, fmt.Errorf("unknown flag: --%s", name)
+		}
+	}
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}

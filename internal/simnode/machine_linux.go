@@ -271,7 +271,8 @@ type Port struct {
 	Address string
 	// Do is what happens with connections: "hang" accepts and says nothing, else
 	// it is a status for every HTTP request.
-	Do string
+	Do  string
+	For time.Duration // 0: for ever
 }
 
 // Listen takes a port, and waits for it when somebody has it.
@@ -280,6 +281,9 @@ func (m *Machine) Listen(p Port, _ *None) error {
 		l, err := net.Listen("tcp", p.Address)
 		if err == nil {
 			go receive(l, p.Do)
+			if p.For > 0 {
+				time.AfterFunc(p.For, func() { l.Close() })
+			}
 			return nil
 		}
 		if !errors.Is(err, syscall.EADDRINUSE) {
@@ -340,4 +344,9 @@ func (m *Machine) Ready(_ None, yes *bool) error {
 		}
 	}
 	return nil
+}
+
+// ReadOnly makes a mount read-only.
+func (m *Machine) ReadOnly(path string, _ *None) error {
+	return syscall.Mount("", path, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
 }

@@ -54,10 +54,11 @@ type node struct {
 	names      map[string]bool
 	bystanders []bystander
 	outcomes   []outcome
-	restarts   int    // that wantRestarts has accepted
-	died       bool   // the program was killed: what it leaves is for the next run
-	anyBytes   bool   // somebody else has written files
-	seen       *diary // what was in the files
+	restarts   int             // that wantRestarts has accepted
+	had        map[string]bool // files that were there before the scenario
+	died       bool            // the program was killed: what it leaves is for the next run
+	anyBytes   bool            // somebody else has written files
+	seen       *diary          // what was in the files
 }
 
 var nodes atomic.Int32
@@ -96,6 +97,7 @@ func newNode(t *testing.T, s setup) *node {
 	n.wantReady()
 	n.seen = n.keepDiary()
 	n.start = len(n.events())
+	n.had = map[string]bool{policyPath: n.exists(policyPath)}
 	return n
 }
 
@@ -212,6 +214,9 @@ const kubeadmConfig = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":
 const endpointSlice = `{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"kubernetes","namespace":"default",
 "labels":{"kubernetes.io/service-name":"kubernetes"}},"addressType":"IPv4","endpoints":[{"addresses":["` + NodeIP + `"]}],
 "ports":[{"name":"https","port":6443,"protocol":"TCP"}]}`
+
+// fail sets what is wrong with API servers that start from now on.
+func (n *node) fail(faults ...*Faults) { n.Helper(); n.call("Fail", faults, nil) }
 
 // call asks the machine.
 func (n *node) call(method string, argument, answer any) {

@@ -4,6 +4,7 @@ package simnode
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -219,7 +220,7 @@ func (n *node) wantBytes(name, want string) {
 	}
 }
 
-// wantFlag wants the manifest to have a text, or not to.
+// wantManifest wants the manifest to have a text, or not to.
 func (n *node) wantManifest(text string, want bool) {
 	n.Helper()
 	if have := strings.Contains(n.read(manifestPath), text); have != want {
@@ -246,4 +247,30 @@ func (n *node) wantBack() {
 	n.Helper()
 	n.wantReady()
 	n.wantBytes(manifestPath, n.original)
+	if info, err := os.Stat(n.path(policyPath)); err == nil && !n.had[policyPath] {
+		n.Errorf("%s is there: %s, %d bytes", policyPath, info.Mode(), info.Size())
+	}
 }
+
+// wantWhole wants audit logging to be on, or everything to be as it was: which
+// of the two depends on the moment at which something died.
+func (n *node) wantWhole() {
+	n.Helper()
+	if strings.Contains(n.read(manifestPath), "--audit-log-path") {
+		n.wantOn()
+		return
+	}
+	n.wantBack()
+}
+
+// wantWithin wants the last run to have taken no longer, in the node's time.
+func (n *node) wantWithin(o outcome, most time.Duration) {
+	n.Helper()
+	// Other work on the machine costs time too.
+	if took := o.took; took > paced(most)+slack {
+		n.Errorf("auditpatch %s took %.1f s, want %.1f s", o.args, took.Seconds(), paced(most).Seconds())
+	}
+}
+
+// slack is what a busy machine may add to a run.
+const slack = 5 * time.Second

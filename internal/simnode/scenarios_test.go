@@ -32,7 +32,7 @@ func TestScenarios(t *testing.T) {
 	}
 	sweepGroups(groupPrefix)
 	buildProgram(t)
-	all := slices.Concat(plainScenarios)
+	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios)
 	var rows table
 	t.Cleanup(func() { rows.print(t) })
 	names := map[string]bool{}

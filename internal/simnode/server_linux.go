@@ -48,7 +48,7 @@ func runServer() error {
 		}
 	}
 	var err error
-	if s.flags, err = parseFlags(os.Args[1:]); err != nil {
+	if s.flags, err = parseFlags(os.Args[1:], s.faults.Unknown); err != nil {
 		return fmt.Errorf("Error: %w", err) //nolint:staticcheck // cobra's words
 	}
 	if err := s.run(); err != nil {
@@ -145,6 +145,7 @@ type Faults struct {
 	When  string // "" for every one
 	Times int    // how many starts, 0 for all of them
 
+	Unknown    string        // a flag that it does not know
 	Words      string        // its last words, at once
 	Exit       time.Duration // it dies so long after it has begun to listen
 	Slow       time.Duration // it takes that much more
