@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Hierarchy is one tree of control groups that a node has, rooted at a group of
@@ -133,27 +135,35 @@ func removeTree(dir string) error {
 	return nil
 }
 
+const cgroupMount = "/sys/fs/cgroup"
+
 // groupRoots are the roots of the node's own hierarchies, as the node sees them.
 func groupRoots() []string {
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err == nil {
-		return []string{"/sys/fs/cgroup"}
+	if _, err := os.Stat(cgroupMount + "/cgroup.procs"); err == nil {
+		return []string{cgroupMount}
 	}
-	roots, _ := filepath.Glob("/sys/fs/cgroup/*")
+	roots, _ := filepath.Glob(cgroupMount + "/*")
 	return roots
 }
 
-// joinGroup puts this process into a group of every hierarchy.
-func joinGroup(group string) error {
-	for _, root := range groupRoots() {
+// enterGroup puts this thread into a group of every hierarchy of cgroup v1. With
+// v2 only whole processes can be moved: then it opens the group, to start one
+// in it.
+func enterGroup(group string) (*os.File, error) {
+	roots := groupRoots()
+	for _, root := range roots {
 		dir := filepath.Join(root, group)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
+			return nil, err
 		}
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0); err != nil {
-			return err
+		if root == cgroupMount {
+			return os.Open(dir)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // podGroup is the control group of a Pod with one of the two drivers

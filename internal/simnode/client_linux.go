@@ -54,7 +54,7 @@ func newClient(name string) (*client, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(config.Clusters[0].Cluster.CA)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}, DisableKeepAlives: true}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}}
 	return &client{&http.Client{Transport: transport}, config.Clusters[0].Cluster.Server}, nil
 }
 
@@ -100,11 +100,10 @@ func (c *client) watch(path string) error {
 
 // watchAlways is what controller-manager and scheduler do to an API server:
 // their watches are open as long as it lets them.
-func watchAlways() {
-	for {
-		if c, err := newClient("/etc/kubernetes/super-admin.conf"); err == nil {
-			_ = c.watch("/api/v1/nodes")
+func watchAlways(c *client) {
+	for ; ; time.Sleep(paced(time.Second)) {
+		if err := c.watch("/api/v1/nodes"); err != nil {
+			c.http.CloseIdleConnections()
 		}
-		time.Sleep(paced(time.Second))
 	}
 }

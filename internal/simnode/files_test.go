@@ -95,7 +95,7 @@ func (n *node) keepDiary() *diary {
 			select {
 			case <-d.stop:
 				return
-			case <-time.After(4 * time.Millisecond):
+			case <-time.After(8 * time.Millisecond):
 			}
 		}
 	}()

@@ -1,7 +1,6 @@
 package simnode
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"net/rpc"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,33 +28,8 @@ type machineConfig struct {
 	Crun        bool // the runtime is crun, not runc
 }
 
-// controlFD is the test's end of the wire, in boot and in pid 1.
+// controlFD is the test's wire, in pid 1.
 const controlFD = 3
-
-// boot puts itself into the node's control groups, so that a new cgroup
-// namespace is rooted there, starts pid 1 and tells its number on the host.
-func boot() error {
-	var c machineConfig
-	if err := json.Unmarshal([]byte(os.Getenv(envMachine)), &c); err != nil {
-		return err
-	}
-	for _, h := range c.Hierarchies {
-		if err := os.WriteFile(filepath.Join(h.Parent, "cgroup.procs"), []byte("0"), 0); err != nil {
-			return err
-		}
-	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{"simnode-init"}, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2, controlFD},
-		Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET |
-			syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWCGROUP},
-	})
-	if err != nil {
-		return fmt.Errorf("make namespaces: %w", err)
-	}
-	fmt.Println(pid)
-	_, err = syscall.Wait4(pid, nil, 0, nil)
-	return err
-}
 
 // Machine is a machine as its test holds it, by RPC.
 type Machine struct {
@@ -64,6 +39,7 @@ type Machine struct {
 
 	mu       sync.Mutex
 	programs map[int]*program
+	client   *client // an administrator
 	events   []Event
 	faults   []*Faults
 }
@@ -126,18 +102,15 @@ type program struct {
 // Start runs a command and returns its number.
 func (m *Machine) Start(c Command, pid *int) error {
 	p := &program{}
-	l := launch{path: c.Path, argv: c.Argv, env: append(baseEnv(), c.Env...), dir: c.Dir, out: p.out.from, err: p.err.from}
+	l := launch{path: c.Path, argv: c.Argv, env: append(baseEnv(), c.Env...), dir: c.Dir, group: c.Group, out: p.out.from, err: p.err.from}
 	if c.Bystander != "" {
 		l.env = append(l.env, envBystander+"="+c.Bystander)
 	}
 	if c.Alone {
 		l.flags = syscall.CLONE_NEWNET
 	}
-	// runc puts it into its group first, and goes on as the command.
-	spec := ContainerSpec{Path: c.Path, Argv: c.Argv, UID: c.UID, GID: c.UID, Group: c.Group}
-	if c.Group != "" || c.UID != 0 {
-		l.path, l.argv = selfPath, []string{"runc"}
-		l.env = append(l.env, toEnv(envContainer, spec))
+	if c.UID != 0 {
+		l.credential = &syscall.Credential{Uid: uint32(c.UID), Gid: uint32(c.UID)}
 	}
 	var err error
 	if p.process, err = m.processes.start(l); err != nil {
@@ -244,6 +217,25 @@ func (m *Machine) Events(n int, out *[]Event) error {
 	return nil
 }
 
+// Counting is which events to count.
+type Counting struct {
+	From int // after so many
+	Kind string
+	Text string // that they hold
+}
+
+// Count counts events.
+func (m *Machine) Count(c Counting, n *int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.events[c.From:] {
+		if e.Kind == c.Kind && strings.Contains(e.Text, c.Text) {
+			*n++
+		}
+	}
+	return nil
+}
+
 // Fail sets the faults of API servers that are started from now on.
 func (m *Machine) Fail(faults []*Faults, _ *None) error {
 	m.mu.Lock()
@@ -300,6 +292,9 @@ func runMachine() error {
 		return err
 	}
 	syscall.CloseOnExec(controlFD)
+	if err := c.enterGroups(); err != nil {
+		return err
+	}
 	if err := c.setUp(); err != nil {
 		return fmt.Errorf("set up the node: %w", err)
 	}
@@ -308,7 +303,6 @@ func runMachine() error {
 	if err := m.runtime.listen(); err != nil {
 		return err
 	}
-	go watchAlways() // the controllers
 	server := rpc.NewServer()
 	if err := server.Register(m); err != nil {
 		return err
@@ -324,12 +318,24 @@ func runMachine() error {
 	return io.EOF
 }
 
+// administrator is who watches from then on, as the controllers do.
+func (m *Machine) administrator() (c *client, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == nil {
+		if m.client, err = newClient("/etc/kubernetes/super-admin.conf"); err == nil {
+			go watchAlways(m.client)
+		}
+	}
+	return m.client, err
+}
+
 // Ready tells whether the API server is ready and the kubelet's mirror Pod is
 // that of the Pod which runs.
 func (m *Machine) Ready(_ None, yes *bool) error {
 	var running []Container
 	_ = m.runtime.List(None{}, &running)
-	c, err := newClient("/etc/kubernetes/super-admin.conf")
+	c, err := m.administrator()
 	if err != nil {
 		return err
 	}

@@ -5,19 +5,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
+
+// pid 1 stays on its first thread, whose namespaces are the node's for whoever
+// looks from outside; see [launch.fork].
+func init() {
+	if filepath.Base(os.Args[0]) == "simnode-init" {
+		runtime.LockOSThread()
+	}
+}
 
 // Main runs the part of a node that this process was started as, which its name
 // (argv[0]) tells. It returns false for any other name: then this is the test.
 func Main() bool {
 	var part func() error
 	switch filepath.Base(os.Args[0]) {
-	case "simnode-boot":
-		part = boot
 	case "simnode-init":
 		part = runMachine
-	case "runc":
-		part = runcInit
 	case "kubelet":
 		part = runKubelet
 	case "kube-apiserver":
@@ -37,8 +42,7 @@ func Main() bool {
 
 // The environment carries what the parts are told by those who start them.
 const (
-	envMachine   = "SIMNODE_MACHINE"   // to boot and pid 1
-	envContainer = "SIMNODE_CONTAINER" // to runc
+	envMachine   = "SIMNODE_MACHINE"   // to pid 1
 	envFaults    = "SIMNODE_FAULTS"    // to kube-apiserver
 	envBystander = "SIMNODE_BYSTANDER" // a file to note signals in
 )

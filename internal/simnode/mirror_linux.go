@@ -41,9 +41,10 @@ func (a *apiSource) want(pods []*staticPod) {
 // run lists, watches and mirrors.
 func (a *apiSource) run() {
 	watching := make(chan struct{}, 1)
+	c, err := newClient(a.kubeconfig)
 	for ; ; time.Sleep(paced(time.Second)) {
-		c, err := newClient(a.kubeconfig)
 		if err != nil {
+			c, err = newClient(a.kubeconfig)
 			continue
 		}
 		var list struct{ Items []corev1.Pod }

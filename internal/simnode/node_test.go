@@ -3,14 +3,12 @@
 package simnode
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"net/rpc"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,7 +109,6 @@ func (n *node) boot() {
 		n.Fatal(err)
 	}
 	theirs := os.NewFile(uintptr(pair[1]), "control")
-	defer theirs.Close()
 	mine := os.NewFile(uintptr(pair[0]), "control")
 	conn, err := net.FileConn(mine)
 	mine.Close()
@@ -119,33 +116,25 @@ func (n *node) boot() {
 		n.Fatal(err)
 	}
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{"simnode-boot"}
+	cmd.Args = []string{"simnode-init"}
 	cmd.Env = append(os.Environ(), toEnv(envMachine, n.config))
 	cmd.ExtraFiles = []*os.File{theirs}
 	var errs strings.Builder
 	cmd.Stderr = &errs
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		n.Fatal(err)
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET |
+		syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC}
 	if err := cmd.Start(); err != nil {
-		n.Fatal(err)
+		n.Fatalf("make namespaces: %v", err)
 	}
 	n.machine = rpc.NewClient(conn)
 	n.Cleanup(func() {
 		n.machine.Close()
 		_ = cmd.Wait() // pid 1 ends with its wire, and all the others with it
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	pid, err2 := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || err2 != nil {
-		theirs.Close()
-		_ = cmd.Wait()
-		n.Fatalf("boot: %s", errs.String())
-	}
-	n.root = fmt.Sprintf("/proc/%d/root", pid)
-	var ready bool
-	if err := n.machine.Call("Machine.Ready", None{}, &ready); err == rpc.ErrShutdown || err != nil && strings.Contains(err.Error(), "unexpected EOF") {
+	theirs.Close() // so that an early end is noticed
+	n.root = fmt.Sprintf("/proc/%d/root", cmd.Process.Pid)
+	var none []Event
+	if err := n.machine.Call("Machine.Events", 0, &none); err != nil {
 		n.Fatalf("boot: %v: %s", err, errs.String())
 	}
 }
@@ -238,18 +227,14 @@ func (n *node) events() (out []Event) {
 
 // count is how many events of a kind there were since the node was ready.
 func (n *node) count(kind string) (count int) {
-	for _, e := range n.events()[n.start:] {
-		if e.Kind == kind {
-			count++
-		}
-	}
+	n.call("Count", Counting{From: n.start, Kind: kind}, &count)
 	return count
 }
 
 // eventually waits for something that the stand-ins do.
 func (n *node) eventually(what string, is func() bool) {
 	n.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(3 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) || n.Failed() {
 			n.Fatalf("never: %s", what)
 		}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // processes are the children of pid 1, and the orphans that it inherits.
@@ -32,6 +35,8 @@ type launch struct {
 	flags      uintptr // namespaces of its own
 	out, err   func(io.Reader)
 	credential *syscall.Credential
+	group      string         // its control group, "" for the machine's
+	container  *ContainerSpec // whose root it has, nil for the machine's
 }
 
 func newProcesses() *processes {
@@ -67,16 +72,46 @@ func (p *processes) start(l launch) (*process, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	child.pid, err = syscall.ForkExec(l.path, l.argv, &syscall.ProcAttr{
-		Dir: l.dir, Env: l.env, Files: files,
-		Sys: &syscall.SysProcAttr{Cloneflags: l.flags, Credential: l.credential, Setsid: true},
-	})
-	if err != nil {
+	started := make(chan error)
+	go func() { // the thread ends with this goroutine
+		runtime.LockOSThread()
+		child.pid, err = l.fork(files)
+		started <- err
+	}()
+	if err := <-started; err != nil {
 		return nil, &os.PathError{Op: "start", Path: l.path, Err: err}
 	}
 	p.byPID[child.pid] = child
 	p.more.Signal()
 	return child, nil
+}
+
+// fork starts a process from a thread that has entered what the process is to
+// be in: it has no moment outside its group or root.
+func (l launch) fork(files []uintptr) (int, error) {
+	attr := &syscall.SysProcAttr{Cloneflags: l.flags, Credential: l.credential, Setsid: true}
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil { // rooted where pid 1 is
+		return 0, err
+	}
+	if l.group != "" {
+		dir, err := enterGroup(l.group)
+		if err != nil {
+			return 0, err
+		}
+		if dir != nil {
+			defer dir.Close()
+			attr.UseCgroupFD, attr.CgroupFD = true, int(dir.Fd())
+		}
+	}
+	if l.container != nil {
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			return 0, err
+		}
+		if err := l.container.enter(); err != nil {
+			return 0, err
+		}
+	}
+	return syscall.ForkExec(l.path, l.argv, &syscall.ProcAttr{Dir: l.dir, Env: l.env, Files: files, Sys: attr})
 }
 
 // reap waits for children for ever.

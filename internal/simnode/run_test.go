@@ -100,7 +100,7 @@ func (r *running) at(m moment, do func()) *running {
 			case <-r.ended:
 				r.node.Errorf("a moment of the run never came")
 				return
-			case <-time.After(2 * time.Millisecond):
+			case <-time.After(5 * time.Millisecond):
 			}
 		}
 	}()

@@ -69,7 +69,6 @@ func (r *Runtime) listen() error {
 func (r *Runtime) Run(spec ContainerSpec, id *string) error {
 	spec.ID = newID()
 	spec.Group = containerGroup(spec.Group, spec.ID, r.machine.config.Systemd, r.machine.config.Crun)
-	spec.Image = true
 	log, err := openLog(spec.Log)
 	if err != nil {
 		return err
@@ -77,9 +76,9 @@ func (r *Runtime) Run(spec ContainerSpec, id *string) error {
 	c := &container{Container: Container{ContainerSpec: spec, Running: true}}
 	faults := r.machine.faultsFor(spec.Argv)
 	var lines sync.Mutex
-	env := append(baseEnv(), toEnv(envContainer, spec), toEnv(envFaults, faults))
 	c.process, err = r.machine.processes.start(launch{
-		path: selfPath, argv: []string{"runc", "init"}, env: env, flags: syscall.CLONE_NEWNS,
+		path: selfPath, argv: spec.Argv, env: append(append(baseEnv(), toEnv(envFaults, faults)), spec.Env...),
+		credential: &syscall.Credential{Uid: uint32(spec.UID), Gid: uint32(spec.GID)}, group: spec.Group, container: &spec,
 		out: func(from io.Reader) { copyLog(log, &lines, from, "stdout") },
 		err: func(from io.Reader) { copyLog(log, &lines, from, "stderr") },
 	})

@@ -79,12 +79,27 @@ func kernelFiles(root string) error {
 	if err := syscall.Mount("proc", filepath.Join(root, "proc"), "proc", 0, ""); err != nil {
 		return &os.PathError{Op: "mount", Path: "/proc", Err: err}
 	}
-	for _, name := range []string{"null", "zero", "full", "random", "urandom"} {
-		if err := bind("/dev/"+name, filepath.Join(root, "dev", name)); err != nil {
+	for name, minor := range map[string]uint32{"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9} {
+		file := filepath.Join(root, "dev", name)
+		if err := syscall.Mknod(file, syscall.S_IFCHR|0o666, int(unix.Mkdev(1, minor))); err != nil {
+			return &os.PathError{Op: "mknod", Path: file, Err: err}
+		}
+		if err := os.Chmod(file, 0o666); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// enterGroups makes the node's control groups those of this process, and the
+// roots of what it sees.
+func (c machineConfig) enterGroups() error {
+	for _, h := range c.Hierarchies {
+		if err := os.WriteFile(filepath.Join(h.Parent, "cgroup.procs"), []byte("0"), 0); err != nil {
+			return err
+		}
+	}
+	return unix.Unshare(unix.CLONE_NEWCGROUP)
 }
 
 // groups mounts the node's control groups. The node has a cgroup namespace, so

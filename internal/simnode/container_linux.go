@@ -1,7 +1,6 @@
 package simnode
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,7 +8,7 @@ import (
 	"syscall"
 )
 
-// ContainerSpec is a container for runc, as an OCI runtime has it.
+// ContainerSpec is a container, as an OCI runtime has it.
 type ContainerSpec struct {
 	ID        string
 	PodUID    string
@@ -17,13 +16,11 @@ type ContainerSpec struct {
 	Pod       string
 	Name      string
 	Restart   int
-	Path      string // of the program, before the root changes
 	Argv, Env []string
 	UID, GID  int
 	Group     string // its control group
 	Mounts    []Bind
 	Log       string
-	Image     bool // it has a root of its own
 }
 
 // Bind is a path of the node in a container.
@@ -32,40 +29,8 @@ type Bind struct {
 	ReadOnly       bool
 }
 
-// runcInit is what becomes the container's process: it enters the control group
-// and the root, and goes on as the command. Until then its name is runc, as in
-// a real node's process list.
-func runcInit() error {
-	var c ContainerSpec
-	if err := fromEnv(envContainer, &c); err != nil {
-		return err
-	}
-	if c.Group != "" {
-		if err := joinGroup(c.Group); err != nil {
-			return err
-		}
-	}
-	if c.Image {
-		if err := c.enter(); err != nil {
-			return fmt.Errorf("container root: %w", err)
-		}
-		c.Path = selfPath
-	}
-	if c.UID != 0 || c.GID != 0 {
-		if err := syscall.Setgroups([]int{c.GID}); err != nil {
-			return err
-		}
-		if err := syscall.Setgid(c.GID); err != nil {
-			return err
-		}
-		if err := syscall.Setuid(c.UID); err != nil {
-			return err
-		}
-	}
-	return syscall.Exec(c.Path, c.Argv, append(os.Environ(), c.Env...))
-}
-
-// enter makes the container's file system and changes to it.
+// enter makes the container's file system and makes it the root of the calling
+// thread, which has a mount namespace of its own.
 func (c ContainerSpec) enter() error {
 	root := filepath.Join("/run/containers", c.ID)
 	if err := os.MkdirAll(root, 0o755); err != nil {
@@ -104,7 +69,7 @@ func (c ContainerSpec) enter() error {
 
 // mount binds one path. What is missing is made as a directory (containerd,
 // internal/cri/opts/spec_linux_opts.go, WithMounts): only a volume without a
-// type gets that far.
+// type gets that far, or one whose file went away after the kubelet's check.
 func (m Bind) mount(root string) error {
 	if _, err := os.Stat(m.Source); os.IsNotExist(err) {
 		if err := os.MkdirAll(m.Source, 0o755); err != nil {
