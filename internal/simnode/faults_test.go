@@ -79,8 +79,10 @@ var faultScenarios = []scenario{
 	{
 		name: "port taken", proves: "rolled back with the cause, healthy once the port is free",
 		play: func(n *node) {
-			take := func() { n.call("Listen", Port{Address: ":6443", Do: "hang", For: 2 * time.Second}, nil) }
-			o := n.begin("enable").at(draining, take).wait()
+			const port = ":6443"
+			take := func() { n.call("Listen", Port{Address: port, Do: "hang"}, nil) }
+			free := func() { n.call("Release", port, nil) }
+			o := n.begin("enable").at(draining, take).at(sees(Exited, 3), free).wait()
 			n.wantExit(o, 3)
 			n.wantSays(o, "address already in use")
 			n.wantBack()
@@ -181,7 +183,7 @@ var faultScenarios = []scenario{
 	},
 	{
 		name: "unhealthy before", proves: "refused, nothing touched",
-		setup: setup{manifest: withFlag("--no-such-flag=1")},
+		setup: setup{manifest: withFlag("--no-such-flag=1"), broken: true},
 		play:  playBroken,
 	},
 }

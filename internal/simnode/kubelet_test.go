@@ -22,7 +22,7 @@ var kubeletScenarios = append([]scenario{
 	{
 		name: "kubelet stops for good", proves: "the files are back, and it is said why nobody acts on them",
 		play: func(n *node) {
-			o := n.begin("enable", "--timeout", "10s").at(interim, n.kubelet.stop).wait()
+			o := n.begin("enable", "--timeout", "10s").at(draining, n.kubelet.stop).wait()
 			n.wantExit(o, 4)
 			n.wantSays(o, "kubelet")
 			n.wantBytes(manifestPath, n.original)
@@ -68,6 +68,24 @@ var restartMoments = []struct {
 	}},
 }
 
+// rollbackMoments are moments after the new API server's death.
+var rollbackMoments = []struct {
+	name string
+	moment
+}{
+	{"at once", after(0)},
+	{"when the new Pod is removed", sees(PodRemoved, 1)},
+	{"when the earlier Pod is added", sees(PodAdded, 1)},
+	{"a second later", after(time.Second)},
+	{"three seconds later", after(3 * time.Second)},
+	{"when the earlier one is back", then(backAgain, after(0))},
+}
+
+// backAgain is when the manifest is what it was at the beginning.
+func backAgain(n *node) func() bool {
+	return func() bool { return n.read(manifestPath) == n.original }
+}
+
 // kubeletRestarts are restarts of the kubelet during enable, and during the
 // rollback of one. Each ends healthy, or says soon what to type.
 func kubeletRestarts() (out []scenario) {
@@ -80,14 +98,13 @@ func kubeletRestarts() (out []scenario) {
 			},
 		})
 	}
-	for _, at := range restartMoments[3:] {
+	for _, at := range rollbackMoments {
 		out = append(out, scenario{
 			name: "kubelet restarts in a rollback, " + at.name, proves: "healthy within 60 s, or says what to type",
 			play: func(n *node) {
 				n.fail(&Faults{When: audited, Words: "audit is broken"})
 				r := n.begin("enable", "--timeout", "10s")
-				undoing := then(r.says("exited"), at.moment)
-				n.wantMended(r.at(undoing, n.kubelet.restart).wait())
+				n.wantMended(r.at(then(r.says("exited"), at.moment), n.kubelet.restart).wait())
 			},
 		})
 	}

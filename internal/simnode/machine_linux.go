@@ -40,6 +40,7 @@ type Machine struct {
 	mu       sync.Mutex
 	programs map[int]*program
 	client   *client // an administrator
+	ports    map[string]net.Listener
 	events   []Event
 	faults   []*Faults
 }
@@ -263,8 +264,7 @@ type Port struct {
 	Address string
 	// Do is what happens with connections: "hang" accepts and says nothing, else
 	// it is a status for every HTTP request.
-	Do  string
-	For time.Duration // 0: for ever
+	Do string
 }
 
 // Listen takes a port, and waits for it when somebody has it.
@@ -273,9 +273,9 @@ func (m *Machine) Listen(p Port, _ *None) error {
 		l, err := net.Listen("tcp", p.Address)
 		if err == nil {
 			go receive(l, p.Do)
-			if p.For > 0 {
-				time.AfterFunc(p.For, func() { l.Close() })
-			}
+			m.mu.Lock()
+			m.ports[p.Address] = l
+			m.mu.Unlock()
 			return nil
 		}
 		if !errors.Is(err, syscall.EADDRINUSE) {
@@ -283,6 +283,13 @@ func (m *Machine) Listen(p Port, _ *None) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// Release gives a port back.
+func (m *Machine) Release(address string, _ *None) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ports[address].Close()
 }
 
 // runMachine is pid 1.
@@ -298,7 +305,7 @@ func runMachine() error {
 	if err := c.setUp(); err != nil {
 		return fmt.Errorf("set up the node: %w", err)
 	}
-	m := &Machine{config: c, processes: newProcesses(), programs: map[int]*program{}}
+	m := &Machine{config: c, processes: newProcesses(), programs: map[int]*program{}, ports: map[string]net.Listener{}}
 	m.runtime = newRuntime(m)
 	if err := m.runtime.listen(); err != nil {
 		return err

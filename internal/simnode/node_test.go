@@ -35,6 +35,7 @@ type setup struct {
 	override string              // the kubelet's --hostname-override
 	manifest func(string) string // edits the manifest before the first start
 	before   func(n *node)       // once the file system is there, before the kubelet
+	broken   bool                // the API server does not start
 }
 
 // node is a simulated node in a scenario.
@@ -92,7 +93,11 @@ func newNode(t *testing.T, s setup) *node {
 	}
 	n.kubelet = &kubeletProcess{node: n}
 	n.kubelet.start()
-	n.wantReady()
+	if s.broken {
+		n.eventually("the API server has died", func() bool { return n.count(Exited) > 0 })
+	} else {
+		n.wantReady()
+	}
 	n.seen = n.keepDiary()
 	n.start = len(n.events())
 	n.had = map[string]bool{policyPath: n.exists(policyPath)}

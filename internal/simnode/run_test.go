@@ -55,7 +55,15 @@ func (r *running) wait() outcome {
 	n := r.node
 	n.Helper()
 	o := outcome{args: r.args}
-	n.call("Wait", r.pid, &o.Result)
+	call := n.machine.Go("Machine.Wait", r.pid, &o.Result, nil)
+	select {
+	case <-call.Done:
+	case <-time.After(longestRun):
+		n.Errorf("auditpatch %s did not end within %s", r.args, longestRun)
+		r.signal(syscall.SIGKILL)
+		<-call.Done
+	}
+	n.ok(call.Error)
 	o.took = time.Since(r.began)
 	close(r.ended)
 	for _, done := range r.others {
@@ -65,6 +73,10 @@ func (r *running) wait() outcome {
 	n.Logf("%s", o)
 	return o
 }
+
+// longestRun is more than any run takes that does what it should, on a busy
+// machine too.
+const longestRun = 25 * time.Second
 
 // look is how it is now.
 func (r *running) look() (now Result) {

@@ -32,7 +32,7 @@ func TestScenarios(t *testing.T) {
 	}
 	sweepGroups(groupPrefix)
 	buildProgram(t)
-	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios)
+	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios, deathScenarios, foreignScenarios, otherScenarios)
 	var rows table
 	t.Cleanup(func() { rows.print(t) })
 	names := map[string]bool{}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +25,7 @@ func (k *kubelet) mount(w *worker, now time.Time) bool {
 		return again(time.Second)
 	}
 	for _, v := range w.pod.Spec.Volumes {
-		if v.HostPath == nil {
+		if v.HostPath == nil || !mounted(w.pod.Pod, v.Name) {
 			continue
 		}
 		if err := checkHostPath(v.HostPath); err != nil {
@@ -36,6 +37,14 @@ func (k *kubelet) mount(w *worker, now time.Time) bool {
 	}
 	w.volumes = true
 	return true
+}
+
+// mounted tells whether a container mounts a volume: the others do not matter
+// (pkg/volume/util, GetPodVolumeNames).
+func mounted(p *corev1.Pod, volume string) bool {
+	return slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
+		return slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume })
+	})
 }
 
 // checkHostPath is checkType of pkg/volume/hostpath/host_path.go.
