@@ -82,7 +82,7 @@ var faultScenarios = []scenario{
 			const port = ":6443"
 			take := func() { n.call("Listen", Port{Address: port, Do: "hang"}, nil) }
 			free := func() { n.call("Release", port, nil) }
-			o := n.begin("enable").at(draining, take).at(sees(Exited, 3), free).wait()
+			o := n.begin("enable").at(draining, take).at(sees(Exited, 4), free).wait()
 			n.wantExit(o, 3)
 			n.wantSays(o, "address already in use")
 			n.wantBack()
@@ -134,20 +134,41 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "full disk at the second write", proves: "nothing is torn; recover ends it once there is room",
-		setup: setup{before: func(n *node) {
-			n.call("Mount", Volume{Path: "/etc/kubernetes/manifests", Size: "64k"}, nil)
-			n.write(manifestPath, n.original, 0o600)
-		}},
+		name: "full disk at the second write", proves: "what is needed was laid out before the first",
+		setup: setup{before: smallManifests},
 		play: func(n *node) {
 			const ballast = "/etc/kubernetes/manifests/.ballast"
 			o := n.begin("enable", "--timeout", "3s").at(interim, func() { fill(n, ballast) }).wait()
-			if o.Exit != 3 {
-				n.wantExit(o, 4)
-			}
 			n.ok(syscall.Unlink(n.path(ballast)))
-			n.wantExit(n.run("recover"), 0)
-			n.wantWhole()
+			n.wantExit(o, 0)
+			n.wantRestarts(1)
+			n.wantOn()
+		},
+	},
+	{
+		name: "full disk, rolled back", proves: "going back needs no space either",
+		setup: setup{before: smallManifests},
+		play: func(n *node) {
+			const ballast = "/etc/kubernetes/manifests/.ballast"
+			n.fail(&Faults{When: audited, Words: "audit is broken"})
+			o := n.begin("enable").at(interim, func() { fill(n, ballast) }).wait()
+			n.ok(syscall.Unlink(n.path(ballast)))
+			n.wantExit(o, 3)
+			n.wantBack()
+		},
+	},
+	{
+		name: "full disk at the first write", proves: "nothing is touched",
+		setup: setup{before: smallManifests},
+		play: func(n *node) {
+			const ballast = "/etc/kubernetes/manifests/.ballast"
+			fill(n, ballast)
+			o := n.run("enable")
+			n.ok(syscall.Unlink(n.path(ballast)))
+			n.wantExit(o, 2)
+			n.wantSays(o, "no space left on device")
+			n.wantPods(0)
+			n.wantBack()
 		},
 	},
 	{
@@ -186,6 +207,12 @@ var faultScenarios = []scenario{
 		setup: setup{manifest: withFlag("--no-such-flag=1"), broken: true},
 		play:  playBroken,
 	},
+}
+
+// smallManifests is a manifests directory with little room.
+func smallManifests(n *node) {
+	n.call("Mount", Volume{Path: "/etc/kubernetes/manifests", Size: "64k"}, nil)
+	n.write(manifestPath, n.original, 0o600)
 }
 
 // fill takes all that is left of a small file system.

@@ -56,7 +56,9 @@ var foreignScenarios = []scenario{
 		}},
 		play: func(n *node) {
 			foo := n.started("foo")
-			playBeside(n)
+			n.fail(&Faults{When: audited, Words: "audit is broken"})
+			n.wantExit(n.run("enable"), 3)
+			n.wantBack()
 			if again := n.started("foo"); again != foo {
 				n.Errorf("kube-apiserver-foo: pid %d became %d", foo, again)
 			}
@@ -100,7 +102,7 @@ func playBeside(n *node) {
 	n.wantBack()
 	n.fail()
 	n.wantExit(n.run("enable"), 0)
-	n.wantOn()
+	n.wantAgreed()
 }
 
 // serverArgv is the API server's own command line.

@@ -186,7 +186,7 @@ func (m *Machine) Reboot(None, *None) error {
 	if err := syscall.Kill(-1, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
 		return err
 	}
-	if !m.processes.none(5 * time.Second) {
+	if !m.processes.none(20 * time.Second) {
 		return errors.New("some processes do not end")
 	}
 	m.runtime.reset()

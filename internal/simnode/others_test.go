@@ -61,23 +61,44 @@ var otherScenarios = []scenario{
 	},
 	{
 		name: "leftover annotation", proves: "the next change starts and cleans up",
+		play: func(n *node) {
+			n.wantExit(n.run("enable"), 0)
+			// As a run leaves it that was ended by another's change.
+			n.puppet(manifestPath, strings.Replace(n.read(manifestPath), "  annotations:\n", "  annotations:\n    auditpatch/restart: \"under way\"\n", 1))
+			n.eventually("the kubelet has acted", func() bool { return n.count(Started) == 2 })
+			n.wantReady()
+			o := n.run("enable")
+			n.wantExit(o, 0)
+			n.wantSilent(o, "nothing changed")
+			n.wantAgreed()
+		},
+	},
+	{
+		name: "leftover annotation from before", proves: "the same on a node without audit logging",
 		setup: setup{manifest: func(m string) string {
 			return strings.Replace(m, "  annotations:\n", "  annotations:\n    auditpatch/restart: under way\n", 1)
 		}},
 		play: func(n *node) {
 			n.wantExit(n.run("enable"), 0)
 			n.wantRestarts(1)
-			n.wantOn()
+			n.wantAgreed()
 		},
 	},
 	{
 		name: "two runs at once", proves: "one works, the other says who does",
-		play: func(n *node) { playTwo(n, nil, nil) },
+		play: func(n *node) { playTwo(n) },
 	},
 	{
-		name: "two runs with two state directories", proves: "the same",
+		name: "two runs with two state directories", proves: "the second is refused while the first is at it",
 		play: func(n *node) {
-			playTwo(n, []string{"--state-dir", "/var/lib/a"}, []string{"--state-dir", "/var/lib/b"})
+			var second outcome
+			first := n.begin("enable", "--state-dir", "/var/lib/a").at(draining, func() {
+				second = n.run("disable", "--state-dir", "/var/lib/b")
+			}).wait()
+			n.wantExit(first, 0)
+			n.wantExit(second, 2)
+			n.wantRestarts(1)
+			n.wantOn()
 		},
 	},
 	{
@@ -175,6 +196,7 @@ var otherScenarios = []scenario{
 	},
 	{
 		name: "HTTPS_PROXY", proves: "the node is asked directly",
+		setup: setup{manifest: withFlag("--bind-address=" + NodeIP)}, // 127.0.0.1 is never proxied
 		play: func(n *node) {
 			proxy := []string{"HTTPS_PROXY=http://192.0.2.10:1", "https_proxy=http://192.0.2.10:1"}
 			n.wantExit(n.beginWith(proxy, "enable").wait(), 0)
@@ -186,7 +208,6 @@ var otherScenarios = []scenario{
 		name: "--root / on the live node", proves: "refused: it would skip lock, health and wait",
 		play: func(n *node) {
 			n.wantExit(n.run("enable", "--root", "/"), 2)
-			n.wantRestarts(0)
 			n.wantPods(0)
 			n.wantBack()
 		},
@@ -228,10 +249,10 @@ var otherScenarios = []scenario{
 }
 
 // playTwo starts two runs at the same time.
-func playTwo(n *node, one, two []string) {
+func playTwo(n *node) {
 	n.Helper()
-	a := n.begin(append([]string{"enable"}, one...)...)
-	b := n.begin(append([]string{"enable", "--preset", "metadata"}, two...)...)
+	a := n.begin("enable")
+	b := n.begin("enable", "--preset", "metadata")
 	first, second := a.wait(), b.wait()
 	if exits := [2]int{first.Exit, second.Exit}; exits != [2]int{0, 2} && exits != [2]int{2, 0} {
 		n.Errorf("exit status %v, want one 0 and one 2", exits)

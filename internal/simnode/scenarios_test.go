@@ -21,9 +21,6 @@ type scenario struct {
 	play   func(n *node)
 }
 
-// pending are scenarios whose mend is still to come: name -> why.
-var pending = map[string]string{}
-
 // TestScenarios plays all scenarios, each on a node of its own, and prints what
 // was proven.
 func TestScenarios(t *testing.T) {

@@ -110,6 +110,7 @@ func (s *apiServer) serve(ctx context.Context, l net.Listener) error {
 	}
 	s.ending.Store(true)
 	if s.faults.Deaf {
+		l.Close()
 		select {}
 	}
 	if err := server.Shutdown(context.Background()); err != nil {
