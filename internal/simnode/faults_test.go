@@ -63,7 +63,7 @@ var faultScenarios = []scenario{
 		name: "hangs", proves: "one that takes connections and says nothing is rolled back",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, Hang: true})
-			n.wantExit(n.run("enable", "--timeout", "1s"), 3)
+			n.wantExit(n.run("enable", "--timeout", "2s"), 3)
 			n.wantBack()
 		},
 	},

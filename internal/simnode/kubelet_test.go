@@ -68,17 +68,17 @@ var restartMoments = []struct {
 	}},
 }
 
-// rollbackMoments are moments after the new API server's death.
+// rollbackMoments are moments of a change whose API server dies at its start.
 var rollbackMoments = []struct {
 	name string
 	moment
 }{
-	{"at once", after(0)},
-	{"when the new Pod is removed", sees(PodRemoved, 1)},
-	{"when the earlier Pod is added", sees(PodAdded, 1)},
-	{"a second later", after(time.Second)},
-	{"three seconds later", after(3 * time.Second)},
-	{"when the earlier one is back", then(backAgain, after(0))},
+	{"when the new one starts", newStarted},
+	{"when the new one has died", sees(Exited, 2)},
+	{"when the new Pod is removed", sees(PodRemoved, 3)}, // the old and the interim one came before
+	{"when the earlier manifest is back", then(newStarted, backAgain)},
+	{"when the earlier Pod is added", then(then(newStarted, backAgain), sees(PodAdded, 1))},
+	{"when the earlier one starts", then(then(newStarted, backAgain), sees(Started, 1))},
 }
 
 // backAgain is when the manifest is what it was at the beginning.
@@ -103,8 +103,7 @@ func kubeletRestarts() (out []scenario) {
 			name: "kubelet restarts in a rollback, " + at.name, proves: "healthy within 60 s, or says what to type",
 			play: func(n *node) {
 				n.fail(&Faults{When: audited, Words: "audit is broken"})
-				r := n.begin("enable", "--timeout", "10s")
-				n.wantMended(r.at(then(r.says("exited"), at.moment), n.kubelet.restart).wait())
+				n.wantMended(n.begin("enable", "--timeout", "10s").at(at.moment, n.kubelet.restart).wait())
 			},
 		})
 	}

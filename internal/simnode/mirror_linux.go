@@ -19,8 +19,10 @@ type apiSource struct {
 	kubeconfig, node string
 	reached          atomic.Bool
 
-	mu   sync.Mutex
-	pods []*staticPod // to be mirrored
+	mu       sync.Mutex
+	pods     []*staticPod // to be mirrored
+	wanted   int          // counts how often they changed
+	mirrored int          // which of these the API server has
 }
 
 func newAPISource(kubeconfig, node string) *apiSource {
@@ -36,9 +38,11 @@ func (a *apiSource) want(pods []*staticPod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.pods = pods
+	a.wanted++
 }
 
-// run lists, watches and mirrors.
+// run lists, watches and mirrors, whenever there is something new to be mirrored
+// or the watch has ended.
 func (a *apiSource) run() {
 	watching := make(chan struct{}, 1)
 	c, err := newClient(a.kubeconfig)
@@ -47,13 +51,23 @@ func (a *apiSource) run() {
 			c, err = newClient(a.kubeconfig)
 			continue
 		}
+		a.mu.Lock()
+		idle, wanted := a.mirrored == a.wanted && len(watching) > 0, a.wanted
+		a.mu.Unlock()
+		if idle {
+			continue
+		}
 		var list struct{ Items []corev1.Pod }
 		code, err := c.do(http.MethodGet, "/api/v1/pods", nil, &list)
 		if err != nil || code != http.StatusOK {
 			continue
 		}
 		a.reached.Store(true)
-		a.mirror(c, list.Items)
+		if a.mirror(c, list.Items) {
+			a.mu.Lock()
+			a.mirrored = wanted
+			a.mu.Unlock()
+		}
 		select {
 		case watching <- struct{}{}:
 			go func() { _ = c.watch("/api/v1/pods"); <-watching }()
@@ -65,7 +79,8 @@ func (a *apiSource) run() {
 // mirror makes the API server's Pods of this node those that the kubelet runs:
 // the annotations tell which generation (pkg/kubelet/pod/mirror_client.go, and
 // kubelet.go, tryReconcileMirrorPods).
-func (a *apiSource) mirror(c *client, there []corev1.Pod) {
+func (a *apiSource) mirror(c *client, there []corev1.Pod) (ok bool) {
+	ok = true
 	a.mu.Lock()
 	wanted := slices.Clone(a.pods)
 	a.mu.Unlock()
@@ -80,13 +95,16 @@ func (a *apiSource) mirror(c *client, there []corev1.Pod) {
 			wanted = slices.Delete(wanted, i, i+1)
 			continue
 		}
-		_, _ = c.do(http.MethodDelete, "/api/v1/namespaces/"+pod.Namespace+"/pods/"+pod.Name, nil, nil)
+		_, err := c.do(http.MethodDelete, "/api/v1/namespaces/"+pod.Namespace+"/pods/"+pod.Name, nil, nil)
+		ok = ok && err == nil
 	}
 	for _, p := range wanted {
 		mirror := *p.Pod
 		mirror.Annotations = maps.Clone(p.Annotations)
 		mirror.Annotations[corev1.MirrorPodAnnotationKey] = p.Identity
 		mirror.Status = corev1.PodStatus{Phase: corev1.PodRunning, HostIP: NodeIP, PodIP: NodeIP}
-		_, _ = c.do(http.MethodPost, "/api/v1/namespaces/"+p.Namespace+"/pods", &mirror, nil)
+		code, err := c.do(http.MethodPost, "/api/v1/namespaces/"+p.Namespace+"/pods", &mirror, nil)
+		ok = ok && err == nil && code == http.StatusCreated
 	}
+	return ok
 }

@@ -170,13 +170,6 @@ var (
 	draining   = sees(Stopped, 1)
 )
 
-// says is when the program has printed a text.
-func (r *running) says(text string) moment {
-	return func(*node) func() bool {
-		return func() bool { now := r.look(); return strings.Contains(now.Stdout+now.Stderr, text) }
-	}
-}
-
 // wantExit wants an exit status.
 func (n *node) wantExit(o outcome, want int) {
 	n.Helper()
