@@ -13,7 +13,7 @@ import (
 )
 
 // atOnce is how many nodes live at the same time: they mostly wait.
-const atOnce = 8
+const atOnce = 12
 
 func TestMain(m *testing.M) {
 	if Main() {

@@ -122,7 +122,7 @@ func (n *node) boot() {
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"simnode-init"}
-	cmd.Env = append(os.Environ(), toEnv(envMachine, n.config))
+	cmd.Env = append(baseEnv(), toEnv(envMachine, n.config))
 	cmd.ExtraFiles = []*os.File{theirs}
 	var errs strings.Builder
 	cmd.Stderr = &errs
