@@ -32,6 +32,9 @@ var house = map[string][]string{
 	"internal/policy":         nil,
 	"internal/node":           nil,
 	"internal/node/crashtest": nil,
+	// A simulated node for tests: it knows the program from outside only, and
+	// stands in for kubelet and kube-apiserver with code of Kubernetes.
+	"internal/simnode": nil,
 	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli"},
 	// The end-to-end tests know the program from outside only.

@@ -1,0 +1,93 @@
+package simnode
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stand is a process that only has the name, and perhaps the arguments, of
+// another: it notes every signal, and that the connection which it keeps to
+// itself ends. Where its arguments name a port that is free, it listens there.
+func stand() error {
+	name := os.Getenv(envBystander)
+	notes, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 10)
+	signal.Notify(signals) // all that can be caught
+	go keepConnection(notes, bystanderPort())
+	fmt.Fprintln(notes, "stands")
+	for s := range signals {
+		// The runtime sends itself SIGURG to pre-empt goroutines.
+		if s != syscall.SIGURG {
+			fmt.Fprintln(notes, "signal:", s)
+		}
+	}
+	return nil
+}
+
+// bystanderPort is what --secure-port names.
+func bystanderPort() int {
+	for _, a := range os.Args {
+		if v, ok := strings.CutPrefix(a, "--secure-port="); ok {
+			port, _ := strconv.Atoi(v)
+			return port
+		}
+	}
+	return 0
+}
+
+// keepConnection connects to its own port and notes when that is cut.
+func keepConnection(notes io.Writer, port int) {
+	l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	if err != nil {
+		return // the port is another's
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, err := conn.Read(make([]byte, 1))
+				if err != nil && err != io.EOF {
+					fmt.Fprintln(notes, "cut:", err)
+				}
+			}()
+		}
+	}()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return
+	}
+	_, err = conn.Read(make([]byte, 1))
+	fmt.Fprintln(notes, "cut:", err)
+}
+
+// receive is somebody on a port: for webhooks, or only in the way.
+func receive(l net.Listener, do string) {
+	if status, err := strconv.Atoi(do); err == nil {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(status)
+		}))
+		return
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		time.AfterFunc(time.Minute, func() { conn.Close() })
+	}
+}

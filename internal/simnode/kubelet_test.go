@@ -1,0 +1,135 @@
+//go:build linux
+
+package simnode
+
+import (
+	"strings"
+	"time"
+)
+
+// kubeletScenarios have a kubelet that goes away, or comes anew.
+var kubeletScenarios = append([]scenario{
+	{
+		name: "no kubelet", proves: "refused, nothing touched",
+		play: func(n *node) {
+			n.kubelet.stop()
+			n.wantExit(n.run("enable"), 2)
+			n.wantBytes(manifestPath, n.original)
+			n.kubelet.start()
+			n.wantBack()
+		},
+	},
+	{
+		name: "kubelet stops for good", proves: "the files are back, and it is said why nobody acts on them",
+		play: func(n *node) {
+			o := n.begin("enable", "--timeout", "10s").at(draining, n.kubelet.stop).wait()
+			n.wantExit(o, 4)
+			n.wantSays(o, "kubelet")
+			n.wantBytes(manifestPath, n.original)
+			n.kubelet.start()
+			n.wantBack()
+		},
+	},
+	{
+		name: "kubelet stops for 2 s", proves: "the wait goes on",
+		play: func(n *node) {
+			o := n.begin("enable", "--timeout", "10s").at(newStarted, func() {
+				n.kubelet.stop()
+				time.Sleep(paced(2 * time.Second))
+				n.kubelet.start()
+			}).wait()
+			n.wantExit(o, 0)
+			n.wantOn()
+		},
+	},
+}, kubeletRestarts()...)
+
+// restartMoments are moments of a change.
+var restartMoments = []struct {
+	name string
+	moment
+}{
+	{"at once", after(0)},
+	{"before the interim write", after(500 * time.Millisecond)},
+	{"after the interim write", interim},
+	{"while the old one drains", draining},
+	{"when the old one is gone", oldGone},
+	{"after the final write", final},
+	{"when the new one starts", newStarted},
+	{"before it is ready", func(n *node) func() bool {
+		started := newStarted(n)
+		var at time.Time
+		return func() bool {
+			if at.IsZero() && started() {
+				at = time.Now()
+			}
+			return !at.IsZero() && time.Since(at) > paced(2*time.Second)
+		}
+	}},
+}
+
+// rollbackMoments are moments of a change whose API server dies at its start.
+var rollbackMoments = []struct {
+	name string
+	moment
+}{
+	{"when the new one starts", newStarted},
+	{"when the new one has died", sees(Exited, 2)},
+	{"when the new Pod is removed", sees(PodRemoved, 3)}, // the old and the interim one came before
+	{"when the earlier manifest is back", then(newStarted, backAgain)},
+	{"when the earlier Pod is added", then(then(newStarted, backAgain), sees(PodAdded, 1))},
+	{"when the earlier one starts", then(then(newStarted, backAgain), sees(Started, 1))},
+}
+
+// backAgain is when the manifest is what it was at the beginning.
+func backAgain(n *node) func() bool {
+	return func() bool { return n.read(manifestPath) == n.original }
+}
+
+// kubeletRestarts are restarts of the kubelet during enable, and during the
+// rollback of one. Each ends healthy, or says soon what to type.
+func kubeletRestarts() (out []scenario) {
+	for _, at := range restartMoments {
+		out = append(out, scenario{
+			name: "kubelet restarts " + at.name, proves: "healthy within 60 s, or says what to type",
+			play: func(n *node) {
+				o := n.begin("enable", "--timeout", "10s").at(at.moment, n.kubelet.restart).wait()
+				n.wantMended(o)
+			},
+		})
+	}
+	for _, at := range rollbackMoments {
+		out = append(out, scenario{
+			name: "kubelet restarts in a rollback, " + at.name, proves: "healthy within 60 s, or says what to type",
+			play: func(n *node) {
+				n.fail(&Faults{When: audited, Words: "audit is broken"})
+				n.wantMended(n.begin("enable", "--timeout", "10s").at(at.moment, n.kubelet.restart).wait())
+			},
+		})
+	}
+	return out
+}
+
+// then is one moment after another.
+func then(first, second moment) moment {
+	return func(n *node) func() bool {
+		one := first(n)
+		var two func() bool
+		return func() bool {
+			if two == nil && one() {
+				two = second(n)
+			}
+			return two != nil && two()
+		}
+	}
+}
+
+// wantMended wants a healthy node soon, by itself or by what the program says.
+func (n *node) wantMended(o outcome) {
+	n.Helper()
+	n.wantWithin(o, time.Minute)
+	if o.Exit != 0 && strings.Contains(o.Stderr, "systemctl restart kubelet") {
+		n.kubelet.restart()
+	}
+	n.wantWhole()
+}

@@ -1,0 +1,367 @@
+package simnode
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/rpc"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// machineConfig is what a machine is made of.
+type machineConfig struct {
+	Hostname    string
+	Root        string // an empty directory of the host, for its file system
+	Program     string // the binary under test
+	Self        string // this one
+	Hierarchies []Hierarchy
+	Systemd     bool // the cgroup driver of kubelet and runtime
+	Crun        bool // the runtime is crun, not runc
+}
+
+// controlFD is the test's wire, in pid 1.
+const controlFD = 3
+
+// Machine is a machine as its test holds it, by RPC.
+type Machine struct {
+	config    machineConfig
+	processes *processes
+	runtime   *Runtime
+
+	mu       sync.Mutex
+	programs map[int]*program
+	client   *client // an administrator
+	ports    map[string]net.Listener
+	events   []Event
+	faults   []*Faults
+}
+
+// Event is something that happened on the machine.
+type Event struct {
+	At   time.Time
+	Kind string // see the constants
+	Pod  string // its UID
+	Text string
+}
+
+// The kinds of events.
+const (
+	PodAdded       = "pod added"     // the kubelet learned of a static Pod
+	PodRemoved     = "pod removed"   // and that it is gone
+	RemoveSkipped  = "skipped"       // "skipping delete because sources aren't ready yet"
+	NameSeen       = "name seen"     // a visible name in the manifests directory
+	InvalidFile    = "invalid file"  // that is no Pod
+	MountFailed    = "mount failed"  // of a Pod's volume
+	Started        = "started"       // a container
+	Exited         = "exited"        // a container, and how
+	Stopped        = "stopped"       // a container got SIGTERM from the kubelet
+	Killed         = "killed"        // or SIGKILL
+	KubeletStarted = "kubelet start" // a kubelet
+)
+
+// None is no argument and no answer.
+type None struct{}
+
+// Command is something to run on the machine.
+type Command struct {
+	Path string
+	Argv []string
+	Env  []string
+	Dir  string
+	UID  int
+	// Group is the control group to run in, "" for the machine's own.
+	Group string
+	// Alone gives it a network of its own, as a Pod has that is not hostNetwork.
+	Alone bool
+	// Bystander is a file in which it notes signals instead of doing what its
+	// name says.
+	Bystander string
+}
+
+// Result is how a command ended.
+type Result struct {
+	Exit           int // -1 after a signal
+	Signal         syscall.Signal
+	Stdout, Stderr string
+	Running        bool // it has not ended
+}
+
+type program struct {
+	*process
+	out, err buffer
+}
+
+// Start runs a command and returns its number.
+func (m *Machine) Start(c Command, pid *int) error {
+	p := &program{}
+	l := launch{path: c.Path, argv: c.Argv, env: append(baseEnv(), c.Env...), dir: c.Dir, group: c.Group, out: p.out.from, err: p.err.from}
+	if c.Bystander != "" {
+		l.env = append(l.env, envBystander+"="+c.Bystander)
+	}
+	if c.Alone {
+		l.flags = syscall.CLONE_NEWNET
+	}
+	if c.UID != 0 {
+		l.credential = &syscall.Credential{Uid: uint32(c.UID), Gid: uint32(c.UID)}
+	}
+	var err error
+	if p.process, err = m.processes.start(l); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.programs[p.pid] = p
+	*pid = p.pid
+	return nil
+}
+
+// baseEnv spares what costs time when many nodes share a machine: programs that
+// mostly wait need one processor, and no garbage collection.
+func baseEnv() []string {
+	return []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "GOMAXPROCS=1", "GOGC=off", "GOMEMLIMIT=100MiB"}
+}
+
+// Wait waits for a command's end, or only looks when Running says so.
+func (m *Machine) Wait(pid int, r *Result) error {
+	p, err := m.program(pid)
+	if err != nil {
+		return err
+	}
+	<-p.done
+	return m.Look(pid, r)
+}
+
+// Look says how a command is now.
+func (m *Machine) Look(pid int, r *Result) error {
+	p, err := m.program(pid)
+	if err != nil {
+		return err
+	}
+	*r = Result{Running: !p.ended(), Stdout: p.out.String(), Stderr: p.err.String()}
+	if !r.Running {
+		r.Exit = p.status.ExitStatus()
+		if p.status.Signaled() {
+			r.Exit, r.Signal = -1, p.status.Signal()
+		}
+	}
+	return nil
+}
+
+func (m *Machine) program(pid int) (*program, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.programs[pid]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("no program with pid %d was started", pid)
+}
+
+// Signal is a signal to a process.
+type Signal struct {
+	PID    int
+	Signal syscall.Signal
+}
+
+// Send sends a signal to a program that Start has started.
+func (m *Machine) Send(s Signal, _ *None) error {
+	p, err := m.program(s.PID)
+	if err != nil {
+		return err
+	}
+	if p.ended() {
+		return errors.New("it has ended")
+	}
+	return syscall.Kill(s.PID, s.Signal)
+}
+
+// Reboot ends every process at once, and empties what does not survive.
+func (m *Machine) Reboot(None, *None) error {
+	if err := syscall.Kill(-1, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		return err
+	}
+	if !m.processes.none(20 * time.Second) {
+		return errors.New("some processes do not end")
+	}
+	m.runtime.reset()
+	for _, root := range groupRoots() {
+		entries, _ := os.ReadDir(root)
+		for _, e := range entries {
+			if e.IsDir() {
+				if err := removeGroups(filepath.Join(root, e.Name())); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Note adds an event.
+func (m *Machine) note(kind, pod, text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.events = append(m.events, Event{time.Now(), kind, pod, text})
+}
+
+// Events are those after the first n.
+func (m *Machine) Events(n int, out *[]Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	*out = append([]Event(nil), m.events[n:]...)
+	return nil
+}
+
+// Counting is which events to count.
+type Counting struct {
+	From int // after so many
+	Kind string
+	Text string // that they hold
+}
+
+// Count counts events.
+func (m *Machine) Count(c Counting, n *int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.events[c.From:] {
+		if e.Kind == c.Kind && strings.Contains(e.Text, c.Text) {
+			*n++
+		}
+	}
+	return nil
+}
+
+// Fail sets the faults of API servers that are started from now on.
+func (m *Machine) Fail(faults []*Faults, _ *None) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults = faults
+	return nil
+}
+
+// Volume is a file system of its own in the tree.
+type Volume struct {
+	Path string
+	Size string // as mount(8) has it
+}
+
+// Mount mounts a small tmpfs.
+func (m *Machine) Mount(v Volume, _ *None) error {
+	if err := os.MkdirAll(v.Path, 0o700); err != nil {
+		return err
+	}
+	return syscall.Mount("tmpfs", v.Path, "tmpfs", 0, "mode=700,size="+v.Size)
+}
+
+// Port is a port of the machine that the test has taken.
+type Port struct {
+	Address string
+	// Do is what happens with connections: "hang" accepts and says nothing, else
+	// it is a status for every HTTP request.
+	Do string
+}
+
+// Listen takes a port, and waits for it when somebody has it.
+func (m *Machine) Listen(p Port, _ *None) error {
+	for {
+		l, err := net.Listen("tcp", p.Address)
+		if err == nil {
+			go receive(l, p.Do)
+			m.mu.Lock()
+			m.ports[p.Address] = l
+			m.mu.Unlock()
+			return nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Release gives a port back.
+func (m *Machine) Release(address string, _ *None) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ports[address].Close()
+}
+
+// runMachine is pid 1.
+func runMachine() error {
+	var c machineConfig
+	if err := fromEnv(envMachine, &c); err != nil {
+		return err
+	}
+	syscall.CloseOnExec(controlFD)
+	if err := c.enterGroups(); err != nil {
+		return err
+	}
+	if err := c.setUp(); err != nil {
+		return fmt.Errorf("set up the node: %w", err)
+	}
+	m := &Machine{config: c, processes: newProcesses(), programs: map[int]*program{}, ports: map[string]net.Listener{}}
+	m.runtime = newRuntime(m)
+	if err := m.runtime.listen(); err != nil {
+		return err
+	}
+	server := rpc.NewServer()
+	if err := server.Register(m); err != nil {
+		return err
+	}
+	control := os.NewFile(controlFD, "control")
+	conn, err := net.FileConn(control)
+	if err != nil {
+		return err
+	}
+	control.Close()
+	server.ServeConn(conn)
+	// The test has ended, or died: with pid 1 all the others go.
+	return io.EOF
+}
+
+// administrator is who watches from then on, as the controllers do.
+func (m *Machine) administrator() (c *client, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == nil {
+		if m.client, err = newClient("/etc/kubernetes/super-admin.conf"); err == nil {
+			go watchAlways(m.client)
+		}
+	}
+	return m.client, err
+}
+
+// Ready tells whether the API server is ready and the kubelet's mirror Pod is
+// that of the Pod which runs.
+func (m *Machine) Ready(_ None, yes *bool) error {
+	var running []Container
+	_ = m.runtime.List(None{}, &running)
+	c, err := m.administrator()
+	if err != nil {
+		return err
+	}
+	if code, err := c.do(http.MethodGet, "/readyz", nil, nil); err != nil || code != http.StatusOK {
+		return nil
+	}
+	for _, r := range running {
+		var pod corev1.Pod
+		code, err := c.do(http.MethodGet, "/api/v1/namespaces/"+r.Namespace+"/pods/"+r.Pod, nil, &pod)
+		if r.Running && err == nil && code == http.StatusOK && pod.Annotations[corev1.MirrorPodAnnotationKey] == r.PodUID {
+			*yes = true
+		}
+	}
+	return nil
+}
+
+// ReadOnly makes a mount read-only.
+func (m *Machine) ReadOnly(path string, _ *None) error {
+	return syscall.Mount("", path, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+}

@@ -1,0 +1,56 @@
+//go:build linux
+
+package simnode
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// atOnce is how many nodes live at the same time: they mostly wait.
+const atOnce = 12
+
+func TestMain(m *testing.M) {
+	if Main() {
+		return
+	}
+	// -parallel on the command line still counts: it is parsed later.
+	if err := flag.Set("test.parallel", strconv.Itoa(atOnce)); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// built is the program under test.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// program builds the program once, with its waits as short as a node's.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "simnode"); built.err != nil {
+			return
+		}
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", built.dir, "-ldflags",
+			"-s -w -X auditpatch/internal/rollout.speed="+strconv.Itoa(Speed), "auditpatch")
+		cmd.Stderr = os.Stderr
+		built.err = cmd.Run()
+	})
+	if built.err != nil {
+		t.Fatalf("build the program: %v", built.err)
+	}
+	return filepath.Join(built.dir, "auditpatch")
+}
