@@ -341,11 +341,7 @@ func (d *doctor) log() {
 // server looks at what runs, and reads the last words of what does not.
 func (d *doctor) server(ctx context.Context) {
 	const check = "API server"
-	s, credentials := rollout.NewServer(d.t.node, d.now.Server)
-	if s == nil {
-		d.wrongErr(check, credentials)
-		return
-	}
+	s := rollout.NewServer(d.t.node, d.now.Server)
 	running, err := s.Running()
 	if err != nil {
 		d.wrongErr(check, err)

@@ -32,7 +32,7 @@ func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Li
 // unwatched prepares a change that nobody waits for: even so no other node may
 // be restarting its API server.
 func (p *program) unwatched(c *cli.Context, t *target, plan *patch.Plan) *rollout.Unwatched {
-	server, _ := rollout.NewServer(t.node, plan.Before.Server) // who has no credentials sees no others
+	server := rollout.NewServer(t.node, plan.Before.Server)
 	return &rollout.Unwatched{Cluster: &rollout.Cluster{
 		Server: server, LockTimeout: c.Duration("lock-timeout"), Force: c.Bool("force"), Unseen: true,
 		Say: p.progress, Warn: p.warnOf(plan),
@@ -94,9 +94,9 @@ func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string)
 	if err != nil {
 		return err
 	}
-	server, err := rollout.NewServer(t.node, l.New.Server)
-	if err != nil && server.User == "" {
-		l.Unproven = err.Error()
+	server := rollout.NewServer(t.node, l.New.Server)
+	if server.User == "" {
+		l.Unproven = server.NoCredentials().Error()
 		return nil
 	}
 	user, groups := server.Identity(context.Background())

@@ -125,7 +125,7 @@ func canPatch(kubeconfig string) string {
 
 // clusterServer is the API server of this node, with credentials.
 func clusterServer(t *target, spec patch.Server) (*rollout.Server, error) {
-	server, _ := rollout.NewServer(t.node, spec) // its error is that of NoCredentials
+	server := rollout.NewServer(t.node, spec)
 	if server.User == "" {
 		return nil, server.NoCredentials()
 	}

@@ -154,10 +154,7 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 
 // addServer holds what runs against the manifest.
 func (r *statusReport) addServer(ctx context.Context, t *target, now patch.Settings) error {
-	server, err := rollout.NewServer(t.node, now.Server)
-	if server == nil {
-		return err
-	}
+	server := rollout.NewServer(t.node, now.Server)
 	running, err := server.Running()
 	if err != nil {
 		return err

@@ -69,10 +69,7 @@ type Live struct {
 // runs with it, and the other control-plane nodes to be all right. After a run
 // that died it only makes sure that no other node restarts its API server now.
 func (l *Live) Before(ctx context.Context) error {
-	server, err := NewServer(l.Node, l.Old.Server)
-	if err != nil && server.client == nil {
-		return fmt.Errorf("prepare to ask the API server: %w", err)
-	}
+	server := NewServer(l.Node, l.Old.Server)
 	l.cluster = &Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: l.Say, Warn: l.Warn}
 	if l.Resumed {
 		l.kubelet = resumedWatch(l.Node, l.ResumedKubelet)
@@ -195,10 +192,7 @@ func (l *Live) After() {
 // Wait waits for the new API server, and for an event in its log.
 func (l *Live) Wait(ctx context.Context, files Files) error {
 	l.waited = true
-	server, err := NewServer(l.Node, l.New.Server)
-	if err != nil && server.client == nil {
-		return err
-	}
+	server := NewServer(l.Node, l.New.Server)
 	if l.start.IsZero() {
 		l.start = time.Now()
 	}
@@ -206,19 +200,18 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
 	w.hook = l.Webhook.ifBlocking()
 	w.newTurn = func(ps []node.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
+	w.turn = l.old
 	if l.Resumed {
-		err = l.resume(w, files)
-	} else {
-		w.turn = l.old
-	}
-	if err != nil {
-		return err
+		if err := l.resume(w, files); err != nil {
+			return err
+		}
 	}
 	w.kubelet = l.kubelet
 	if w.turn != nil {
 		w.turn.finalize, w.turn.tell = l.kubelet.guarded(files.Finalize), w.tell
 	}
-	if err = w.run(ctx); err == nil {
+	err := w.run(ctx)
+	if err == nil {
 		err = l.prove(ctx, w)
 	}
 	l.failed, l.kubeletAt = w.cgroups, w.kubeletAt
@@ -260,10 +253,7 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 // server is what runs; else with the final manifest, and with whatever the kubelet
 // has made of it or of the interim one.
 func (l *Live) resume(w *watch, files Files) error {
-	old, err := NewServer(l.Node, l.Old.Server)
-	if err != nil && old.client == nil {
-		return err
-	}
+	old := NewServer(l.Node, l.Old.Server)
 	going, err1 := old.processes()
 	if slices.Equal(l.Old.Server.Args(), l.New.Server.Args()) {
 		going = old.leaving(going) // the others may be new
@@ -305,10 +295,7 @@ func (l *Live) Failing() bool { return l.failing && !l.kubelet.restarted() }
 
 // Clear waits for the end of the new Pod.
 func (l *Live) Clear() {
-	server, err := NewServer(l.Node, l.New.Server)
-	if err != nil && server.client == nil {
-		return
-	}
+	server := NewServer(l.Node, l.New.Server)
 	running, err := server.pod.processes()
 	if err != nil {
 		return
@@ -342,10 +329,7 @@ func (l *Live) Back(files Files) error {
 // kubelet may not have touched it at all. But it may be about to, so one has to
 // stay ready.
 func (l *Live) backTo(spec patch.Server) (*watch, error) {
-	server, err := NewServer(l.Node, spec)
-	if err != nil && server.client == nil {
-		return nil, err
-	}
+	server := NewServer(l.Node, spec)
 	if l.start.IsZero() {
 		l.start = time.Now()
 	}
@@ -361,7 +345,7 @@ func (l *Live) backTo(spec patch.Server) (*watch, error) {
 
 // stuckFor is how long somebody is waited for to restart a kubelet that was
 // restarted at a bad moment; without that nothing comes.
-var stuckFor = paced(2 * time.Minute)
+var stuckFor = paced(time.Minute)
 
 // adopt lets whichever process of the static Pod runs with the wanted command
 // line do.

@@ -40,11 +40,11 @@ func (w *watch) waitsFor() string {
 	if fault := w.mountFault(); fault != "" {
 		return "the kubelet cannot start kube-apiserver: " + fault
 	}
-	if w.deaths > 0 {
-		return "the kubelet starts kube-apiserver again, later each time"
-	}
 	if w.stuck() {
 		return "the kubelet was restarted while the API server was away, and may not act on the manifest before it is once more: " + restartKubelet
+	}
+	if w.deaths > 0 {
+		return "the kubelet starts kube-apiserver again, later each time"
 	}
 	return "the kubelet starts kube-apiserver"
 }

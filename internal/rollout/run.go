@@ -257,8 +257,12 @@ func back(run *node.Run, cause error, w Watcher, left error) error {
 	var unhealthy *NotHealthy
 	if err != nil && !errors.As(err, &unhealthy) {
 		not.Undo = fmt.Errorf("the earlier files are back, but %w", err)
-	} else if err := run.RemoveMade(); err != nil && !isForeign(err) {
-		not.Undo = err
+	}
+	// Without a kubelet no container is started either.
+	if not.Undo == nil || errors.Is(err, ErrNoKubelet) {
+		if err := run.RemoveMade(); err != nil && !isForeign(err) {
+			not.Undo = errors.Join(not.Undo, err)
+		}
 	}
 	if err := run.Abandon(reasonOf(cause)); err != nil {
 		not.Undo, not.Back = errors.Join(not.Undo, err), false

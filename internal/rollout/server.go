@@ -49,8 +49,9 @@ type Server struct {
 }
 
 // NewServer prepares for the API server that a manifest describes. Without
-// credentials it still can tell that something answers.
-func NewServer(n *node.Node, spec patch.Server) (*Server, error) {
+// credentials (User is ""; see [Server.NoCredentials]) it still can tell that
+// something answers.
+func NewServer(n *node.Node, spec patch.Server) *Server {
 	s := &Server{node: n, spec: spec, pod: newStaticPod(n, spec), base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
 	// Only whether it answers is asked, and nothing is sent: a wrong certificate
 	// does no harm.
@@ -60,12 +61,8 @@ func NewServer(n *node.Node, spec patch.Server) (*Server, error) {
 	s.creds = newCredentials(n, s.base)
 	if all := s.creds.toTry(); len(all) > 0 {
 		s.endpoint, s.User, s.Groups = all[0].endpoint, all[0].user, all[0].groups
-		return s, nil
 	}
-	if len(s.Skipped()) == 0 {
-		return s, nil
-	}
-	return s, s.NoCredentials()
+	return s
 }
 
 // answer is what the API server said.

@@ -327,6 +327,9 @@ func (w *watch) account() {
 // unseen notes the death of a process that lived and died between two looks: it
 // has written a log, and one look later there is still no process.
 func (w *watch) unseen() error {
+	if w.stuckUnder != nil {
+		return nil // what dies is the failed Pod, which the kubelet does not remove
+	}
 	if w.logs == nil {
 		w.account()
 	}

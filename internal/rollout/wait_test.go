@@ -91,7 +91,7 @@ func (m *machine) answer(code int) {
 // watch is a wait for --new after --old, which runs as PID 10.
 func (m *machine) watch() *watch {
 	n := node.New(m.root, "")
-	s, _ := NewServer(n, m.spec)
+	s := NewServer(n, m.spec)
 	m.start(10, "kube-apiserver", "--old")
 	before, err := s.pod.processes()
 	if err != nil || len(before) != 1 {

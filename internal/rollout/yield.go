@@ -55,10 +55,7 @@ func (l *Live) Yield() error {
 // false when the API server serves with the manifest already. A *NotHealthy says
 // that none runs at all.
 func (l *Live) Await(ctx context.Context) (waited bool, err error) {
-	server, err := NewServer(l.Node, l.New.Server)
-	if err != nil && server.client == nil {
-		return false, err
-	}
+	server := NewServer(l.Node, l.New.Server)
 	r, err := server.Running()
 	switch {
 	case err != nil || r.Serving:
