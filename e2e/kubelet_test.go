@@ -155,6 +155,9 @@ func (d *disruptions) round(m disruption) {
 		return
 	}
 	d.rows = append(d.rows, fmt.Sprintf("%s, healthy %4.1f s after %s", row, healthy.Sub(from).Seconds(), of))
+	if took := healthy.Sub(from); took > healthyWithin {
+		d.problem(m, "healthy only %.1f s after %s", took.Seconds(), of)
+	}
 	if gap, after := run.silence(); gap > silentAtMost {
 		d.problem(m, "said nothing for %.1f s after: %s", gap.Seconds(), after)
 	}

@@ -302,7 +302,8 @@ func (l *Live) Clear() {
 	}
 	t := l.turn(server, running, mayKill(l.New))
 	t.old = append(t.old, &oldServer{cgroups: l.failed}) // it may have no process now
-	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline); time.Sleep(pollEvery) {
+	defer l.watch(server).heartbeat("undo", "waiting: the kubelet has yet to remove the failed Pod")()
+	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline) && !l.kubelet.restarted(); time.Sleep(pollEvery) {
 		if gone, err := t.look(time.Now()); gone || err != nil {
 			return
 		}
