@@ -53,9 +53,10 @@ func (n *Node) Backups() ([]Backup, error) {
 	return st.backups()
 }
 
-// Backup returns a run and every path as it was before it, by path. Contents are
-// checked against their hash. Files whose content is not kept (kind Present) are
-// not among them.
+// Backup returns a run and every path as it was before it, by path: those that the
+// run has changed, and those that later runs that stayed have changed, as the
+// first of these found them. Contents are checked against their hash. Files whose
+// content is not kept (kind Present) are not among them.
 func (n *Node) Backup(id string) (Backup, map[string]File, error) {
 	st, err := n.store()
 	if err != nil {
@@ -77,7 +78,33 @@ func (n *Node) Backup(id string) (Backup, map[string]File, error) {
 		return Backup{}, nil, err
 	}
 	files, err := st.files(rec)
+	if err == nil {
+		err = st.addLater(id, files)
+	}
 	return st.backup(rec), files, err
+}
+
+// addLater adds what only later runs have changed.
+func (s *store) addLater(id string, files map[string]File) error {
+	runs, err := s.from(id)
+	if err != nil {
+		return err
+	}
+	for _, rec := range runs {
+		if rec.ID == id || !s.marked(rec.ID, markDone) {
+			continue
+		}
+		later, err := s.files(rec)
+		if err != nil {
+			return err
+		}
+		for name, f := range later {
+			if _, known := files[name]; !known {
+				files[name] = f
+			}
+		}
+	}
+	return nil
 }
 
 func (s *store) files(rec record) (map[string]File, error) {

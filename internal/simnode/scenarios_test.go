@@ -27,6 +27,9 @@ func TestScenarios(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("namespaces and control groups need root")
 	}
+	if testing.Short() {
+		t.Skip("a minute of two processors")
+	}
 	sweepGroups(groupPrefix)
 	buildProgram(t)
 	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios, deathScenarios, foreignScenarios, otherScenarios)
