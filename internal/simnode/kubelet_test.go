@@ -10,6 +10,26 @@ import (
 // kubeletScenarios have a kubelet that goes away, or comes anew.
 var kubeletScenarios = append([]scenario{
 	{
+		name: "dead-lock of a restarted kubelet", proves: "of the stand-in: nothing starts until it is restarted again",
+		play: func(n *node) {
+			annotated := func(value string) string {
+				return strings.Replace(n.original, "  annotations:\n", "  annotations:\n    test: "+value+"\n", 1)
+			}
+			n.kubelet.stop()
+			n.call("StopContainers", None{}, nil)
+			n.puppet(manifestPath, annotated("interim"))
+			n.kubelet.start()
+			n.eventually("it has read the interim manifest", func() bool { return n.count(PodAdded) == 1 })
+			n.puppet(manifestPath, annotated("final"))
+			n.eventually("the interim Pod is not ended", func() bool { return n.count(RemoveSkipped) == 1 })
+			time.Sleep(paced(20 * time.Second))
+			n.wantRestarts(0)
+			n.kubelet.restart()
+			n.wantReady()
+			n.wantRestarts(1)
+		},
+	},
+	{
 		name: "no kubelet", proves: "refused, nothing touched",
 		play: func(n *node) {
 			n.kubelet.stop()
