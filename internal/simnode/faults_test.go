@@ -65,7 +65,7 @@ var faultScenarios = []scenario{
 		name: "never ready", proves: "rolled back when the time is over",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, NeverReady: true})
-			n.wantExit(n.run("enable", "--timeout", "2s"), 3)
+			n.wantExit(n.run("enable", "--timeout", "3s"), 3)
 			n.wantBack()
 		},
 	},
@@ -144,7 +144,7 @@ var faultScenarios = []scenario{
 		setup: setup{before: smallManifests},
 		play: func(n *node) {
 			const ballast = "/etc/kubernetes/manifests/.ballast"
-			o := n.begin("enable", "--timeout", "3s").at(interim, func() { fill(n, ballast) }).wait()
+			o := n.begin("enable").at(interim, func() { fill(n, ballast) }).wait()
 			n.ok(syscall.Unlink(n.path(ballast)))
 			n.wantExit(o, 0)
 			n.wantRestarts(1)

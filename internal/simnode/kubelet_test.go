@@ -12,15 +12,16 @@ var kubeletScenarios = append([]scenario{
 	{
 		name: "dead-lock of a restarted kubelet", proves: "of the stand-in: nothing starts until it is restarted again",
 		play: func(n *node) {
-			annotated := func(value string) string {
-				return strings.Replace(n.original, "  annotations:\n", "  annotations:\n    test: "+value+"\n", 1)
-			}
+			// The interim Pod has a volume that cannot be mounted yet, as none is in the
+			// first moments.
+			unmounted := withVolume("test", "/srv/test", "File")(strings.Replace(n.original, "    volumeMounts:\n", "    volumeMounts:\n    - mountPath: /test\n      name: test\n", 1))
 			n.kubelet.stop()
 			n.call("StopContainers", None{}, nil)
-			n.puppet(manifestPath, annotated("interim"))
+			n.puppet(manifestPath, unmounted)
 			n.kubelet.start()
-			n.eventually("it has read the interim manifest", func() bool { return n.count(PodAdded) == 1 })
-			n.puppet(manifestPath, annotated("final"))
+			n.eventually("it has tried to mount the volume", func() bool { return n.count(MountFailed) > 0 })
+			n.write("/srv/test", "", 0o600)
+			n.puppet(manifestPath, n.original)
 			n.eventually("the interim Pod is not ended", func() bool { return n.count(RemoveSkipped) == 1 })
 			time.Sleep(paced(20 * time.Second))
 			n.wantRestarts(0)

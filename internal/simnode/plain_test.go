@@ -79,8 +79,8 @@ var plainScenarios = []scenario{
 		name: "no wait", proves: "one write, the rest is the kubelet's",
 		play: func(n *node) {
 			n.wantExit(n.run("enable", "--no-wait"), 0)
-			n.wantPods(1)
 			n.eventually("the new API server starts", func() bool { return n.count(Started) == 1 })
+			n.wantPods(1)
 			n.wantOn()
 		},
 	},
