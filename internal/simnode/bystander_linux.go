@@ -88,6 +88,10 @@ func receive(l net.Listener, do string) {
 		if err != nil {
 			return
 		}
-		time.AfterFunc(time.Minute, func() { conn.Close() })
+		if do == "close" {
+			conn.Close()
+		} else {
+			time.AfterFunc(time.Minute, func() { conn.Close() })
+		}
 	}
 }

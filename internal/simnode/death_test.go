@@ -14,12 +14,13 @@ var deathScenarios = append(reboots(), signals()...)
 var writeMoments = []struct {
 	name string
 	moment
+	extra bool
 }{
-	{"after the interim write", interim},
-	{"while the old one drains", draining},
-	{"when the old one is gone", oldGone},
-	{"after the final write", final},
-	{"when the new one starts", newStarted},
+	{"after the interim write", interim, false},
+	{"while the old one drains", draining, true},
+	{"when the old one is gone", oldGone, false},
+	{"after the final write", final, true},
+	{"when the new one starts", newStarted, false},
 }
 
 // reboots are deaths of the machine: everything ends at once, the kubelet comes
@@ -27,7 +28,7 @@ var writeMoments = []struct {
 func reboots() (out []scenario) {
 	for _, at := range writeMoments {
 		out = append(out, scenario{
-			name: "reboot " + at.name, proves: "every file is whole, recover ends it",
+			name: "reboot " + at.name, proves: "every file is whole, recover ends it", extra: at.extra,
 			play: func(n *node) {
 				n.begin("enable").at(at.moment, n.reboot).wait()
 				n.eventually("an API server runs", func() bool { return n.count(Started) > 0 })
@@ -62,7 +63,7 @@ func reboots() (out []scenario) {
 func signals() (out []scenario) {
 	for _, at := range writeMoments {
 		out = append(out, scenario{
-			name: "killed " + at.name, proves: "every file is whole, recover ends it",
+			name: "killed " + at.name, proves: "every file is whole, recover ends it", extra: at.extra,
 			play: func(n *node) {
 				r := n.begin("enable")
 				r.at(at.moment, func() { r.signal(syscall.SIGKILL) }).wait()

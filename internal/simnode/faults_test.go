@@ -35,6 +35,16 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
+		name: "last words come late", proves: "they are waited for",
+		play: func(n *node) {
+			n.fail(&Faults{When: audited, Words: "etcd is away", LateLog: true})
+			o := n.run("enable")
+			n.wantExit(o, 3)
+			n.wantSays(o, "etcd is away")
+			n.wantBack()
+		},
+	},
+	{
 		name: "dies once", proves: "one death is no reason to turn back",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, Words: "etcd is away", Times: 1})
@@ -44,7 +54,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "dies after it listened", proves: "rolled back",
+		name: "dies after it listened", extra: true, proves: "rolled back",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, Exit: 500 * time.Millisecond})
 			n.wantExit(n.run("enable"), 3)
@@ -55,7 +65,7 @@ var faultScenarios = []scenario{
 		name: "never ready", proves: "rolled back when the time is over",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, NeverReady: true})
-			n.wantExit(n.run("enable", "--timeout", "2s"), 3)
+			n.wantExit(n.run("enable", "--timeout", "3s"), 3)
 			n.wantBack()
 		},
 	},
@@ -78,15 +88,11 @@ var faultScenarios = []scenario{
 	},
 	{
 		name: "port taken", proves: "rolled back with the cause, healthy once the port is free",
-		play: func(n *node) {
-			const port = ":6443"
-			take := func() { n.call("Listen", Port{Address: port, Do: "hang"}, nil) }
-			free := func() { n.call("Release", port, nil) }
-			o := n.begin("enable").at(draining, take).at(sees(Exited, 4), free).wait()
-			n.wantExit(o, 3)
-			n.wantSays(o, "address already in use")
-			n.wantBack()
-		},
+		play: func(n *node) { playPortTaken(n, "close") },
+	},
+	{
+		name: "port taken by one that hangs", proves: "the same when the port's owner never answers",
+		play: func(n *node) { playPortTaken(n, "hang") },
 	},
 	{
 		name: "bad policy on disk", proves: "refused, nothing touched",
@@ -138,7 +144,7 @@ var faultScenarios = []scenario{
 		setup: setup{before: smallManifests},
 		play: func(n *node) {
 			const ballast = "/etc/kubernetes/manifests/.ballast"
-			o := n.begin("enable", "--timeout", "3s").at(interim, func() { fill(n, ballast) }).wait()
+			o := n.begin("enable").at(interim, func() { fill(n, ballast) }).wait()
 			n.ok(syscall.Unlink(n.path(ballast)))
 			n.wantExit(o, 0)
 			n.wantRestarts(1)
@@ -182,7 +188,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "webhook refuses", proves: "a warning, and audit logging is on",
+		name: "webhook refuses", extra: true, proves: "a warning, and audit logging is on",
 		play: func(n *node) {
 			n.call("Listen", Port{Address: "127.0.0.1:9000", Do: "403"}, nil)
 			o := n.run("enable", "--webhook-url", "http://127.0.0.1:9000/events")
@@ -207,6 +213,18 @@ var faultScenarios = []scenario{
 		setup: setup{manifest: withFlag("--no-such-flag=1"), broken: true},
 		play:  playBroken,
 	},
+}
+
+// playPortTaken has somebody who takes the port as soon as it is free.
+func playPortTaken(n *node, do string) {
+	n.Helper()
+	const port = ":6443"
+	take := func() { n.call("Listen", Port{Address: port, Do: do}, nil) }
+	free := func() { n.call("Release", port, nil) }
+	o := n.begin("enable").at(draining, take).at(sees(Exited, 4), free).wait()
+	n.wantExit(o, 3)
+	n.wantSays(o, "address already in use")
+	n.wantBack()
 }
 
 // smallManifests is a manifests directory with little room.

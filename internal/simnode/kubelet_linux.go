@@ -110,13 +110,15 @@ func (k *kubelet) configure(name string) error {
 // loop is syncLoop: sources, the work queue, the look at the containers (PLEG)
 // and housekeeping, each with a phase of its own.
 func (k *kubelet) loop() {
-	look, work, clean := every(plegRelistPeriod), every(workQueuePeriod), every(housekeepingPeriod)
+	look, work, clean, mount := every(plegRelistPeriod), every(workQueuePeriod), every(housekeepingPeriod), every(reconcilePeriod)
 	for {
 		select {
 		case pods := <-k.source.out:
 			k.merge(pods)
 		case <-work.C:
 			k.syncDue(time.Now())
+		case <-mount.C:
+			k.mountDue(time.Now())
 		case <-look.C:
 			k.look(time.Now())
 		case <-clean.C:

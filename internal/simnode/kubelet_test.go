@@ -10,6 +10,27 @@ import (
 // kubeletScenarios have a kubelet that goes away, or comes anew.
 var kubeletScenarios = append([]scenario{
 	{
+		name: "dead-lock of a restarted kubelet", proves: "of the stand-in: nothing starts until it is restarted again",
+		play: func(n *node) {
+			// The interim Pod has a volume that cannot be mounted yet, as none is in the
+			// first moments.
+			unmounted := withVolume("test", "/srv/test", "File")(strings.Replace(n.original, "    volumeMounts:\n", "    volumeMounts:\n    - mountPath: /test\n      name: test\n", 1))
+			n.kubelet.stop()
+			n.call("StopContainers", None{}, nil)
+			n.puppet(manifestPath, unmounted)
+			n.kubelet.start()
+			n.eventually("it has tried to mount the volume", func() bool { return n.count(MountFailed) > 0 })
+			n.write("/srv/test", "", 0o600)
+			n.puppet(manifestPath, n.original)
+			n.eventually("the interim Pod is not ended", func() bool { return n.count(RemoveSkipped) == 1 })
+			time.Sleep(paced(20 * time.Second))
+			n.wantRestarts(0)
+			n.kubelet.restart()
+			n.wantReady()
+			n.wantRestarts(1)
+		},
+	},
+	{
 		name: "no kubelet", proves: "refused, nothing touched",
 		play: func(n *node) {
 			n.kubelet.stop()

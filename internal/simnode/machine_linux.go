@@ -185,10 +185,7 @@ func (m *Machine) Send(s Signal, _ *None) error {
 
 // Reboot ends every process at once, and empties what does not survive.
 func (m *Machine) Reboot(None, *None) error {
-	if err := syscall.Kill(-1, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
-		return err
-	}
-	if !m.processes.none(20 * time.Second) {
+	if !m.processes.killAll(20 * time.Second) {
 		return errors.New("some processes do not end")
 	}
 	m.runtime.reset()
@@ -205,7 +202,19 @@ func (m *Machine) Reboot(None, *None) error {
 	return nil
 }
 
-// Note adds an event.
+// StopContainers ends all containers, as crictl stopp does, and waits for them.
+func (m *Machine) StopContainers(_ None, _ *None) error {
+	m.runtime.mu.Lock()
+	defer m.runtime.mu.Unlock()
+	for id, c := range m.runtime.containers {
+		_ = syscall.Kill(c.PID, syscall.SIGKILL)
+		<-c.process.done
+		delete(m.runtime.containers, id)
+	}
+	return nil
+}
+
+// note adds an event.
 func (m *Machine) note(kind, pod, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -264,8 +273,8 @@ func (m *Machine) Mount(v Volume, _ *None) error {
 // Port is a port of the machine that the test has taken.
 type Port struct {
 	Address string
-	// Do is what happens with connections: "hang" accepts and says nothing, else
-	// it is a status for every HTTP request.
+	// Do is what happens with connections: "hang" accepts and says nothing, "close"
+	// closes them, else it is a status for every HTTP request.
 	Do string
 }
 

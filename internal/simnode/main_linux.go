@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // pid 1 stays on its first thread, whose namespaces are the node's for whoever
@@ -35,10 +36,15 @@ func Main() bool {
 	}
 	if err := part(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		time.Sleep(lastWords)
 		os.Exit(1)
 	}
 	return true
 }
+
+// lastWords is time for whoever copies them: else the program under test may look
+// for them in vain on a busy machine; see [Faults.LateLog].
+const lastWords = 50 * time.Millisecond
 
 // The environment carries what the parts are told by those who start them.
 const (

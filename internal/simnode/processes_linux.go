@@ -136,9 +136,11 @@ func (p *processes) reap() {
 	}
 }
 
-// none waits until no child is left.
-func (p *processes) none(within time.Duration) bool {
-	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+// killAll kills all processes of the node but this one, also those that are just
+// being started, and tells whether they have ended.
+func (p *processes) killAll(within time.Duration) bool {
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		_ = syscall.Kill(-1, syscall.SIGKILL)
 		p.mu.Lock()
 		left := len(p.byPID)
 		p.mu.Unlock()

@@ -2,6 +2,7 @@ package simnode
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -80,7 +81,14 @@ func (r *Runtime) Run(spec ContainerSpec, id *string) error {
 		path: selfPath, argv: spec.Argv, env: append(append(baseEnv(), toEnv(envFaults, faults)), spec.Env...),
 		credential: &syscall.Credential{Uid: uint32(spec.UID), Gid: uint32(spec.GID)}, group: spec.Group, container: &spec,
 		out: func(from io.Reader) { copyLog(log, &lines, from, "stdout") },
-		err: func(from io.Reader) { copyLog(log, &lines, from, "stderr") },
+		err: func(from io.Reader) {
+			if faults != nil && faults.LateLog {
+				said, _ := io.ReadAll(from)
+				time.Sleep(paced(time.Second))
+				from = bytes.NewReader(said)
+			}
+			copyLog(log, &lines, from, "stderr")
+		},
 	})
 	if err != nil {
 		log.Close()

@@ -19,6 +19,9 @@ type scenario struct {
 	proves string
 	setup  setup
 	play   func(n *node)
+	// extra is a variant that is played with -all only, so that all the others
+	// stay within a minute.
+	extra bool
 }
 
 // TestScenarios plays all scenarios, each on a node of its own, and prints what
@@ -33,7 +36,7 @@ func TestScenarios(t *testing.T) {
 	sweepGroups(groupPrefix)
 	buildProgram(t)
 	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios, deathScenarios, foreignScenarios, otherScenarios)
-	var rows table
+	rows := table{total: len(all)}
 	t.Cleanup(func() { rows.print(t) })
 	names := map[string]bool{}
 	for _, s := range all {
@@ -42,8 +45,11 @@ func TestScenarios(t *testing.T) {
 		}
 		names[s.name] = true
 		t.Run(s.name, func(t *testing.T) {
-			if why, waits := pending[s.name]; waits {
+			if why, waits := pending[s.name]; waits && !*playPending {
 				t.Skip(why)
+			}
+			if s.extra && !*playAll {
+				t.Skip("a variant: played with -all")
 			}
 			t.Parallel()
 			began := time.Now()
@@ -85,8 +91,9 @@ func (n *node) story() string {
 
 // table is what was proven.
 type table struct {
-	mu   sync.Mutex
-	rows []row
+	mu    sync.Mutex
+	rows  []row
+	total int
 }
 
 type row struct {
@@ -112,6 +119,6 @@ func (r *table) print(t *testing.T) {
 	for _, r := range r.rows {
 		fmt.Fprintf(&out, "%-34s %-6s %5.1f s  %-10s %8d %5d  %s\n", r.name, r.result, r.seconds, r.exits, r.restarts, r.pods, r.proves)
 	}
-	t.Logf("%-34s %-6s %7s  %-10s %8s %5s  %s\n%s%d scenarios, %d pending",
-		"scenario", "", "time", "exit", "restarts", "Pods", "proves", out.String(), len(r.rows), len(pending))
+	t.Logf("%-34s %-6s %7s  %-10s %8s %5s  %s\n%s%d scenarios of %d, %d pending",
+		"scenario", "", "time", "exit", "restarts", "Pods", "proves", out.String(), len(r.rows), r.total, len(pending))
 }

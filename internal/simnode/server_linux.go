@@ -153,6 +153,7 @@ type Faults struct {
 	NeverReady bool
 	Hang       bool // it takes connections and never answers
 	Deaf       bool // it does not end by itself
+	LateLog    bool // the runtime is late with what it says
 }
 
 // faultsFor are those of an API server with this command line.

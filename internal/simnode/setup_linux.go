@@ -8,9 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NodeIP is the address of every node: each has a network of its own.
-const NodeIP = "192.0.2.10"
-
 // selfPath is this binary on the node.
 const selfPath = "/usr/local/bin/simnode"
 

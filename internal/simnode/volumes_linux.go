@@ -11,15 +11,35 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// mount prepares a Pod's volumes, and tells whether they are ready. It fails and
-// is tried again after 0.5 s, 1 s, ... 2 min 2 s (pkg/util/goroutinemap/
-// exponentialbackoff). A Pod that the kubelet has been told to forget is no more
-// known to whoever mounts volumes, so that it waits for ever
-// (pkg/kubelet/volumemanager/populator, findAndAddNewPods).
+// The volume manager's loops (pkg/kubelet/volumemanager): it looks for what is
+// to be mounted all the time, and a Pod's worker looks less often whether it is
+// (podAttachAndMountRetryInterval).
+const (
+	reconcilePeriod = 100 * time.Millisecond
+	mountWait       = 300 * time.Millisecond
+)
+
+// mountDue brings on the Pods that wait for their volumes.
+func (k *kubelet) mountDue(now time.Time) {
+	for _, w := range k.workers {
+		if w.allowed && !w.volumes && !w.terminating && now.After(w.mountAt) {
+			k.sync(w, now)
+		}
+	}
+}
+
+// mount prepares a Pod's volumes, and tells whether they are ready: not at once.
+// What fails is tried again after 0.5 s, 1 s, ... 2 min 2 s
+// (pkg/util/goroutinemap/exponentialbackoff). A Pod that the kubelet has been
+// told to forget is no more known to whoever mounts volumes, so that it waits for
+// ever (pkg/kubelet/volumemanager/populator, findAndAddNewPods).
 func (k *kubelet) mount(w *worker, now time.Time) bool {
-	again := func(in time.Duration) bool { w.due = now.Add(paced(in)); return false }
+	again := func(in time.Duration) bool { w.mountAt = now.Add(paced(in)); return false }
+	if w.mountAt.IsZero() {
+		return again(mountWait)
+	}
 	if k.pods[w.uid()] == nil {
-		return again(time.Second)
+		return again(mountWait)
 	}
 	if err := os.MkdirAll(filepath.Join("/var/lib/kubelet/pods", w.uid(), "volumes"), 0o750); err != nil {
 		return again(time.Second)

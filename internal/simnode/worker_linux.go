@@ -20,6 +20,7 @@ type worker struct {
 	terminated  bool      // and have ended; the name is free
 	again       bool      // it is wanted again since
 	due         time.Time // of the next try, zero for none
+	mountAt     time.Time // of the next look at its volumes
 	mountTries  int
 	restarts    map[string]*restart
 }
