@@ -34,7 +34,7 @@ func TestBadInput(t *testing.T) {
 			"auditpatch: error: there is no manifest /etc/kubernetes/manifests/kube-apiserver.yaml: is this a control-plane node made by kubeadm or kind?"},
 		{"directory as manifest", false, "rm etc/kubernetes/manifests/kube-apiserver.yaml && mkdir etc/kubernetes/manifests/kube-apiserver.yaml", nil,
 			"auditpatch: error: read /etc/kubernetes/manifests/kube-apiserver.yaml: is a directory"},
-		{"directory as policy", false, "mkdir etc/kubernetes/audit-policy.yaml", nil,
+		{"directory as policy", false, "mkdir etc/kubernetes/audit-policy.yaml && echo x > etc/kubernetes/audit-policy.yaml/mine", nil,
 			"auditpatch: error: /etc/kubernetes/audit-policy.yaml is a directory, where a file belongs"},
 		{"file as log directory", false, "mkdir -p var/log/kubernetes && echo x > var/log/kubernetes/audit", nil,
 			"auditpatch: error: /var/log/kubernetes/audit is a file, and the log needs a directory there"},

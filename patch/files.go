@@ -108,7 +108,7 @@ func (p *planner) content(flag, host string, want *Content) error {
 	if old.Dir && old.Empty && want != nil {
 		old.Exists = false
 	} else if old.Dir {
-		return refuse("rmdir "+host, "%s is a directory, where a file belongs", host)
+		return refuse("mv "+host+" "+host+".old", "%s is a directory, where a file belongs", host)
 	}
 	if want == nil {
 		if old.Exists && !p.access.may(old, mayRead) {
@@ -171,7 +171,7 @@ func (p *planner) checkLog() error {
 	}
 	switch {
 	case old.Dir:
-		return refuse("rmdir "+file, "%s is a directory, where the log belongs", file)
+		return refuse("mv "+file+" "+file+".old", "%s is a directory, where the log belongs", file)
 	case !p.access.may(old, mayRead|mayWrite):
 		return p.access.barred(old, "written", p.access.chown(old, "rw", 0o600))
 	}
