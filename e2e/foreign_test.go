@@ -168,9 +168,8 @@ func TestEmptyDirectory(t *testing.T) {
 	const policy = "/etc/kubernetes/audit-policy.yaml"
 	for i := range number("E2E_EMPTY_DIRECTORY", 2) {
 		// Each undo writes as soon as it may; the kubelet's back-off is at another point each time.
-		l.exec("mkdir", "-p", "/var/log/kubernetes/audit")
-		l.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
-		l.writes(4, func() { l.auditpatch(3, "enable") })
+		l.unwritableLog()
+		l.writes(4, func() { l.auditpatch(3, "enable", "--force") })
 		l.exec("umount", "/var/log/kubernetes/audit")
 		l.wantWhole(original)
 		for range 10 {
