@@ -213,7 +213,7 @@ func TestFaultPolicyDeleted(t *testing.T) {
 	l := begin(t)
 	l.rollsBack(3, `
 		said "backup "; rm /etc/kubernetes/audit-policy.yaml`,
-		nil, "/etc/kubernetes/audit-policy.yaml is missing, so its volume cannot be mounted")
+		nil, "/etc/kubernetes/audit-policy.yaml is missing, and volume \"audit\" has the type File: the kubelet makes no container without it")
 }
 
 // TestFaultPortTaken lets somebody else listen where the API server would.

@@ -114,10 +114,7 @@ func (l *lab) settles() {
 func TestLeftoverAnnotation(t *testing.T) {
 	l := begin(t)
 	original, enabled := l.read(cluster.Manifest), l.filtered()
-	for _, text := range []string{original, enabled} {
-		if text == enabled { // with policy and log folder
-			l.rollsOut(func() { l.auditpatch(0, "enable") })
-		}
+	for _, text := range []string{original, enabled} { // the first round makes policy and log folder
 		l.swap(withAnnotation(text, "auditpatch/restart", "under way"))
 		if _, err := l.node.WaitServer(l.ctx, 0); err != nil {
 			l.Fatal(err)
@@ -171,9 +168,8 @@ func TestEmptyDirectory(t *testing.T) {
 	const policy = "/etc/kubernetes/audit-policy.yaml"
 	for i := range number("E2E_EMPTY_DIRECTORY", 2) {
 		// Each undo writes as soon as it may; the kubelet's back-off is at another point each time.
-		l.exec("mkdir", "-p", "/var/log/kubernetes/audit")
-		l.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
-		l.writes(4, func() { l.auditpatch(3, "enable") })
+		l.unwritableLog()
+		l.writes(4, func() { l.auditpatch(3, "enable", "--force") })
 		l.exec("umount", "/var/log/kubernetes/audit")
 		l.wantWhole(original)
 		for range 10 {
@@ -189,4 +185,37 @@ func TestEmptyDirectory(t *testing.T) {
 	l.auditpatch(0, "status", "--check")
 	l.rollsOut(func() { l.auditpatch(0, "disable", "--purge") })
 	l.wantWhole(original)
+}
+
+// TestWrongHostPathType has the policy's volume there already, with a type that makes a folder
+// where the policy is to lie: enable has to make it fit, or the kubelet makes no container. And
+// when a folder comes to lie there only after the manifest was written, the wait has to end
+// before its time is over.
+func TestWrongHostPathType(t *testing.T) {
+	l := begin(t)
+	original := l.read(cluster.Manifest)
+	const policy = "/etc/kubernetes/audit-policy.yaml"
+	l.swap(strings.NewReplacer(
+		"    volumeMounts:\n", "    volumeMounts:\n    - {mountPath: "+policy+", name: policy, readOnly: true}\n",
+		"  volumes:\n", "  volumes:\n  - {name: policy, hostPath: {path: "+policy+", type: DirectoryOrCreate}}\n",
+	).Replace(original))
+	if _, err := l.node.WaitServer(l.ctx, 0); err != nil {
+		l.Fatal(err)
+	}
+	l.exec("test", "-d", policy) // the kubelet has made it
+	l.changesOnce(func() { l.auditpatch(0, "enable") })
+	l.auditpatch(0, "status", "--check")
+	l.exec("test", "-f", policy)
+
+	if err := l.node.ResetManifest(l.ctx); err != nil {
+		l.Fatal(err)
+	}
+	l.uncounted(func() {
+		run := l.timed(`said "backup "; rm `+policy+`; mkdir `+policy, "enable")
+		l.wantExit(run, 3)
+		l.wantSaid(run.text(), policy+" is a folder", "the kubelet makes no container with it", "the earlier settings are back and healthy")
+		l.wantEnd(run, "backup ", 90*time.Second)
+		l.wantWhole(original)
+	})
+	l.exec("sh", "-c", "! test -e "+policy)
 }

@@ -106,11 +106,19 @@ func (d *disruptions) change(lines string) *timedRun {
 		d.Fatal(err)
 	}
 	if d.fails {
-		d.exec("mkdir", "-p", "/var/log/kubernetes/audit")
-		d.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
+		d.unwritableLog()
 		defer d.exec("umount", "/var/log/kubernetes/audit")
+		return d.timed(lines, "enable", "--force")
 	}
 	return d.timed(lines, "enable")
+}
+
+// unwritableLog mounts a file system over the log's folder that takes nothing: the API server
+// does not start then. auditpatch refuses it, so enable needs --force.
+func (l *lab) unwritableLog() {
+	l.Helper()
+	l.exec("mkdir", "-p", "/var/log/kubernetes/audit")
+	l.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
 }
 
 // Within these times a node has to be healthy, or auditpatch to say what to type. Its own

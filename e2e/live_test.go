@@ -70,11 +70,11 @@ func TestEnableWaits(t *testing.T) {
 func TestRollback(t *testing.T) {
 	l := begin(t)
 	original := l.read(cluster.Manifest)
-	l.exec("mkdir", "-p", "/var/log/kubernetes/audit")
-	l.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
+	l.unwritableLog()
+	l.stays(func() { l.wantSaid(l.auditpatch(2, "enable"), "is mounted read-only") })
 	defer l.exec("umount", "/var/log/kubernetes/audit")
 	l.node.Intend(4) // two writes of the new one, two of the old
-	out := l.auditpatch(3, "enable")
+	out := l.auditpatch(3, "enable", "--force")
 	for _, want := range []string{"ensureLogFile", "read-only file system", "the earlier settings are back and healthy"} {
 		if !strings.Contains(out, want) {
 			l.Fatalf("enable does not say %q:\n%s", want, out)

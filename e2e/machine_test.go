@@ -52,8 +52,7 @@ func (d *disruptions) crash(m disruption, early bool) {
 		d.Fatal(err)
 	}
 	if d.fails {
-		d.exec("mkdir", "-p", "/var/log/kubernetes/audit")
-		d.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit") // gone after a reboot
+		d.unwritableLog() // gone after a reboot
 	}
 	before := d.status().LastChange.ID
 	d.runUntil(m, func() {
@@ -139,8 +138,11 @@ func (d *disruptions) whole(m disruption, before string) {
 func (d *disruptions) runUntil(m disruption, end func()) {
 	d.Helper()
 	const now = "the moment has come"
-	cmd := exec.CommandContext(d.ctx, "docker", "exec", d.node.Name(), "bash", "-c", whileScript, "bash",
-		momentScript+m.wait+"\necho "+now, "enable")
+	args := []string{"exec", d.node.Name(), "bash", "-c", whileScript, "bash", momentScript + m.wait + "\necho " + now, "enable"}
+	if d.fails {
+		args = append(args, "--force")
+	}
+	cmd := exec.CommandContext(d.ctx, "docker", args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		d.Fatal(err)

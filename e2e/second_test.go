@@ -44,9 +44,9 @@ func TestSecondServer(t *testing.T) {
 	wantAlive("disable")
 	l.wantServed(original)
 
-	l.exec("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/var/log/kubernetes/audit")
+	l.unwritableLog()
 	defer l.node.Exec(l.ctx, "umount", "/var/log/kubernetes/audit")
-	l.writes(4, func() { l.auditpatch(3, "enable") })
+	l.writes(4, func() { l.auditpatch(3, "enable", "--force") })
 	wantAlive("an enable that was undone")
 	l.wantServed(original)
 }

@@ -66,7 +66,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		if err := n.CopyIn(ctx, o.Program, "/usr/local/bin/auditpatch"); err != nil {
 			return nil, err
 		}
-		n.since, n.intended = time.Now(), 0
+		n.since, n.intended, n.miscounted = time.Now(), 0, nil
 	}
 	return c, nil
 }
@@ -107,7 +107,7 @@ func (c *Cluster) Endpoint(ctx context.Context) (string, error) {
 func (c *Cluster) Unintended(ctx context.Context) error {
 	var errs []error
 	for _, n := range c.nodes {
-		errs = append(errs, n.unintended(ctx))
+		errs = append(errs, n.miscounted, n.unintended(ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -75,11 +76,10 @@ func countUpdates(journal, pod string, from, to time.Time) Updates {
 
 // Uncounted runs a step that changes the API server's pod in ways that nobody can count: a
 // restarted kubelet tells of no removal that happened while it was away, and a machine that
-// lost its power may have lost its journal. What was counted until then must be right.
+// lost its power may have lost its journal. What was not right in the count until then is
+// reported in the end.
 func (n *Node) Uncounted(ctx context.Context, step func() error) error {
-	if err := n.unintended(ctx); err != nil {
-		return err
-	}
+	n.miscounted = errors.Join(n.miscounted, n.unintended(ctx))
 	err := step()
 	n.since, n.intended = time.Now(), 0
 	return err

@@ -19,6 +19,8 @@ type Node struct {
 	endpoint string
 	since    time.Time // when the tests took it over
 	intended int       // changes of the API server's pod since then
+	// miscounted says where earlier counts were wrong.
+	miscounted error
 }
 
 // Name is the node's name, in Docker and in Kubernetes.
