@@ -26,10 +26,10 @@ var faultScenarios = []scenario{
 	{
 		name: "dies twice", proves: "rolled back after the second death, with its words",
 		play: func(n *node) {
-			n.fail(&Faults{When: audited, Words: "etcd is away"})
+			n.fail(&Faults{When: audited, Words: "the quota is used up"})
 			o := n.run("enable")
 			n.wantExit(o, 3)
-			n.wantSays(o, "etcd is away")
+			n.wantSays(o, "the quota is used up")
 			n.wantBack()
 			n.wantRestarts(3) // two of the new, and the earlier
 		},
@@ -37,17 +37,17 @@ var faultScenarios = []scenario{
 	{
 		name: "last words come late", proves: "they are waited for",
 		play: func(n *node) {
-			n.fail(&Faults{When: audited, Words: "etcd is away", LateLog: true})
+			n.fail(&Faults{When: audited, Words: "the quota is used up", LateLog: true})
 			o := n.run("enable")
 			n.wantExit(o, 3)
-			n.wantSays(o, "etcd is away")
+			n.wantSays(o, "the quota is used up")
 			n.wantBack()
 		},
 	},
 	{
 		name: "dies once", proves: "one death is no reason to turn back",
 		play: func(n *node) {
-			n.fail(&Faults{When: audited, Words: "etcd is away", Times: 1})
+			n.fail(&Faults{When: audited, Words: "the quota is used up", Times: 1})
 			n.wantExit(n.run("enable"), 0)
 			n.wantRestarts(2)
 			n.wantOn()
@@ -119,7 +119,7 @@ var faultScenarios = []scenario{
 	{
 		name: "log unwritable", proves: "rolled back with the API server's words",
 		play: func(n *node) {
-			n.call("Mount", Volume{Path: "/var/log/kubernetes/audit", Size: "1m"}, nil)
+			n.call("Mount", Volume{Path: "/var/log/kubernetes/audit", Size: "4g"}, nil)
 			o := n.begin("enable").at(interim, func() { n.call("ReadOnly", "/var/log/kubernetes/audit", nil) }).wait()
 			n.wantExit(o, 3)
 			n.wantSays(o, "read-only file system")

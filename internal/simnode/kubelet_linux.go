@@ -3,10 +3,12 @@ package simnode
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/rpc"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,7 +175,7 @@ func (k *kubelet) remove(uid string, p *staticPod) {
 func (k *kubelet) add(p *staticPod) {
 	uid := p.Identity
 	k.pods[uid] = p
-	k.note(PodAdded, uid, p.File)
+	k.note(PodAdded, uid, fmt.Sprint(p.File, " ", slices.Sorted(maps.Keys(p.Annotations))))
 	if w := k.workers[uid]; w != nil {
 		w.pod, w.again = p, w.terminating || w.terminated
 		return
