@@ -15,6 +15,10 @@ func (w *watch) pulse() {
 	if time.Since(w.told) < silentFor {
 		return
 	}
+	if w.interim {
+		w.tell("restart", "waiting: the kubelet has yet to see the final manifest")
+		return
+	}
 	if w.seen != nil {
 		why := cmp.Or(w.notReady, "it has just become ready")
 		w.tell("ready", "waiting: kube-apiserver pid %d is not ready for good yet: %s", w.seen.PID, why)

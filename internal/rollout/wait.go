@@ -94,6 +94,7 @@ type watch struct {
 	// stuckUnder is the kubelet that needs it; nil for none.
 	stuckUnder  *kubeletWatch
 	interimSaid bool // that the kubelet has started the interim manifest
+	interim     bool // what is ready was started from it
 	wasReady    bool // the process that was seen last
 
 	kubeletAt time.Time // when one was seen
@@ -139,7 +140,7 @@ func (w *watch) run(ctx context.Context) error {
 		if ready || err != nil {
 			return err
 		}
-		if time.Since(w.began) > w.timeout && w.readySince.IsZero() {
+		if time.Since(w.began) > w.timeout && (w.readySince.IsZero() || w.interim) {
 			return w.tooLate(ctx)
 		}
 		select {
@@ -187,8 +188,11 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if w.held {
 		return false, w.release(ctx, *fresh)
 	}
-	if time.Since(w.readySince) < w.settle || w.isInterim(ctx) {
+	if time.Since(w.readySince) < w.settle {
 		return false, nil
+	}
+	if w.interim = w.isInterim(ctx); w.interim {
+		return false, w.orphaned(now) // which else is only asked when none runs
 	}
 	w.tell("ready", "%s/readyz", w.server.base)
 	return true, nil
@@ -308,7 +312,7 @@ func (w *watch) follow(fresh *node.Process) error {
 // ended notes that the process which was seen has ended.
 func (w *watch) ended() error {
 	gone, lived := w.seen, time.Since(w.seenAt).Seconds()
-	w.seen, w.readySince = nil, time.Time{}
+	w.seen, w.readySince, w.interim = nil, time.Time{}, false
 	if w.knows(gone) {
 		w.tell("restart", "kube-apiserver pid %d ended", gone.PID)
 		return nil
@@ -419,6 +423,8 @@ func (w *watch) notNoticed() error {
 // tooLate says what was last seen.
 func (w *watch) tooLate(ctx context.Context) error {
 	switch {
+	case w.interim:
+		return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the final manifest within %s", w.timeout), Hint: w.nothingStarts()}
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
 		words, log := w.server.lastWords(w.start)
