@@ -72,6 +72,8 @@ type watch struct {
 	// held says that the final manifest is not written yet: the kubelet was
 	// restarted and starts the interim one first.
 	held bool
+	// released says that it was held, and that the final one is written now.
+	released bool
 	// finalize writes the final manifest.
 	finalize func() error
 	// known ran before the change: that it starts is no news, and that it ends
@@ -255,6 +257,11 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 	over, err := w.turn.look(time.Now())
 	// A restarted kubelet keeps the old Pod's control groups until an API server runs.
 	if errors.Is(err, errHeld) || err == nil && !over && w.turn.ended && w.kubelet != nil && w.kubelet.restarted() {
+		if w.released { // the final manifest is written: this kubelet starts that one
+			w.turn, w.before = nil, w.turn.processes()
+			w.account()
+			return true, nil
+		}
 		w.hold()
 		return true, nil
 	}
