@@ -210,10 +210,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	if w.turn != nil {
 		w.turn.finalize, w.turn.tell = l.kubelet.guarded(files.Finalize), w.tell
 	}
-	err := w.run(ctx)
-	if err == nil {
-		err = l.prove(ctx, w)
-	}
+	err := l.runAndProve(ctx, w)
 	l.failed, l.kubeletAt = w.cgroups, w.kubeletAt
 	l.failing = w.seen != nil || w.deaths > 0
 	if err != nil {
@@ -221,6 +218,20 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 		return cmp.Or(files.ChangedByOthers(), err)
 	}
 	return nil
+}
+
+// runAndProve waits for the API server and for the proof. One that ends before its
+// proof is waited for again, as in any wait.
+func (l *Live) runAndProve(ctx context.Context, w *watch) error {
+	for {
+		if err := w.run(ctx); err != nil {
+			return err
+		}
+		err := w.undisturbed(ctx, func(ctx context.Context) error { return l.prove(ctx, w) })
+		if !errors.Is(err, errEnded) {
+			return err
+		}
+	}
 }
 
 // prove finds a marked request in the log, and sees the webhook take events.

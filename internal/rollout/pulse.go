@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -120,4 +121,49 @@ func (w *watch) heartbeat(step, format string, a ...any) (stop func()) {
 		}
 	}()
 	return func() { close(quit); <-done }
+}
+
+// errEnded says that the API server has ended while something was proven.
+var errEnded = errors.New("kube-apiserver has ended")
+
+// undisturbed does something that takes the API server which was seen to stay, and
+// ends it when that one ends, or when somebody else changes the manifest.
+func (w *watch) undisturbed(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var disturbed error
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(pollEvery)
+		defer tick.Stop()
+		for {
+			if disturbed = w.disturbed(); disturbed != nil {
+				cancel()
+				return
+			}
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	err := do(ctx)
+	close(quit)
+	<-done
+	return cmp.Or(disturbed, w.disturbed(), err)
+}
+
+// disturbed is why a proof is worth nothing.
+func (w *watch) disturbed() error {
+	if w.changedByOthers != nil {
+		if err := w.changedByOthers(); err != nil {
+			return err
+		}
+	}
+	if w.seen != nil && !w.server.node.Runs(*w.seen) {
+		return errEnded
+	}
+	return nil
 }

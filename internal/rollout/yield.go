@@ -70,8 +70,5 @@ func (l *Live) Await(ctx context.Context) (waited bool, err error) {
 	}
 	w.which, w.patient, w.volumes = "new", false, l.New.HostPaths
 	w.tell("restart", "the API server is being restarted already")
-	if err := w.run(ctx); err != nil {
-		return true, err
-	}
-	return true, l.prove(ctx, w)
+	return true, l.runAndProve(ctx, w)
 }
