@@ -28,10 +28,11 @@ func (w *watch) pulse() {
 	w.tell("restart", "waiting: %s", w.waitsFor())
 }
 
-// ready tells whether the API server is, and notes why it is not. It asks no longer
-// than until the next pulse is due: one that hangs must not make the wait silent.
+// ready tells whether the API server is, and notes why it is not. It asks not much
+// longer than until the next pulse is due: one that hangs must not make the wait
+// silent, and one that is slow is ready all the same.
 func (w *watch) ready(ctx context.Context) (ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), pollEvery))
+	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), slowReady))
 	defer cancel()
 	ok, w.notReady = w.server.Ready(ctx)
 	return ok
