@@ -312,6 +312,9 @@ func (w *watch) follow(fresh *node.Process) error {
 	if pod := w.server.node.PodOf(*fresh); len(pod.Cgroups) > 0 {
 		w.cgroups = pod.Cgroups
 	}
+	if w.stuckUnder != nil { // it has acted, so the API server may take as long as ever
+		w.stuckUnder, w.timeout = nil, time.Since(w.began)+DefaultTimeout
+	}
 	if !w.knows(fresh) {
 		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
 	}
