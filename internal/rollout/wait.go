@@ -113,8 +113,12 @@ type watch struct {
 	deaths int
 	// cgroups are those of the Pod that was seen.
 	cgroups []string
-	words   string // its last error
-	log     string // the end of its log
+	// started are the cgroups of the last Pod that was started in this wait.
+	started []string
+	// failed are those of the Pod that was put back.
+	failed []string
+	words  string // its last error
+	log    string // the end of its log
 
 	readySince time.Time
 }
@@ -288,11 +292,17 @@ func (w *watch) fresh() (*node.Process, error) {
 		return nil, err
 	}
 	for i := range ps {
-		if !slices.ContainsFunc(w.before, ps[i].Same) {
+		if !slices.ContainsFunc(w.before, ps[i].Same) && !w.isFailed(ps[i]) {
 			return &ps[i], nil
 		}
 	}
 	return nil, nil
+}
+
+// isFailed tells whether a process is of the Pod that failed: where only a file
+// has changed, its command line is that of the earlier one.
+func (w *watch) isFailed(p node.Process) bool {
+	return len(w.failed) > 0 && slices.Equal(w.server.node.PodOf(p).Cgroups, w.failed)
 }
 
 // follow keeps track of the wanted process and counts its deaths. The second
@@ -316,6 +326,7 @@ func (w *watch) follow(fresh *node.Process) error {
 		w.stuckUnder, w.timeout = nil, time.Since(w.began)+DefaultTimeout
 	}
 	if !w.knows(fresh) {
+		w.started = w.cgroups
 		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
 	}
 	return nil
