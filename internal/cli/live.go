@@ -100,7 +100,12 @@ func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string)
 		return nil
 	}
 	user, groups := server.Identity(context.Background())
-	if l.Probe, err = findProbe(l.New.Policy.Host, data, user, groups); err != nil {
+	l.Probe, err = findProbe(l.New.Policy.Host, data, user, groups)
+	switch {
+	case err != nil && l.Resumed: // what was begun has to be ended all the same
+		l.Unproven = err.Error()
+		return nil
+	case err != nil:
 		return err
 	}
 	logged := l.New.Flags["audit-log-path"] != ""

@@ -69,6 +69,14 @@ func (n *Node) Processes(name string) ([]Process, error) {
 	return out, nil
 }
 
+// Elsewhere tells whether the process is surely in another PID namespace than we
+// are, as those of a node that runs in a container on this one.
+func (n *Node) Elsewhere(p Process) bool {
+	ours, err1 := os.Readlink(filepath.Join(n.Root, "proc/self/ns/pid"))
+	theirs, err2 := os.Readlink(filepath.Join(n.Root, "proc", strconv.Itoa(p.PID), "ns/pid"))
+	return err1 == nil && err2 == nil && ours != theirs
+}
+
 // Started is when a process was started, by the clock of now; zero when that
 // cannot be told.
 func (n *Node) Started(p Process) time.Time {

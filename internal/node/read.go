@@ -80,7 +80,8 @@ func (n *Node) Siblings(dir string) ([]Sibling, error) {
 	return all, nil
 }
 
-// Written is when a file was last written; zero when it is not there.
+// Written is when a file was last written or put in place; zero when it is not
+// there.
 func (n *Node) Written(name string) time.Time {
 	t, err := n.open()
 	if err != nil {
@@ -88,7 +89,7 @@ func (n *Node) Written(name string) time.Time {
 	}
 	defer t.close()
 	if _, info, err := t.resolve(name); err == nil && info != nil {
-		return info.ModTime()
+		return written(info)
 	}
 	return time.Time{}
 }

@@ -43,7 +43,7 @@ func (w *watch) release(ctx context.Context, interim node.Process) error {
 		return err
 	}
 	w.tell("restart", "kube-apiserver is ready with the interim manifest: once more with the final one")
-	w.held, w.seen, w.readySince, w.began = false, nil, time.Time{}, time.Now()
+	w.held, w.released, w.seen, w.readySince, w.began = false, true, nil, time.Time{}, time.Now()
 	w.turn = w.newTurn([]node.Process{interim})
 	w.turn.finalize, w.turn.tell = func() error { return nil }, w.tell
 	return nil

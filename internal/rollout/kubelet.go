@@ -37,8 +37,7 @@ const kubeletConfig = "/var/lib/kubelet/config.yaml"
 // FindKubelet looks for the kubelet's process and what it was told. The kubelet
 // runs as root and in no Pod: another program of that name is not it.
 func FindKubelet(n *node.Node) (Kubelet, error) {
-	ps, err := n.Processes("kubelet")
-	ps = slices.DeleteFunc(ps, func(p node.Process) bool { return p.UID != 0 || n.PodOf(p).UID != "" })
+	ps, err := kubelets(n)
 	if err != nil || len(ps) == 0 {
 		return Kubelet{}, err
 	}
@@ -58,6 +57,21 @@ func FindKubelet(n *node.Node) (Kubelet, error) {
 		k.StaticPodPath = path.Clean(dir)
 	}
 	return k, nil
+}
+
+// kubelets are the processes that may be the kubelet, the oldest first: not those of
+// somebody who asks for its version, nor of a node that runs in a container.
+func kubelets(n *node.Node) ([]node.Process, error) {
+	ps, err := n.Processes("kubelet")
+	ps = slices.DeleteFunc(ps, func(p node.Process) bool {
+		asks := slices.ContainsFunc(p.Argv[1:], func(a string) bool {
+			word, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
+			return strings.HasPrefix(a, "-") && (word == "version" || word == "help" || word == "h")
+		})
+		return asks || p.UID != 0 || n.Elsewhere(p) || n.PodOf(p).UID != ""
+	})
+	slices.SortFunc(ps, func(a, b node.Process) int { return cmp.Compare(a.Start, b.Start) })
+	return ps, err
 }
 
 // logs is where it keeps the logs of containers.
@@ -82,8 +96,8 @@ func watchKubelet(n *node.Node) *kubeletWatch {
 // restarted tells whether another kubelet runs than at first. None at all is no
 // other: whichever starts later reads what lies there then.
 func (k *kubeletWatch) restarted() bool {
-	now, err := FindKubelet(k.node)
-	return err == nil && now.PID != 0 && !now.Same(k.first)
+	now, err := kubelets(k.node)
+	return err == nil && len(now) > 0 && !slices.ContainsFunc(now, k.first.Same)
 }
 
 // name tells this kubelet from all others of this machine, also after a reboot.

@@ -59,6 +59,7 @@ type Live struct {
 	old       *turn          // those processes
 	failing   bool           // Wait has seen a new Pod
 	failed    []string       // its cgroups
+	started   []string       // the same, none where it ran before
 	ill       *NotHealthy    // why it was not healthy before a change that was forced
 	start     time.Time
 	kubeletAt time.Time     // when Wait last saw one
@@ -210,17 +211,28 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	if w.turn != nil {
 		w.turn.finalize, w.turn.tell = l.kubelet.guarded(files.Finalize), w.tell
 	}
-	err := w.run(ctx)
-	if err == nil {
-		err = l.prove(ctx, w)
-	}
-	l.failed, l.kubeletAt = w.cgroups, w.kubeletAt
+	err := l.runAndProve(ctx, w)
+	l.failed, l.started, l.kubeletAt = w.cgroups, w.started, w.kubeletAt
 	l.failing = w.seen != nil || w.deaths > 0
 	if err != nil {
 		// Somebody else's edit is the cause, whatever it has led to.
 		return cmp.Or(files.ChangedByOthers(), err)
 	}
 	return nil
+}
+
+// runAndProve waits for the API server and for the proof. One that ends before its
+// proof is waited for again, as in any wait.
+func (l *Live) runAndProve(ctx context.Context, w *watch) error {
+	for {
+		if err := w.run(ctx); err != nil {
+			return err
+		}
+		err := w.undisturbed(ctx, func(ctx context.Context) error { return l.prove(ctx, w) })
+		if !errors.Is(err, errEnded) {
+			return err
+		}
+	}
 }
 
 // prove finds a marked request in the log, and sees the webhook take events.
@@ -320,7 +332,7 @@ func (l *Live) Back(files Files) error {
 	if l.ill != nil {
 		return l.ill
 	}
-	w.changedByOthers, w.volumes = files.ChangedByOthers, l.Old.HostPaths
+	w.changedByOthers, w.volumes, w.failed = files.ChangedByOthers, l.Old.HostPaths, l.started
 	w.warnStuck()
 	err = w.run(context.Background())
 	return cmp.Or(files.ChangedByOthers(), err)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -15,6 +16,10 @@ func (w *watch) pulse() {
 	if time.Since(w.told) < silentFor {
 		return
 	}
+	if w.interim {
+		w.tell("restart", "waiting: the kubelet has yet to see the final manifest")
+		return
+	}
 	if w.seen != nil {
 		why := cmp.Or(w.notReady, "it has just become ready")
 		w.tell("ready", "waiting: kube-apiserver pid %d is not ready for good yet: %s", w.seen.PID, why)
@@ -23,10 +28,11 @@ func (w *watch) pulse() {
 	w.tell("restart", "waiting: %s", w.waitsFor())
 }
 
-// ready tells whether the API server is, and notes why it is not. It asks no longer
-// than until the next pulse is due: one that hangs must not make the wait silent.
+// ready tells whether the API server is, and notes why it is not. It asks not much
+// longer than until the next pulse is due: one that hangs must not make the wait
+// silent, and one that is slow is ready all the same.
 func (w *watch) ready(ctx context.Context) (ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), pollEvery))
+	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), slowReady))
 	defer cancel()
 	ok, w.notReady = w.server.Ready(ctx)
 	return ok
@@ -116,4 +122,49 @@ func (w *watch) heartbeat(step, format string, a ...any) (stop func()) {
 		}
 	}()
 	return func() { close(quit); <-done }
+}
+
+// errEnded says that the API server has ended while something was proven.
+var errEnded = errors.New("kube-apiserver has ended")
+
+// undisturbed does something that takes the API server which was seen to stay, and
+// ends it when that one ends, or when somebody else changes the manifest.
+func (w *watch) undisturbed(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var disturbed error
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(pollEvery)
+		defer tick.Stop()
+		for {
+			if disturbed = w.disturbed(); disturbed != nil {
+				cancel()
+				return
+			}
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	err := do(ctx)
+	close(quit)
+	<-done
+	return cmp.Or(disturbed, w.disturbed(), err)
+}
+
+// disturbed is why a proof is worth nothing.
+func (w *watch) disturbed() error {
+	if w.changedByOthers != nil {
+		if err := w.changedByOthers(); err != nil {
+			return err
+		}
+	}
+	if w.seen != nil && !w.server.node.Runs(*w.seen) {
+		return errEnded
+	}
+	return nil
 }

@@ -76,17 +76,21 @@ func TestFindKubelet(t *testing.T) {
 	for name, c := range map[string]struct {
 		uid   int
 		group string
+		args  string
+		space string
 		want  int
 	}{
-		"root's":         {0, "/system.slice/kubelet.service", 9},
-		"another user's": {1000, "/user.slice", 0},
-		"in a Pod":       {0, "/kubepods/poddd374e7bfbbc28103a27a99f078360e1/ab", 0},
+		"root's":                   {0, "/system.slice/kubelet.service", "--config=/x\x00", "pid:[1]", 9},
+		"another user's":           {1000, "/user.slice", "--config=/x\x00", "pid:[1]", 0},
+		"in a Pod":                 {0, "/kubepods/poddd374e7bfbbc28103a27a99f078360e1/ab", "--config=/x\x00", "pid:[1]", 0},
+		"that tells its version":   {0, "/user.slice", "--version\x00", "pid:[1]", 0},
+		"of a node in a container": {0, "/docker/ab/kubelet.slice", "--config=/x\x00", "pid:[2]", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			for file, text := range map[string]string{
 				"stat":    "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1",
-				"cmdline": "/usr/bin/kubelet\x00--config=/x\x00",
+				"cmdline": "/usr/bin/kubelet\x00" + c.args,
 				"status":  fmt.Sprintf("Uid:\t%d\t0\t0\t0\n", c.uid),
 				"cgroup":  "0::" + c.group + "\n",
 			} {
@@ -102,6 +106,14 @@ func TestFindKubelet(t *testing.T) {
 			}
 			if err := os.WriteFile(filepath.Join(root, "proc/self/mountinfo"), nil, 0o644); err != nil {
 				t.Fatal(err)
+			}
+			for dir, space := range map[string]string{"self": "pid:[1]", "9": c.space} {
+				if err := os.MkdirAll(filepath.Join(root, "proc", dir, "ns"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(space, filepath.Join(root, "proc", dir, "ns/pid")); err != nil {
+					t.Fatal(err)
+				}
 			}
 			k, err := FindKubelet(node.New(root, ""))
 			if err != nil || k.PID != c.want {

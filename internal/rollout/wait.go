@@ -21,6 +21,8 @@ var (
 	askEvery = paced(time.Second)
 	// silentFor is how long a wait says nothing.
 	silentFor = paced(8 * time.Second)
+	// slowReady is how long an answer may take at any time.
+	slowReady = paced(2 * time.Second)
 	// heardWithin is how long an API server has been ready when its kubelet has
 	// surely heard from it, where the mirror Pod cannot be asked: the kubelet tries
 	// again every few seconds.
@@ -72,6 +74,8 @@ type watch struct {
 	// held says that the final manifest is not written yet: the kubelet was
 	// restarted and starts the interim one first.
 	held bool
+	// released says that it was held, and that the final one is written now.
+	released bool
 	// finalize writes the final manifest.
 	finalize func() error
 	// known ran before the change: that it starts is no news, and that it ends
@@ -94,6 +98,7 @@ type watch struct {
 	// stuckUnder is the kubelet that needs it; nil for none.
 	stuckUnder  *kubeletWatch
 	interimSaid bool // that the kubelet has started the interim manifest
+	interim     bool // what is ready was started from it
 	wasReady    bool // the process that was seen last
 
 	kubeletAt time.Time // when one was seen
@@ -108,8 +113,12 @@ type watch struct {
 	deaths int
 	// cgroups are those of the Pod that was seen.
 	cgroups []string
-	words   string // its last error
-	log     string // the end of its log
+	// started are the cgroups of the last Pod that was started in this wait.
+	started []string
+	// failed are those of the Pod that was put back.
+	failed []string
+	words  string // its last error
+	log    string // the end of its log
 
 	readySince time.Time
 }
@@ -139,7 +148,7 @@ func (w *watch) run(ctx context.Context) error {
 		if ready || err != nil {
 			return err
 		}
-		if time.Since(w.began) > w.timeout && w.readySince.IsZero() {
+		if time.Since(w.began) > w.timeout && (w.readySince.IsZero() || w.interim) {
 			return w.tooLate(ctx)
 		}
 		select {
@@ -187,8 +196,11 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if w.held {
 		return false, w.release(ctx, *fresh)
 	}
-	if time.Since(w.readySince) < w.settle || w.isInterim(ctx) {
+	if time.Since(w.readySince) < w.settle {
 		return false, nil
+	}
+	if w.interim = w.isInterim(ctx); w.interim {
+		return false, w.orphaned(now) // which else is only asked when none runs
 	}
 	w.tell("ready", "%s/readyz", w.server.base)
 	return true, nil
@@ -251,6 +263,11 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 	over, err := w.turn.look(time.Now())
 	// A restarted kubelet keeps the old Pod's control groups until an API server runs.
 	if errors.Is(err, errHeld) || err == nil && !over && w.turn.ended && w.kubelet != nil && w.kubelet.restarted() {
+		if w.released { // the final manifest is written: this kubelet starts that one
+			w.turn, w.before = nil, w.turn.processes()
+			w.account()
+			return true, nil
+		}
 		w.hold()
 		return true, nil
 	}
@@ -275,11 +292,17 @@ func (w *watch) fresh() (*node.Process, error) {
 		return nil, err
 	}
 	for i := range ps {
-		if !slices.ContainsFunc(w.before, ps[i].Same) {
+		if !slices.ContainsFunc(w.before, ps[i].Same) && !w.isFailed(ps[i]) {
 			return &ps[i], nil
 		}
 	}
 	return nil, nil
+}
+
+// isFailed tells whether a process is of the Pod that failed: where only a file
+// has changed, its command line is that of the earlier one.
+func (w *watch) isFailed(p node.Process) bool {
+	return len(w.failed) > 0 && slices.Equal(w.server.node.PodOf(p).Cgroups, w.failed)
 }
 
 // follow keeps track of the wanted process and counts its deaths. The second
@@ -299,7 +322,11 @@ func (w *watch) follow(fresh *node.Process) error {
 	if pod := w.server.node.PodOf(*fresh); len(pod.Cgroups) > 0 {
 		w.cgroups = pod.Cgroups
 	}
+	if w.stuckUnder != nil { // it has acted, so the API server may take as long as ever
+		w.stuckUnder, w.timeout = nil, time.Since(w.began)+DefaultTimeout
+	}
 	if !w.knows(fresh) {
+		w.started = w.cgroups
 		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
 	}
 	return nil
@@ -308,7 +335,7 @@ func (w *watch) follow(fresh *node.Process) error {
 // ended notes that the process which was seen has ended.
 func (w *watch) ended() error {
 	gone, lived := w.seen, time.Since(w.seenAt).Seconds()
-	w.seen, w.readySince = nil, time.Time{}
+	w.seen, w.readySince, w.interim = nil, time.Time{}, false
 	if w.knows(gone) {
 		w.tell("restart", "kube-apiserver pid %d ended", gone.PID)
 		return nil
@@ -419,6 +446,8 @@ func (w *watch) notNoticed() error {
 // tooLate says what was last seen.
 func (w *watch) tooLate(ctx context.Context) error {
 	switch {
+	case w.interim:
+		return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the final manifest within %s", w.timeout), Hint: w.nothingStarts()}
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
 		words, log := w.server.lastWords(w.start)

@@ -53,13 +53,20 @@ func (l *Live) Yield() error {
 // Await waits, where nothing is to be changed, for a restart that is under way: of
 // a change that failed to wait, or that somebody else has just made. waited is
 // false when the API server serves with the manifest already. A *NotHealthy says
-// that none runs at all.
+// that none runs at all, or that it is not ready.
 func (l *Live) Await(ctx context.Context) (waited bool, err error) {
 	server := NewServer(l.Node, l.New.Server)
 	r, err := server.Running()
 	switch {
-	case err != nil || r.Serving:
+	case err != nil:
 		return false, err
+	case r.Serving:
+		ctx, cancel := context.WithTimeout(ctx, silentFor/2)
+		defer cancel()
+		if ready, why := server.Ready(ctx); !ready {
+			return false, &NotHealthy{"the API server is not ready: " + why}
+		}
+		return false, nil
 	case r.PID == 0 && r.Others == 0 && r.Ending == 0:
 		return false, cmp.Or(l.checkKubelet(), l.notRunning(server))
 	}
@@ -70,8 +77,5 @@ func (l *Live) Await(ctx context.Context) (waited bool, err error) {
 	}
 	w.which, w.patient, w.volumes = "new", false, l.New.HostPaths
 	w.tell("restart", "the API server is being restarted already")
-	if err := w.run(ctx); err != nil {
-		return true, err
-	}
-	return true, l.prove(ctx, w)
+	return true, l.runAndProve(ctx, w)
 }
