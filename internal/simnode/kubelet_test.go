@@ -166,5 +166,9 @@ func (n *node) wantMended(o outcome) {
 	if o.Exit != 0 && strings.Contains(o.Stderr, "systemctl restart kubelet") {
 		n.kubelet.restart()
 	}
+	n.wantReady()
+	if o.Exit == 4 { // what could not be undone then can be now
+		n.wantExit(n.run("recover"), 0)
+	}
 	n.wantWhole()
 }
