@@ -76,7 +76,7 @@ func signals() (out []scenario) {
 	}{
 		{"SIGTERM after the interim write", syscall.SIGTERM, interim, false},
 		{"SIGINT while the old one drains", syscall.SIGINT, draining, true},
-		{"SIGTERM when the new one starts", syscall.SIGTERM, newStarted, false},
+		{"SIGTERM when the new one starts", syscall.SIGTERM, newStarted, true},
 	} {
 		out = append(out, scenario{
 			name: s.name, proves: "everything is put back", extra: s.extra,

@@ -62,7 +62,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "never ready", proves: "rolled back when the time is over",
+		name: "never ready", extra: true, proves: "rolled back when the time is over",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, NeverReady: true})
 			n.wantExit(n.run("enable", "--timeout", "3s"), 3)

@@ -75,7 +75,7 @@ type namedMoment struct {
 // restartMoments are moments of a change.
 var restartMoments = []namedMoment{
 	{"at once", after(0), true},
-	{"before the interim write", after(500 * time.Millisecond), false},
+	{"before the interim write", after(500 * time.Millisecond), true},
 	{"after the interim write", interim, false},
 	{"while the old one drains", draining, true},
 	{"when the old one is gone", oldGone, false},

@@ -90,7 +90,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "restore", proves: "back to the bytes before, one restart",
+		name: "restore", extra: true, proves: "back to the bytes before, one restart",
 		play: func(n *node) {
 			n.wantExit(n.run("enable"), 0)
 			n.wantRestarts(1)
@@ -131,7 +131,7 @@ var plainScenarios = []scenario{
 		play:  playEnable,
 	},
 	{
-		name: "host name in capitals", proves: "Pods are found under the lower-case name",
+		name: "host name in capitals", extra: true, proves: "Pods are found under the lower-case name",
 		setup: setup{host: "CP-One"},
 		play:  playEnable,
 	},
