@@ -25,6 +25,10 @@ test: ## what the README says
 race: ## the short tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race -short -timeout 30m ./...
 
+.PHONY: simnode
+simnode: ## every scenario on simulated nodes; Linux, root
+	go test -count=1 -v -run TestScenarios ./internal/simnode -all
+
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$(go list ./...); do \

@@ -1,15 +1,11 @@
 package simnode
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +16,6 @@ import (
 	"k8s.io/apiserver/pkg/audit/policy"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"sigs.k8s.io/yaml"
 )
 
 // auditor records requests as the policy says. The policy is loaded and
@@ -156,132 +151,4 @@ func attributes(who User, r *http.Request) authorizer.AttributesRecord {
 		a.Verb = "list"
 	}
 	return a
-}
-
-// rotatingLog is the audit log (gopkg.in/natefinch/lumberjack.v2): NAME.log
-// becomes NAME-TIME.log when it would grow beyond its size. The file is opened
-// anew for each write, which lumberjack does not, so that somebody who removes
-// it is not followed into nowhere.
-type rotatingLog struct {
-	mu   sync.Mutex
-	name string
-	most int64
-	file *os.File
-}
-
-// openRotating makes sure that the log can be written, as kube-apiserver does at
-// its start.
-func openRotating(name string, most int64) (*rotatingLog, error) {
-	if name == "-" {
-		return &rotatingLog{file: os.Stdout}, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	return &rotatingLog{name: name, most: most, file: f}, err
-}
-
-func (l *rotatingLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if info, err := l.file.Stat(); err == nil && l.name != "" && l.most > 0 && info.Size()+int64(len(p)) > l.most {
-		if err := l.rotate(); err != nil {
-			return 0, err
-		}
-	}
-	return l.file.Write(p)
-}
-
-func (l *rotatingLog) rotate() error {
-	l.file.Close()
-	ext := filepath.Ext(l.name)
-	backup := strings.TrimSuffix(l.name, ext) + "-" + time.Now().UTC().Format("2006-01-02T15-04-05.000") + ext
-	if err := os.Rename(l.name, backup); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(l.name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	l.file = f
-	return err
-}
-
-// hook posts events (k8s.io/apiserver/plugin/pkg/audit/webhook).
-type hook struct {
-	url, host string
-	blocking  bool
-	client    http.Client
-	counts    *counters
-	pending   sync.WaitGroup
-}
-
-func newHook(config, mode string, c *counters) (*hook, error) {
-	data, err := os.ReadFile(config)
-	if err != nil {
-		return nil, err
-	}
-	var k struct {
-		Clusters []struct {
-			Cluster struct {
-				Server string `json:"server"`
-			} `json:"cluster"`
-		} `json:"clusters"`
-	}
-	if err := yaml.Unmarshal(data, &k); err != nil || len(k.Clusters) == 0 {
-		return nil, fmt.Errorf("invalid configuration: %v", err)
-	}
-	server := k.Clusters[0].Cluster.Server
-	host, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(server, "http://"), "https://"), "/")
-	// k8s.io/apiserver/pkg/util/webhook, defaultRequestTimeout
-	return &hook{url: server, host: host, blocking: mode != "batch", counts: c, client: http.Client{Timeout: paced(30 * time.Second)}}, nil
-}
-
-// post waits for the receiver in blocking mode.
-func (h *hook) post(event []byte) {
-	h.pending.Add(1)
-	send := func() {
-		defer h.pending.Done()
-		body := fmt.Appendf(nil, `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[%s]}`, event)
-		resp, err := h.client.Post(h.url, "application/json", bytes.NewReader(body))
-		if err != nil {
-			h.counts.posted(h.host, "<error>")
-			return
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		h.counts.posted(h.host, fmt.Sprint(resp.StatusCode))
-	}
-	if h.blocking {
-		send()
-		return
-	}
-	go send()
-}
-
-func (h *hook) flush() { h.pending.Wait() }
-
-// counters are those of /metrics that tell of webhooks (k8s.io/component-base/
-// metrics/prometheus/restclient).
-type counters struct {
-	mu    sync.Mutex
-	posts map[[2]string]int
-}
-
-func (c *counters) posted(host, code string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.posts == nil {
-		c.posts = map[[2]string]int{}
-	}
-	c.posts[[2]string{host, code}]++
-}
-
-func (c *counters) text() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out strings.Builder
-	out.WriteString("# TYPE rest_client_requests_total counter\n")
-	for k, n := range c.posts {
-		fmt.Fprintf(&out, "rest_client_requests_total{code=%q,host=%q,method=\"POST\"} %d\n", k[1], k[0], n)
-	}
-	return out.String()
 }

@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // stand is a process that only has the name, and perhaps the arguments, of
@@ -72,26 +70,4 @@ func keepConnection(notes io.Writer, port int) {
 	}
 	_, err = conn.Read(make([]byte, 1))
 	fmt.Fprintln(notes, "cut:", err)
-}
-
-// receive is somebody on a port: for webhooks, or only in the way.
-func receive(l net.Listener, do string) {
-	if status, err := strconv.Atoi(do); err == nil {
-		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			w.WriteHeader(status)
-		}))
-		return
-	}
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		if do == "close" {
-			conn.Close()
-		} else {
-			time.AfterFunc(time.Minute, func() { conn.Close() })
-		}
-	}
 }

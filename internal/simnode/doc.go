@@ -8,7 +8,7 @@
 //
 //   - the machine, pid 1 of the node's namespaces: boots, reboots and runs
 //     whatever a test asks for (machine_linux.go), and is the container runtime
-//     (runtime_linux.go, runc_linux.go). It outlives the kubelet, as a
+//     (runtime_linux.go, container_linux.go). It outlives the kubelet, as a
 //     containerd does;
 //   - a stand-in for the kubelet: the part that runs static Pods. source_linux.go
 //     reads manifests, pod.go gives them their identity, worker_linux.go starts
@@ -20,6 +20,10 @@
 // All waits of the stand-ins are divided by [Speed], and the program under test
 // is linked with the same divisor (auditpatch/internal/rollout.speed).
 //
-// The scenarios are in the _test files: node_test.go is what they are written
-// in, and a first one to read is in plain_test.go.
+// The scenarios are in the _test files: run_test.go is what they are written in,
+// and a first one to read is in plain_test.go.
+//
+//	go test -v -run TestScenarios ./internal/simnode            what fits into a minute, and a table
+//	go test -v -run TestScenarios ./internal/simnode -all       every variant
+//	go test -v -run TestScenarios ./internal/simnode -pending   also those that wait for their mend
 package simnode

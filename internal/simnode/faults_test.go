@@ -45,7 +45,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "dies once", proves: "one death is no reason to turn back",
+		name: "dies once", extra: true, proves: "one death is no reason to turn back",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, Words: "the quota is used up", Times: 1})
 			n.wantExit(n.run("enable"), 0)
@@ -62,7 +62,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "never ready", proves: "rolled back when the time is over",
+		name: "never ready", extra: true, proves: "rolled back when the time is over",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, NeverReady: true})
 			n.wantExit(n.run("enable", "--timeout", "3s"), 3)
@@ -70,7 +70,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "hangs", proves: "one that takes connections and says nothing is rolled back",
+		name: "hangs", extra: true, proves: "one that takes connections and says nothing is rolled back",
 		play: func(n *node) {
 			n.fail(&Faults{When: audited, Hang: true})
 			n.wantExit(n.run("enable", "--timeout", "2s"), 3)
@@ -78,7 +78,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "old one is deaf", proves: "an API server that does not end is killed",
+		name: "old one is deaf", extra: true, proves: "an API server that does not end is killed",
 		setup: setup{before: func(n *node) { n.fail(&Faults{Deaf: true, Times: 1}) }},
 		play: func(n *node) {
 			n.wantExit(n.run("enable"), 0)
@@ -91,7 +91,7 @@ var faultScenarios = []scenario{
 		play: func(n *node) { playPortTaken(n, "close") },
 	},
 	{
-		name: "port taken by one that hangs", proves: "the same when the port's owner never answers",
+		name: "port taken by one that hangs", extra: true, proves: "the same when the port's owner never answers",
 		play: func(n *node) { playPortTaken(n, "hang") },
 	},
 	{
@@ -152,7 +152,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "full disk, rolled back", proves: "going back needs no space either",
+		name: "full disk, rolled back", extra: true, proves: "going back needs no space either",
 		setup: setup{before: smallManifests},
 		play: func(n *node) {
 			const ballast = "/etc/kubernetes/manifests/.ballast"
@@ -178,7 +178,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "webhook", proves: "its deliveries are seen",
+		name: "webhook", extra: true, proves: "its deliveries are seen",
 		play: func(n *node) {
 			n.call("Listen", Port{Address: "127.0.0.1:9000", Do: "200"}, nil)
 			o := n.run("enable", "--webhook-url", "http://127.0.0.1:9000/events")

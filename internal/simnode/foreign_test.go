@@ -34,7 +34,7 @@ var foreignScenarios = []scenario{
 		},
 	},
 	{
-		name: "hosted API server, systemd", proves: "the same with systemd's control groups",
+		name: "hosted API server, systemd", extra: true, proves: "the same with systemd's control groups",
 		setup: setup{systemd: true},
 		play: func(n *node) {
 			n.write("/var/log/pods/kube-system_kube-apiserver-cp-1_"+apiPodUID+"/kube-apiserver/0.log", "", 0o640)
@@ -72,14 +72,14 @@ var foreignScenarios = []scenario{
 		},
 	},
 	{
-		name: "bare process, nobody", proves: "the same by a user without rights",
+		name: "bare process, nobody", extra: true, proves: "the same by a user without rights",
 		play: func(n *node) {
 			n.bystand("kube-apiserver of nobody", Command{Argv: n.serverArgv(), UID: 65534})
 			playBeside(n)
 		},
 	},
 	{
-		name: "container of docker", proves: "the same in a container that is no Pod's",
+		name: "container of docker", extra: true, proves: "the same in a container that is no Pod's",
 		play: func(n *node) {
 			n.bystand("kube-apiserver in docker", Command{Argv: n.serverArgv(), Group: "docker/" + newID()})
 			playBeside(n)

@@ -10,7 +10,7 @@ import (
 // kubeletScenarios have a kubelet that goes away, or comes anew.
 var kubeletScenarios = append([]scenario{
 	{
-		name: "dead-lock of a restarted kubelet", proves: "of the stand-in: nothing starts until it is restarted again",
+		name: "dead-lock of a restarted kubelet", extra: true, proves: "of the stand-in: nothing starts until it is restarted again",
 		play: func(n *node) {
 			// The interim Pod has a volume that cannot be mounted yet, as none is in the
 			// first moments.
@@ -52,7 +52,7 @@ var kubeletScenarios = append([]scenario{
 		},
 	},
 	{
-		name: "kubelet stops for 2 s", proves: "the wait goes on",
+		name: "kubelet stops for 2 s", extra: true, proves: "the wait goes on",
 		play: func(n *node) {
 			o := n.begin("enable", "--timeout", "10s").at(newStarted, func() {
 				n.kubelet.stop()
@@ -65,18 +65,22 @@ var kubeletScenarios = append([]scenario{
 	},
 }, kubeletRestarts()...)
 
-// restartMoments are moments of a change.
-var restartMoments = []struct {
+// namedMoment is a moment with its name, and whether it is a variant of another.
+type namedMoment struct {
 	name string
 	moment
-}{
-	{"at once", after(0)},
-	{"before the interim write", after(500 * time.Millisecond)},
-	{"after the interim write", interim},
-	{"while the old one drains", draining},
-	{"when the old one is gone", oldGone},
-	{"after the final write", final},
-	{"when the new one starts", newStarted},
+	extra bool
+}
+
+// restartMoments are moments of a change.
+var restartMoments = []namedMoment{
+	{"at once", after(0), true},
+	{"before the interim write", after(500 * time.Millisecond), true},
+	{"after the interim write", interim, false},
+	{"while the old one drains", draining, true},
+	{"when the old one is gone", oldGone, false},
+	{"after the final write", final, true},
+	{"when the new one starts", newStarted, false},
 	{"before it is ready", func(n *node) func() bool {
 		started := newStarted(n)
 		var at time.Time
@@ -86,20 +90,17 @@ var restartMoments = []struct {
 			}
 			return !at.IsZero() && time.Since(at) > paced(2*time.Second)
 		}
-	}},
+	}, true},
 }
 
 // rollbackMoments are moments of a change whose API server dies at its start.
-var rollbackMoments = []struct {
-	name string
-	moment
-}{
-	{"when the new one starts", newStarted},
-	{"when the new one has died", sees(Exited, 2)},
-	{"when the new Pod is removed", sees(PodRemoved, 3)}, // the old and the interim one came before
-	{"when the earlier manifest is back", then(newStarted, backAgain)},
-	{"when the earlier Pod is added", original(PodAdded)},
-	{"when the earlier one starts", original(Started)},
+var rollbackMoments = []namedMoment{
+	{"when the new one starts", newStarted, false},
+	{"when the new one has died", sees(Exited, 2), true},
+	{"when the new Pod is removed", sees(PodRemoved, 3), false}, // the old and the interim one came before
+	{"when the earlier manifest is back", then(newStarted, backAgain), true},
+	{"when the earlier Pod is added", original(PodAdded), true},
+	{"when the earlier one starts", original(Started), true},
 }
 
 // original is when an event comes of the Pod that was there at the beginning.
@@ -126,7 +127,7 @@ func backAgain(n *node) func() bool {
 func kubeletRestarts() (out []scenario) {
 	for _, at := range restartMoments {
 		out = append(out, scenario{
-			name: "kubelet restarts " + at.name, proves: "healthy within 60 s, or says what to type",
+			name: "kubelet restarts " + at.name, proves: "healthy within 60 s, or says what to type", extra: at.extra,
 			play: func(n *node) {
 				o := n.begin("enable", "--timeout", "30s").at(at.moment, n.kubelet.restart).wait()
 				n.wantMended(o)
@@ -135,7 +136,7 @@ func kubeletRestarts() (out []scenario) {
 	}
 	for _, at := range rollbackMoments {
 		out = append(out, scenario{
-			name: "kubelet restarts in a rollback, " + at.name, proves: "healthy within 60 s, or says what to type",
+			name: "kubelet restarts in a rollback, " + at.name, proves: "healthy within 60 s, or says what to type", extra: at.extra,
 			play: func(n *node) {
 				n.fail(&Faults{When: audited, Words: "audit is broken"})
 				n.wantMended(n.begin("enable", "--timeout", "30s").at(at.moment, n.kubelet.restart).wait())
@@ -165,6 +166,10 @@ func (n *node) wantMended(o outcome) {
 	n.wantWithin(o, time.Minute)
 	if o.Exit != 0 && strings.Contains(o.Stderr, "systemctl restart kubelet") {
 		n.kubelet.restart()
+	}
+	n.wantReady()
+	if o.Exit == 4 { // what could not be undone then can be now
+		n.wantExit(n.run("recover"), 0)
 	}
 	n.wantWhole()
 }

@@ -25,7 +25,7 @@ var otherScenarios = []scenario{
 		},
 	},
 	{
-		name: "sed -i when the new one starts", proves: "theirs stays",
+		name: "sed -i when the new one starts", extra: true, proves: "theirs stays",
 		play: func(n *node) {
 			edit := func() { n.sed(manifestPath, "cpu: 250m", "cpu: 251m") }
 			o := n.begin("enable", "--timeout", "20s").at(newStarted, edit).wait()
@@ -74,7 +74,7 @@ var otherScenarios = []scenario{
 		},
 	},
 	{
-		name: "leftover annotation from before", proves: "the same on a node without audit logging",
+		name: "leftover annotation from before", extra: true, proves: "the same on a node without audit logging",
 		setup: setup{manifest: func(m string) string {
 			return strings.Replace(m, "  annotations:\n", "  annotations:\n    auditpatch/restart: under way\n", 1)
 		}},
@@ -85,7 +85,7 @@ var otherScenarios = []scenario{
 		},
 	},
 	{
-		name: "two runs at once", proves: "one works, the other says who does",
+		name: "two runs at once", extra: true, proves: "one works, the other says who does",
 		play: func(n *node) { playTwo(n) },
 	},
 	{
@@ -158,7 +158,7 @@ var otherScenarios = []scenario{
 		play:  playWrongType,
 	},
 	{
-		name: "log volume for a file", proves: "mended or refused, no outage",
+		name: "log volume for a file", extra: true, proves: "mended or refused, no outage",
 		setup: setup{manifest: withVolume("audit-log", "/var/log/kubernetes/audit", "FileOrCreate")},
 		play:  playWrongType,
 	},
@@ -181,7 +181,7 @@ var otherScenarios = []scenario{
 		},
 	},
 	{
-		name: "all credentials expired", proves: "said, with the time",
+		name: "all credentials expired", extra: true, proves: "said, with the time",
 		setup: setup{before: func(n *node) {
 			n.kubeconfig("admin", Admin, time.Now().Add(-time.Hour))
 		}},
@@ -235,7 +235,7 @@ var otherScenarios = []scenario{
 		},
 	},
 	{
-		name: "a backup in the manifests directory", proves: "refused: the kubelet would run it",
+		name: "a backup in the manifests directory", extra: true, proves: "refused: the kubelet would run it",
 		setup: setup{before: func(n *node) {
 			n.names["kube-apiserver.yaml.bak"] = true
 			n.write(manifestPath+".bak", n.original, 0o600)

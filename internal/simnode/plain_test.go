@@ -37,7 +37,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "another preset", proves: "a changed policy restarts once",
+		name: "another preset", extra: true, proves: "a changed policy restarts once",
 		play: func(n *node) {
 			n.wantExit(n.run("enable"), 0)
 			n.wantRestarts(1)
@@ -81,7 +81,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "dry run", proves: "nothing is touched",
+		name: "dry run", extra: true, proves: "nothing is touched",
 		play: func(n *node) {
 			n.wantExit(n.run("enable", "--dry-run"), 0)
 			n.wantRestarts(0)
@@ -90,7 +90,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "restore", proves: "back to the bytes before, one restart",
+		name: "restore", extra: true, proves: "back to the bytes before, one restart",
 		play: func(n *node) {
 			n.wantExit(n.run("enable"), 0)
 			n.wantRestarts(1)
@@ -100,7 +100,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "persist", proves: "kubeadm-config has it too",
+		name: "persist", extra: true, proves: "kubeadm-config has it too",
 		play: func(n *node) {
 			n.wantExit(n.run("enable", "--persist"), 0)
 			n.wantRestarts(1)
@@ -111,7 +111,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "cgroup v2", proves: "the same with one hierarchy",
+		name: "cgroup v2", extra: true, proves: "the same with one hierarchy",
 		setup: setup{v2: true},
 		play:  playEnable,
 	},
@@ -131,7 +131,7 @@ var plainScenarios = []scenario{
 		play:  playEnable,
 	},
 	{
-		name: "host name in capitals", proves: "Pods are found under the lower-case name",
+		name: "host name in capitals", extra: true, proves: "Pods are found under the lower-case name",
 		setup: setup{host: "CP-One"},
 		play:  playEnable,
 	},
@@ -141,7 +141,7 @@ var plainScenarios = []scenario{
 		play:  playEnable,
 	},
 	{
-		name: "slow start", proves: "50 s are waited for",
+		name: "slow start", extra: true, proves: "50 s are waited for",
 		play: func(n *node) {
 			n.fail(&Faults{Slow: 50 * time.Second})
 			n.wantExit(n.run("enable"), 0)
@@ -150,7 +150,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "log rotates at once", proves: "the event is found in a log that was rotated meanwhile",
+		name: "log rotates at once", extra: true, proves: "the event is found in a log that was rotated meanwhile",
 		setup: setup{before: func(n *node) { n.write(logPath, strings.Repeat("{}\n", 1<<20/3-20), 0o600) }},
 		play: func(n *node) {
 			n.wantExit(n.run("enable", "--audit-log-maxsize", "1"), 0)
@@ -162,7 +162,7 @@ var plainScenarios = []scenario{
 		},
 	},
 	{
-		name: "batch mode", proves: "a batch is waited for",
+		name: "batch mode", extra: true, proves: "a batch is waited for",
 		play: func(n *node) {
 			n.wantExit(n.run("enable", "--audit-log-mode", "batch"), 0)
 			n.wantRestarts(1)

@@ -3,7 +3,6 @@ package simnode
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,7 +52,7 @@ func (s store) serve(w *answer, r *http.Request) {
 	case r.Method == http.MethodGet && !named:
 		s.list(w, r, path)
 	default:
-		s.one(w, r, path, lock)
+		s.one(w, r, path)
 	}
 }
 
@@ -144,7 +143,7 @@ func selected(o object, selector string) bool {
 }
 
 // one reads, replaces, patches or deletes an object.
-func (s store) one(w *answer, r *http.Request, file string, _ io.Closer) {
+func (s store) one(w *answer, r *http.Request, file string) {
 	data, err := os.ReadFile(file)
 	var there, given object
 	if err != nil || json.Unmarshal(data, &there) != nil {
