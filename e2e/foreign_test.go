@@ -213,7 +213,7 @@ func TestWrongHostPathType(t *testing.T) {
 	l.uncounted(func() {
 		run := l.timed(`said "backup "; rm `+policy+`; mkdir `+policy, "enable")
 		l.wantExit(run, 3)
-		l.wantSaid(run.text(), policy+" is a folder", "the kubelet makes no container with it", "the earlier settings are back and healthy")
+		l.wantSaid(run.text(), policy+" is a directory", "the kubelet makes no container with it", "the earlier settings are back and healthy")
 		l.wantEnd(run, "backup ", 90*time.Second)
 		l.wantWhole(original)
 	})
