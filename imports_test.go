@@ -42,6 +42,7 @@ var house = map[string][]string{
 	"e2e/cluster":        nil,
 	"e2e/load":           nil,
 	"e2e/receiver":       nil,
+	"e2e/sleeper":        nil,
 	"e2e/image/balancer": nil,
 	"e2e/image/pause":    nil,
 }

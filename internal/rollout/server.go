@@ -319,7 +319,7 @@ func lastly(words string) string {
 func (s *Server) lastWords(since time.Time) (words, log string) {
 	newest, at := "", since
 	for _, f := range s.logs() {
-		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
+		if info, err := os.Stat(f); err == nil && info.Size() > 0 && info.ModTime().After(at) { // a container that has just ended may have an empty one
 			newest, at = f, info.ModTime()
 		}
 	}

@@ -5,7 +5,6 @@ package simnode
 // pending are scenarios of faults that are known and not mended yet: name -> why.
 // Whoever mends one takes its name out.
 var pending = map[string]string{
-	"last words come late": "the log of a container that has just ended is empty for a moment, and hides the one before",
 	"kubelet restarts in a rollback, when the new one starts": "the new policy stays when the API server did not come back in time, and no recover removes it",
 }
 
