@@ -174,6 +174,8 @@ func (p *planner) editFlags() {
 		switch {
 		case want && (!set || !sameValue(spec, old, value)):
 			p.edit(manifest.SetFlag{Name: spec.Name, Value: value})
+		case set && !want && old == "" && slices.Contains([]string{policyFlag, logFlag, webhookFlag}, spec.Name):
+			// It says what is wanted already.
 		case set && !want:
 			p.edit(manifest.DropFlag{Name: spec.Name})
 		case set && !asked && !sameValue(spec, old, byDefault[spec.Name]):

@@ -60,6 +60,8 @@ func inUse(at string, ms []*manifest.File) string {
 		return "it lies among the cluster's keys"
 	case path.Dir(at) == "/etc/kubernetes" && slices.Contains(clusterFiles, path.Base(at)):
 		return "it is a kubeconfig of the cluster"
+	case under(at, "/root"), under(at, "/home"), path.Base(path.Dir(at)) == ".kube":
+		return ofPeople
 	case under(at, "/var/lib/kubelet"), under(at, "/var/lib/etcd"):
 		return "it belongs to the kubelet or to etcd"
 	}

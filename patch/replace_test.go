@@ -53,6 +53,8 @@ func TestReplace(t *testing.T) {
 		{"the administrator's", hook, "/etc/kubernetes/admin.conf", otherConfig, "", "it is a kubeconfig of the cluster"},
 		{"the administrator's, named already", hook, "/etc/kubernetes/admin.conf", otherConfig, "    - --audit-webhook-config-file=/etc/kubernetes/admin.conf\n", "it is a kubeconfig of the cluster"},
 		{"the kubelet's", hook, "/etc/kubernetes/kubelet.conf", otherConfig, "", "it is a kubeconfig of the cluster"},
+		{"a user's, named already", hook, "/root/.kube/config", otherConfig, "    - --audit-webhook-config-file=/root/.kube/config\n", "it belongs to people"},
+		{"kubectl's, named already", hook, "/srv/ci/.kube/config", otherConfig, "    - --audit-webhook-config-file=/srv/ci/.kube/config\n", "it belongs to people"},
 		{"a policy", hook, hookAt, string(anyPolicy.Data), "", noHook},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -98,6 +100,8 @@ func TestPurge(t *testing.T) {
 			[]string{"/etc/kubernetes/audit-policy.yaml", "/etc/kubernetes/audit-webhook.yaml"}, nil},
 		{"the administrator's", string(anyPolicy.Data), "/etc/kubernetes/admin.conf", otherConfig,
 			[]string{"/etc/kubernetes/audit-policy.yaml"}, []string{"/etc/kubernetes/admin.conf stays: it is a kubeconfig of the cluster"}},
+		{"a user's", string(anyPolicy.Data), "/root/.kube/config", otherConfig,
+			[]string{"/etc/kubernetes/audit-policy.yaml"}, []string{"/root/.kube/config stays: it belongs to people"}},
 		{"a key", encryption, "/etc/kubernetes/pki/sa.key", pemKey,
 			nil, []string{"/etc/kubernetes/audit-policy.yaml stays: it is neither an audit policy nor a webhook config", "/etc/kubernetes/pki/sa.key stays: it lies among the cluster's keys"}},
 	} {

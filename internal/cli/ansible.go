@@ -219,6 +219,9 @@ func (t *task) commandLine(p *program) error {
 		}
 	}
 	if t.command == nil {
+		if isText(state) {
+			return hinted("state: enabled", "state: it is enabled, disabled or restored, not the text of a file")
+		}
 		return hinted("state: enabled", "state: %s: it is enabled, disabled or restored", quoted(t.given["state"]))
 	}
 	t.line = []string{"auditpatch", t.command.Name, "--output=json"}

@@ -49,11 +49,13 @@ func (t *task) flags(p *program, name string, value any) ([]string, error) {
 	if f, ok := f.(*cli.StringSliceFlag); ok {
 		return listed(f, name, value)
 	}
+	if text, is := value.(string); is {
+		if err := t.checkText(name, text); err != nil {
+			return nil, err
+		}
+	}
 	text, err := scalar(f, name, value)
 	if err != nil {
-		return nil, err
-	}
-	if err := t.checkPath(name, text); err != nil {
 		return nil, err
 	}
 	return []string{"--" + flagName(name) + "=" + text}, nil
@@ -129,12 +131,14 @@ func (t *task) content(flag, name string, value any) ([]string, error) {
 	return []string{"--" + flag + "=" + name}, nil
 }
 
-// checkPath refuses what cannot be meant as a path on the node. It does not
-// repeat the value: it may be a key.
-func (t *task) checkPath(name, text string) error {
+// checkText refuses what cannot be meant as a path on the node, or as one line. It
+// does not repeat the value: it may be a key.
+func (t *task) checkText(name, text string) error {
 	switch isFile := slices.Contains(fileFlags, flagName(name)); {
 	case isFile && isText(text):
 		return hinted(name+"_content: ...", "%s: it takes a path on the node, not the text of a file", name)
+	case isText(text):
+		return hinted(name+": VALUE", "%s: it takes one line, not the text of a file", name)
 	case isFile && text == "-":
 		return hinted(name+`_content: "{{ lookup('file', 'FILE') }}"`, "%s: a task has no standard input", name)
 	case name == "manifest" && text == "-":

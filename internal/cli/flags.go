@@ -121,13 +121,17 @@ func (p *program) readInput(flag, name string) ([]byte, error) {
 		return data, nil
 	}
 	if isText(name) {
-		return nil, hinted("--"+flag+"=FILE", "--%s: it takes the path of a file, not the text of one", flag)
+		return nil, notText(flag)
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return data, nil
+}
+
+func notText(flag string) error {
+	return hinted("--"+flag+"=FILE", "--%s: it takes the path of a file, not the text of one", flag)
 }
 
 // isText tells whether the text of a file was given where its path belongs. It may

@@ -110,6 +110,9 @@ func (p *program) printed(exit int, lost error) int {
 func (p *program) run(ctx context.Context, args []string) int {
 	p.words = plainNames(args)
 	p.json = asksForJSON(p.words) // a mistake may come before the flag
+	if err := refuseText(p.words); err != nil {
+		return p.end(err)
+	}
 	return p.end(p.app().RunContext(ctx, p.words))
 }
 

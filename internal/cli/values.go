@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -94,3 +95,32 @@ func asksForJSON(args []string) (asked bool) {
 	}
 	return asked
 }
+
+// refuseText refuses a command line that has the text of a file in it, wherever it
+// stands. It may have credentials, and every message about a value that cannot be
+// read, or about a path that is not there, would repeat it.
+func refuseText(args []string) error {
+	flag := "" // that the next word is the value of
+	for i, a := range args {
+		value := a
+		if strings.HasPrefix(a, "-") && i > 0 && !isPEM(a) {
+			name, given, has := strings.Cut(strings.TrimLeft(a, "-"), "=")
+			if flag, value = name, given; !has && !isText(name) {
+				continue
+			}
+		}
+		switch {
+		case i == 0 || !isText(value):
+		case flag == "" || isText(flag):
+			return hinted("auditpatch --help", "an argument is the text of a file, where a command or a flag belongs")
+		case slices.Contains(fileFlags, flag):
+			return notText(flag)
+		default:
+			return hinted("auditpatch --help", "--%s: it takes one line, not the text of a file", flag)
+		}
+		flag = ""
+	}
+	return nil
+}
+
+func isPEM(text string) bool { return strings.HasPrefix(text, "-----BEGIN") }
