@@ -29,7 +29,7 @@ func TestScenarios(t *testing.T) {
 	}
 	sweepGroups(groupPrefix)
 	buildProgram(t)
-	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios, deathScenarios, foreignScenarios, otherScenarios, attackScenarios)
+	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios, deathScenarios, foreignScenarios, otherScenarios, twiceScenarios)
 	var rows table
 	t.Cleanup(func() { rows.print(t) })
 	names := map[string]bool{}
