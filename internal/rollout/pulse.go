@@ -32,7 +32,7 @@ func (w *watch) pulse() {
 // longer than until the next pulse is due: one that hangs must not make the wait
 // silent, and one that is slow is ready all the same.
 func (w *watch) ready(ctx context.Context) (ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), slowReady))
+	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), silentFor/4))
 	defer cancel()
 	ok, w.notReady = w.server.Ready(ctx)
 	return ok

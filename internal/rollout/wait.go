@@ -21,8 +21,6 @@ var (
 	askEvery = paced(time.Second)
 	// silentFor is how long a wait says nothing.
 	silentFor = paced(8 * time.Second)
-	// slowReady is how long an answer may take at any time.
-	slowReady = paced(2 * time.Second)
 	// heardWithin is how long an API server has been ready when its kubelet has
 	// surely heard from it, where the mirror Pod cannot be asked: the kubelet tries
 	// again every few seconds.

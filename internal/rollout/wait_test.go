@@ -366,8 +366,8 @@ func TestWaitInterrupted(t *testing.T) {
 
 // TestWaitSpeaks has an API server that takes requests and answers none.
 func TestWaitSpeaks(t *testing.T) {
-	defer func(silent, slow time.Duration) { silentFor, slowReady = silent, slow }(silentFor, slowReady)
-	silentFor, slowReady = 200*time.Millisecond, 100*time.Millisecond
+	defer func(d time.Duration) { silentFor = d }(silentFor)
+	silentFor = 200 * time.Millisecond
 	m := newMachine(t)
 	w := m.watch()
 	w.turn = nil

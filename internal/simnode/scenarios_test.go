@@ -35,7 +35,7 @@ func TestScenarios(t *testing.T) {
 	}
 	sweepGroups(groupPrefix)
 	buildProgram(t)
-	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios, deathScenarios, foreignScenarios, otherScenarios)
+	all := slices.Concat(plainScenarios, faultScenarios, kubeletScenarios, deathScenarios, foreignScenarios, otherScenarios, twiceScenarios)
 	rows := table{total: len(all)}
 	t.Cleanup(func() { rows.print(t) })
 	names := map[string]bool{}
