@@ -212,6 +212,10 @@ func (p *planner) outsideManifests() error {
 			return refuse(p.propose(f.flag, fmt.Sprintf("--%s=%s", f.flag, f.instead)),
 				"--%s: %s lies in %s, where the kubelet runs every file as a pod", f.flag, f.host, dir)
 		}
+		if real := p.state.Files[f.host].Real; f.host != "" && real != "" && under(real, dir) {
+			return refuse(p.propose(f.flag, ""),
+				"--%s: %s is a symlink to %s, where the kubelet runs every file as a pod", f.flag, f.host, real)
+		}
 	}
 	return nil
 }

@@ -90,6 +90,17 @@ func TestReplaceLinked(t *testing.T) {
 		"mv /etc/kubernetes/audit-webhook.yaml /etc/kubernetes/audit-webhook.yaml.old")
 }
 
+// TestManifestLinked: a symlink leads no new file among those that the kubelet runs.
+func TestManifestLinked(t *testing.T) {
+	s := plain([]byte(pod("", "", "", "")))
+	at := "/etc/kubernetes/audit-policy.yaml"
+	s.Files[at] = patch.File{Path: at, Real: "/etc/kubernetes/manifests/x.yaml"}
+	_, err := patch.Enable(s, patch.Options{Policy: anyPolicy})
+	if want := "--audit-policy-file: " + at + " is a symlink to /etc/kubernetes/manifests/x.yaml, where the kubelet runs every file as a pod"; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 // TestPurge says what disable --purge removes and what it leaves, with a warning.
 func TestPurge(t *testing.T) {
 	for _, tc := range []struct {
