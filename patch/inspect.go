@@ -130,11 +130,13 @@ func located(m *manifest.File, p string) *Location {
 	return &l
 }
 
-// locate finds the mount that covers a path of the API server's container: the
-// one with the longest mount path.
-func locate(m *manifest.File, p string) Location {
+// locate finds the mount that covers a path of the API server's container.
+func locate(m *manifest.File, p string) Location { return locateIn(m.Pod(), m.Container(), p) }
+
+// locateIn finds the mount that covers a path of a container: the one with the
+// longest mount path.
+func locateIn(pod *corev1.Pod, c *corev1.Container, p string) Location {
 	l := Location{Path: p}
-	c := m.Container()
 	for i := range c.VolumeMounts {
 		mount := &c.VolumeMounts[i]
 		if !under(p, mount.MountPath) {
@@ -147,7 +149,7 @@ func locate(m *manifest.File, p string) Location {
 	if l.Mount == nil {
 		return l
 	}
-	l.Volume = volume(m, l.Mount.Name)
+	l.Volume = volumeOf(pod, l.Mount.Name)
 	if l.Volume != nil && l.Volume.HostPath != nil && l.Mount.SubPathExpr == "" {
 		rest := strings.TrimPrefix(path.Clean(p), path.Clean(l.Mount.MountPath))
 		l.Host = path.Join(l.Volume.HostPath.Path, l.Mount.SubPath, rest)
@@ -156,9 +158,11 @@ func locate(m *manifest.File, p string) Location {
 }
 
 // volume finds a volume by name.
-func volume(m *manifest.File, name string) *corev1.Volume {
-	for i := range m.Pod().Spec.Volumes {
-		if v := &m.Pod().Spec.Volumes[i]; v.Name == name {
+func volume(m *manifest.File, name string) *corev1.Volume { return volumeOf(m.Pod(), name) }
+
+func volumeOf(pod *corev1.Pod, name string) *corev1.Volume {
+	for i := range pod.Spec.Volumes {
+		if v := &pod.Spec.Volumes[i]; v.Name == name {
 			return v
 		}
 	}

@@ -75,22 +75,21 @@ func NamedFiles(text []byte) (paths []string, ok bool) {
 	if err := yaml.Unmarshal(text, &pod); err != nil || pod.Kind != "Pod" {
 		return nil, false
 	}
-	host := map[string]string{} // hostPath volumes
 	for _, v := range pod.Spec.Volumes {
 		if v.HostPath != nil {
-			host[v.Name] = path.Clean(v.HostPath.Path)
-			paths = append(paths, host[v.Name])
+			paths = append(paths, path.Clean(v.HostPath.Path))
 		}
 	}
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		names := pathsOf(&c)
 		for _, m := range c.VolumeMounts {
-			if host[m.Name] != "" && m.SubPath != "" {
-				paths = append(paths, path.Join(host[m.Name], m.SubPath))
+			if m.SubPath != "" {
+				names = append(names, m.MountPath)
 			}
 		}
-		for _, at := range pathsOf(c) {
-			if p := onNode(c, host, at); p != "" {
-				paths = append(paths, p)
+		for _, at := range names {
+			if l := locateIn(&pod, &c, at); l.Covered() {
+				paths = append(paths, l.Host)
 			}
 		}
 	}
@@ -100,36 +99,14 @@ func NamedFiles(text []byte) (paths []string, ok bool) {
 
 // pathsOf are all absolute paths in a container's command line and environment,
 // those too that stand in a list.
-func pathsOf(c corev1.Container) (paths []string) {
-	var variables []string
+func pathsOf(c *corev1.Container) (paths []string) {
+	env := Server{Env: environment(c)}
 	words := slices.Concat(c.Command, c.Args)
 	for _, e := range c.Env {
-		variables = append(variables, "$("+e.Name+")", e.Value)
 		words = append(words, e.Value)
 	}
-	expand := strings.NewReplacer(variables...)
 	for _, w := range words {
-		for _, part := range strings.FieldsFunc(expand.Replace(w), func(r rune) bool { return strings.ContainsRune("=,:; \t\n\"'", r) }) {
-			if path.IsAbs(part) {
-				paths = append(paths, path.Clean(part))
-			}
-		}
+		paths = append(paths, pathsIn(env.expand(w).String())...)
 	}
 	return paths
-}
-
-// onNode is where a path of a container lies on the node, "" when no hostPath
-// volume brings it there.
-func onNode(c corev1.Container, host map[string]string, at string) string {
-	var mount *corev1.VolumeMount
-	for i := range c.VolumeMounts {
-		m := &c.VolumeMounts[i]
-		if under(at, m.MountPath) && (mount == nil || len(path.Clean(m.MountPath)) >= len(path.Clean(mount.MountPath))) {
-			mount = m
-		}
-	}
-	if mount == nil || host[mount.Name] == "" || mount.SubPathExpr != "" {
-		return ""
-	}
-	return path.Join(host[mount.Name], mount.SubPath, strings.TrimPrefix(at, path.Clean(mount.MountPath)))
 }

@@ -207,9 +207,10 @@ func (p *planner) heldBy(n need, at, host string) (flag, file string) {
 	return "", ""
 }
 
-// pathsIn are the paths in a flag's value: alone, in a list, or of a socket.
+// pathsIn are the paths in a word of a command line or a value of the environment:
+// alone, behind a flag's name, in a list, or of a socket.
 func pathsIn(value string) (out []string) {
-	for _, part := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ':' || r == ';' || r == '=' }) {
+	for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("=,:; \t\n\"'", r) }) {
 		if path.IsAbs(part) && path.Clean(part) != "/" {
 			out = append(out, path.Clean(part))
 		}

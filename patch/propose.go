@@ -7,9 +7,10 @@ import (
 )
 
 // places are where a file may lie when its usual place cannot be had, best first.
+// Those of files lie in folders that every node has: nothing else makes them.
 var places = map[string][]string{
-	policyFlag:  {DefaultPolicyPath, "/etc/kubernetes-audit/policy.yaml", "/etc/auditpatch/policy.yaml"},
-	webhookFlag: {DefaultWebhookPath, "/etc/kubernetes-audit/webhook.yaml", "/etc/auditpatch/webhook.yaml"},
+	policyFlag:  {DefaultPolicyPath, "/etc/kubernetes/auditpatch-policy.yaml", "/etc/auditpatch-policy.yaml"},
+	webhookFlag: {DefaultWebhookPath, "/etc/kubernetes/auditpatch-webhook.yaml", "/etc/auditpatch-webhook.yaml"},
 	logFlag:     {DefaultLogPath, "/var/log/kubernetes-audit/audit.log", "/var/log/auditpatch/audit.log", "/srv/audit/audit.log"},
 }
 

@@ -94,20 +94,6 @@ func (n *Node) Written(name string) time.Time {
 	return time.Time{}
 }
 
-// Names lists a directory, sorted; none when it is absent.
-func (n *Node) Names(dir string) ([]string, error) {
-	t, err := n.open()
-	if err != nil {
-		return nil, err
-	}
-	defer t.close()
-	names, err := t.list(dir)
-	if err != nil {
-		return nil, fail("read", dir, err)
-	}
-	return names, nil
-}
-
 // list returns the sorted names of a directory, none when it is absent.
 func (t tree) list(dir string) ([]string, error) {
 	real, info, err := t.resolve(dir)

@@ -35,28 +35,60 @@ type Kubelet struct {
 const kubeletConfig = "/var/lib/kubelet/config.yaml"
 
 // FindKubelet looks for the kubelet's process and what it was told. The kubelet
-// runs as root and in no Pod: another program of that name is not it.
+// runs as root and in no Pod: another program of that name is not it. Without one
+// the usual configuration file still tells what the next one will be told.
 func FindKubelet(n *node.Node) (Kubelet, error) {
 	ps, err := kubelets(n)
-	if err != nil || len(ps) == 0 {
+	if err != nil {
 		return Kubelet{}, err
 	}
-	k := Kubelet{Process: ps[0], Config: cmp.Or(ps[0].Flag("config"), kubeletConfig)}
-	k.HostnameOverride = ps[0].Flag("hostname-override")
-	f, err := n.Read(k.Config)
-	var config struct {
-		StaticPodPath string `json:"staticPodPath"`
-		PodLogsDir    string `json:"podLogsDir"`
+	k := Kubelet{Config: kubeletConfig}
+	if len(ps) > 0 {
+		k.Process = ps[0]
+		k.Config = cmp.Or(k.Flag("config"), kubeletConfig)
+		k.HostnameOverride = k.Flag("hostname-override")
 	}
-	if err == nil {
-		err = yaml.Unmarshal(f.Data, &config)
-	}
-	k.Err, k.PodLogsDir = err, config.PodLogsDir
-	// Flags win over the file.
-	if dir := cmp.Or(ps[0].Flag("pod-manifest-path"), config.StaticPodPath); dir != "" {
-		k.StaticPodPath = path.Clean(dir)
+	k.Err = k.configure(n)
+	// Flags win over the files.
+	k.StaticPodPath = cmp.Or(k.Flag("pod-manifest-path"), k.StaticPodPath)
+	if k.StaticPodPath != "" {
+		k.StaticPodPath = path.Clean(k.StaticPodPath)
 	}
 	return k, nil
+}
+
+// configure reads the configuration file, and then the drop-ins of --config-dir,
+// which are sorted by name and end in .conf (cmd/kubelet/app/server.go,
+// mergeKubeletConfigurations).
+func (k *Kubelet) configure(n *node.Node) error {
+	main, err := n.Read(k.Config)
+	if err != nil {
+		return err
+	}
+	texts := [][]byte{main.Data}
+	if dir := k.Flag("config-dir"); dir != "" {
+		files, err := n.Siblings(dir)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if f.Err == nil && path.Ext(f.Path) == ".conf" {
+				texts = append(texts, f.Data)
+			}
+		}
+	}
+	for _, text := range texts {
+		var config struct {
+			StaticPodPath string `json:"staticPodPath"`
+			PodLogsDir    string `json:"podLogsDir"`
+		}
+		if err := yaml.Unmarshal(text, &config); err != nil {
+			return err
+		}
+		k.StaticPodPath = cmp.Or(config.StaticPodPath, k.StaticPodPath)
+		k.PodLogsDir = cmp.Or(config.PodLogsDir, k.PodLogsDir)
+	}
+	return nil
 }
 
 // kubelets are the processes that may be the kubelet, the oldest first: not those of

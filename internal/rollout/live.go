@@ -76,10 +76,14 @@ func (l *Live) Before(ctx context.Context) error {
 		l.kubelet = resumedWatch(l.Node, l.ResumedKubelet)
 		return l.cluster.Enter(ctx)
 	}
-	if err := l.beforeChange(ctx, server); err != nil {
-		return err
+	l.start = time.Now()
+	stop := l.watch(server).heartbeat("ready", "waiting: the API server, and the webhook if there is one, have to answer before anything is written")
+	err := l.beforeChange(ctx, server)
+	if err == nil {
+		err = l.testWebhook(ctx)
 	}
-	if err := l.testWebhook(ctx); err != nil {
+	stop()
+	if err != nil {
 		return err
 	}
 	if err := l.cluster.Enter(ctx); err != nil {
@@ -330,6 +334,9 @@ func (l *Live) Back(files Files) error {
 	}
 	w.tell("undo", "the earlier files are back")
 	if l.ill != nil {
+		if l.failing {
+			l.Clear() // what was new must not go while its containers may start again
+		}
 		return l.ill
 	}
 	w.changedByOthers, w.volumes, w.failed = files.ChangedByOthers, l.Old.HostPaths, l.started

@@ -214,7 +214,7 @@ func (s *Server) stranger() (p node.Process, why string) {
 		case p.UID != s.pod.user:
 			why = fmt.Sprintf("has its command line and runs as user %d, not %d", p.UID, s.pod.user)
 		default:
-			why = fmt.Sprintf("runs in Pod %s, for which there is no log folder %s%s", pod.UID, s.pod.folders[0], pod.UID)
+			why = fmt.Sprintf("runs in Pod %s, for which the kubelet keeps no log folder of this name", pod.UID)
 		}
 		return p, why
 	}

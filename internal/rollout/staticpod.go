@@ -63,41 +63,29 @@ func (s *staticPod) folder(uid string) string {
 	return ""
 }
 
-// uids are those of the static Pods that the kubelet keeps logs for, under this
-// Pod's name.
-func (s *staticPod) uids() (out []string) {
-	for _, prefix := range s.folders {
-		dir, base := path.Split(prefix)
-		names, err := s.node.Names(dir)
-		if err != nil {
-			continue
-		}
-		for _, name := range names {
-			if uid, ok := strings.CutPrefix(name, base); ok && (node.Pod{UID: uid}).Static() {
-				out = append(out, uid)
-			}
-		}
+// nodeNames are the names that the kubelet may have for its node. One that runs
+// and was told a name has that one. Else it is the one that its client certificate
+// speaks for, or the host's in small letters (pkg/util/node, GetHostname); while no
+// kubelet runs nobody knows whether it is told another, and the certificate does.
+func nodeNames(n *node.Node, k Kubelet) []string {
+	certified := plainName(certifiedNode(n))
+	if told := plainName(k.HostnameOverride); told != "" {
+		return []string{told}
 	}
-	return out
+	if certified != "" && k.PID == 0 {
+		return []string{certified}
+	}
+	host, _ := os.Hostname()
+	names := slices.DeleteFunc([]string{certified, plainName(host)}, func(s string) bool { return s == "" })
+	return slices.Compact(names)
 }
 
-// nodeNames are the names that the kubelet may have for its node: the one that
-// it was told, else the host's in small letters (pkg/util/node, GetHostname), and
-// the one that its client certificate speaks for.
-func nodeNames(n *node.Node, k Kubelet) []string {
-	var out []string
-	add := func(name string) {
-		name = strings.ToLower(strings.TrimSpace(name))
-		if name != "" && !strings.Contains(name, "/") && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
+// plainName is a node's name as the kubelet has it, "" when it cannot be one.
+func plainName(name string) string {
+	if name = strings.ToLower(strings.TrimSpace(name)); strings.Contains(name, "/") {
+		return ""
 	}
-	add(k.HostnameOverride)
-	add(certifiedNode(n))
-	if host, err := os.Hostname(); err == nil {
-		add(host)
-	}
-	return out
+	return name
 }
 
 // kubeletCertificate is where the kubelet keeps its current client certificate

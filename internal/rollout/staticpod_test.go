@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"auditpatch/internal/node"
@@ -14,6 +15,11 @@ import (
 // it in one thing each.
 func TestOwns(t *testing.T) {
 	const static, api = "dd374e7bfbbc28103a27a99f078360e1", "0b5c1f6e-0d3c-4c39-9a0e-2f6a7f3b9c11"
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host = strings.ToLower(host)
 	type process struct {
 		uid           int
 		group, folder string
@@ -32,6 +38,7 @@ func TestOwns(t *testing.T) {
 		"in a Pod of the API's":        {change(func(p *process) { p.group, p.folder = "/kubepods/pod"+api+"/ab", "kube-system_kube-apiserver-cp_"+api }), false},
 		"in another static Pod":        {change(func(p *process) { p.folder = "kube-system_kube-apiserver-foo-cp_" + static }), false},
 		"in a Pod of a longer name":    {change(func(p *process) { p.folder = "kube-system_kube-apiserver-cp-2_" + static }), false},
+		"in a Pod of the host's name":  {change(func(p *process) { p.folder = "kube-system_kube-apiserver-" + host + "_" + static }), false},
 		"in another namespace":         {change(func(p *process) { p.folder = "karmada_kube-apiserver-cp_" + static }), false},
 		"without a log folder":         {change(func(p *process) { p.folder = "" }), false},
 		"in a node that a Pod runs in": {change(func(p *process) { p.group = "/kubepods/pod" + static + "/ab/kubepods/pod" + api + "/cd" }), false},
@@ -118,6 +125,37 @@ func TestFindKubelet(t *testing.T) {
 			k, err := FindKubelet(node.New(root, ""))
 			if err != nil || k.PID != c.want {
 				t.Errorf("pid %d, %v; want %d", k.PID, err, c.want)
+			}
+		})
+	}
+}
+
+// TestKubeletSettings reads what the kubelet was told, from flags, file and drop-ins,
+// also while none runs.
+func TestKubeletSettings(t *testing.T) {
+	const file = "staticPodPath: /a/\npodLogsDir: /logs\n"
+	for name, c := range map[string]struct {
+		argv, drop string
+		want       [2]string
+	}{
+		"file":     {"kubelet", "", [2]string{"/a", "/logs"}},
+		"none":     {"", "", [2]string{"/a", "/logs"}},
+		"flag":     {"kubelet\x00--pod-manifest-path=/b/", "", [2]string{"/b", "/logs"}},
+		"drop-in":  {"kubelet\x00--config-dir=/drop", "podLogsDir: /other\n", [2]string{"/a", "/other"}},
+		"no --dir": {"kubelet", "podLogsDir: /other\n", [2]string{"/a", "/logs"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &machine{t: t, root: t.TempDir()}
+			m.mkdir("proc")
+			m.write("var/lib/kubelet/config.yaml", file)
+			m.write("drop/10-logs.conf", c.drop)
+			m.write("drop/20-logs.yaml", "podLogsDir: /wrong\n")
+			if c.argv != "" {
+				m.start(9, strings.Split(c.argv, "\x00")...)
+			}
+			k, err := FindKubelet(node.New(m.root, ""))
+			if got := [2]string{k.StaticPodPath, k.logs()}; err != nil || k.Err != nil || got != c.want {
+				t.Errorf("%v, %v, %v; want %v", got, err, k.Err, c.want)
 			}
 		})
 	}

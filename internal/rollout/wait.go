@@ -443,6 +443,7 @@ func (w *watch) notNoticed() error {
 
 // tooLate says what was last seen.
 func (w *watch) tooLate(ctx context.Context) error {
+	defer w.heartbeat("ready", "waiting: the cause is looked for")()
 	switch {
 	case w.interim:
 		return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the final manifest within %s", w.timeout), Hint: w.nothingStarts()}

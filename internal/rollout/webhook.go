@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -222,24 +223,29 @@ func (s *Server) webhookWords() string {
 func (w *Webhook) unreachable(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	_, cause := w.send((&http.Request{Method: http.MethodHead, URL: w.server, Close: true}).WithContext(ctx))
+	return cause
+}
+
+// send sends a request with the credentials that kube-apiserver has. cause is why
+// nobody answers; code is 0 also when only a connection could be tried from here.
+func (w *Webhook) send(req *http.Request) (code int, cause string) {
+	ctx := req.Context()
 	rc, err := w.credentials()
 	if err != nil {
-		return w.closed(ctx)
+		return 0, w.closed(ctx)
 	}
 	client, err := rest.HTTPClientFor(rc)
 	if err != nil {
-		return w.closed(ctx)
+		return 0, w.closed(ctx)
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := client.Do((&http.Request{Method: http.MethodHead, URL: w.server, Close: true}).WithContext(ctx))
+	resp, err := client.Do(req)
 	if err != nil {
-		if alert := w.alert(ctx, rc); alert != "" {
-			return alert
-		}
-		return w.netCause(err)
+		return 0, cmp.Or(w.alert(ctx, rc), w.netCause(err))
 	}
 	resp.Body.Close()
-	return ""
+	return resp.StatusCode, ""
 }
 
 // netCause says also that it was a proxy's answer, or may have been.

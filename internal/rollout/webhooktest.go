@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"k8s.io/client-go/rest"
 )
 
 const (
@@ -84,32 +82,18 @@ func (l *Live) warnOnce(warning error) {
 func (w *Webhook) refuses(ctx context.Context) (cause string) {
 	ctx, cancel := context.WithTimeout(ctx, testWithin)
 	defer cancel()
-	rc, err := w.credentials()
-	if err != nil {
-		return w.closed(ctx)
-	}
-	client, err := rest.HTTPClientFor(rc)
-	if err != nil {
-		return w.closed(ctx)
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	req, err := w.testRequest(ctx)
 	if err != nil {
 		return ""
 	}
 	began := time.Now()
-	resp, err := client.Do(req)
-	if err != nil {
-		if alert := w.alert(ctx, rc); alert != "" {
-			return alert
-		}
-		return w.netCause(err)
-	}
-	resp.Body.Close()
+	code, cause := w.send(req)
 	took := time.Since(began)
 	switch {
-	case resp.StatusCode < http.StatusOK || resp.StatusCode > http.StatusPartialContent: // as client-go has it
-		return strings.TrimSpace(fmt.Sprintf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
+	case code == 0:
+		return cause
+	case code < http.StatusOK || code > http.StatusPartialContent: // as client-go has it
+		return strings.TrimSpace(fmt.Sprintf("it answers %d %s", code, http.StatusText(code)))
 	case w.blocks() && took > slowAnswer:
 		return fmt.Sprintf("it took %.1f s for one event", took.Seconds())
 	}

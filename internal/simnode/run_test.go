@@ -78,13 +78,6 @@ func (r *running) wait() outcome {
 // machine too.
 const longestRun = 45 * time.Second
 
-// look is how it is now.
-func (r *running) look() (now Result) {
-	r.node.Helper()
-	r.node.call("Look", r.pid, &now)
-	return now
-}
-
 // signal sends it a signal.
 func (r *running) signal(s syscall.Signal) {
 	r.node.Helper()
