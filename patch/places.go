@@ -164,6 +164,9 @@ func (p *planner) fileFault(n need, l Location, host string) string {
 		if why := notForFiles(file); why != "" {
 			return fmt.Sprintf("%s is no place for it: %s", path.Clean(file), why)
 		}
+		if why := kubeconfigOf(path.Clean(file)); why != "" && n.flag == webhookFlag {
+			return why + ", and events would be posted where it leads, with its rights"
+		}
 	}
 	if other := p.mountWithin(n.path, l); other != "" {
 		return fmt.Sprintf("it is a folder: the mount %s lies in it", other)

@@ -50,6 +50,17 @@ var ownWebhook = []byte(webhookHead)
 // clusterFiles are kubeconfigs that kubeadm writes.
 var clusterFiles = []string{"admin.conf", "super-admin.conf", "kubelet.conf", "bootstrap-kubelet.conf", "controller-manager.conf", "scheduler.conf"}
 
+// kubeconfigOf says whose kubeconfig usually lies at a path, "" for nobody's.
+func kubeconfigOf(at string) string {
+	switch {
+	case path.Dir(at) == "/etc/kubernetes" && slices.Contains(clusterFiles, path.Base(at)):
+		return "it is a kubeconfig of the cluster"
+	case under(at, "/root"), under(at, "/home"), path.Base(path.Dir(at)) == ".kube":
+		return ofPeople
+	}
+	return ""
+}
+
 // inUse says who else needs the file at a path, "" when nobody is known to.
 func inUse(at string, ms []*manifest.File) string {
 	at = path.Clean(at)
@@ -58,10 +69,8 @@ func inUse(at string, ms []*manifest.File) string {
 		return ""
 	case under(at, "/etc/kubernetes/pki"):
 		return "it lies among the cluster's keys"
-	case path.Dir(at) == "/etc/kubernetes" && slices.Contains(clusterFiles, path.Base(at)):
-		return "it is a kubeconfig of the cluster"
-	case under(at, "/root"), under(at, "/home"), path.Base(path.Dir(at)) == ".kube":
-		return ofPeople
+	case kubeconfigOf(at) != "":
+		return kubeconfigOf(at)
 	case under(at, "/var/lib/kubelet"), under(at, "/var/lib/etcd"):
 		return "it belongs to the kubelet or to etcd"
 	}
