@@ -74,8 +74,12 @@ func inPlace(splices []splice) bool {
 	return len(splices) == 0 || len(splices) == 1 && splices[0].ins != ""
 }
 
-// appends tells whether a splice writes new lines behind what is there.
-func appends(s splice, eol string) bool { return s.del == 0 && strings.HasPrefix(s.ins, eol) }
+// appends tells whether a splice writes new items of a block list behind what is there.
+// Those of a flow list go one by one: each is quoted like the one before it.
+func appends(s splice, eol string) bool {
+	lines, ok := strings.CutPrefix(s.ins, eol)
+	return ok && s.del == 0 && strings.HasPrefix(strings.TrimLeft(lines, " "), "- ")
+}
 
 // touches tells whether a splice overlaps or adjoins one that is there.
 func (b *batch) touches(s splice) bool {

@@ -46,6 +46,32 @@ func TestTogetherIsOneByOne(t *testing.T) {
 	t.Logf("%d comparisons", batched)
 }
 
+// TestTogetherQuotes: in a flow list over several lines a new item is quoted like the one
+// before it, which may be new itself.
+func TestTogetherQuotes(t *testing.T) {
+	f, err := Parse("m.yaml", []byte(`apiVersion: v1
+kind: Pod
+metadata: {name: kube-apiserver}
+spec:
+  containers:
+  - name: kube-apiserver
+    image: registry.k8s.io/kube-apiserver:v1.36.3
+    command: [
+      kube-apiserver,
+      --v=2,
+    ]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edits := []Edit{SetFlag{"three", "a b"}, SetFlag{"four", "4"}}
+	want, err1 := f.apply(edits, oneByOne)
+	got, err2 := f.apply(edits, together)
+	if err1 != nil || err2 != nil || !bytes.Equal(got.src, want.src) {
+		t.Errorf("%v %v\none by one:\n%s\ntogether:\n%s", err1, err2, want.src, got.src)
+	}
+}
+
 // someEdits are edits of new and of present things, in any order.
 func someEdits(rng *rand.Rand, f *File) []Edit {
 	file := corev1.HostPathFile

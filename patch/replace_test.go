@@ -24,6 +24,8 @@ func TestReplace(t *testing.T) {
 	const policy, hook, policyAt, hookAt = "audit-policy-file", "audit-webhook-config-file", "/etc/kubernetes/audit-policy.yaml", "/etc/kubernetes/audit-webhook.yaml"
 	const noPolicy, noHook = "it is not an audit policy", "it is not known as a config of the audit webhook"
 	namesHook := "    - --audit-webhook-config-file=/etc/kubernetes/hook.yaml\n"
+	const admin = "/etc/kubernetes/admin.conf"
+	const namesAdmin = "    - --audit-webhook-config-file=" + admin + "\n"
 	for _, tc := range []struct{ name, flag, file, content, flags, why string }{
 		{"a policy", policy, policyAt, "apiVersion: audit.k8s.io/v1\nkind: Policy\n", "", ""},
 		{"a faulty policy", policy, policyAt, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n\t- level: Metadata\n", "", ""},
@@ -50,15 +52,16 @@ func TestReplace(t *testing.T) {
 		{"and is spoilt", hook, "/etc/kubernetes/hook.yaml", "hello\n", namesHook, ""},
 		{"and another flag names too", hook, "/etc/kubernetes/hook.yaml", otherConfig, namesHook + "    - --authorization-webhook-config-file=/etc/kubernetes/hook.yaml\n", manifestPath + ":11: --audit-webhook-config-file=/etc/kubernetes/hook.yaml: /etc/kubernetes/hook.yaml of --authorization-webhook-config-file lies there"},
 		{"another kubeconfig", hook, "/srv/kubeconfig", otherConfig, "", noHook},
-		{"the administrator's", hook, "/etc/kubernetes/admin.conf", otherConfig, "", "it is a kubeconfig of the cluster"},
-		{"the administrator's, named already", hook, "/etc/kubernetes/admin.conf", otherConfig, "    - --audit-webhook-config-file=/etc/kubernetes/admin.conf\n", "it is a kubeconfig of the cluster"},
-		{"the kubelet's", hook, "/etc/kubernetes/kubelet.conf", otherConfig, "", "it is a kubeconfig of the cluster"},
-		{"a user's, named already", hook, "/root/.kube/config", otherConfig, "    - --audit-webhook-config-file=/root/.kube/config\n", "it belongs to people"},
-		{"kubectl's, named already", hook, "/srv/ci/.kube/config", otherConfig, "    - --audit-webhook-config-file=/srv/ci/.kube/config\n", "it belongs to people"},
+		{"the administrator's, mounted and named already", hook, admin, otherConfig, namesAdmin, "it is a kubeconfig of the cluster"},
 		{"a policy", hook, hookAt, string(anyPolicy.Data), "", noHook},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := plain([]byte(pod(tc.flags, "", "", "")))
+			mount, volume := "", ""
+			if tc.flags == namesAdmin {
+				mount = "    - {mountPath: " + admin + ", name: adm, readOnly: true}\n"
+				volume = "  - {name: adm, hostPath: {path: " + admin + "}}\n"
+			}
+			s := plain([]byte(pod(tc.flags, mount, volume, "")))
 			s.Files[tc.file] = patch.File{Path: tc.file, Exists: true, Data: []byte(tc.content), Mode: 0o600}
 			opts := patch.Options{Policy: anyPolicy, Webhook: anyHook, Flags: map[string]string{tc.flag: tc.file}}
 			if tc.why == "" {
@@ -86,8 +89,8 @@ func TestReplaceLinked(t *testing.T) {
 	s := plain([]byte(pod("", "", "", "")))
 	s.Files["/etc/kubernetes/audit-webhook.yaml"] = patch.File{Path: "/etc/kubernetes/audit-webhook.yaml", Real: "/etc/kubernetes/admin.conf", Exists: true, Data: []byte(otherConfig)}
 	refused(t, s, patch.Options{Policy: anyPolicy, Webhook: anyHook},
-		"--audit-webhook-config-file: /etc/kubernetes/audit-webhook.yaml is there and is not overwritten: it is a kubeconfig of the cluster",
-		"mv /etc/kubernetes/audit-webhook.yaml /etc/kubernetes/audit-webhook.yaml.old")
+		"--audit-webhook-config-file=/etc/kubernetes/audit-webhook.yaml: /etc/kubernetes/audit-webhook.yaml is a symlink to /etc/kubernetes/admin.conf: it is a kubeconfig of the cluster, and events would be posted where it leads, with its rights",
+		"--audit-webhook-config-file=/etc/kubernetes/auditpatch-webhook.yaml")
 }
 
 // TestManifestLinked: a symlink leads no new file among those that the kubelet runs.
