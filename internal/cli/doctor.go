@@ -172,7 +172,7 @@ func (d *doctor) runs() {
 	case by != nil:
 		d.wrong(check, "run the same command again", "%s is going on now, pid %d", by.Purpose, by.PID)
 	case run != nil:
-		d.wrong(check, "auditpatch recover", "the run %s (%s) died half way", run.ID, run.Verb)
+		d.wrong(check, "auditpatch recover", "the run %s (%s) %s", run.ID, run.Verb, unfinished(run))
 	default:
 		d.ok(check, "no run died half way")
 	}

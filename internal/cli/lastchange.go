@@ -15,7 +15,7 @@ type lastChange struct {
 	Command string    `json:"command"`
 	Time    time.Time `json:"time"`             // of its begin
 	Result  string    `json:"result"`           // done, undone, overridden, unfinished, running, damaged
-	Reason  string    `json:"reason,omitempty"` // why it was undone
+	Reason  string    `json:"reason,omitempty"` // why it was undone, or is being undone
 	PID     int       `json:"pid,omitempty"`    // while it runs
 }
 
@@ -56,7 +56,10 @@ func (l *lastChange) words() string {
 	case string(node.ResultOverridden):
 		return said + "somebody else changed the manifest: " + l.Reason
 	case string(node.ResultUnfinished):
-		return said + "died half way"
+		if l.Reason != "" {
+			return said + wasHeld + ": " + l.Reason
+		}
+		return said + diedHalfWay
 	}
 	return strings.TrimSpace(said + l.Result)
 }
@@ -68,18 +71,36 @@ func (r *statusReport) addLastChange(run *node.Run, by *node.LockedError, backup
 	ended := func(b node.Backup) bool { return b.Result != node.ResultUnfinished }
 	if i := slices.IndexFunc(backups, ended); i >= 0 {
 		b := backups[i]
-		reason, _, _ := strings.Cut(strings.TrimSpace(b.Reason), "\n")
-		r.LastChange = &lastChange{ID: b.ID, Command: b.Verb, Time: b.Time, Result: string(b.Result), Reason: reason}
+		r.LastChange = &lastChange{ID: b.ID, Command: b.Verb, Time: b.Time, Result: string(b.Result), Reason: firstLine(b.Reason)}
 	}
 	if run != nil {
 		r.Unfinished = run.ID
-		r.LastChange = &lastChange{ID: run.ID, Command: run.Verb, Time: run.Time, Result: string(node.ResultUnfinished)}
+		r.LastChange = &lastChange{ID: run.ID, Command: run.Verb, Time: run.Time, Result: string(node.ResultUnfinished), Reason: firstLine(run.Held())}
 	}
 	switch {
 	case by != nil:
 		r.LastChange = &lastChange{ID: r.Unfinished, Command: by.Purpose, Time: by.Since, Result: resultRunning, PID: by.PID}
 		r.drift("%s is going on now, pid %d: wait for it, then: auditpatch status", by.Purpose, by.PID)
 	case run != nil:
-		r.drift("the run %s (%s) died half way: auditpatch recover", run.ID, run.Verb)
+		r.drift("the run %s (%s) %s: auditpatch recover", run.ID, run.Verb, unfinished(run))
 	}
+}
+
+const (
+	diedHalfWay = "died half way"
+	wasHeld     = "was put back, but for the files that it made"
+)
+
+// unfinished says what became of a run that has not ended.
+func unfinished(run *node.Run) string {
+	if run.Held() != "" {
+		return wasHeld
+	}
+	return diedHalfWay
+}
+
+// firstLine is what of a reason goes on one line.
+func firstLine(reason string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(reason), "\n")
+	return line
 }

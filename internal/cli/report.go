@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,8 +39,11 @@ func (p *program) report(err error) int {
 			f.Hint = "auditpatch status; when the other edit is done: auditpatch enable"
 		case !not.Back:
 			f.Hint = "auditpatch recover, or: auditpatch restore --to " + not.Backup
-		case f.Hint == "":
-			f.Hint = "auditpatch doctor"
+		default: // what ails the node now comes before what ailed the change
+			f.Hint = cmp.Or(hintOf(not.Undo), f.Hint, "auditpatch doctor")
+		}
+		if not.Held {
+			f.Hint += "; then: auditpatch recover"
 		}
 	case errors.As(err, &half):
 		f.Status, f.Backup, f.Changed = exitNotRestored, half.backup, true

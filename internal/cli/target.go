@@ -108,7 +108,7 @@ func (t *target) recover(c *cli.Context, p *program) (rollout.Recovered, error) 
 		if !t.live || c.Bool("no-wait") {
 			return nil, nil
 		}
-		p.say("recover   %-46s %s", run.ID, run.Verb+" died half way")
+		p.say("recover   %-46s %s", run.ID, run.Verb+" "+unfinished(run))
 		l, err := p.liveAgain(c, t, run)
 		if l == nil || err != nil {
 			return nil, err
@@ -131,11 +131,11 @@ func (t *target) recover(c *cli.Context, p *program) (rollout.Recovered, error) 
 func recovered(o node.Outcome) string {
 	switch o {
 	case node.Finished:
-		return "this run had died half way and is now finished"
+		return "this run had not ended and is now finished"
 	case node.Left:
-		return "this run had died half way; somebody else has changed the manifest since, which was left as it is"
+		return "this run had not ended; somebody else has changed the manifest since, which was left as it is"
 	}
-	return "this run had died half way and was undone"
+	return "this run had not ended and is undone"
 }
 
 // ownFiles lets somebody who is not root prepare a file tree: what root would

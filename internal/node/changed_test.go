@@ -90,6 +90,27 @@ func TestAbandonWhatStays(t *testing.T) {
 	noRun(t, n)
 }
 
+// TestHold ends a run later, with the reason from before.
+func TestHold(t *testing.T) {
+	root := newTree(t, plainNode)
+	n := testNode(root)
+	r := interim(t, n)
+	must(t, r.PutBack())
+	equal(t, "made", r.Made(), true)
+	must(t, r.Hold("it did not start"))
+	r, err := n.Unfinished()
+	must(t, err)
+	equal(t, "made, to another process", r.Made(), true)
+	equal(t, "held", r.Held(), "it did not start\n")
+	must(t, r.RemoveMade())
+	equal(t, "made, when it is removed", r.Made(), false)
+	must(t, r.Abandon("recovered after a crash"))
+	noRun(t, n)
+	all, err := n.Backups()
+	must(t, err)
+	equal(t, "reason", all[0].Reason, "it did not start\n")
+}
+
 // TestStrayDirectory has a container runtime make an empty directory where a file
 // of the run lies, or is to lie.
 func TestStrayDirectory(t *testing.T) {

@@ -128,18 +128,13 @@ func fastTree(t *testing.T, files map[string]string) string {
 	return root
 }
 
-// changes tells whether a kill right after this call finds another tree than one right
-// before it.
-func changes(call crashtest.Call) bool {
-	return call.Err == nil && call.Name != "fsync" && call.Name != "flock"
-}
-
 // tryAll kills the scenario at every call that finds a tree of its own, on as many
 // trees at a time as there are processors.
 func (c *crashes) tryAll(t *testing.T) int {
+	all := crashtest.Points(c.calls)
 	step := 1
 	if testing.Short() {
-		step = 7
+		step = 4
 	}
 	points := make(chan int)
 	var wg sync.WaitGroup
@@ -151,11 +146,8 @@ func (c *crashes) tryAll(t *testing.T) int {
 		})
 	}
 	tried := 0
-	for i := 0; i < len(c.calls); i += step {
-		if i > 0 && step == 1 && !changes(c.calls[i-1]) {
-			continue
-		}
-		points <- i + 1
+	for i := 0; i < len(all); i += step {
+		points <- all[i]
 		tried++
 	}
 	close(points)
@@ -207,25 +199,21 @@ func TestCrashInRecovery(t *testing.T) {
 }
 
 func (c *crashes) tryRecovery(t *testing.T, n int) int {
-	calls := c.recovery(t, n, 0).Calls // to its end
-	points, step := 0, 1
+	points := crashtest.Points(c.recovery(t, n, 0).Calls)
+	step := 1
 	if testing.Short() {
-		step = 11
+		step = 6
 	}
-	for i := 0; i < len(calls); i += step {
-		if i > 0 && step == 1 && !changes(calls[i-1]) {
-			continue
-		}
-		points++
-		if res := c.recovery(t, n, i+1); !res.Killed {
-			t.Fatalf("killed at call %d: the recovery ended before its call %d", n, i+1)
+	for i := 0; i < len(points); i += step {
+		if res := c.recovery(t, n, points[i]); !res.Killed {
+			t.Fatalf("killed at call %d: the recovery ended before its call %d", n, points[i])
 		}
 	}
-	return points
+	return (len(points) + step - 1) / step
 }
 
-// recovery kills the scenario at its n-th call and the recovery at its m-th, then
-// recovers.
+// recovery kills the scenario at its n-th call and the recovery at its m-th, at none
+// with 0, then recovers.
 func (c *crashes) recovery(t *testing.T, n, m int) crashtest.Result {
 	root := fastTree(t, c.before)
 	kill(t, c.name, root, n)

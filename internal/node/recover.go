@@ -207,7 +207,29 @@ func (r *Run) Done() error {
 	return r.end(markDone, "")
 }
 
-// Abandon ends a run that was undone, and notes why.
+// Hold notes why a run is being undone whose end has to wait, because what it has made
+// may still be needed. It stays unfinished, and Recover or Abandon ends it.
+func (r *Run) Hold(reason string) error {
+	st, err := r.openStore()
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	return st.write(path.Join(runsName, r.ID, reasonName), []byte(reason+"\n"))
+}
+
+// Held is the reason that Hold has noted, "" when it has not.
+func (r *Run) Held() string {
+	st, err := r.openStore()
+	if err != nil {
+		return ""
+	}
+	defer st.close()
+	reason, _ := st.read(path.Join(runsName, r.ID, reasonName))
+	return string(reason)
+}
+
+// Abandon ends a run that was undone, and notes why, unless Hold has.
 func (r *Run) Abandon(reason string) error {
 	t, err := r.node.open()
 	if err != nil {
@@ -239,7 +261,8 @@ func (r *Run) end(mark, reason string) error {
 		return err
 	}
 	defer st.close()
-	if reason != "" { // for people; a full disk must not stop us here
+	if reason != "" && r.Held() == "" {
+		// For people; a full disk must not stop us here.
 		_ = st.write(path.Join(runsName, r.ID, reasonName), []byte(reason+"\n"))
 	}
 	_ = st.dir.Remove(path.Join(runsName, r.ID, newName)) // of a SetPhase that died

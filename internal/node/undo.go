@@ -56,6 +56,19 @@ func (r *Run) Rewind() error {
 	return r.putInterims(sideInterim)
 }
 
+// Made tells whether a file is still there that the run has made, for RemoveMade.
+func (r *Run) Made() bool {
+	t, err := r.node.open()
+	if err != nil {
+		return false
+	}
+	defer t.close()
+	return slices.ContainsFunc(r.ranked(rankMade), func(s *step) bool {
+		cur, err := s.look(t)
+		return err == nil && s.touched && s.New.Kind == Regular && s.state(cur) == StateNew
+	})
+}
+
 func (r *Run) undo() (left []string, err error) {
 	r.markUndoing()
 	t, err := r.node.open()

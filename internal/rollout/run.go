@@ -134,6 +134,9 @@ type NotRestored struct {
 	// Back says that the earlier files are back, so that nothing is left to undo:
 	// only the API server is not.
 	Back bool
+	// Held says that the files which the run has made stay until auditpatch recover
+	// ends the run, since a container that mounts them may be started again.
+	Held bool
 }
 
 func (e *NotRestored) Error() string {
@@ -206,7 +209,7 @@ func undo(run *node.Run, cause error, w Watcher) error {
 	if err != nil && !isForeign(err) {
 		return &NotRestored{Backup: run.ID, Cause: cause, Undo: err}
 	}
-	return back(run, cause, w, err)
+	return back(run, cause, w, err, false)
 }
 
 // isForeign tells whether files were left as somebody else made them.
@@ -246,9 +249,10 @@ func yield(run *node.Run, cause error, w Watcher) error {
 
 // back waits for the API server when all files are back, and says so in the
 // error. What the run has made goes when the earlier API server runs: until then
-// a container of the failed Pod may be started again, whose mounts name it. left
-// is what PutBack has left to others.
-func back(run *node.Run, cause error, w Watcher, left error) error {
+// a container of the failed Pod may be started again, whose mounts name it. Should
+// that not be seen, the run stays unfinished, and recover, which calls last, removes
+// it all the same. left is what PutBack has left to others.
+func back(run *node.Run, cause error, w Watcher, left error, last bool) error {
 	not := &NotRestored{Backup: run.ID, Cause: cause, Back: true}
 	err := w.Back(run)
 	if isOverridden(err) {
@@ -259,7 +263,12 @@ func back(run *node.Run, cause error, w Watcher, left error) error {
 		not.Undo = fmt.Errorf("the earlier files are back, but %w", err)
 	}
 	// Without a kubelet no container is started either.
-	if not.Undo == nil || errors.Is(err, ErrNoKubelet) {
+	safe := not.Undo == nil || errors.Is(err, ErrNoKubelet) || last
+	if !safe && run.Made() && run.Hold(reasonOf(cause)) == nil {
+		not.Held = true
+		return not
+	}
+	if safe {
 		if err := run.RemoveMade(); err != nil && !isForeign(err) {
 			not.Undo = errors.Join(not.Undo, err)
 		}
@@ -367,7 +376,7 @@ func recoverBack(run *node.Run, w Watcher) (Recovered, error) {
 		return r, err
 	}
 	var not *NotRestored
-	if err := back(run, errRecovered, w, err); errors.As(err, &not) {
+	if err := back(run, errRecovered, w, err, true); errors.As(err, &not) {
 		return r, err
 	}
 	return r, nil

@@ -25,5 +25,4 @@
 //
 //	go test -v -run TestScenarios ./internal/simnode            what fits into a minute, and a table
 //	go test -v -run TestScenarios ./internal/simnode -all       every variant
-//	go test -v -run TestScenarios ./internal/simnode -pending   also those that wait for their mend
 package simnode

@@ -167,6 +167,9 @@ func (n *node) wantMended(o outcome) {
 	if o.Exit != 0 && strings.Contains(o.Stderr, "systemctl restart kubelet") {
 		n.kubelet.restart()
 	}
+	if o.Exit == 4 { // the last line says it too
+		n.wantSays(o, "hint: systemctl restart kubelet; then: auditpatch recover")
+	}
 	n.wantReady()
 	if o.Exit == 4 { // what could not be undone then can be now
 		n.wantExit(n.run("recover"), 0)

@@ -15,10 +15,7 @@ import (
 // atOnce is how many nodes live at the same time: they mostly wait.
 const atOnce = 12
 
-var (
-	playAll     = flag.Bool("all", false, "play every variant of a scenario")
-	playPending = flag.Bool("pending", false, "play also the scenarios that wait for their mend")
-)
+var playAll = flag.Bool("all", false, "play every variant of a scenario")
 
 func TestMain(m *testing.M) {
 	if Main() {

@@ -266,7 +266,7 @@ func (n *node) wantBack() {
 	n.Helper()
 	n.wantReady()
 	n.wantBytes(manifestPath, n.original)
-	if info, err := os.Stat(n.path(policyPath)); err == nil && !n.had[policyPath] && !(pendingDirectory && info.IsDir()) {
+	if info, err := os.Stat(n.path(policyPath)); err == nil && !n.had[policyPath] {
 		n.Errorf("%s is there: %s, %d bytes", policyPath, info.Mode(), info.Size())
 	}
 }

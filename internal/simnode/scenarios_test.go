@@ -45,9 +45,6 @@ func TestScenarios(t *testing.T) {
 		}
 		names[s.name] = true
 		t.Run(s.name, func(t *testing.T) {
-			if why, waits := pending[s.name]; waits && !*playPending {
-				t.Skip(why)
-			}
 			if s.extra && !*playAll {
 				t.Skip("a variant: played with -all")
 			}
@@ -58,11 +55,6 @@ func TestScenarios(t *testing.T) {
 			s.play(n)
 			n.check()
 		})
-	}
-	for name := range pending {
-		if !names[name] {
-			t.Errorf("pending names no scenario: %s", name)
-		}
 	}
 }
 
@@ -119,6 +111,6 @@ func (r *table) print(t *testing.T) {
 	for _, r := range r.rows {
 		fmt.Fprintf(&out, "%-34s %-6s %5.1f s  %-10s %8d %5d  %s\n", r.name, r.result, r.seconds, r.exits, r.restarts, r.pods, r.proves)
 	}
-	t.Logf("%-34s %-6s %7s  %-10s %8s %5s  %s\n%s%d scenarios of %d, %d pending",
-		"scenario", "", "time", "exit", "restarts", "Pods", "proves", out.String(), len(r.rows), r.total, len(pending))
+	t.Logf("%-34s %-6s %7s  %-10s %8s %5s  %s\n%s%d scenarios of %d",
+		"scenario", "", "time", "exit", "restarts", "Pods", "proves", out.String(), len(r.rows), r.total)
 }

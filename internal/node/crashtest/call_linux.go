@@ -173,3 +173,15 @@ func (t *tracer) text(addr uint64) string {
 	}
 	return string(buf[:n])
 }
+
+// Points are the calls, from 1 on, at which a kill finds another tree than at the one
+// before: a call that failed, fsync and flock leave the tree as it is.
+func Points(calls []Call) []int {
+	var points []int
+	for i := range calls {
+		if i == 0 || calls[i-1].Err == nil && calls[i-1].Name != "fsync" && calls[i-1].Name != "fdatasync" && calls[i-1].Name != "flock" {
+			points = append(points, i+1)
+		}
+	}
+	return points
+}
