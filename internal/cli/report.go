@@ -80,7 +80,7 @@ func hintOf(err error) string {
 	var changed *node.ChangedError
 	var journal *node.JournalError
 	var untrusted *node.UntrustedError
-	var ill *rollout.NotHealthy
+	var unhealthy *rollout.NotHealthy
 	var busy *rollout.BusyError
 	var failed *rollout.Failed
 	var foreign *node.ForeignError
@@ -100,7 +100,7 @@ func hintOf(err error) string {
 		return failed.Hint
 	case errors.As(err, &foreign) && foreign.Reverted:
 		return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
-	case errors.As(err, &ill):
+	case errors.As(err, &unhealthy):
 		return "auditpatch doctor says more; --force begins all the same"
 	case errors.As(err, &untrusted):
 		return untrusted.Hint

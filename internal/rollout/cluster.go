@@ -163,23 +163,23 @@ func (c *Cluster) healthy(ctx context.Context) error {
 	for {
 		// Whoever had the lock may have changed who there is.
 		peers, _, err := c.peers(ctx)
-		ill := c.unready(ctx, peers)
+		unhealthy := c.unready(ctx, peers)
 		if err != nil {
-			ill = []string{err.Error()}
+			unhealthy = []string{err.Error()}
 		}
 		switch {
-		case len(ill) == 0:
+		case len(unhealthy) == 0:
 			c.tell("%s", OthersReady(len(peers)))
 			return nil
 		case ctx.Err() != nil:
 			return errInterrupted
 		case c.Force:
-			c.warn("other API servers are not healthy: %s", strings.Join(ill, "; "))
+			c.warn("other API servers are not healthy: %s", strings.Join(unhealthy, "; "))
 			return nil
 		case time.Now().After(deadline):
-			return &NotHealthy{fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(ill, "; "))}
+			return &NotHealthy{fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(unhealthy, "; "))}
 		case time.Since(told) > tellEvery:
-			c.tell("waiting until others are healthy: %s", strings.Join(ill, "; "))
+			c.tell("waiting until others are healthy: %s", strings.Join(unhealthy, "; "))
 			told = time.Now()
 		}
 		select {
@@ -210,14 +210,14 @@ func (c *Cluster) unready(ctx context.Context, peers []Peer) []string {
 			said <- ""
 		}()
 	}
-	var ill []string
+	var unhealthy []string
 	for range peers {
 		if s := <-said; s != "" {
-			ill = append(ill, s)
+			unhealthy = append(unhealthy, s)
 		}
 	}
-	slices.Sort(ill)
-	return ill
+	slices.Sort(unhealthy)
+	return unhealthy
 }
 
 // Others says how the other API servers are, for people who look before a

@@ -357,9 +357,9 @@ func TestEnterIll(t *testing.T) {
 	c := newControlPlane(t, 3)
 	c.unready[c.address(2)] = true
 	on, _ := c.onNode(1)
-	var ill *NotHealthy
+	var unhealthy *NotHealthy
 	want := "cp3 (" + c.address(2) + "): /readyz says 500: etcd"
-	if err := on.Enter(t.Context()); !errors.As(err, &ill) || !strings.Contains(err.Error(), want) {
+	if err := on.Enter(t.Context()); !errors.As(err, &unhealthy) || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	if name, restarted := c.holder(); name != "" || restarted != "" {

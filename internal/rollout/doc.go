@@ -2,7 +2,7 @@
 // lock, compare, journal, back up, write in the plan's order, wait and prove,
 // keep; or put everything back.
 //
-// A live node's API server is seen off (restart.go), waited for (wait.go) and
+// A live node's API server is drained (restart.go), waited for (wait.go) and
 // proven (prove.go, webhook.go); Live puts these together. Before that, Cluster
 // makes sure that no other control-plane node restarts its own now (cluster.go,
 // lease.go, peers.go).

@@ -60,7 +60,7 @@ type Live struct {
 	failing   bool           // Wait has seen a new Pod
 	failed    []string       // its cgroups
 	started   []string       // the same, none where it ran before
-	ill       *NotHealthy    // why it was not healthy before a change that was forced
+	unhealthy *NotHealthy    // why it was not healthy before a change that was forced
 	start     time.Time
 	kubeletAt time.Time     // when Wait last saw one
 	kubelet   *kubeletWatch // since the API server was last seen healthy
@@ -95,14 +95,14 @@ func (l *Live) Before(ctx context.Context) error {
 
 // beforeChange looks at this node and remembers what it saw.
 func (l *Live) beforeChange(ctx context.Context, server *Server) (err error) {
-	l.start, l.ill = time.Now(), nil
+	l.start, l.unhealthy = time.Now(), nil
 	l.kubelet = watchKubelet(l.Node)
 	if l.running, err = server.processes(); err != nil {
 		return err
 	}
 	l.old = l.turn(server, l.running, mayKill(l.Old))
 	err = l.healthy(ctx, server)
-	if errors.As(err, &l.ill) && l.Force {
+	if errors.As(err, &l.unhealthy) && l.Force {
 		err = nil
 	}
 	l.start = time.Now()
@@ -333,11 +333,11 @@ func (l *Live) Back(files Files) error {
 		return err
 	}
 	w.tell("undo", "the earlier files are back")
-	if l.ill != nil {
+	if l.unhealthy != nil {
 		if l.failing {
 			l.Clear() // what was new must not go while its containers may start again
 		}
-		return l.ill
+		return l.unhealthy
 	}
 	w.changedByOthers, w.volumes, w.failed = files.ChangedByOthers, l.Old.HostPaths, l.started
 	w.warnStuck()

@@ -29,7 +29,7 @@ func (p Peer) String() string {
 }
 
 // Where the API servers of a cluster are listed: the mirror Pods of kubeadm's
-// static Pods, which stay when one is ill, and the endpoints of the Service
+// static Pods, which stay when one is unhealthy, and the endpoints of the Service
 // kubernetes, which each API server that runs enters itself in
 // (pkg/controlplane/reconcilers).
 const (

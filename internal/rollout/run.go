@@ -53,7 +53,7 @@ type Options struct {
 	Version string  // the program's own, noted in the backup
 	Watch   Watcher // nil: nobody waits for the API server
 	Restart Restart // noted for whoever recovers the run
-	// Once says that Watch does not see the old API server off, so that the
+	// Once says that Watch does not drain the old API server, so that the
 	// manifest is written once; see [patch.Plan.Interim].
 	Once bool
 	// Wrote is called when all files are written, before the wait.
@@ -109,14 +109,14 @@ type Report struct {
 type RolledBack struct {
 	Backup string
 	Cause  error
-	// Ill says what was wrong before a change that was forced, and is so again;
+	// Unhealthy says what was wrong before a change that was forced, and is so again;
 	// nil when the API server is healthy.
-	Ill *NotHealthy
+	Unhealthy *NotHealthy
 }
 
 func (e *RolledBack) Error() string {
-	if e.Ill != nil {
-		return fmt.Sprintf("%v; the earlier settings are back, which were not healthy either: %v", e.Cause, e.Ill)
+	if e.Unhealthy != nil {
+		return fmt.Sprintf("%v; the earlier settings are back, which were not healthy either: %v", e.Cause, e.Unhealthy)
 	}
 	return fmt.Sprintf("%v; the earlier settings are back and healthy", e.Cause)
 }

@@ -56,7 +56,7 @@ type watch struct {
 	timeout time.Duration
 	notice  time.Duration // how long the kubelet may take to act
 	which   string        // "new" or "earlier", for people
-	// turn sees the old API server off; nil when there is none to wait for.
+	// turn drains the old API server; nil when there is none to wait for.
 	turn *turn
 	// before ran when the final manifest was written.
 	before []node.Process
@@ -248,7 +248,7 @@ func (w *watch) mountFault() string {
 	return ""
 }
 
-// oldOver sees the old API server off, and tells whether it is gone.
+// oldOver drains the old API server, and tells whether it is gone.
 func (w *watch) oldOver(ctx context.Context) (bool, error) {
 	if w.turn == nil {
 		return true, nil

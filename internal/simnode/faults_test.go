@@ -198,7 +198,7 @@ var faultScenarios = []scenario{
 		},
 	},
 	{
-		name: "webhook hangs in blocking mode", proves: "named as the cause, before it makes the API server ill",
+		name: "webhook hangs in blocking mode", proves: "named as the cause, before it makes the API server unhealthy",
 		play: func(n *node) {
 			n.call("Listen", Port{Address: "127.0.0.1:9000", Do: "hang"}, nil)
 			o := n.run("enable", "--webhook-url", "http://127.0.0.1:9000/events", "--audit-webhook-mode", "blocking", "--timeout", "15s")
