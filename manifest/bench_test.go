@@ -23,6 +23,15 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// BenchmarkParse100000 reads a command line of 100,000 flags.
+func BenchmarkParse100000(b *testing.B) {
+	src := []byte(pod("    command:\n    - kube-apiserver\n"+parts(100_000, "    - --flag-%d=v\n"), "", ""))
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		parse(b, src)
+	}
+}
+
 func BenchmarkApply(b *testing.B) {
 	f := parse(b, kubeadm(b))
 	edits := usual()

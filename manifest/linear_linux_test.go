@@ -77,14 +77,6 @@ var long = []struct {
 	}},
 }
 
-func parts(n int, format string) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format, i)
-	}
-	return b.String()
-}
-
 // TestLinear holds the processor time of eight times the input against that of
 // the input: it grows eightfold, and with the square sixty-four times.
 func TestLinear(t *testing.T) {

@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +13,15 @@ import (
 func pod(container, spec, meta string) string {
 	return "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\n" + meta +
 		"spec:\n  containers:\n  - name: kube-apiserver\n    image: registry.k8s.io/kube-apiserver:v1.36.0\n" + container + spec
+}
+
+// parts are n lines or items of a manifest, each with its number.
+func parts(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
 }
 
 // editCase is one edit of a part of a manifest.
