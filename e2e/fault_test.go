@@ -258,7 +258,7 @@ func TestFaultDiesLater(t *testing.T) {
 	l.rollsBack(4, `
 		said "old kube-apiserver"; `+etcdAway+`
 		said "undo "; `+etcdBack,
-		[]string{"--timeout=27s"}, "kube-apiserver does not start with these settings: ", "context deadline exceeded")
+		[]string{"--timeout=27s"}, "kube-apiserver does not start: etcd (https://127.0.0.1:2379) does not answer", "context deadline exceeded")
 }
 
 // TestFaultNeverReady lets the new API server lose etcd as soon as it answers: it goes on
@@ -335,7 +335,7 @@ func TestFaultDoctor(t *testing.T) {
 	// As after a restart of the machine: there is no policy to mount, so no API server either.
 	l.write(cluster.Manifest, enabled)
 	l.exec("kill", "-KILL", fmt.Sprint(l.server().PID))
-	l.wantSaid(l.auditpatch(1, "doctor"), "/etc/kubernetes/audit-policy.yaml is missing: the API server would not start", "it does not run")
+	l.wantSaid(l.auditpatch(1, "doctor"), "/etc/kubernetes/audit-policy.yaml is missing: the API server would not start", "no kube-apiserver runs on this node")
 
 	l.write(cluster.Manifest, original)
 	l.exec("systemctl", "start", "kubelet")
