@@ -138,7 +138,7 @@ func TestOwnRoot(t *testing.T) {
 		t.Errorf("the manifest was changed: %v", err)
 	}
 	// Looking changes nothing, and a node without a manifest is still to be made.
-	for _, args := range [][]string{{"enable", "--dry-run"}, {"status"}} {
+	for _, args := range [][]string{{"enable", "--dry-run", "--audit-policy-file", filepath.Join(dir, "policy.yaml")}, {"status"}} {
 		cmd, _, said := captured(t, append(args, "--root", "/", "--manifest", manifest, "--state-dir", filepath.Join(dir, "state"))...)
 		if err := cmd.Run(); err != nil {
 			t.Errorf("%v: %v\n%s", args, err, said)

@@ -2,6 +2,7 @@ package patch
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -161,7 +162,16 @@ func (p *planner) checkReal() error {
 func (p *planner) checkLog() error {
 	file := p.logFile()
 	old := p.state.Files[file]
-	if file == "" || !old.Exists {
+	if file == "" {
+		return nil
+	}
+	// The API server has the folder alone: for it a link out of that leads nowhere, and
+	// what it leads to here is not a log. One that is in use already goes on being so.
+	used := p.now.Flags[logFlag] == p.want[logFlag]
+	if old.Real != "" && !used && !below(old.Real, cmp.Or(p.state.Files[p.logHost].Real, p.logHost)) {
+		return refuse(p.propose(logFlag, ""), "%s is a symlink to %s, which lies outside the folder that the API server has", file, old.Real)
+	}
+	if !old.Exists {
 		return nil
 	}
 	for _, c := range p.plan.Changes {

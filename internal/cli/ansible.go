@@ -174,6 +174,8 @@ func readTask(p *program, text []byte) (*task, error) {
 		case name == "_ansible_diff":
 			t.diff = value == true
 		case strings.HasPrefix(name, "_ansible_"), value == nil: // null is how a playbook leaves an argument out
+		case isText(name):
+			return nil, errTextAsName
 		default:
 			t.given[name] = value
 		}
@@ -183,6 +185,10 @@ func readTask(p *program, text []byte) (*task, error) {
 	}
 	return t, t.commandLine(p)
 }
+
+// errTextAsName repeats nothing of what stands where an argument's name belongs: it may
+// hold credentials.
+var errTextAsName = errors.New("read the task's arguments: one of the names is the text of a file")
 
 // addSettings joins the argument settings, which is a mapping of arguments: a
 // playbook keeps them in a variable.
@@ -197,6 +203,9 @@ func (t *task) addSettings() error {
 		return hinted("settings: {audit_log_maxage: 30}", "settings: it takes a mapping of arguments")
 	}
 	for name, value := range settings {
+		if isText(name) {
+			return errTextAsName
+		}
 		if _, both := t.given[name]; both || name == "state" || name == "settings" {
 			return hinted(name+": ...", "settings: %s is an argument of its own", name)
 		}

@@ -59,6 +59,9 @@ func (p *program) carryOut(c *cli.Context, t *target, plan *patch.Plan) error {
 	case t.stdin:
 		return p.filter(plan)
 	case c.Bool("dry-run"):
+		if err := rollout.Check(t.node, plan); err != nil {
+			return err
+		}
 		p.printPlan(c.Command.Name, plan, "")
 		if !p.json && !plan.AsAsked() {
 			p.say("dry run: nothing was changed")

@@ -21,10 +21,10 @@ func (p *program) disableCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if !c.Bool("dry-run") {
-				if _, err := t.recover(c, p); err != nil {
-					return err
-				}
+			if c.Bool("dry-run") {
+				t.warnUnfinished(p)
+			} else if _, err := t.recover(c, p); err != nil {
+				return err
 			}
 			state, err := t.readBuild(p)
 			if err != nil {

@@ -70,7 +70,7 @@ type lastRun struct {
 	Changed bool   `json:"changed"` // always false
 	Run     string `json:"run"`     // "" when no change has failed
 	Command string `json:"command,omitempty"`
-	Result  string `json:"result,omitempty"` // undone, overridden
+	Result  string `json:"result,omitempty"` // undone, overridden, unfinished
 	Reason  string `json:"reason,omitempty"`
 	Log     string `json:"log,omitempty"` // the end of the API server's log at that time
 }
@@ -83,7 +83,7 @@ func (p *program) lastFailure(t *target) error {
 	}
 	r := lastRun{}
 	for _, b := range backups {
-		if b.Result == node.ResultUndone || b.Result == node.ResultOverridden {
+		if b.Result == node.ResultUndone || b.Result == node.ResultOverridden || b.Reason != "" {
 			reason, log, _ := strings.Cut(b.Reason, "\n\n")
 			r = lastRun{Run: b.ID, Command: b.Verb, Result: string(b.Result), Reason: strings.TrimSpace(reason), Log: strings.TrimRight(log, "\n")}
 			break
@@ -96,8 +96,11 @@ func (p *program) lastFailure(t *target) error {
 		p.say("no change has failed here")
 	default:
 		how := "was put back"
-		if r.Result == string(node.ResultOverridden) {
+		switch r.Result {
+		case string(node.ResultOverridden):
 			how = "ended because somebody else changed the manifest"
+		case string(node.ResultUnfinished):
+			how = wasHeld
 		}
 		fmt.Fprintf(p.Out, "%s of %s %s: %s\n", r.Command, r.Run, how, r.Reason)
 		if r.Log != "" {

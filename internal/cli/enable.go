@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 	"auditpatch/presets"
@@ -42,6 +43,9 @@ func (p *program) diffCommand() *cli.Command {
 			if err == nil {
 				err = p.planKubeadm(c, t, plan)
 			}
+			if err == nil && !t.stdin {
+				err = rollout.Check(t.node, plan)
+			}
 			if err != nil {
 				return err
 			}
@@ -65,10 +69,10 @@ func (p *program) enablePlan(c *cli.Context, change bool) (*target, *patch.Plan,
 	if err := checkInputs(c); err != nil {
 		return nil, nil, err
 	}
-	if change && !c.Bool("dry-run") {
-		if _, err := t.recover(c, p); err != nil {
-			return nil, nil, err
-		}
+	if !change || c.Bool("dry-run") {
+		t.warnUnfinished(p)
+	} else if _, err := t.recover(c, p); err != nil {
+		return nil, nil, err
 	}
 	state, err := t.readBuild(p)
 	if err != nil {

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 
+	"auditpatch/manifest"
 	"auditpatch/patch"
 )
 
@@ -29,6 +32,9 @@ func (t *target) readNodeOrImage(p *program) (patch.State, error) {
 	if err != nil || f.Exists {
 		return t.readManifest(p)
 	}
+	if f.Real != "" { // a symlink that leads nowhere
+		return t.readManifest(p)
+	}
 	// A file system without /etc is most likely a mistyped DIR. kubeadm writes the
 	// manifest beside this one, so where it lies the API server's has another name.
 	etc, err1 := t.node.Stat("/etc")
@@ -36,7 +42,27 @@ func (t *target) readNodeOrImage(p *program) (patch.State, error) {
 	if err1 != nil || err2 != nil || !etc.Dir || manager.Exists {
 		return t.readManifest(p)
 	}
+	if other, err := t.otherManifest(); err != nil || other != "" {
+		if err == nil {
+			err = hinted("--manifest "+other, "there is no %s, and %s is a manifest of kube-apiserver", t.manifest, other)
+		}
+		return patch.State{}, err
+	}
 	return patch.State{Manifest: patch.StandIn(t.manifest), Files: map[string]patch.File{}, Offline: true, StateDir: t.node.StateDir}, nil
+}
+
+// otherManifest finds a manifest of kube-apiserver beside where it usually lies.
+func (t *target) otherManifest() (string, error) {
+	all, err := t.node.Siblings(path.Dir(t.manifest))
+	for _, f := range all {
+		if _, fault := manifest.Parse(f.Path, f.Data); f.Err == nil && fault == nil {
+			return f.Path, nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return "", err
 }
 
 // sayUnbuilt tells what is left to do for whoever builds the image.

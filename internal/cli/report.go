@@ -27,7 +27,7 @@ type failure struct {
 
 // report prints an error with its hint and returns the exit status.
 func (p *program) report(err error) int {
-	f := failure{Error: err.Error(), Hint: hintOf(err), Status: exitRefused, Steps: p.steps}
+	f := failure{Error: err.Error(), Hint: hintOf(err), Status: exitRefused, Steps: p.steps, Changed: p.changed}
 	var back *rollout.RolledBack
 	var not *rollout.NotRestored
 	var half *notPersisted

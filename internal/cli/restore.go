@@ -50,10 +50,10 @@ func (p *program) restore(c *cli.Context) error {
 	if c.Bool("list") {
 		return p.listBackups(t)
 	}
-	if !c.Bool("dry-run") {
-		if _, err := t.recover(c, p); err != nil {
-			return err
-		}
+	if c.Bool("dry-run") {
+		t.warnUnfinished(p)
+	} else if _, err := t.recover(c, p); err != nil {
+		return err
 	}
 	id, err := t.chooseBackup(c.String("to"), p.repeatable)
 	if err != nil {

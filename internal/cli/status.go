@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -149,7 +151,19 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 		err = r.addServer(ctx, t, now)
 		r.addKubeadm(ctx, t, m)
 	}
+	slices.SortStableFunc(r.Drift, func(a, b string) int { return cmp.Compare(turn(a), turn(b)) })
 	return r, err
+}
+
+// turn is the place of a command in the order in which they help: a change waits for a
+// kubelet that acts, and first ends a run that has not ended.
+func turn(drift string) int {
+	for i, command := range []string{"systemctl start kubelet", "systemctl restart kubelet", "auditpatch recover"} {
+		if strings.HasSuffix(drift, ": "+command) {
+			return i
+		}
+	}
+	return 3
 }
 
 // addServer holds what runs against the manifest.

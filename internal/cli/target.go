@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path"
 	"strings"
@@ -124,7 +125,28 @@ func (t *target) recover(c *cli.Context, p *program) (rollout.Recovered, error) 
 		p.say("recover   %-46s %s", r.ID, recovered(r.Outcome))
 		p.steps = append(p.steps, step{Step: "recover", Text: r.ID + ": " + recovered(r.Outcome)})
 	}
+	var left *node.ForeignError
+	var not *rollout.NotRestored
+	if r.Outcome != "" && errors.As(err, &left) && !errors.As(err, &not) {
+		p.warn(patch.Problem{Message: left.Error()}) // the run has ended all the same
+		err = nil
+	}
 	return r, err
+}
+
+// warnUnfinished says of a preview that the change itself ends an earlier run first.
+func (t *target) warnUnfinished(p *program) {
+	if t.stdin {
+		return
+	}
+	run, by, err := t.underWay()
+	if run == nil || by != nil || err != nil {
+		return // who holds the lock, and a damaged journal, are for the change to refuse
+	}
+	p.warn(patch.Problem{
+		Message: "the run " + run.ID + " (" + run.Verb + ") " + unfinished(run) + ": a change ends it first, and may then differ from what is shown here",
+		Hint:    "auditpatch recover",
+	})
 }
 
 // recovered says how a run that died was ended.

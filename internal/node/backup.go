@@ -160,7 +160,7 @@ func (s *store) backup(rec record) Backup {
 	case s.marked(rec.ID, markOverridden):
 		b.Result = ResultOverridden
 	}
-	if b.Result == ResultUndone || b.Result == ResultOverridden {
+	if b.Result != ResultDone {
 		reason, _ := s.read(runsName + "/" + rec.ID + "/" + reasonName)
 		b.Reason = string(reason)
 	}

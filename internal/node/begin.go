@@ -40,6 +40,9 @@ func (n *Node) Begin(verb string, steps []Step, meta map[string]string) (*Run, e
 	return r, r.store(st)
 }
 
+// Check refuses what Begin would refuse of the steps, and writes nothing.
+func (n *Node) Check(steps []Step) error { return (&Run{node: n}).take(steps) }
+
 // free refuses when a run is unfinished.
 func (s *store) free() error {
 	id, err := s.journal()

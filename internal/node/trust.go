@@ -37,8 +37,8 @@ func (o owners) has(uid int) bool { return slices.Contains(o, uid) }
 
 // fault says why others decide what lies in a directory, "" when they do not. That
 // a group may add names is no fault: Ubuntu's /var/log is so. Neither is a sticky
-// directory, where nobody replaces what is not his own. Both are no place for
-// links, and each directory below has to stand this test itself.
+// directory, where nobody replaces what is not his own. Each link and each directory
+// below has to stand a test of its own.
 func (o owners) fault(info fs.FileInfo) string {
 	mode, uid, _ := owned(info)
 	switch {
@@ -65,12 +65,11 @@ func (o owners) strictFault(info fs.FileInfo) string {
 	return ""
 }
 
-// trustsLink says whether a symlink is of nobody else's making, in a directory
-// without fault. Where not only its owner adds names, the link has to be of one
-// of us too.
-func (o owners) trustsLink(dir, link fs.FileInfo) bool {
+// trustsLink says whether a symlink is of one of us. Who owns its directory now says
+// nothing: somebody else may have laid it when the directory was his.
+func (o owners) trustsLink(link fs.FileInfo) bool {
 	_, uid, _ := owned(link)
-	return dir.Mode().Perm()&0o022 == 0 || o.has(uid)
+	return o.has(uid)
 }
 
 // owners are those of the tree below root. Whoever owns the kubelet's folder for
@@ -156,7 +155,7 @@ func (w *walk) judge(here walk, child fs.FileInfo, at string) {
 	switch why := trusted.fault(here.info); {
 	case why != "":
 		w.fault = w.distrust(here.real, why)
-	case link && !w.own.trustsLink(here.info, child):
+	case link && !w.own.trustsLink(child):
 		_, uid, _ := owned(child)
 		w.fault = w.distrust(at, fmt.Sprintf("is a symlink of user %d", uid))
 	}

@@ -49,8 +49,11 @@ func (s *store) vet(name string) error {
 			return s.fail("read", at, err)
 		}
 		why := s.tree.own.strictFault(info)
-		if info.Mode()&fs.ModeSymlink != 0 {
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
 			why = "is a symlink"
+		case why == "" && !info.IsDir() && !info.Mode().IsRegular(): // a pipe would be read for ever
+			why = "is no file"
 		}
 		if why != "" {
 			return s.distrust(at, why)

@@ -146,10 +146,22 @@ func (e *NotRestored) Error() string {
 	case e.Overridden:
 		return fmt.Sprintf("%v; the API server is not healthy with it: %v", e.Cause, e.Undo)
 	}
+	if e.Back {
+		return fmt.Sprintf("%v; %v", e.Cause, e.Undo)
+	}
 	return fmt.Sprintf("%v; and it could not be undone: %v", e.Cause, e.Undo)
 }
 
 func (e *NotRestored) Unwrap() []error { return []error{e.Cause, e.Undo} }
+
+// Check refuses a plan that Run would refuse for what lies on the node, and writes
+// nothing: a file that others could have put there, say.
+func Check(n *node.Node, p *patch.Plan) error {
+	if p.Empty() {
+		return nil
+	}
+	return n.Check(steps(p, false))
+}
 
 // Run carries out a plan. It returns with the plan carried out, or with an
 // error and the node as it was; only a *NotRestored says otherwise. When ctx
@@ -280,7 +292,7 @@ func back(run *node.Run, cause error, w Watcher, left error, last bool) error {
 	case not.Undo != nil:
 		return not
 	case left != nil:
-		not.Undo = left
+		not.Undo = fmt.Errorf("the earlier API server is back, but %w", left)
 		return not
 	}
 	return &RolledBack{run.ID, cause, unhealthy}
@@ -376,7 +388,11 @@ func recoverBack(run *node.Run, w Watcher) (Recovered, error) {
 		return r, err
 	}
 	var not *NotRestored
-	if err := back(run, errRecovered, w, err, true); errors.As(err, &not) {
+	cause := errRecovered
+	if held := strings.TrimSpace(run.Held()); held != "" {
+		cause = errors.New(held)
+	}
+	if err := back(run, cause, w, err, true); errors.As(err, &not) {
 		return r, err
 	}
 	return r, nil

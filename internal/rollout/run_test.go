@@ -163,7 +163,7 @@ func TestRunSaysWhenItIsNotHealthyAfterUndo(t *testing.T) {
 	if !not.Back {
 		t.Error("the files are back, and the error does not know it")
 	}
-	want := "it does not start; and it could not be undone: the earlier files are back, but kube-apiserver was not ready within 5m0s"
+	want := "it does not start; the earlier files are back, but kube-apiserver was not ready within 5m0s"
 	if err.Error() != want {
 		t.Errorf("got  %q\nwant %q", err, want)
 	}
