@@ -219,10 +219,33 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	l.failed, l.started, l.kubeletAt = w.cgroups, w.started, w.kubeletAt
 	l.failing = w.seen != nil || w.deaths > 0
 	if err != nil {
+		l.unseen(w)
 		// Somebody else's edit is the cause, whatever it has led to.
 		return cmp.Or(files.ChangedByOthers(), err)
 	}
 	return nil
+}
+
+// unseen notes a Pod that was started since the wait last looked, as one that is
+// interrupted may have missed it: where only a file has changed, its command line is
+// that of the earlier one, which it must not be taken for.
+func (l *Live) unseen(w *watch) {
+	old := l.running
+	if l.Resumed {
+		old = w.known
+		if w.turn != nil {
+			old = slices.Concat(old, w.turn.processes())
+		}
+	}
+	now, err := w.server.pod.processes()
+	if err != nil {
+		return
+	}
+	for _, p := range now {
+		if cgroups := l.Node.PodOf(p).Cgroups; len(cgroups) > 0 && !slices.ContainsFunc(old, p.Same) {
+			l.failed, l.started, l.failing = cgroups, cgroups, true
+		}
+	}
 }
 
 // runAndProve waits for the API server and for the proof. One that ends before its
