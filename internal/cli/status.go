@@ -151,13 +151,13 @@ func (p *program) inspect(ctx context.Context, t *target) (*statusReport, error)
 		err = r.addServer(ctx, t, now)
 		r.addKubeadm(ctx, t, m)
 	}
-	slices.SortStableFunc(r.Drift, func(a, b string) int { return cmp.Compare(turn(a), turn(b)) })
+	slices.SortStableFunc(r.Drift, func(a, b string) int { return cmp.Compare(orderOf(a), orderOf(b)) })
 	return r, err
 }
 
-// turn is the place of a command in the order in which they help: a change waits for a
-// kubelet that acts, and first ends a run that has not ended.
-func turn(drift string) int {
+// orderOf is the place of a drift among others, by what mends it: a change waits for a
+// kubelet that acts, and ends an earlier run first.
+func orderOf(drift string) int {
 	for i, command := range []string{"systemctl start kubelet", "systemctl restart kubelet", "auditpatch recover"} {
 		if strings.HasSuffix(drift, ": "+command) {
 			return i
