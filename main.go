@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"auditpatch/internal/cli"
@@ -20,6 +21,9 @@ func main() {
 
 // run is main without the exit, so that what it defers runs.
 func run() int {
+	// A run ends at little more than the 4 MB at which the first collection would begin,
+	// which takes a tenth of its time.
+	debug.SetGCPercent(200)
 	// A dropped SSH connection must not end a change half way.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

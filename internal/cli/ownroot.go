@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"auditpatch/internal/node"
 )
@@ -45,6 +47,9 @@ func kubeletAt(dir string) (pid int, own bool, err error) {
 		return 0, false, err
 	}
 	own = os.SameFile(at, slash)
+	if !own && !isRoot(at) {
+		return 0, false, nil
+	}
 	kubelets, err := node.New("/", "").Processes("kubelet")
 	if err != nil && !own {
 		return 0, false, nil // no /proc, so nothing to be seen of others
@@ -60,4 +65,17 @@ func kubeletAt(dir string) (pid int, own bool, err error) {
 		}
 	}
 	return 0, own, err
+}
+
+// isRoot tells whether a directory is the root of any process that we may look at:
+// hardly ever, and it takes less time to find out than what they all are.
+func isRoot(dir os.FileInfo) bool {
+	all, _ := os.ReadDir("/proc")
+	return slices.ContainsFunc(all, func(e os.DirEntry) bool {
+		if _, err := strconv.Atoi(e.Name()); err != nil {
+			return false
+		}
+		root, err := os.Stat("/proc/" + e.Name() + "/root/.")
+		return err == nil && os.SameFile(dir, root)
+	})
 }
