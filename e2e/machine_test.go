@@ -107,7 +107,11 @@ func (d *disruptions) ready(watch *cluster.Watch, from time.Time) (time.Time, er
 	if _, err := d.node.WaitServer(ctx, 0); err != nil {
 		return time.Time{}, err
 	}
-	return lastChange(watch.Changes(), cluster.Readyz, "200"), nil
+	at := lastChange(watch.Changes(), cluster.Readyz, "200")
+	if at.IsZero() { // the watch has not looked since
+		at = time.Now()
+	}
+	return at, nil
 }
 
 // whole wants the node to be as before the change or as after it, with nothing left to do.
