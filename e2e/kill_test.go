@@ -52,7 +52,7 @@ func TestKilled(t *testing.T) {
 		l.writes(2, func() {
 			l.auditpatchWhile(momentScript+moment.wait+"; kill -KILL $pid", 128+9, "enable", flag)
 			l.wantSaid(l.auditpatch(1, "status", "--check"), "died half way")
-			l.wantSaid(l.auditpatch(0, next...), "this run had not ended and is now finished", "found in the log")
+			l.wantSaid(l.auditpatch(0, next...), "this run was unfinished and is now finished", "found in the log")
 			l.wantWhole(want)
 			l.auditpatch(0, "status", "--check")
 		})

@@ -88,7 +88,7 @@ func (r *statusReport) addLastChange(run *node.Run, by *node.LockedError, backup
 
 const (
 	diedHalfWay = "died half way"
-	wasHeld     = "was put back, but for the files that it made"
+	wasHeld     = "was put back, except for the files it made"
 )
 
 // unfinished says what became of a run that has not ended.

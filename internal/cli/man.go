@@ -19,7 +19,7 @@ var (
 	}{
 		{0, "as asked, whether something had to be changed or not"},
 		{exitDiffers, "differs: diff, status --check; findings: policy lint, doctor"},
-		{exitRefused, "refused, failed or interrupted; nothing has changed, but that an earlier run which had not ended may be ended"},
+		{exitRefused, "refused, failed or interrupted; nothing has changed, except that an earlier unfinished run may have been ended"},
 		{exitRolledBack, "failed, and rolled back: the earlier settings are in place and the API server is healthy"},
 		{exitNotRestored, "failed, and not restored: the message names the backup and the command that restores it; or on, and not in kubeadm-config as --persist asks; or changed, and its result could not be printed; or ended by a fault of auditpatch itself"},
 	}

@@ -153,11 +153,11 @@ func (t *target) warnUnfinished(p *program) {
 func recovered(o node.Outcome) string {
 	switch o {
 	case node.Finished:
-		return "this run had not ended and is now finished"
+		return "this run was unfinished and is now finished"
 	case node.Left:
-		return "this run had not ended; somebody else has changed the manifest since, which was left as it is"
+		return "this run was unfinished; somebody else has changed the manifest since, which was left as it is"
 	}
-	return "this run had not ended and is undone"
+	return "this run was unfinished and is now undone"
 }
 
 // ownFiles lets somebody who is not root prepare a file tree: what root would

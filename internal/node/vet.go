@@ -53,7 +53,7 @@ func (s *store) vet(name string) error {
 		case info.Mode()&fs.ModeSymlink != 0:
 			why = "is a symlink"
 		case why == "" && !info.IsDir() && !info.Mode().IsRegular(): // a pipe would be read for ever
-			why = "is no file"
+			why = "is not a regular file"
 		}
 		if why != "" {
 			return s.distrust(at, why)
