@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,11 +53,15 @@ func TestInterruptedParse(t *testing.T) {
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)
 				}
-				for what == "parse" && offset(t, in) < int64(len(text)) {
-					time.Sleep(time.Millisecond)
+				ready := func() bool { return offset(t, in) == int64(len(text)) }
+				if what == "input" {
+					ready = func() bool { return handles(t, cmd.Process.Pid, sig) }
 				}
-				for what == "input" && !catches(t, cmd.Process.Pid, sig) {
-					time.Sleep(time.Millisecond)
+				for limit := time.Now().Add(time.Minute); !ready(); time.Sleep(time.Millisecond) {
+					if time.Now().After(limit) {
+						_ = cmd.Process.Kill()
+						t.Fatalf("not ready after a minute: %v\n%s", cmd.Wait(), said)
+					}
 				}
 				time.Sleep(200 * time.Millisecond) // it goes on with what it does
 				if err := cmd.Process.Signal(sig); err != nil {
@@ -84,19 +89,30 @@ func offset(t *testing.T, f *os.File) int64 {
 	return at
 }
 
-// catches tells whether a process handles a signal by now.
-func catches(t *testing.T, pid int, sig syscall.Signal) bool {
+// handles tells whether main runs in a process, which ignores SIGHUP and SIGPIPE by then,
+// and handles a signal. What else is ignored comes from the parent: make's children
+// ignore 32 and 33.
+func handles(t *testing.T, pid int, sig syscall.Signal) bool {
 	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(data), "SigCgt:\t")
-	var mask uint64
-	if _, err := fmt.Sscanf(rest, "%x", &mask); err != nil {
-		return false
+	bit := func(sig syscall.Signal) uint64 { return 1 << (sig - 1) }
+	ignored := bit(syscall.SIGHUP) | bit(syscall.SIGPIPE)
+	return mask(t, status, "SigIgn")&ignored == ignored && mask(t, status, "SigCgt")&bit(sig) != 0
+}
+
+// mask is one of the sets of signals in /proc/PID/status.
+func mask(t *testing.T, status []byte, name string) uint64 {
+	t.Helper()
+	_, rest, _ := strings.Cut(string(status), name+":\t")
+	line, _, _ := strings.Cut(rest, "\n")
+	set, err := strconv.ParseUint(line, 16, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
-	return mask&(1<<(sig-1)) != 0 && bytes.Contains(data, []byte("SigIgn:\t0000000000001")) // SIGHUP and SIGPIPE are ignored: main runs
+	return set
 }
 
 // TestOwnRoot refuses --root where it leads to the root of a machine whose kubelet
