@@ -23,8 +23,9 @@ import (
 var house = map[string][]string{
 	".": {"internal/cli"},
 	"internal/cli": {"internal/rollout", "internal/node", "patch", "presets",
-		"internal/policy", "internal/auditlog", "manifest"},
-	"internal/rollout":        {"patch", "internal/node", "internal/auditlog"},
+		"internal/policy", "internal/auditlog", "internal/proc", "manifest"},
+	"internal/rollout":        {"patch", "internal/node", "internal/proc", "internal/auditlog"},
+	"internal/proc":           nil,
 	"internal/auditlog":       nil,
 	"patch":                   {"manifest"},
 	"manifest":                nil,

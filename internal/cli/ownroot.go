@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 )
 
 // checkOwnRoot refuses to change, as if it were an image, the file system of a node
@@ -50,7 +50,7 @@ func kubeletAt(dir string) (pid int, own bool, err error) {
 	if !own && !isRoot(at) {
 		return 0, false, nil
 	}
-	kubelets, err := node.New("/", "").Processes("kubelet")
+	kubelets, err := (proc.Host{Root: "/"}).Processes("kubelet")
 	if err != nil && !own {
 		return 0, false, nil // no /proc, so nothing to be seen of others
 	}

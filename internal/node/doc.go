@@ -13,10 +13,6 @@
 // After a crash [Node.Unfinished] finds the run and [Run.Recover] ends it.
 // The old contents of a finished run stay as a [Backup].
 //
-// It also looks at the processes of the machine, and ends them, as far as a
-// restart needs that: [Node.Processes], [Node.SocketsOn], [Node.PodOf],
-// [Node.Abort], [Node.Kill].
-//
 // # What lies where
 //
 //	STATE/lock                  flock(2); who holds it, for people to read

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -34,7 +34,7 @@ func (w *watch) hold() {
 
 // release writes the final manifest when the kubelet has heard from the API
 // server that runs with the interim one, and restarts the API server once more.
-func (w *watch) release(ctx context.Context, interim node.Process) error {
+func (w *watch) release(ctx context.Context, interim proc.Process) error {
 	if _, heard := w.server.StartedWith(ctx); !heard && time.Since(w.readySince) < heardWithin {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (w *watch) release(ctx context.Context, interim node.Process) error {
 	}
 	w.tell("restart", "kube-apiserver is ready with the interim manifest: once more with the final one")
 	w.held, w.released, w.seen, w.readySince, w.began = false, true, nil, time.Time{}, time.Now()
-	w.turn = w.newTurn([]node.Process{interim})
+	w.turn = w.newTurn([]proc.Process{interim})
 	w.turn.finalize, w.turn.tell = func() error { return nil }, w.tell
 	return nil
 }

@@ -13,11 +13,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 )
 
 // Kubelet is the kubelet of this machine.
 type Kubelet struct {
-	node.Process // PID 0: none runs
+	proc.Process // PID 0: none runs
 	// Config is its configuration file.
 	Config string
 	// StaticPodPath is the directory whose manifests it runs; "" when the
@@ -93,16 +94,17 @@ func (k *Kubelet) configure(n *node.Node) error {
 
 // kubelets are the processes that may be the kubelet, the oldest first: not those of
 // somebody who asks for its version, nor of a node that runs in a container.
-func kubelets(n *node.Node) ([]node.Process, error) {
-	ps, err := n.Processes("kubelet")
-	ps = slices.DeleteFunc(ps, func(p node.Process) bool {
+func kubelets(n *node.Node) ([]proc.Process, error) {
+	h := proc.Host{Root: n.Root}
+	ps, err := h.Processes("kubelet")
+	ps = slices.DeleteFunc(ps, func(p proc.Process) bool {
 		asks := slices.ContainsFunc(p.Argv[1:], func(a string) bool {
 			word, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
 			return strings.HasPrefix(a, "-") && (word == "version" || word == "help" || word == "h")
 		})
-		return asks || p.UID != 0 || n.Elsewhere(p) || n.PodOf(p).UID != ""
+		return asks || p.UID != 0 || h.Elsewhere(p) || h.PodOf(p).UID != ""
 	})
-	slices.SortFunc(ps, func(a, b node.Process) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortFunc(ps, func(a, b proc.Process) int { return cmp.Compare(a.Start, b.Start) })
 	return ps, err
 }
 
@@ -116,7 +118,7 @@ func (k Kubelet) logs() string { return cmp.Or(strings.TrimSuffix(k.PodLogsDir, 
 // leaves a Pod that neither runs nor goes.
 type kubeletWatch struct {
 	node  *node.Node
-	first node.Process // that ran while the API server was last seen healthy
+	first proc.Process // that ran while the API server was last seen healthy
 }
 
 // watchKubelet begins with the kubelet that runs now.
@@ -145,7 +147,7 @@ func (k *kubeletWatch) name() string {
 func resumedWatch(n *node.Node, name string) *kubeletWatch {
 	k := watchKubelet(n)
 	if k.name() != name {
-		k.first = node.Process{}
+		k.first = proc.Process{}
 	}
 	return k
 }
@@ -164,7 +166,7 @@ func KubeletStuck(n *node.Node, manifest string) bool {
 	if err != nil || k.PID == 0 {
 		return false
 	}
-	started, written := n.Started(k.Process), n.Written(manifest)
+	started, written := (proc.Host{Root: n.Root}).Started(k.Process), n.Written(manifest)
 	return !started.IsZero() && written.After(started) && time.Since(written) > stuckAfter
 }
 

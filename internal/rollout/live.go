@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -55,7 +56,7 @@ type Live struct {
 
 	cluster   *Cluster       // what Before has entered
 	waited    bool           // Wait was called
-	running   []node.Process // when the change began
+	running   []proc.Process // when the change began
 	old       *turn          // those processes
 	failing   bool           // Wait has seen a new Pod
 	failed    []string       // its cgroups
@@ -119,7 +120,7 @@ func (l *Live) Kubelet() string {
 }
 
 // turn drains API servers in the way that was asked for.
-func (l *Live) turn(s *Server, ps []node.Process, mayKill bool) *turn {
+func (l *Live) turn(s *Server, ps []proc.Process, mayKill bool) *turn {
 	t := newTurn(s.pod, s.spec.Port, ps)
 	t.quick, t.mayKill = l.Restart == Quick, mayKill
 	t.tell, t.finalize = func(string, string, ...any) {}, func() error { return nil }
@@ -167,7 +168,7 @@ func (l *Live) notRunning(server *Server) error {
 
 // ended are the last words of API servers that have ended, "" when one still runs.
 func (l *Live) ended(server *Server) string {
-	if slices.ContainsFunc(l.running, l.Node.Runs) {
+	if slices.ContainsFunc(l.running, server.host.Runs) {
 		return ""
 	}
 	return lastly(server.LastWords())
@@ -204,7 +205,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	w := l.watch(server)
 	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
 	w.hook = l.Webhook.ifBlocking()
-	w.newTurn = func(ps []node.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
+	w.newTurn = func(ps []proc.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
 	w.turn = l.old
 	if l.Resumed {
 		if err := l.resume(w, files); err != nil {
@@ -242,7 +243,7 @@ func (l *Live) unseen(w *watch) {
 		return
 	}
 	for _, p := range now {
-		if cgroups := l.Node.PodOf(p).Cgroups; len(cgroups) > 0 && !slices.ContainsFunc(old, p.Same) {
+		if cgroups := w.server.host.PodOf(p).Cgroups; len(cgroups) > 0 && !slices.ContainsFunc(old, p.Same) {
 			l.failed, l.started, l.failing = cgroups, cgroups, true
 		}
 	}

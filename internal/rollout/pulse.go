@@ -59,7 +59,7 @@ func (w *watch) waitsFor() string {
 func (t *turn) waitsFor() string {
 	for _, s := range t.old {
 		switch {
-		case !t.node.Runs(s.Process):
+		case !t.host.Runs(s.Process):
 		case s.closedAt.IsZero():
 			return fmt.Sprintf("the kubelet has yet to end the old kube-apiserver, pid %d", s.PID)
 		case !t.quick || s.left:
@@ -163,7 +163,7 @@ func (w *watch) disturbed() error {
 			return err
 		}
 	}
-	if w.seen != nil && !w.server.node.Runs(*w.seen) {
+	if w.seen != nil && !w.server.host.Runs(*w.seen) {
 		return errEnded
 	}
 	return nil

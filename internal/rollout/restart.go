@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -60,10 +60,10 @@ const quietTicks = 5
 // manifest when its Pod is completely gone. Missing the moment costs no more
 // than the kubelet's back-off.
 type turn struct {
-	node *node.Node
+	host proc.Host
 	// owns tells whether a process is one of the static Pod: no other is ever
 	// signalled or cut.
-	owns     func(node.Process) bool
+	owns     func(proc.Process) bool
 	port     int
 	old      []*oldServer
 	quick    bool
@@ -79,7 +79,7 @@ type turn struct {
 
 // oldServer is a kube-apiserver that ends.
 type oldServer struct {
-	node.Process
+	proc.Process
 	cgroups []string // of its Pod
 
 	closedAt time.Time // of its listener
@@ -90,16 +90,16 @@ type oldServer struct {
 	left     bool // to the kubelet
 }
 
-func newTurn(pod *staticPod, port int, old []node.Process) *turn {
-	t := &turn{node: pod.node, owns: pod.owns, port: port, blind: settleBlind}
+func newTurn(pod *staticPod, port int, old []proc.Process) *turn {
+	t := &turn{host: pod.host, owns: pod.owns, port: port, blind: settleBlind}
 	for _, p := range old {
-		t.old = append(t.old, &oldServer{Process: p, cgroups: pod.node.PodOf(p).Cgroups})
+		t.old = append(t.old, &oldServer{Process: p, cgroups: pod.host.PodOf(p).Cgroups})
 	}
 	return t
 }
 
 // processes are the old API servers.
-func (t *turn) processes() (out []node.Process) {
+func (t *turn) processes() (out []proc.Process) {
 	for _, s := range t.old {
 		out = append(out, s.Process)
 	}
@@ -110,7 +110,7 @@ func (t *turn) processes() (out []node.Process) {
 // manifest is in place.
 func (t *turn) look(now time.Time) (done bool, err error) {
 	for _, s := range t.old {
-		if t.node.Runs(s.Process) {
+		if t.host.Runs(s.Process) {
 			t.endedAt, t.goneAt = time.Time{}, time.Time{}
 			return false, t.end(s, now)
 		}
@@ -127,7 +127,7 @@ func (t *turn) look(now time.Time) (done bool, err error) {
 	settle, known := settleAfterPod, false
 	for _, s := range t.old {
 		known = known || len(s.cgroups) > 0
-		if t.node.Exist(s.cgroups) {
+		if t.host.Exist(s.cgroups) {
 			t.goneAt = time.Time{}
 			return false, nil
 		}
@@ -161,7 +161,7 @@ func (t *turn) how(now time.Time) string {
 
 // end does what is to be done about one that still runs.
 func (t *turn) end(s *oldServer, now time.Time) error {
-	socks, err := t.node.SocketsOn(s.Process, t.port)
+	socks, err := t.host.SocketsOn(s.Process, t.port)
 	if err != nil || socks.Listening {
 		return nil // a wait that sees nothing is no reason to turn back
 	}
@@ -181,7 +181,7 @@ func (t *turn) end(s *oldServer, now time.Time) error {
 	switch {
 	case s.cutAt.IsZero():
 		s.cutAt = now
-		err = t.node.Abort(s.Process, socks.Open)
+		err = t.host.Abort(s.Process, socks.Open)
 		if err == nil {
 			return nil
 		}
@@ -192,7 +192,7 @@ func (t *turn) end(s *oldServer, now time.Time) error {
 		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
 	case now.Sub(s.cutAt) < exitWithin:
 		// Connections that it had not yet accepted when its listener closed.
-		_ = t.node.Abort(s.Process, socks.Open)
+		_ = t.host.Abort(s.Process, socks.Open)
 	case t.mayKill:
 		return t.kill(s)
 	default:
@@ -204,7 +204,7 @@ func (t *turn) end(s *oldServer, now time.Time) error {
 // drained tells whether an API server that no longer listens has answered all
 // that it had accepted, as far as can be seen from here: its watches never end.
 func (t *turn) drained(s *oldServer, now time.Time) bool {
-	if ticks := t.node.CPU(s.Process); s.quietAt.IsZero() || ticks-s.ticks > quietTicks {
+	if ticks := t.host.CPU(s.Process); s.quietAt.IsZero() || ticks-s.ticks > quietTicks {
 		s.ticks, s.quietAt = ticks, now
 	}
 	return now.Sub(s.closedAt) >= drainFor && now.Sub(s.quietAt) >= quietFor
@@ -215,7 +215,7 @@ func (t *turn) kill(s *oldServer) error {
 		return nil
 	}
 	s.killed = true
-	if err := t.node.Kill(s.Process); err != nil {
+	if err := t.host.Kill(s.Process); err != nil {
 		s.left = true
 		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
 	}
@@ -253,7 +253,7 @@ func mayKill(s patch.Settings) bool {
 // back; what was written for their successor is gone.
 func (t *turn) hasten(ctx context.Context) {
 	for _, s := range t.old {
-		if ctx.Err() == nil && t.node.Runs(s.Process) {
+		if ctx.Err() == nil && t.host.Runs(s.Process) {
 			_ = t.end(s, time.Now())
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -90,9 +91,9 @@ func newEnding(t *testing.T, how string) *ending {
 	if err = errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
-	nd := node.New("/", "")
+	h := proc.Host{Root: "/"}
 	// /proc/self/exe is how it was called, so that is what it is called.
-	all, err := nd.Processes("exe")
+	all, err := h.Processes("exe")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +103,8 @@ func newEnding(t *testing.T, how string) *ending {
 	}
 	for _, p := range all {
 		if p.PID == cmd.Process.Pid {
-			e.turn = newTurn(&staticPod{node: nd}, port, []node.Process{p})
-			e.turn.owns = func(node.Process) bool { return true }
+			e.turn = newTurn(&staticPod{host: h}, port, []proc.Process{p})
+			e.turn.owns = func(proc.Process) bool { return true }
 		}
 	}
 	if e.turn == nil {
@@ -150,7 +151,7 @@ func (e *ending) look(within time.Duration) (ended bool) {
 // aborts skips a test where connections cannot be aborted.
 func (e *ending) aborts() {
 	e.Helper()
-	if err := e.turn.node.Abort(e.turn.old[0].Process, []node.Connection{}); err != nil || os.Geteuid() != 0 {
+	if err := e.turn.host.Abort(e.turn.old[0].Process, []proc.Connection{}); err != nil || os.Geteuid() != 0 {
 		e.Skip("to abort connections takes root: ", err)
 	}
 }
@@ -246,7 +247,7 @@ func TestTurnElsewhere(t *testing.T) {
 	t.Parallel()
 	e := newEnding(t, "plain")
 	e.turn.quick, e.turn.mayKill = true, true
-	e.turn.owns = (&staticPod{node: e.turn.node, folders: []string{"/var/log/pods/kube-system_kube-apiserver-x_"}}).owns
+	e.turn.owns = (&staticPod{node: node.New("/", ""), host: e.turn.host, folders: []string{"/var/log/pods/kube-system_kube-apiserver-x_"}}).owns
 	e.get("/watch")
 	e.terminate()
 	if e.look(3 * time.Second) {

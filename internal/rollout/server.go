@@ -20,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -33,6 +34,7 @@ const kubeletCredentials = "/etc/kubernetes/kubelet.conf"
 // Server watches and asks the API server of this machine.
 type Server struct {
 	node   *node.Node
+	host   proc.Host
 	spec   patch.Server
 	pod    *staticPod // of the manifest
 	creds  *credentials
@@ -52,7 +54,7 @@ type Server struct {
 // credentials (User is ""; see [Server.NoCredentials]) it still can tell that
 // something answers.
 func NewServer(n *node.Node, spec patch.Server) *Server {
-	s := &Server{node: n, spec: spec, pod: newStaticPod(n, spec), base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
+	s := &Server{node: n, host: proc.Host{Root: n.Root}, spec: spec, pod: newStaticPod(n, spec), base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
 	// Only whether it answers is asked, and nothing is sent: a wrong certificate
 	// does no harm.
 	s.client = &http.Client{Transport: &http.Transport{
@@ -185,28 +187,28 @@ func failedChecks(body string) string {
 
 // processes are the API servers of this manifest's static Pod that run with its
 // command line.
-func (s *Server) processes() ([]node.Process, error) {
+func (s *Server) processes() ([]proc.Process, error) {
 	all, err := s.pod.processes()
-	return slices.DeleteFunc(all, func(p node.Process) bool { return !s.spec.RunsAs(p.Argv) }), err
+	return slices.DeleteFunc(all, func(p proc.Process) bool { return !s.spec.RunsAs(p.Argv) }), err
 }
 
 // leaving are those of some API servers that do not listen any more.
-func (s *Server) leaving(ps []node.Process) []node.Process {
-	return slices.DeleteFunc(ps, func(p node.Process) bool {
-		socks, err := s.node.SocketsOn(p, s.spec.Port)
+func (s *Server) leaving(ps []proc.Process) []proc.Process {
+	return slices.DeleteFunc(ps, func(p proc.Process) bool {
+		socks, err := s.host.SocketsOn(p, s.spec.Port)
 		return err != nil || socks.Listening
 	})
 }
 
 // stranger is a kube-apiserver with the manifest's command line that is not one
 // of its static Pod, and why not; "" without one.
-func (s *Server) stranger() (p node.Process, why string) {
-	all, _ := s.node.Processes("kube-apiserver")
+func (s *Server) stranger() (p proc.Process, why string) {
+	all, _ := s.host.Processes("kube-apiserver")
 	for _, p := range all {
 		if !s.spec.RunsAs(p.Argv) || s.pod.owns(p) {
 			continue
 		}
-		switch pod := s.node.PodOf(p); {
+		switch pod := s.host.PodOf(p); {
 		case pod.UID == "":
 			why = "has its command line and runs in no Pod"
 		case !pod.Static():
@@ -218,7 +220,7 @@ func (s *Server) stranger() (p node.Process, why string) {
 		}
 		return p, why
 	}
-	return node.Process{}, ""
+	return proc.Process{}, ""
 }
 
 // Running is what runs of the manifest's static Pod.
@@ -245,7 +247,7 @@ func (s *Server) Running() (r Running, err error) {
 		switch gone := slices.ContainsFunc(ending, p.Same); {
 		case s.spec.RunsAs(p.Argv):
 			if r.PID == 0 || !gone {
-				r.PID, r.UID, r.Serving = p.PID, s.node.PodOf(p).UID, !gone
+				r.PID, r.UID, r.Serving = p.PID, s.host.PodOf(p).UID, !gone
 			}
 		case gone:
 			r.Ending++
@@ -284,8 +286,8 @@ func (s *Server) StartedWith(ctx context.Context) (annotations map[string]string
 }
 
 // podOf is the UID and the name of the Pod that a process runs in.
-func (s *Server) podOf(p node.Process) (uid, name string) {
-	uid = s.node.PodOf(p).UID
+func (s *Server) podOf(p proc.Process) (uid, name string) {
+	uid = s.host.PodOf(p).UID
 	_, name, _ = strings.Cut(filepath.Base(s.pod.folder(uid)), "_")
 	return uid, strings.TrimSuffix(name, "_"+uid)
 }
@@ -299,7 +301,7 @@ func (s *Server) KubeletRuns() bool {
 // LastWords is the last thing that the API server's log says since the machine
 // was started, "" without one.
 func (s *Server) LastWords() string {
-	words, _ := s.lastWords(s.node.Started(node.Process{}))
+	words, _ := s.lastWords(s.host.Started(proc.Process{}))
 	return words
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -17,6 +18,7 @@ import (
 // or in none, and anybody can start a program with any command line.
 type staticPod struct {
 	node *node.Node
+	host proc.Host
 	user int // that the manifest lets it run as
 	// folders are what the names of its log folders begin with; the UID follows.
 	folders []string
@@ -29,7 +31,7 @@ const podLogs = "/var/log/pods"
 // newStaticPod is the static Pod of a manifest on this node. The kubelet adds
 // its node's name to the Pod's (pkg/kubelet/config/common.go, generatePodName).
 func newStaticPod(n *node.Node, spec patch.Server) *staticPod {
-	s := &staticPod{node: n, user: spec.User}
+	s := &staticPod{node: n, host: proc.Host{Root: n.Root}, user: spec.User}
 	k, _ := FindKubelet(n)
 	for _, name := range nodeNames(n, k) {
 		s.folders = append(s.folders, path.Join(k.logs(), spec.Namespace+"_"+spec.Pod+"-"+name+"_"))
@@ -42,15 +44,15 @@ func newStaticPod(n *node.Node, spec patch.Server) *staticPod {
 // cut: it runs as the manifest's user, in the control groups of a Pod that the
 // kubelet has made from a manifest, and the kubelet keeps logs for that Pod under
 // this Pod's name. Nobody but root can make either.
-func (s *staticPod) owns(p node.Process) bool {
-	pod := s.node.PodOf(p)
+func (s *staticPod) owns(p proc.Process) bool {
+	pod := s.host.PodOf(p)
 	return p.UID == s.user && pod.Static() && s.folder(pod.UID) != ""
 }
 
 // processes are the kube-apiservers of the static Pod, with any command line.
-func (s *staticPod) processes() ([]node.Process, error) {
-	all, err := s.node.Processes("kube-apiserver")
-	return slices.DeleteFunc(all, func(p node.Process) bool { return !s.owns(p) }), err
+func (s *staticPod) processes() ([]proc.Process, error) {
+	all, err := s.host.Processes("kube-apiserver")
+	return slices.DeleteFunc(all, func(p proc.Process) bool { return !s.owns(p) }), err
 }
 
 // folder is the log folder of the Pod with this UID, "" without one.

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -59,7 +59,7 @@ type watch struct {
 	// turn drains the old API server; nil when there is none to wait for.
 	turn *turn
 	// before ran when the final manifest was written.
-	before []node.Process
+	before []proc.Process
 	// going are API servers that are ending, and need not take their time.
 	going *turn
 	// changedByOthers tells when somebody else has changed the manifest; nil when
@@ -68,7 +68,7 @@ type watch struct {
 	// kubelet tells whether it was restarted; nil when that does not matter.
 	kubelet *kubeletWatch
 	// newTurn drains API servers as the old one was; nil where nothing is held.
-	newTurn func([]node.Process) *turn
+	newTurn func([]proc.Process) *turn
 	// held says that the final manifest is not written yet: the kubelet was
 	// restarted and starts the interim one first.
 	held bool
@@ -78,7 +78,7 @@ type watch struct {
 	finalize func() error
 	// known ran before the change: that it starts is no news, and that it ends
 	// no failure.
-	known []node.Process
+	known []proc.Process
 	// patient goes on after deaths: the earlier settings have worked.
 	patient bool
 	// settle is how long one process has to stay ready.
@@ -106,7 +106,7 @@ type watch struct {
 	// they are.
 	logs map[string]bool
 
-	seen   *node.Process
+	seen   *proc.Process
 	seenAt time.Time
 	deaths int
 	// cgroups are those of the Pod that was seen.
@@ -284,7 +284,7 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 }
 
 // fresh is a wanted process that was not there before.
-func (w *watch) fresh() (*node.Process, error) {
+func (w *watch) fresh() (*proc.Process, error) {
 	ps, err := w.server.processes()
 	if err != nil {
 		return nil, err
@@ -299,14 +299,14 @@ func (w *watch) fresh() (*node.Process, error) {
 
 // isFailed tells whether a process is of the Pod that failed: where only a file
 // has changed, its command line is that of the earlier one.
-func (w *watch) isFailed(p node.Process) bool {
-	return len(w.failed) > 0 && slices.Equal(w.server.node.PodOf(p).Cgroups, w.failed)
+func (w *watch) isFailed(p proc.Process) bool {
+	return len(w.failed) > 0 && slices.Equal(w.server.host.PodOf(p).Cgroups, w.failed)
 }
 
 // follow keeps track of the wanted process and counts its deaths. The second
 // one is certain, or the first when it says that it will not have these settings:
 // the kubelet would go on trying for ever.
-func (w *watch) follow(fresh *node.Process) error {
+func (w *watch) follow(fresh *proc.Process) error {
 	if w.seen != nil && (fresh == nil || !fresh.Same(*w.seen)) {
 		if err := w.ended(); err != nil {
 			return err
@@ -317,7 +317,7 @@ func (w *watch) follow(fresh *node.Process) error {
 	}
 	w.seen, w.seenAt, w.wasReady = fresh, time.Now(), false
 	w.account()
-	if pod := w.server.node.PodOf(*fresh); len(pod.Cgroups) > 0 {
+	if pod := w.server.host.PodOf(*fresh); len(pod.Cgroups) > 0 {
 		w.cgroups = pod.Cgroups
 	}
 	if w.stuckUnder != nil { // it has acted, so the API server may take as long as ever
@@ -400,7 +400,7 @@ func hopeless(words string) bool {
 }
 
 // knows tells whether a process ran before the change.
-func (w *watch) knows(p *node.Process) bool {
+func (w *watch) knows(p *proc.Process) bool {
 	return slices.ContainsFunc(w.known, p.Same)
 }
 

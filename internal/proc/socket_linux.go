@@ -1,4 +1,4 @@
-package node
+package proc
 
 import (
 	"encoding/binary"
@@ -14,8 +14,8 @@ import (
 // Abort ends connections of a process at once, as if the other side had reset
 // them; both sides notice. It needs CAP_NET_ADMIN and a kernel with
 // CONFIG_INET_DIAG_DESTROY, and the process has to be in our network.
-func (n *Node) Abort(p Process, conns []Connection) error {
-	if err := n.sameNetwork(p); err != nil {
+func (h Host) Abort(p Process, conns []Connection) error {
+	if err := h.sameNetwork(p); err != nil {
 		return err
 	}
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
@@ -126,14 +126,14 @@ func ask(fd int, kind uint16, c Connection, id []byte) ([]byte, error) {
 
 var errOtherNetwork = errors.New("the process is in another network namespace")
 
-func (n *Node) sameNetwork(p Process) error {
-	ours, err := os.Readlink(filepath.Join(n.Root, "proc/self/ns/net"))
+func (h Host) sameNetwork(p Process) error {
+	ours, err := os.Readlink(filepath.Join(h.Root, "proc/self/ns/net"))
 	if err != nil {
-		return fail("read", "/proc/self/ns/net", err)
+		return err
 	}
-	theirs, err := os.Readlink(filepath.Join(n.Root, "proc", itoa(p.PID), "ns/net"))
+	theirs, err := os.Readlink(filepath.Join(h.Root, "proc", itoa(p.PID), "ns/net"))
 	if err != nil {
-		return fail("read", "/proc/PID/ns/net", err)
+		return err
 	}
 	if ours != theirs {
 		return errOtherNetwork
@@ -143,13 +143,13 @@ func (n *Node) sameNetwork(p Process) error {
 
 // Kill ends a process with SIGKILL. The kernel's handle on the process makes
 // sure that it is this one and not another that was given its number.
-func (n *Node) Kill(p Process) error {
+func (h Host) Kill(p Process) error {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil {
 		return fmt.Errorf("end pid %d: %w", p.PID, err)
 	}
 	defer unix.Close(fd)
-	if !n.Runs(p) { // checked with the handle held: from here on it cannot change
+	if !h.Runs(p) { // checked with the handle held: from here on it cannot change
 		return nil
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {

@@ -1,4 +1,4 @@
-package node
+package proc
 
 import (
 	"encoding/hex"
@@ -28,11 +28,11 @@ const (
 
 // SocketsOn lists the TCP sockets of a process on a port of its own. A process
 // that has ended has none.
-func (n *Node) SocketsOn(p Process, port int) (Sockets, error) {
+func (h Host) SocketsOn(p Process, port int) (Sockets, error) {
 	var s Sockets
-	proc := filepath.Join(n.Root, "proc", itoa(p.PID))
+	proc := filepath.Join(h.Root, "proc", itoa(p.PID))
 	mine, err := inodes(filepath.Join(proc, "fd"))
-	if err != nil || !n.Runs(p) {
+	if err != nil || !h.Runs(p) {
 		return s, err
 	}
 	for _, table := range []string{"tcp", "tcp6"} {
@@ -41,7 +41,7 @@ func (n *Node) SocketsOn(p Process, port int) (Sockets, error) {
 			continue // a kernel without IPv6, or the process has ended
 		}
 		if err != nil {
-			return s, fail("read", "/proc/PID/net/"+table, err)
+			return s, err
 		}
 		for line := range strings.Lines(string(data)) {
 			s.add(strings.Fields(line), mine, port)
@@ -74,7 +74,7 @@ func inodes(dir string) (map[string]bool, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fail("read", "/proc/PID/fd", err)
+		return nil, err
 	}
 	out := map[string]bool{}
 	for _, e := range entries {

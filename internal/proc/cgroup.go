@@ -1,4 +1,4 @@
-package node
+package proc
 
 import (
 	"os"
@@ -31,12 +31,12 @@ var podGroup = regexp.MustCompile(`^(?:[a-z]+-)*pod([0-9a-f]{32}|[0-9a-f]{8}(?:[
 // PodOf is the Pod that a process runs in. A container's group lies in its
 // Pod's, and a runtime may nest further groups in it, as crun does on cgroup v2;
 // of nested Pods (a node in a container) the innermost counts.
-func (n *Node) PodOf(p Process) Pod {
-	data, err := os.ReadFile(filepath.Join(n.Root, "proc", itoa(p.PID), "cgroup"))
+func (h Host) PodOf(p Process) Pod {
+	data, err := os.ReadFile(filepath.Join(h.Root, "proc", itoa(p.PID), "cgroup"))
 	if err != nil {
 		return Pod{}
 	}
-	mounts, err := os.ReadFile(filepath.Join(n.Root, "proc/self/mountinfo"))
+	mounts, err := os.ReadFile(filepath.Join(h.Root, "proc/self/mountinfo"))
 	if err != nil {
 		return Pod{}
 	}
@@ -51,7 +51,7 @@ func (n *Node) PodOf(p Process) Pod {
 			continue
 		}
 		pod.UID = uid
-		if dir := n.cgroupDir(string(mounts), parts[1], group); dir != "" {
+		if dir := h.cgroupDir(string(mounts), parts[1], group); dir != "" {
 			pod.Cgroups = append(pod.Cgroups, dir)
 		}
 	}
@@ -71,7 +71,7 @@ func innermostPod(group string) (pod, uid string) {
 // cgroupDir finds the directory of a control group among the mounts, "" when it
 // is not there. controllers is the second field of /proc/PID/cgroup: "" for
 // cgroup v2.
-func (n *Node) cgroupDir(mountinfo, controllers, group string) string {
+func (h Host) cgroupDir(mountinfo, controllers, group string) string {
 	for line := range strings.Lines(mountinfo) {
 		left, right, ok := strings.Cut(line, " - ")
 		where, kind := strings.Fields(left), strings.Fields(right)
@@ -88,7 +88,7 @@ func (n *Node) cgroupDir(mountinfo, controllers, group string) string {
 			continue
 		}
 		dir := path.Join(where[4], rel)
-		if info, err := os.Stat(filepath.Join(n.Root, dir)); err == nil && info.IsDir() {
+		if info, err := os.Stat(filepath.Join(h.Root, dir)); err == nil && info.IsDir() {
 			return dir
 		}
 	}
@@ -107,9 +107,9 @@ func hasOptions(options, controllers string) bool {
 }
 
 // Exist tells whether any of the directories is there.
-func (n *Node) Exist(dirs []string) bool {
+func (h Host) Exist(dirs []string) bool {
 	for _, d := range dirs {
-		if _, err := os.Lstat(filepath.Join(n.Root, d)); err == nil {
+		if _, err := os.Lstat(filepath.Join(h.Root, d)); err == nil {
 			return true
 		}
 	}

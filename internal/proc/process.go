@@ -1,4 +1,4 @@
-package node
+package proc
 
 import (
 	"bytes"
@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 )
+
+// Host is the machine, or the container, whose /proc lies below Root.
+type Host struct{ Root string } // "/" is where we run
 
 // Process is a running process of the node. PID and Start together name it:
 // the kernel gives a PID again, but not at the same tick.
@@ -40,11 +43,11 @@ func (p Process) Same(o Process) bool { return p.PID == o.PID && p.Start == o.St
 // Processes lists the processes whose program is called name, whatever its
 // directory. Only those of this machine, or of the container that we run in,
 // can be seen; one that ends meanwhile is left out.
-func (n *Node) Processes(name string) ([]Process, error) {
-	proc := filepath.Join(n.Root, "proc")
+func (h Host) Processes(name string) ([]Process, error) {
+	proc := filepath.Join(h.Root, "proc")
 	entries, err := os.ReadDir(proc)
 	if err != nil {
-		return nil, fail("read", "/proc", err)
+		return nil, err
 	}
 	var out []Process
 	for _, e := range entries {
@@ -60,8 +63,8 @@ func (n *Node) Processes(name string) ([]Process, error) {
 		if filepath.Base(argv[0]) != name {
 			continue
 		}
-		st, ok := n.procStat(pid)
-		uid, known := n.procUser(pid)
+		st, ok := h.procStat(pid)
+		uid, known := h.procUser(pid)
 		if ok && known {
 			out = append(out, Process{pid, st.start, argv, uid})
 		}
@@ -71,16 +74,16 @@ func (n *Node) Processes(name string) ([]Process, error) {
 
 // Elsewhere tells whether the process is surely in another PID namespace than we
 // are, as those of a node that runs in a container on this one.
-func (n *Node) Elsewhere(p Process) bool {
-	ours, err1 := os.Readlink(filepath.Join(n.Root, "proc/self/ns/pid"))
-	theirs, err2 := os.Readlink(filepath.Join(n.Root, "proc", strconv.Itoa(p.PID), "ns/pid"))
+func (h Host) Elsewhere(p Process) bool {
+	ours, err1 := os.Readlink(filepath.Join(h.Root, "proc/self/ns/pid"))
+	theirs, err2 := os.Readlink(filepath.Join(h.Root, "proc", strconv.Itoa(p.PID), "ns/pid"))
 	return err1 == nil && err2 == nil && ours != theirs
 }
 
 // Started is when a process was started, by the clock of now; zero when that
 // cannot be told.
-func (n *Node) Started(p Process) time.Time {
-	data, err := os.ReadFile(filepath.Join(n.Root, "proc/stat"))
+func (h Host) Started(p Process) time.Time {
+	data, err := os.ReadFile(filepath.Join(h.Root, "proc/stat"))
 	if err != nil {
 		return time.Time{}
 	}
@@ -98,8 +101,8 @@ func (n *Node) Started(p Process) time.Time {
 const tick = 10 * time.Millisecond
 
 // procUser reads the real user ID of a process.
-func (n *Node) procUser(pid int) (uid int, ok bool) {
-	data, err := os.ReadFile(filepath.Join(n.Root, "proc", strconv.Itoa(pid), "status"))
+func (h Host) procUser(pid int) (uid int, ok bool) {
+	data, err := os.ReadFile(filepath.Join(h.Root, "proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0, false
 	}
@@ -114,15 +117,15 @@ func (n *Node) procUser(pid int) (uid int, ok bool) {
 }
 
 // Runs tells whether the process has not ended yet.
-func (n *Node) Runs(p Process) bool {
-	st, ok := n.procStat(p.PID)
+func (h Host) Runs(p Process) bool {
+	st, ok := h.procStat(p.PID)
 	return ok && st.start == p.Start
 }
 
 // CPU is how long the process has had a processor, in clock ticks (10 ms on
 // every Linux that Kubernetes runs on); 0 when it has ended.
-func (n *Node) CPU(p Process) uint64 {
-	st, ok := n.procStat(p.PID)
+func (h Host) CPU(p Process) uint64 {
+	st, ok := h.procStat(p.PID)
 	if !ok || st.start != p.Start {
 		return 0
 	}
@@ -138,8 +141,8 @@ type procStat struct {
 // procStat reads fields 14, 15 and 22 of /proc/PID/stat, and tells whether the
 // process still runs: a zombie has ended. The name in field 2 may hold blanks
 // and brackets, so fields are counted from its last bracket.
-func (n *Node) procStat(pid int) (st procStat, running bool) {
-	data, err := os.ReadFile(filepath.Join(n.Root, "proc", strconv.Itoa(pid), "stat"))
+func (h Host) procStat(pid int) (st procStat, running bool) {
+	data, err := os.ReadFile(filepath.Join(h.Root, "proc", strconv.Itoa(pid), "stat"))
 	i := bytes.LastIndexByte(data, ')')
 	if err != nil || i < 0 {
 		return st, false

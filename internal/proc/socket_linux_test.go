@@ -1,4 +1,4 @@
-package node
+package proc
 
 import (
 	"io"
@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // me is the process of the test.
-func me(t *testing.T, n *Node) Process {
+func me(t *testing.T, n Host) Process {
 	t.Helper()
 	st, ok := n.procStat(os.Getpid())
 	if !ok {
@@ -24,7 +26,7 @@ func me(t *testing.T, n *Node) Process {
 // TestAbort ends one of two connections to a listener, with IPv4, IPv6, and
 // IPv4 on a listener for both.
 func TestAbort(t *testing.T) {
-	n := New("/", "")
+	n := Host{"/"}
 	for name, c := range map[string]struct{ listen, dial string }{
 		"IPv4":   {"127.0.0.1:0", "127.0.0.1"},
 		"IPv6":   {"[::1]:0", "::1"},
@@ -95,7 +97,7 @@ func TestSocketsOfOthers(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer l.Close()
-	n := New("/", "")
+	n := Host{"/"}
 	other := sleeper(t, n)
 	s, err := n.SocketsOn(other, l.Addr().(*net.TCPAddr).Port)
 	must(t, err)
@@ -105,7 +107,7 @@ func TestSocketsOfOthers(t *testing.T) {
 }
 
 // sleeper is a process that does nothing.
-func sleeper(t *testing.T, n *Node) Process {
+func sleeper(t *testing.T, n Host) Process {
 	t.Helper()
 	cmd := exec.Command("sleep", "60")
 	must(t, cmd.Start())
@@ -118,7 +120,7 @@ func sleeper(t *testing.T, n *Node) Process {
 }
 
 func TestKill(t *testing.T) {
-	n := New("/", "")
+	n := Host{"/"}
 	p := sleeper(t, n)
 	another := p
 	another.Start++
@@ -210,12 +212,26 @@ func TestPodOf(t *testing.T) {
 			for _, d := range c.dirs {
 				must(t, os.MkdirAll(filepath.Join(root, d), 0o755))
 			}
-			n := New(root, "")
+			n := Host{root}
 			got := n.PodOf(Process{PID: 7})
 			equal(t, "UID", got.UID, c.uid)
 			equal(t, "static", got.Static(), c.uid != "" && !strings.Contains(c.uid, "-"))
 			equal(t, "groups", strings.Join(got.Cgroups, " "), c.want)
 			equal(t, "there", n.Exist(got.Cgroups), c.want != "")
 		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func equal(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("%s: (-want +got)\n%s", what, d)
 	}
 }
