@@ -385,7 +385,7 @@ func (d *doctor) credentials(s *rollout.Server) bool {
 // others looks at the API servers of the other control-plane nodes.
 func (d *doctor) others(ctx context.Context, s *rollout.Server) {
 	const check = "cluster"
-	n, unready, holder, err := s.Others(ctx)
+	n, unready, holder, err := rollout.Others(ctx, s)
 	switch {
 	case err != nil:
 		d.warning(check, "", "the other control-plane nodes cannot be seen: %v", err)

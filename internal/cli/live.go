@@ -35,7 +35,7 @@ func (p *program) unwatched(c *cli.Context, t *target, plan *patch.Plan) *rollou
 	server := rollout.NewServer(t.node, plan.Before.Server)
 	return &rollout.Unwatched{Cluster: &rollout.Cluster{
 		Server: server, LockTimeout: c.Duration("lock-timeout"), Force: c.Bool("force"), Unseen: true,
-		Say: p.progress, Warn: p.warnOf(plan),
+		Say: rollout.ClusterSteps(p.progress), Warn: p.warnOf(plan),
 	}}
 }
 

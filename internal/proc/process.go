@@ -21,17 +21,20 @@ type Process struct {
 	UID   int // real user ID
 }
 
-// Flag is the last value that the command line gives a flag, as --name=value or
-// as two arguments; "" without it.
-func (p Process) Flag(name string) (value string) {
-	for i, a := range p.Argv {
+// Flag is the last value that the command line gives a flag, "" without it.
+func (p Process) Flag(name string) (value string) { return Flag(p.Argv, name) }
+
+// Flag is the last value that a command line gives a flag, as --name=value or as
+// two arguments; "" without it.
+func Flag(argv []string, name string) (value string) {
+	for i, a := range argv {
 		word, v, joined := strings.Cut(a, "=")
 		switch {
 		case strings.TrimLeft(word, "-") != name || !strings.HasPrefix(word, "-"):
 		case joined:
 			value = v
-		case i+1 < len(p.Argv):
-			value = p.Argv[i+1]
+		case i+1 < len(argv):
+			value = argv[i+1]
 		}
 	}
 	return value

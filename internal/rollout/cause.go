@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"auditpatch/internal/proc"
 	"context"
 	"net"
 	"net/url"
@@ -53,7 +54,7 @@ const etcdWithin = 2 * time.Second
 // etcdFault says that etcd does not answer, as far as a connection, a check of
 // /readyz or the API server's log tell; "" when none of them does.
 func etcdFault(ctx context.Context, command []string, said string) string {
-	servers := lastValue(command, "--etcd-servers")
+	servers := proc.Flag(command, "etcd-servers")
 	if servers == "" {
 		return ""
 	}
@@ -102,4 +103,12 @@ func namesEtcd(said, servers string) bool {
 		}
 	}
 	return false
+}
+
+// lastly puts last words behind a sentence.
+func lastly(words string) string {
+	if words == "" {
+		return ""
+	}
+	return "; its log ends: " + words
 }

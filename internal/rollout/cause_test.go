@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"auditpatch/internal/standin"
 	"auditpatch/patch"
 )
 
 func TestEtcdFault(t *testing.T) {
-	up, down := silent(t), nobody(t)
+	up, down := standin.Silent(t), standin.Nobody(t)
 	refused := func(server string) string {
 		return `2026-11-22T11:20:04.1Z stderr F W1122 11:20:04.1 1 logging.go:55] [core] [Channel #1 SubChannel #2]grpc: addrConn.createTransport failed to connect to {Addr: "` +
 			strings.TrimPrefix(server, "http://") + `", ServerName: "x", }. Err: connection error: desc = "transport: Error while dialing: dial tcp: connect: connection refused"` + "\n"
@@ -38,11 +39,10 @@ func TestEtcdFault(t *testing.T) {
 
 // TestNotTheSettings wants what ends a wait to be named, and not the settings.
 func TestNotTheSettings(t *testing.T) {
-	down := nobody(t)
+	down := standin.Nobody(t)
 	etcd := "etcd (" + down + ") does not answer: connection refused"
-	refusing, _ := receiver(t, 503, 0)
-	to := webhook(t, patch.WebhookTarget{URL: refusing})
-	to.mode = "blocking"
+	refusing, _ := standin.Receiver(t, 503, 0)
+	to := webhook(t, refusing, "blocking")
 	hook := "the webhook " + to.Host + " does not take events: it answers 503 Service Unavailable; with --audit-webhook-mode=blocking every request waits for it"
 	for name, c := range map[string]struct {
 		words, etcd string
@@ -64,7 +64,7 @@ func TestNotTheSettings(t *testing.T) {
 	m := newMachine(t)
 	w := m.watch()
 	w.hook, w.timeout, w.turn = to, time.Second, nil
-	m.start(20, "kube-apiserver", "--new")
+	m.Start(20, "kube-apiserver", "--new")
 	m.answer(http.StatusInternalServerError)
 	want := "kube-apiserver runs but was not ready within 1s: /readyz says 500; " + hook
 	if err := w.run(context.Background()); err == nil || err.Error() != want {

@@ -19,7 +19,7 @@ const (
 )
 
 // tellEvery is how often a wait says that it goes on.
-var tellEvery = silentFor
+var tellEvery = paced(8 * time.Second)
 
 // Cluster makes sure that no two control-plane nodes of a cluster restart their
 // API servers at the same time, whoever starts auditpatch on them: it takes the
@@ -37,8 +37,9 @@ type Cluster struct {
 	// Unseen goes on when the others cannot be seen: nobody waits for this node's
 	// own API server either.
 	Unseen bool
-	Say    func(Progress)
-	Warn   func(error)
+	// Say tells people what is waited for, and how long Enter has taken by then.
+	Say  func(text string, after time.Duration)
+	Warn func(error)
 
 	pace  pace // the zero one is the usual
 	start time.Time
@@ -99,7 +100,7 @@ func (c *Cluster) blind(err error) error {
 	var forbidden *ForbiddenError
 	var busy *BusyError
 	switch {
-	case err == nil, errors.Is(err, errInterrupted), errors.As(err, &busy):
+	case err == nil, errors.Is(err, ErrInterrupted), errors.As(err, &busy):
 		return err
 	case c.Late, c.Unseen:
 		return nil
@@ -113,11 +114,11 @@ func (c *Cluster) blind(err error) error {
 // peers asks this node's API server for the others, and when it does not answer
 // the one that the credentials name, which may be a load balancer.
 func (c *Cluster) peers(ctx context.Context) (peers []Peer, self Peer, err error) {
-	peers, self, err = c.Server.Peers(ctx)
+	peers, self, err = peersOf(ctx, c.Server)
 	if err == nil || c.Server.endpoint == "" {
 		return peers, self, err
 	}
-	if peers, self, again := c.Server.at(c.Server.endpoint).Peers(ctx); again == nil {
+	if peers, self, again := peersOf(ctx, c.Server.at(c.Server.endpoint)); again == nil {
 		return peers, self, nil
 	}
 	return nil, Peer{}, err
@@ -150,7 +151,7 @@ func (c *Cluster) settle(ctx context.Context) error {
 	c.tell("%s has just restarted its API server: load balancers get %.0f s to notice", name, (c.pace.balancers - ago).Seconds())
 	select {
 	case <-ctx.Done():
-		return errInterrupted
+		return ErrInterrupted
 	case <-time.After(c.pace.balancers - ago):
 		return nil
 	}
@@ -172,7 +173,7 @@ func (c *Cluster) healthy(ctx context.Context) error {
 			c.tell("%s", OthersReady(len(peers)))
 			return nil
 		case ctx.Err() != nil:
-			return errInterrupted
+			return ErrInterrupted
 		case c.Force:
 			c.warn("other API servers are not healthy: %s", strings.Join(unhealthy, "; "))
 			return nil
@@ -184,7 +185,7 @@ func (c *Cluster) healthy(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errInterrupted
+			return ErrInterrupted
 		case <-time.After(c.pace.retry):
 		}
 	}
@@ -223,7 +224,7 @@ func (c *Cluster) unready(ctx context.Context, peers []Peer) []string {
 // Others says how the other API servers are, for people who look before a
 // change: how many there are, which are not ready and why, and which node holds
 // the cluster's lock, "" for none.
-func (s *Server) Others(ctx context.Context) (n int, unready []string, holder string, err error) {
+func Others(ctx context.Context, s *Server) (n int, unready []string, holder string, err error) {
 	c := &Cluster{Server: s}
 	peers, self, err := c.peers(ctx)
 	if err != nil {
@@ -238,7 +239,7 @@ func (s *Server) Others(ctx context.Context) (n int, unready []string, holder st
 
 func (c *Cluster) tell(format string, a ...any) {
 	if c.Say != nil {
-		c.Say(Progress{Step: "cluster", Text: fmt.Sprintf(format, a...), After: time.Since(c.start)})
+		c.Say(fmt.Sprintf(format, a...), time.Since(c.start))
 	}
 }
 
@@ -247,29 +248,3 @@ func (c *Cluster) warn(format string, a ...any) {
 		c.Warn(fmt.Errorf(format, a...))
 	}
 }
-
-// Unwatched is the Watcher of a change that nobody waits for: all that it does
-// is to enter the cluster, and to leave the lock to expire when the kubelet has
-// had its time.
-type Unwatched struct{ Cluster *Cluster }
-
-// Before waits until this node may restart its API server.
-func (u *Unwatched) Before(ctx context.Context) error { return u.Cluster.Enter(ctx) }
-
-// Wait does not.
-func (u *Unwatched) Wait(context.Context, Files) error { u.Cluster.LeaveUnwatched(); return nil }
-
-// Failing tells of nothing to wait for.
-func (u *Unwatched) Failing() bool { return false }
-
-// Clear has nothing to do.
-func (u *Unwatched) Clear() {}
-
-// Back does not wait either.
-func (u *Unwatched) Back(Files) error { return nil }
-
-// Yield does not either.
-func (u *Unwatched) Yield() error { return nil }
-
-// After gives the lock back when nothing was written.
-func (u *Unwatched) After() { u.Cluster.Leave(false) }

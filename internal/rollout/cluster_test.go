@@ -152,14 +152,13 @@ func (c *controlPlane) onNode(i int) (*Cluster, *strings.Builder) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	client := *c.servers[i].Client()
-	client.Timeout = time.Second
+	server := NewServer(node.New(c.t.TempDir(), ""), patch.Server{Address: "127.0.0.1", Port: number})
+	server.User = "kubernetes-admin"
 	said := &strings.Builder{}
 	return &Cluster{
-		Server: &Server{node: node.New(c.t.TempDir(), ""), base: c.servers[i].URL, client: &client, User: "kubernetes-admin",
-			spec: patch.Server{Address: "127.0.0.1", Port: number}},
+		Server:      server,
 		LockTimeout: 5 * time.Second, pace: quick,
-		Say:  func(p Progress) { fmt.Fprintln(said, p.Text) },
+		Say:  func(text string, _ time.Duration) { fmt.Fprintln(said, text) },
 		Warn: func(err error) { fmt.Fprintln(said, "warning:", err) },
 	}, said
 }
@@ -167,7 +166,7 @@ func (c *controlPlane) onNode(i int) (*Cluster, *strings.Builder) {
 func TestPeers(t *testing.T) {
 	c := newControlPlane(t, 3)
 	on, _ := c.onNode(1)
-	peers, self, err := on.Server.Peers(t.Context())
+	peers, self, err := peersOf(t.Context(), on.Server)
 	if want := (Peer{"cp2", c.address(1)}); err != nil || self != want {
 		t.Errorf("self %v, %v, want %v", self, err, want)
 	}
@@ -182,7 +181,7 @@ func TestPeersUnlisted(t *testing.T) {
 	c := newControlPlane(t, 2)
 	on, _ := c.onNode(1)
 	on.Server.spec.Port = 1
-	peers, self, err := on.Server.Peers(t.Context())
+	peers, self, err := peersOf(t.Context(), on.Server)
 	if err != nil || self.Node == "" || self.Address != "127.0.0.1:1" || len(peers) != 2 {
 		t.Errorf("peers %v, self %v, %v", peers, self, err)
 	}
@@ -194,7 +193,7 @@ func TestPeersBehindNAT(t *testing.T) {
 	c.address0 = "192.0.2.1:" + port(c.address(0))
 	on, _ := c.onNode(0)
 	on.Server.spec.Command = []string{"kube-apiserver", "--advertise-address=192.0.2.1"}
-	peers, self, err := on.Server.Peers(t.Context())
+	peers, self, err := peersOf(t.Context(), on.Server)
 	if err != nil || self != (Peer{"cp1", c.address0}) || len(peers) != 1 {
 		t.Errorf("peers %v, self %v, %v", peers, self, err)
 	}
@@ -328,7 +327,7 @@ func TestEnterWaits(t *testing.T) {
 		c.hold("cp1_10.0.0.1:6443_abc", 60)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if err := on.Enter(ctx); !errors.Is(err, errInterrupted) {
+		if err := on.Enter(ctx); !errors.Is(err, ErrInterrupted) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -503,7 +502,7 @@ func TestOthers(t *testing.T) {
 	c.unready[c.address(0)] = true
 	c.hold("cp3_10.0.0.3:6443_abc", 60)
 	on, _ := c.onNode(1)
-	n, unready, holder, err := on.Server.Others(t.Context())
+	n, unready, holder, err := Others(t.Context(), on.Server)
 	if n != 2 || len(unready) != 1 || !strings.HasPrefix(unready[0], "cp1 ") || holder != "cp3" || err != nil {
 		t.Errorf("got %d, %q, %q, %v", n, unready, holder, err)
 	}

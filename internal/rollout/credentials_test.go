@@ -27,6 +27,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/standin"
 	"auditpatch/patch"
 )
 
@@ -171,11 +172,11 @@ func TestCredentials(t *testing.T) {
 			d := newDoorkeeper(t, ca, c.users...)
 			n := node.New(t.TempDir(), "")
 			for file, text := range map[string]string{Credentials[0]: c.admin, Credentials[1]: c.super, Credentials[2]: c.kubelet} {
-				m := &machine{t: t, root: n.Root}
+				m := standin.Tree{T: t, Root: n.Root}
 				if text == "DIRECTORY" {
-					m.mkdir(file)
+					m.Mkdir(file)
 				} else if text != "" {
-					m.write(file, text)
+					m.Write(file, text)
 				}
 			}
 			s := NewServer(n, d.spec)
@@ -211,9 +212,9 @@ func TestCredentialsElsewhere(t *testing.T) {
 	ca := newAuthority(t)
 	own, peer := newDoorkeeper(t, ca, "admin", "super"), newDoorkeeper(t, newAuthority(t), "super")
 	n := node.New(t.TempDir(), "")
-	m := &machine{t: t, root: n.Root}
-	m.write(Credentials[0], ca.kubeconfig("admin", time.Hour))
-	m.write(Credentials[1], ca.kubeconfig("super", time.Hour))
+	m := standin.Tree{T: t, Root: n.Root}
+	m.Write(Credentials[0], ca.kubeconfig("admin", time.Hour))
+	m.Write(Credentials[1], ca.kubeconfig("super", time.Hour))
 	s := NewServer(n, own.spec)
 	ready, why := s.at("https://" + net.JoinHostPort(peer.spec.Address, strconv.Itoa(peer.spec.Port))).Ready(context.Background())
 	if want := "/etc/kubernetes/super-admin.conf: its CA has not signed the API server's certificate"; ready || why != want {
@@ -238,7 +239,7 @@ func TestNoProxy(t *testing.T) {
 func proxied(t *testing.T) []*http.Transport {
 	ca := newAuthority(t)
 	n := node.New(t.TempDir(), "")
-	(&machine{t: t, root: n.Root}).write(Credentials[0], ca.kubeconfig("admin", time.Hour))
+	(standin.Tree{T: t, Root: n.Root}).Write(Credentials[0], ca.kubeconfig("admin", time.Hour))
 	with := NewServer(n, patch.Server{Address: "192.0.2.7", Port: 6443})
 	without := NewServer(node.New(t.TempDir(), ""), patch.Server{Address: "192.0.2.7", Port: 6443})
 	var out []*http.Transport

@@ -15,7 +15,7 @@ var errHeld = errors.New("the kubelet was restarted")
 // guarded writes the final manifest, unless the kubelet was restarted since the
 // API server was last healthy: such a kubelet would neither remove the interim
 // Pod nor start the final one.
-func (k *kubeletWatch) guarded(finalize func() error) func() error {
+func guarded(k *kubeletWatch, finalize func() error) func() error {
 	return func() error {
 		if k.restarted() {
 			return errHeld

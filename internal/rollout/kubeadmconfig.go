@@ -17,6 +17,9 @@ const (
 	editTries = 5
 )
 
+// retryEvery is how often an edit is tried again.
+var retryEvery = paced(100 * time.Millisecond)
+
 // ErrNoKubeadmConfig says that the cluster was not made by kubeadm, or not by it
 // alone.
 var ErrNoKubeadmConfig = errors.New("the cluster has no ConfigMap kube-system/kubeadm-config with a ClusterConfiguration: kubeadm did not make it")
@@ -85,8 +88,8 @@ func (s *Server) EditKubeadmConfig(ctx context.Context, edit func(text []byte) (
 		}
 		select {
 		case <-ctx.Done():
-			return false, errInterrupted
-		case <-time.After(pollEvery):
+			return false, ErrInterrupted
+		case <-time.After(retryEvery):
 		}
 	}
 	return false, fmt.Errorf("write kube-system/kubeadm-config: somebody else changed it %d times meanwhile", editTries)

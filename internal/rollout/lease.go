@@ -127,7 +127,7 @@ func (l *lease) acquire(ctx context.Context, within time.Duration, waiting func(
 		} else {
 			failed = 0
 		}
-		if taken || failed >= failingTries || errors.Is(err, errInterrupted) {
+		if taken || failed >= failingTries || errors.Is(err, ErrInterrupted) {
 			return err
 		}
 		if now := l.object; err == nil && now.ResourceVersion != seen.ResourceVersion {
@@ -141,7 +141,7 @@ func (l *lease) acquire(ctx context.Context, within time.Duration, waiting func(
 		}
 		select {
 		case <-ctx.Done():
-			return errInterrupted
+			return ErrInterrupted
 		case <-time.After(l.pace.retry):
 		}
 	}
@@ -205,7 +205,7 @@ func (l *lease) do(ctx context.Context, method, path string, body *leaseObject) 
 		cancel()
 		switch {
 		case ctx.Err() != nil:
-			return 0, errInterrupted
+			return 0, ErrInterrupted
 		case err != nil:
 			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %w", s.base, leaseName, err)
 		case code == http.StatusOK || code == http.StatusCreated:

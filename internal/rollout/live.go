@@ -24,13 +24,6 @@ var (
 	clearWithin = paced(12 * time.Second)
 )
 
-// NotHealthy says why a change was not begun: afterwards nobody could tell
-// what it had broken. Nothing has been written. For a change that was begun all
-// the same, and put back, it says how things are again.
-type NotHealthy struct{ Reason string }
-
-func (e *NotHealthy) Error() string { return e.Reason }
-
 // Live is the Watcher of the API server on this machine.
 type Live struct {
 	Node     *node.Node
@@ -72,7 +65,7 @@ type Live struct {
 // that died it only makes sure that no other node restarts its API server now.
 func (l *Live) Before(ctx context.Context) error {
 	server := NewServer(l.Node, l.Old.Server)
-	l.cluster = &Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: l.Say, Warn: l.Warn}
+	l.cluster = &Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: ClusterSteps(l.Say), Warn: l.Warn}
 	if l.Resumed {
 		l.kubelet = resumedWatch(l.Node, l.ResumedKubelet)
 		return l.cluster.Enter(ctx)
@@ -144,7 +137,7 @@ func (l *Live) healthy(ctx context.Context, server *Server) error {
 		case time.Now().After(deadline):
 			return &NotHealthy{fmt.Sprintf("the API server is not healthy now (%s%s): a change could not be told from what ails it", why, l.ended(server))}
 		case ctx.Err() != nil:
-			return errInterrupted
+			return ErrInterrupted
 		}
 		time.Sleep(pollEvery)
 	}
@@ -214,7 +207,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	}
 	w.kubelet = l.kubelet
 	if w.turn != nil {
-		w.turn.finalize, w.turn.tell = l.kubelet.guarded(files.Finalize), w.tell
+		w.turn.finalize, w.turn.tell = guarded(l.kubelet, files.Finalize), w.tell
 	}
 	err := l.runAndProve(ctx, w)
 	l.failed, l.started, l.kubeletAt = w.cgroups, w.started, w.kubeletAt
@@ -270,7 +263,7 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 		w.tell("proof", "not proven: %s", l.Unproven)
 	case l.Probe != nil && l.New.Log.Covered():
 		stop := w.heartbeat("proof", "waiting: a marked event has to be found in %s", l.New.Log.Host)
-		id, err := w.server.prove(ctx, *l.Probe, l.New, l.Delay)
+		id, err := prove(ctx, w.server, *l.Probe, l.New, l.Delay)
 		stop()
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"auditpatch/internal/proc"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -40,27 +40,21 @@ const (
 	advertised = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
 )
 
-// ForbiddenError says that the credentials of this node do not open what is
-// needed, or that there are none.
-type ForbiddenError struct{ Reason string }
-
-func (e *ForbiddenError) Error() string { return e.Reason }
-
-// Peers lists the other API servers of the cluster. self is the own one; where
+// peersOf lists the other API servers of the cluster. self is the own one; where
 // the cluster does not name its node, the machine's name stands for that.
-func (s *Server) Peers(ctx context.Context) (peers []Peer, self Peer, err error) {
+func peersOf(ctx context.Context, s *Server) (peers []Peer, self Peer, err error) {
 	if s.User == "" {
 		return nil, Peer{}, &ForbiddenError{s.NoCredentials().Error()}
 	}
 	var pods struct{ Items []corev1.Pod }
-	if err := s.list(ctx, serverPods, &pods); err != nil {
+	if err := list(ctx, s, serverPods, &pods); err != nil {
 		return nil, Peer{}, err
 	}
 	var endpoints endpointSliceList
-	if err := s.list(ctx, serverSlices, &endpoints); err != nil {
+	if err := list(ctx, s, serverSlices, &endpoints); err != nil {
 		return nil, Peer{}, err
 	}
-	own, err := s.ownAddresses()
+	own, err := ownAddresses(s)
 	if err != nil {
 		return nil, Peer{}, err
 	}
@@ -85,7 +79,7 @@ func (s *Server) Peers(ctx context.Context) (peers []Peer, self Peer, err error)
 }
 
 // list reads a list of objects.
-func (s *Server) list(ctx context.Context, path string, into any) error {
+func list(ctx context.Context, s *Server, path string, into any) error {
 	code, data, err := s.call(ctx, http.MethodGet, path, "", nil)
 	switch {
 	case err != nil:
@@ -99,15 +93,6 @@ func (s *Server) list(ctx context.Context, path string, into any) error {
 		return fmt.Errorf("ask %s for the cluster's API servers: %w", s.base, err)
 	}
 	return nil
-}
-
-// refusal is what the API server says about a request that it did not fulfil.
-func refusal(code int, data []byte) string {
-	var status struct{ Message string }
-	if json.Unmarshal(data, &status) != nil || status.Message == "" {
-		return fmt.Sprintf("the API server says %d", code)
-	}
-	return fmt.Sprintf("the API server says %d: %s", code, status.Message)
 }
 
 // podPeers are the API servers of mirror Pods.
@@ -129,19 +114,9 @@ func podPeers(pods []corev1.Pod) []Peer {
 func securePort(pod corev1.Pod) string {
 	port := "6443"
 	for _, c := range pod.Spec.Containers {
-		port = cmp.Or(lastValue(slices.Concat(c.Command, c.Args), "--secure-port"), port)
+		port = cmp.Or(proc.Flag(slices.Concat(c.Command, c.Args), "secure-port"), port)
 	}
 	return port
-}
-
-// lastValue is the value of a flag in a command line, "" without one.
-func lastValue(command []string, flag string) (value string) {
-	for _, a := range command {
-		if v, ok := strings.CutPrefix(a, flag+"="); ok {
-			value = v
-		}
-	}
-	return value
 }
 
 // endpointSliceList is what is needed of a discovery.k8s.io/v1 EndpointSliceList;
@@ -172,24 +147,17 @@ func (l endpointSliceList) peers() []Peer {
 
 // ownAddresses are all under which this machine's API server may be listed. The
 // one that it advertises need not be one of the machine's, behind NAT.
-func (s *Server) ownAddresses() ([]string, error) {
+func ownAddresses(s *Server) ([]string, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil, fmt.Errorf("list the addresses of this machine: %w", err)
 	}
 	port := strconv.Itoa(s.spec.Port)
-	out := []string{net.JoinHostPort(lastValue(s.spec.Command, "--advertise-address"), port)}
+	out := []string{net.JoinHostPort(proc.Flag(s.spec.Command, "advertise-address"), port)}
 	for _, a := range addresses {
 		if n, ok := a.(*net.IPNet); ok {
 			out = append(out, net.JoinHostPort(n.IP.String(), port))
 		}
 	}
 	return out, nil
-}
-
-// at is the same, of another API server.
-func (s *Server) at(base string) *Server {
-	other := *s
-	other.base = base
-	return &other
 }

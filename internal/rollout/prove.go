@@ -6,18 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strings"
 	"time"
 
 	"auditpatch/internal/auditlog"
 	"auditpatch/patch"
 )
-
-// Probe is a request that the policy records and that changes nothing.
-type Probe struct {
-	Method string
-	Path   string
-}
 
 // proveWithin is how long a recorded request may take to reach the log in
 // blocking mode; in batch mode the batch's own wait comes on top.
@@ -42,7 +35,7 @@ func (e *NotLogged) Unwrap() error { return e.Cause }
 
 // prove sends the probe and finds its audit ID in the log. It is sent again when
 // it is not found: not every request has to reach the log.
-func (s *Server) prove(ctx context.Context, probe Probe, after patch.Settings, delay time.Duration) (id string, err error) {
+func prove(ctx context.Context, s *Server, probe Probe, after patch.Settings, delay time.Duration) (id string, err error) {
 	fsys, err := s.node.FS()
 	if err != nil {
 		return "", err
@@ -68,11 +61,11 @@ func (s *Server) prove(ctx context.Context, probe Probe, after patch.Settings, d
 		}
 		select {
 		case <-ctx.Done():
-			return "", errInterrupted
+			return "", ErrInterrupted
 		case <-time.After(paced(500 * time.Millisecond)):
 		}
 	}
-	return "", &NotLogged{after.Log.Host, last, s.unwritten(after)}
+	return "", &NotLogged{after.Log.Host, last, unwritten(s, after)}
 }
 
 // find waits until the event of one of the requests is in the log.
@@ -91,7 +84,7 @@ func find(ctx context.Context, search *auditlog.Search, auditIDs []string, withi
 		}
 		select {
 		case <-ctx.Done():
-			return "", errInterrupted
+			return "", ErrInterrupted
 		case <-time.After(pollEvery):
 		}
 	}
@@ -102,7 +95,7 @@ const leastFree = 64 << 10
 
 // unwritten is what keeps the log from being written, "" when nothing is known: a
 // file system that takes no more, or what the API server says of its log.
-func (s *Server) unwritten(after patch.Settings) string {
+func unwritten(s *Server, after patch.Settings) string {
 	dir := path.Dir(after.Log.Host)
 	if space, err := s.node.Space(dir); err == nil {
 		switch {
@@ -114,31 +107,7 @@ func (s *Server) unwritten(after patch.Settings) string {
 			return fmt.Sprintf("the file system of %s is full", dir)
 		}
 	}
-	return s.logWords()
-}
-
-// logError is how kube-apiserver begins what it says of an event that its log
-// backend could not write (k8s.io/apiserver/pkg/audit, HandlePluginError); the
-// reason follows, as "no space left on device" or "disk quota exceeded".
-const logError = "Error in audit plugin 'log' affecting "
-
-// logWords is the last reason that the API server gave for an event that it
-// could not write, "" when its log has none.
-func (s *Server) logWords() string {
-	newest, at := "", time.Time{}
-	for _, f := range s.logs() {
-		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
-			newest, at = f, info.ModTime()
-		}
-	}
-	words := ""
-	for line := range strings.Lines(tail(newest, 256<<10)) {
-		_, said, found := strings.Cut(line, logError)
-		if _, cause, ok := strings.Cut(said, ": "); found && ok {
-			words = strings.TrimSpace(cause)
-		}
-	}
-	return words
+	return s.AuditLogError()
 }
 
 // fileSize is how large a file is, 0 for none.

@@ -12,6 +12,7 @@ import (
 
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/node"
+	"auditpatch/internal/standin"
 	"auditpatch/patch"
 )
 
@@ -20,29 +21,16 @@ import (
 func proofOf(t *testing.T, of func(id string) string) (*apiServer, patch.Settings) {
 	t.Helper()
 	a := newAPIServer(t)
-	m := &machine{t: t, root: a.node.Root}
-	m.write("var/log/audit/audit.log", `{"kind":"Event","auditID":"old"}`+"\n")
+	a.Write("var/log/audit/audit.log", `{"kind":"Event","auditID":"old"}`+"\n")
 	asked := 0
-	a.answer[probeOnce.Path] = func(w http.ResponseWriter) {
+	a.Answer(probeOnce.Path, func(w http.ResponseWriter, _ *http.Request) {
 		asked++
 		id := fmt.Sprintf("id-%d", asked)
-		m.append("var/log/audit/audit.log", of(id))
+		a.Append("var/log/audit/audit.log", of(id))
 		w.Header().Set("Audit-Id", id)
 		w.WriteHeader(http.StatusNotFound)
-	}
+	})
 	return a, patch.Settings{Log: &patch.Location{Host: "/var/log/audit/audit.log"}}
-}
-
-// append adds to a file of the machine.
-func (m *machine) append(name, text string) {
-	f, err := os.OpenFile(m.root+"/"+name, os.O_APPEND|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = f.WriteString(text)
-		f.Close()
-	}
-	if err != nil {
-		m.t.Error(err)
-	}
 }
 
 func TestProve(t *testing.T) {
@@ -52,7 +40,7 @@ func TestProve(t *testing.T) {
 		"legacy": legacy,
 	} {
 		a, after := proofOf(t, func(id string) string { return fmt.Sprintf(of, id) })
-		if id, err := a.prove(context.Background(), *probeOnce, after, 0); id != "id-1" || err != nil {
+		if id, err := prove(context.Background(), a.server, *probeOnce, after, 0); id != "id-1" || err != nil {
 			t.Errorf("%s: got %q, %v", name, id, err)
 		}
 	}
@@ -61,7 +49,7 @@ func TestProve(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if id, err := a.prove(ctx, *probeOnce, after, 0); err != errInterrupted {
+	if id, err := prove(ctx, a.server, *probeOnce, after, 0); err != ErrInterrupted {
 		t.Errorf("an event that mentions the ID is taken for its own: %q, %v", id, err)
 	}
 }
@@ -79,7 +67,7 @@ func TestFind(t *testing.T) {
 	if _, err := find(context.Background(), search, []string{"a"}, 0); fmt.Sprint(err) != "/audit.log: file does not exist" {
 		t.Errorf("no log: %v", err)
 	}
-	(&machine{t: t, root: root}).write("audit.log", "")
+	(standin.Tree{T: t, Root: root}).Write("audit.log", "")
 	if _, err := find(context.Background(), search, []string{"a", "never"}, 0); fmt.Sprint(err) != "event never is not in it" {
 		t.Errorf("empty: %v", err)
 	}
@@ -89,14 +77,13 @@ func TestFind(t *testing.T) {
 // or as the API server says.
 func TestUnwritten(t *testing.T) {
 	a, after := proofOf(t, nil)
-	if got := a.unwritten(after); got != "" {
+	if got := unwritten(a.server, after); got != "" {
 		t.Errorf("nothing is wrong: %q", got)
 	}
-	m := &machine{t: t, root: a.node.Root}
-	m.write("var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/0.log",
+	a.Write("var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/0.log",
 		`2026-11-22T21:21:31.099260329Z stderr F E1122 21:21:31.098836       1 metrics.go:110] "Unhandled Error" err="Error in audit plugin 'log' affecting 1 audit events: write /var/log/audit/audit.log: disk quota exceeded`+"\n"+
 			"2026-11-22T21:21:31.099260330Z stderr F Impacted events:\n")
-	if got, want := a.unwritten(after), "write /var/log/audit/audit.log: disk quota exceeded"; got != want {
+	if got, want := unwritten(a.server, after), "write /var/log/audit/audit.log: disk quota exceeded"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if os.Geteuid() != 0 {
@@ -107,12 +94,12 @@ func TestUnwritten(t *testing.T) {
 		"size=1m,nr_inodes=2":     "the file system of /var/log/audit has no inodes left",
 		"size=1m,nr_inodes=64,ro": "the file system of /var/log/audit is mounted read-only",
 	} {
-		dir := m.mkdir("var/log/audit")
+		dir := a.Mkdir("var/log/audit")
 		if out, err := exec.Command("mount", "-t", "tmpfs", "-o", options, "none", dir).CombinedOutput(); err != nil {
 			t.Skipf("mount: %v: %s", err, out)
 		}
 		os.WriteFile(dir+"/audit.log", []byte(strings.Repeat("x", 2<<20)), 0o600) // as much as fits
-		got := a.unwritten(after)
+		got := unwritten(a.server, after)
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Fatalf("umount: %v: %s", err, out)
 		}

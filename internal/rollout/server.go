@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -292,100 +293,56 @@ func (s *Server) podOf(p proc.Process) (uid, name string) {
 	return uid, strings.TrimSuffix(name, "_"+uid)
 }
 
-// KubeletRuns tells whether there is a kubelet to act on the manifest.
-func (s *Server) KubeletRuns() bool {
-	k, err := FindKubelet(s.node)
-	return err == nil && k.PID != 0
+// ForbiddenError says that the credentials of this node do not open what is
+// needed, or that there are none.
+type ForbiddenError struct{ Reason string }
+
+func (e *ForbiddenError) Error() string { return e.Reason }
+
+// refusal is what the API server says about a request that it did not fulfil.
+func refusal(code int, data []byte) string {
+	var status struct{ Message string }
+	if json.Unmarshal(data, &status) != nil || status.Message == "" {
+		return fmt.Sprintf("the API server says %d", code)
+	}
+	return fmt.Sprintf("the API server says %d: %s", code, status.Message)
 }
 
-// LastWords is the last thing that the API server's log says since the machine
-// was started, "" without one.
-func (s *Server) LastWords() string {
-	words, _ := s.lastWords(s.host.Started(proc.Process{}))
-	return words
+// at is the same, of another API server.
+func (s *Server) at(base string) *Server {
+	other := *s
+	other.base = base
+	return &other
 }
 
-// lastly puts last words behind a sentence.
-func lastly(words string) string {
-	if words == "" {
-		return ""
-	}
-	return "; its log ends: " + words
+// Probe is a request that the policy records and that changes nothing.
+type Probe struct {
+	Method string
+	Path   string
 }
 
-// lastWords are the last error that a container of the API server's Pod wrote
-// after since, which is what an API server that cannot start says, and the lines
-// before it. The kubelet lays
-// the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log
-// (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory).
-func (s *Server) lastWords(since time.Time) (words, log string) {
-	newest, at := "", since
-	for _, f := range s.logs() {
-		if info, err := os.Stat(f); err == nil && info.Size() > 0 && info.ModTime().After(at) { // a container that has just ended may have an empty one
-			newest, at = f, info.ModTime()
-		}
+// netCause is a network error without the address, which is said already, and
+// without the URL, which may be secret.
+func netCause(err error) string {
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return "no answer within 5 s"
 	}
-	if newest == "" {
-		return "", ""
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
 	}
-	log = tail(newest, 16<<10)
-	return lastError(log, since), log
-}
-
-// logs are the log files of the API server's containers: one for each.
-func (s *Server) logs() (out []string) {
-	for _, prefix := range s.pod.folders {
-		files, _ := filepath.Glob(filepath.Join(s.node.Root, prefix+"*", s.spec.Container, "*.log"))
-		out = append(out, files...)
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return fmt.Sprintf("%s: %s", dns.Name, dns.Err)
 	}
-	return out
-}
-
-// tail is the end of a file.
-func tail(name string, n int64) string {
-	f, err := os.Open(name)
-	if err != nil {
-		return ""
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > n {
-		if _, err := f.Seek(-n, io.SeekEnd); err != nil {
-			return ""
-		}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
 	}
-	data, _ := io.ReadAll(io.LimitReader(f, n))
-	return string(data)
-}
-
-// lastError picks the line that says why: the last that klog marks as an error
-// or that begins like one, else the last line. Lines are in the CRI's form:
-// TIME STREAM TAG TEXT.
-func lastError(log string, since time.Time) string {
-	last, wrong := "", ""
-	for _, line := range strings.Split(log, "\n") {
-		parts := strings.SplitN(line, " ", 4)
-		if len(parts) < 4 {
-			continue
-		}
-		if at, err := time.Parse(time.RFC3339Nano, parts[0]); err != nil || at.Before(since) {
-			continue
-		}
-		text := strings.TrimSpace(parts[3])
-		if text == "" {
-			continue
-		}
-		last = text
-		if strings.HasPrefix(text, "Error:") || strings.HasPrefix(text, "F") && klogLine(text) || strings.HasPrefix(text, "E") && klogLine(text) || strings.HasPrefix(text, "panic:") {
-			wrong = text
-		}
-	}
-	if wrong != "" {
-		return wrong
-	}
-	return last
-}
-
-// klogLine tells whether text has klog's head: a letter and four digits.
-func klogLine(text string) bool {
-	return len(text) > 5 && strings.Trim(text[1:5], "0123456789") == ""
+	return err.Error()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
 
@@ -59,7 +60,7 @@ func TestStartedWith(t *testing.T) {
 			}))
 			defer srv.Close()
 			s := &Server{
-				node: node.New(root, ""), client: srv.Client(), base: srv.URL, User: c.user,
+				node: node.New(root, ""), host: proc.Host{Root: root}, client: srv.Client(), base: srv.URL, User: c.user,
 				spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Command: []string{"kube-apiserver", "--flag=1"}},
 			}
 			put("proc/9/stat", "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1")
@@ -71,5 +72,17 @@ func TestStartedWith(t *testing.T) {
 				t.Errorf("got %v, %v", got, known)
 			}
 		})
+	}
+}
+
+func TestFailedChecks(t *testing.T) {
+	for body, want := range map[string]string{
+		"":   "",
+		"ok": "",
+		"[+]ping ok\n[-]etcd failed: reason withheld\n[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\nreadyz check failed": ": etcd, poststarthook/rbac/bootstrap-roles",
+	} {
+		if got := failedChecks(body); got != want {
+			t.Errorf("%q: got %q, want %q", body, got, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"errors"
 	"strconv"
 	"time"
 )
@@ -9,6 +10,9 @@ import (
 // cluster. Tests that run the whole program beside a simulated kubelet set it
 // when they link it (-ldflags=-X); a released program has none.
 var speed string
+
+// ErrInterrupted ends a wait on SIGINT and SIGTERM.
+var ErrInterrupted = errors.New("interrupted")
 
 // paced is a wait at that speed.
 func paced(d time.Duration) time.Duration {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/standin"
 	"auditpatch/patch"
 )
 
@@ -145,15 +146,15 @@ func TestKubeletSettings(t *testing.T) {
 		"no --dir": {"kubelet", "podLogsDir: /other\n", [2]string{"/a", "/logs"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := &machine{t: t, root: t.TempDir()}
-			m.mkdir("proc")
-			m.write("var/lib/kubelet/config.yaml", file)
-			m.write("drop/10-logs.conf", c.drop)
-			m.write("drop/20-logs.yaml", "podLogsDir: /wrong\n")
+			m := standin.Tree{T: t, Root: t.TempDir()}
+			m.Mkdir("proc")
+			m.Write("var/lib/kubelet/config.yaml", file)
+			m.Write("drop/10-logs.conf", c.drop)
+			m.Write("drop/20-logs.yaml", "podLogsDir: /wrong\n")
 			if c.argv != "" {
-				m.start(9, strings.Split(c.argv, "\x00")...)
+				m.Start(9, strings.Split(c.argv, "\x00")...)
 			}
-			k, err := FindKubelet(node.New(m.root, ""))
+			k, err := FindKubelet(node.New(m.Root, ""))
 			if got := [2]string{k.StaticPodPath, k.logs()}; err != nil || k.Err != nil || got != c.want {
 				t.Errorf("%v, %v, %v; want %v", got, err, k.Err, c.want)
 			}

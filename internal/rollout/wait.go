@@ -121,9 +121,6 @@ type watch struct {
 	readySince time.Time
 }
 
-// errInterrupted ends a wait on SIGINT and SIGTERM.
-var errInterrupted = errors.New("interrupted")
-
 // ErrNoKubelet ends a wait that is in vain.
 var ErrNoKubelet = errors.New("the kubelet does not run, so nobody acts on the manifest")
 
@@ -151,7 +148,7 @@ func (w *watch) run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errInterrupted
+			return ErrInterrupted
 		case <-tick.C:
 		}
 	}
@@ -226,7 +223,7 @@ func (w *watch) orphaned(now time.Time) error {
 	}
 	if now.Sub(w.askedAt) >= askEvery {
 		w.askedAt = now
-		if w.server.KubeletRuns() {
+		if Runs(w.server.node) {
 			w.kubeletAt = now
 		}
 	}
@@ -435,7 +432,7 @@ type Failed struct {
 func (e *Failed) Error() string { return e.Reason }
 
 func (w *watch) notNoticed() error {
-	if !w.server.KubeletRuns() {
+	if !Runs(w.server.node) {
 		return ErrNoKubelet
 	}
 	return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the manifest for %s", w.notice), Hint: "journalctl -u kubelet"}

@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,14 +14,14 @@ import (
 	"time"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/standin"
 	"auditpatch/patch"
 )
 
 // machine is a made-up /proc and /var/log, and a listener that answers /readyz:
 // what the wait looks at. The real thing is in e2e.
 type machine struct {
-	t     *testing.T
-	root  string
+	standin.Tree
 	spec  patch.Server
 	mu    sync.Mutex
 	code  int
@@ -33,7 +31,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T) *machine {
-	m := &machine{t: t, root: t.TempDir(), code: 500}
+	m := &machine{Tree: standin.NewTree(t), code: 500}
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -44,42 +42,7 @@ func newMachine(t *testing.T) *machine {
 	n, _ := strconv.Atoi(port)
 	m.spec = patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Container: "kube-apiserver", Address: host, Port: n,
 		Command: []string{"kube-apiserver", "--new"}}
-	m.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
-	m.write("var/lib/kubelet/config.yaml", "staticPodPath: /etc/kubernetes/manifests\n")
-	m.start(5, "/usr/bin/kubelet", "--hostname-override=cp")
 	return m
-}
-
-func (m *machine) mkdir(name string) string {
-	name = filepath.Join(m.root, name)
-	if err := os.MkdirAll(name, 0o755); err != nil {
-		m.t.Error(err)
-	}
-	return name
-}
-
-func (m *machine) write(name, text string) {
-	if err := os.WriteFile(filepath.Join(m.mkdir(filepath.Dir(name)), filepath.Base(name)), []byte(text), 0o644); err != nil {
-		m.t.Error(err)
-	}
-}
-
-// start makes a process; its PID is its start time.
-func (m *machine) start(pid int, argv ...string) {
-	m.write(fmt.Sprintf("proc/%d/stat", pid), fmt.Sprintf("%d (kube api) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 %d 1 1", pid, pid))
-	m.write(fmt.Sprintf("proc/%d/status", pid), "Name:\tx\nUid:\t0\t0\t0\t0\n")
-	if filepath.Base(argv[0]) == "kube-apiserver" {
-		uid := fmt.Sprintf("%032x", pid)
-		m.write(fmt.Sprintf("proc/%d/cgroup", pid), "0::/kubepods/burstable/pod"+uid+"/ab\n")
-		m.mkdir("var/log/pods/kube-system_kube-apiserver-cp_" + uid)
-	}
-	m.write(fmt.Sprintf("proc/%d/cmdline", pid), strings.Join(argv, "\x00")+"\x00")
-}
-
-func (m *machine) end(pid int) {
-	if err := os.RemoveAll(filepath.Join(m.root, "proc", strconv.Itoa(pid))); err != nil {
-		m.t.Error(err)
-	}
 }
 
 func (m *machine) answer(code int) {
@@ -90,12 +53,12 @@ func (m *machine) answer(code int) {
 
 // watch is a wait for --new after --old, which runs as PID 10.
 func (m *machine) watch() *watch {
-	n := node.New(m.root, "")
+	n := node.New(m.Root, "")
 	s := NewServer(n, m.spec)
-	m.start(10, "kube-apiserver", "--old")
+	m.Start(10, "kube-apiserver", "--old")
 	before, err := s.pod.processes()
 	if err != nil || len(before) != 1 {
-		m.t.Fatalf("the old process is not found: %v, %v", before, err)
+		m.T.Fatalf("the old process is not found: %v, %v", before, err)
 	}
 	now := time.Now()
 	turn := newTurn(s.pod, m.spec.Port, before)
@@ -123,10 +86,10 @@ func TestWaitReady(t *testing.T) {
 	go func() {
 		time.Sleep(300 * time.Millisecond)
 		m.answer(403)
-		m.end(10)
+		m.End(10)
 		time.Sleep(300 * time.Millisecond)
 		m.answer(500)
-		m.start(20, "/usr/local/bin/kube-apiserver", "--new")
+		m.Start(20, "/usr/local/bin/kube-apiserver", "--new")
 		time.Sleep(300 * time.Millisecond)
 		m.answer(200)
 	}()
@@ -157,18 +120,18 @@ func TestWaitDeaths(t *testing.T) {
 			var dying sync.WaitGroup
 			defer dying.Wait()
 			dying.Go(func() {
-				m.end(10)
+				m.End(10)
 				for pid := 20; pid < 24; pid++ {
 					time.Sleep(250 * time.Millisecond)
-					m.start(pid, "kube-apiserver", "--new")
+					m.Start(pid, "kube-apiserver", "--new")
 					time.Sleep(250 * time.Millisecond)
 					stamp := time.Now().UTC().Format(time.RFC3339Nano)
-					m.write("var/log/pods/kube-system_kube-apiserver-cp_00000000000000000000000000000077/kube-apiserver/0.log",
+					m.Write("var/log/pods/kube-system_kube-apiserver-cp_00000000000000000000000000000077/kube-apiserver/0.log",
 						"2020-01-01T00:00:00Z stderr F E0101 00:00:00 from another life\n"+
 							stamp+" stderr F I1122 10:00:00.0 1 options.go:1] starting\n"+
 							stamp+` stderr F E1122 10:00:00.0 1 run.go:72] `+c.says+"\n"+
 							stamp+" stderr F I1122 10:00:00.0 1 bye\n")
-					m.end(pid)
+					m.End(pid)
 				}
 			})
 			err := w.run(context.Background())
@@ -188,25 +151,25 @@ func TestWaitDeaths(t *testing.T) {
 // all the same.
 func TestWaitKubeletRestarted(t *testing.T) {
 	m := newMachine(t)
-	m.mkdir(fmt.Sprintf("sys/fs/cgroup/kubepods/burstable/pod%032x", 10))
+	m.Mkdir(fmt.Sprintf("sys/fs/cgroup/kubepods/burstable/pod%032x", 10))
 	w := m.watch()
 	if len(w.turn.old[0].cgroups) == 0 {
 		t.Fatal("the old Pod has no control groups")
 	}
 	w.kubelet = watchKubelet(w.server.node)
-	w.turn.finalize = w.kubelet.guarded(w.turn.finalize)
-	m.end(5)
-	m.start(6, "/usr/bin/kubelet", "--hostname-override=cp")
-	m.end(10)
+	w.turn.finalize = guarded(w.kubelet, w.turn.finalize)
+	m.End(5)
+	m.Start(6, "/usr/bin/kubelet", "--hostname-override=cp")
+	m.End(10)
 	var dying sync.WaitGroup
 	defer dying.Wait()
 	dying.Go(func() {
 		time.Sleep(500 * time.Millisecond)
-		m.start(20, "kube-apiserver", "--new")
+		m.Start(20, "kube-apiserver", "--new")
 		time.Sleep(500 * time.Millisecond)
-		m.write("var/log/pods/kube-system_kube-apiserver-cp_00000000000000000000000000000077/kube-apiserver/0.log",
+		m.Write("var/log/pods/kube-system_kube-apiserver-cp_00000000000000000000000000000077/kube-apiserver/0.log",
 			time.Now().UTC().Format(time.RFC3339Nano)+" stderr F Error: unknown flag: --nonsense\n")
-		m.end(20)
+		m.End(20)
 	})
 	want := "kube-apiserver does not start with these settings: Error: unknown flag: --nonsense"
 	if err := w.run(context.Background()); err == nil || err.Error() != want {
@@ -223,10 +186,10 @@ func TestWaitUnstuck(t *testing.T) {
 	defer func(d time.Duration) { stuckFor = d }(stuckFor)
 	stuckFor = time.Second
 	m := newMachine(t)
-	l := &Live{Node: &node.Node{Root: m.root}, Say: func(p Progress) { m.steps = append(m.steps, p.Text) }}
+	l := &Live{Node: &node.Node{Root: m.Root}, Say: func(p Progress) { m.steps = append(m.steps, p.Text) }}
 	l.kubelet = watchKubelet(l.Node)
-	m.end(5)
-	m.start(6, "/usr/bin/kubelet", "--hostname-override=cp")
+	m.End(5)
+	m.Start(6, "/usr/bin/kubelet", "--hostname-override=cp")
 	w, err := l.backTo(m.spec)
 	if err != nil {
 		t.Fatal(err)
@@ -237,10 +200,10 @@ func TestWaitUnstuck(t *testing.T) {
 	defer starting.Wait()
 	starting.Go(func() {
 		time.Sleep(500 * time.Millisecond)
-		m.end(6)
-		m.start(7, "/usr/bin/kubelet", "--hostname-override=cp")
+		m.End(6)
+		m.Start(7, "/usr/bin/kubelet", "--hostname-override=cp")
 		time.Sleep(time.Second)
-		m.start(20, "kube-apiserver", "--new")
+		m.Start(20, "kube-apiserver", "--new")
 	})
 	if err := w.run(context.Background()); err != nil {
 		t.Error(err)
@@ -256,12 +219,12 @@ func TestWaitUnseen(t *testing.T) {
 	m := newMachine(t)
 	w := m.watch()
 	const log = "var/log/pods/kube-system_kube-apiserver-cp_00000000000000000000000000000077/kube-apiserver/%d.log"
-	m.write(fmt.Sprintf(log, 0), "2020-01-01T00:00:00Z stderr F of the old one\n")
-	m.end(10)
+	m.Write(fmt.Sprintf(log, 0), "2020-01-01T00:00:00Z stderr F of the old one\n")
+	m.End(10)
 	go func() {
 		for i := 1; i < 3; i++ {
 			time.Sleep(500 * time.Millisecond)
-			m.write(fmt.Sprintf(log, i), time.Now().UTC().Format(time.RFC3339Nano)+" stderr F Error: no time to lose\n")
+			m.Write(fmt.Sprintf(log, i), time.Now().UTC().Format(time.RFC3339Nano)+" stderr F Error: no time to lose\n")
 		}
 	}()
 	err := w.run(context.Background())
@@ -273,25 +236,13 @@ func TestWaitUnseen(t *testing.T) {
 	}
 }
 
-func TestFailedChecks(t *testing.T) {
-	for body, want := range map[string]string{
-		"":   "",
-		"ok": "",
-		"[+]ping ok\n[-]etcd failed: reason withheld\n[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\nreadyz check failed": ": etcd, poststarthook/rbac/bootstrap-roles",
-	} {
-		if got := failedChecks(body); got != want {
-			t.Errorf("%q: got %q, want %q", body, got, want)
-		}
-	}
-}
-
 func TestWaitEnds(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		prepare func(m *machine, w *watch)
 		want    string
 	}{
-		{"nobody acts", func(m *machine, w *watch) { w.notice = 0; m.end(5); m.answer(200) },
+		{"nobody acts", func(m *machine, w *watch) { w.notice = 0; m.End(5); m.answer(200) },
 			"the kubelet does not run, so nobody acts on the manifest"},
 		{"the kubelet does not act", func(m *machine, w *watch) {
 			w.notice = time.Second
@@ -300,16 +251,16 @@ func TestWaitEnds(t *testing.T) {
 		{"a volume cannot be mounted", func(m *machine, w *watch) {
 			w.timeout = time.Second
 			w.volumes = []patch.HostPath{{Path: "/etc/kubernetes/audit-policy.yaml", Type: "File", Volume: "audit"}}
-			m.end(10)
+			m.End(10)
 		}, "the kubelet started no container within 1s: /etc/kubernetes/audit-policy.yaml is missing, and volume \"audit\" has the type File: the kubelet makes no container without it"},
-		{"no container, for a reason unknown", func(m *machine, w *watch) { w.timeout = time.Second; m.end(10) },
+		{"no container, for a reason unknown", func(m *machine, w *watch) { w.timeout = time.Second; m.End(10) },
 			"the kubelet started no container within 1s"},
 		{"it never becomes ready", func(m *machine, w *watch) {
 			w.timeout = time.Second
-			m.end(10)
-			time.AfterFunc(300*time.Millisecond, func() { m.start(20, "kube-apiserver", "--new") })
+			m.End(10)
+			time.AfterFunc(300*time.Millisecond, func() { m.Start(20, "kube-apiserver", "--new") })
 		}, "kube-apiserver runs but was not ready within 1s: /readyz says 500"},
-		{"the kubelet goes away", func(m *machine, w *watch) { m.end(5); w.kubeletAt = time.Now().Add(-orphanedFor); m.end(10) },
+		{"the kubelet goes away", func(m *machine, w *watch) { m.End(5); w.kubeletAt = time.Now().Add(-orphanedFor); m.End(10) },
 			"the kubelet does not run, so nobody acts on the manifest"},
 		{"the old one does not end", func(m *machine, w *watch) { w.timeout = time.Second },
 			"the old kube-apiserver still ran after 1s"},
@@ -337,11 +288,11 @@ func TestWaitBack(t *testing.T) {
 	go func() {
 		time.Sleep(250 * time.Millisecond) // less than it has to stay ready
 		m.answer(500)
-		m.end(10)
+		m.End(10)
 		for pid := 20; pid < 23; pid++ {
 			time.Sleep(250 * time.Millisecond)
-			m.end(pid - 1)
-			m.start(pid, "kube-apiserver", "--old")
+			m.End(pid - 1)
+			m.Start(pid, "kube-apiserver", "--old")
 		}
 		m.answer(200)
 	}()
@@ -359,7 +310,7 @@ func TestWaitInterrupted(t *testing.T) {
 	w := m.watch()
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	if err := w.run(ctx); !errors.Is(err, errInterrupted) {
+	if err := w.run(ctx); !errors.Is(err, ErrInterrupted) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -371,7 +322,7 @@ func TestWaitSpeaks(t *testing.T) {
 	m := newMachine(t)
 	w := m.watch()
 	w.turn = nil
-	m.start(20, "/usr/local/bin/kube-apiserver", "--new")
+	m.Start(20, "/usr/local/bin/kube-apiserver", "--new")
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	m.mu.Lock() // so that it does not answer
@@ -383,7 +334,7 @@ func TestWaitSpeaks(t *testing.T) {
 	err := w.run(ctx)
 	steps := m.steps
 	m.mu.Unlock()
-	if !errors.Is(err, errInterrupted) || len(steps) < 4 {
+	if !errors.Is(err, ErrInterrupted) || len(steps) < 4 {
 		t.Fatalf("got %v, and it said:\n%s", err, strings.Join(steps, "\n"))
 	}
 	if want := "waiting: kube-apiserver pid 20 is not ready for good yet: no answer in time"; steps[3] != want {

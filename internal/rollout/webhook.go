@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,48 +103,31 @@ func (e *Unproven) Error() string {
 	return fmt.Sprintf("whether the webhook %s takes events is not proven: %s", e.Host, e.Reason)
 }
 
-// proveWebhook says whether the webhook takes events. What speaks against it is
-// a warning: err is only errInterrupted.
-func (w *watch) proveWebhook(ctx context.Context, probe *Probe, to *Webhook) (warning *Undelivered, err error) {
-	err = w.server.delivered(ctx, probe, to)
-	var unproven *Unproven
-	switch {
-	case err == nil:
-		w.tell("proof", "webhook %s takes events", to.Host)
-	case errors.As(err, &warning):
-		return warning, nil
-	case errors.As(err, &unproven):
-		w.tell("proof", "webhook %s not proven: %s", to.Host, unproven.Reason)
-		return nil, nil
-	}
-	return nil, err
-}
-
-// delivered returns nil when the webhook has taken events of this process. The
+// Delivered returns nil when the webhook has taken events of this process. The
 // probe makes sure that there is an event to post; without one (nil) ordinary
 // traffic has to do. Else the error is an *Undelivered, an *Unproven or
-// errInterrupted.
-func (s *Server) delivered(ctx context.Context, probe *Probe, to *Webhook) error {
-	if who := s.alsoPosts(ctx, to.Host); who != "" {
-		return to.verdict(ctx, &Unproven{to.Host, who + " posts there too, and nobody counts the two apart"})
+// ErrInterrupted.
+func (w *Webhook) Delivered(ctx context.Context, s *Server, probe *Probe) error {
+	if who := alsoPosts(ctx, s, w.Host); who != "" {
+		return w.verdict(ctx, &Unproven{w.Host, who + " posts there too, and nobody counts the two apart"})
 	}
-	deadline := time.Now().Add(to.within)
+	deadline := time.Now().Add(w.within)
 	for {
 		began := time.Now()
-		seen, err := s.deliveries(ctx, to.Host)
+		seen, err := s.deliveries(ctx, w.Host)
 		switch {
 		case ctx.Err() != nil:
-			return errInterrupted
+			return ErrInterrupted
 		case errors.Is(err, errNoRight):
-			return to.verdict(ctx, &Unproven{to.Host, err.Error()})
+			return w.verdict(ctx, &Unproven{w.Host, err.Error()})
 		case seen.taken > 0:
 			return nil
 		}
-		if cause := s.refusal(ctx, seen, to); cause != "" && ctx.Err() == nil {
-			return &Undelivered{to.Host, cause}
+		if cause := w.refusal(ctx, s, seen); cause != "" && ctx.Err() == nil {
+			return &Undelivered{w.Host, cause}
 		}
 		if time.Now().After(deadline) {
-			return to.verdict(ctx, to.undecided(seen, err))
+			return w.verdict(ctx, w.undecided(seen, err))
 		}
 		if probe != nil {
 			if _, err := s.ask(ctx, probe.Method, probe.Path); err == nil {
@@ -154,7 +136,7 @@ func (s *Server) delivered(ctx context.Context, probe *Probe, to *Webhook) error
 		}
 		select {
 		case <-ctx.Done():
-			return errInterrupted
+			return ErrInterrupted
 		case <-time.After(max(webhookPoll, 4*time.Since(began))): // large clusters count much
 		}
 	}
@@ -166,7 +148,7 @@ func (w *Webhook) verdict(ctx context.Context, undecided error) error {
 	cause := w.unreachable(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return errInterrupted
+		return ErrInterrupted
 	case cause != "":
 		return &Undelivered{w.Host, cause}
 	}
@@ -188,15 +170,15 @@ func (w *Webhook) undecided(seen deliveries, err error) error {
 // A failed connection has no reason in the counters, so it is tried from here:
 // kube-apiserver has the node's network. When that succeeds, the receiver has
 // come up meanwhile, and kube-apiserver's next try decides.
-func (s *Server) refusal(ctx context.Context, seen deliveries, to *Webhook) string {
+func (w *Webhook) refusal(ctx context.Context, s *Server, seen deliveries) string {
 	switch {
 	case seen.answered != "":
 		return "it answers " + seen.answered
 	case seen.failed > 0:
-		if words := s.webhookWords(); words != "" {
+		if words := lastPost(s); words != "" {
 			return words
 		}
-		return to.unreachable(ctx)
+		return w.unreachable(ctx)
 	}
 	return ""
 }
@@ -206,9 +188,9 @@ func (s *Server) refusal(ctx context.Context, seen deliveries, to *Webhook) stri
 // reason follow.
 const webhookError = "Error in audit plugin 'webhook' affecting "
 
-// webhookWords is the reason that the API server itself gave for a failed
+// lastPost is the reason that the API server itself gave for a failed
 // delivery, "" when that was not the last error in its log.
-func (s *Server) webhookWords() string {
+func lastPost(s *Server) string {
 	_, words, _ := strings.Cut(s.LastWords(), webhookError)
 	_, cause, _ := strings.Cut(words, ": ")
 	if _, rest, ok := strings.Cut(cause, `": `); ok && strings.HasPrefix(cause, "Post ") {
@@ -337,37 +319,11 @@ func (w *Webhook) closed(ctx context.Context) string {
 	return ""
 }
 
-// netCause is a network error without the address, which is said already, and
-// without the URL, which may be secret.
-func netCause(err error) string {
-	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return "no answer within 5 s"
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return fmt.Sprintf("%s: %s", dns.Name, dns.Err)
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
-		err = call.Err
-	}
-	return err.Error()
-}
-
 // alsoPosts tells what else kube-apiserver posts to a host, "" for nothing: all
 // its webhooks are counted by host and nothing else. Files are looked for where
 // the container has them. Without the right to list admission webhooks none is
 // found.
-func (s *Server) alsoPosts(ctx context.Context, host string) string {
+func alsoPosts(ctx context.Context, s *Server, host string) string {
 	for _, kind := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations"} {
 		var text []byte
 		err := s.get(ctx, "/apis/admissionregistration.k8s.io/v1/"+kind, func(body io.Reader) (err error) {
@@ -380,7 +336,7 @@ func (s *Server) alsoPosts(ctx context.Context, host string) string {
 	}
 	for _, arg := range s.spec.Command {
 		name, file, _ := strings.Cut(arg, "=") // as kubeadm writes flags
-		if slices.Contains(webhookFlags, name) && s.names(file, host) {
+		if slices.Contains(webhookFlags, name) && names(s, file, host) {
 			return name
 		}
 	}
@@ -395,7 +351,7 @@ var webhookFlags = []string{
 var kubeconfigField = regexp.MustCompile(`kubeConfigFile["']?:\s*["']?([^"'\s,}]+)`)
 
 // names tells whether a file has a URL on a host, or names a kubeconfig that has.
-func (s *Server) names(file, host string) bool {
+func names(s *Server, file, host string) bool {
 	f, err := s.node.Read(file)
 	if err != nil || mentions(string(f.Data), host) {
 		return err == nil

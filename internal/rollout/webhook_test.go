@@ -14,11 +14,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"auditpatch/internal/node"
+	"auditpatch/internal/standin"
 	"auditpatch/patch"
 )
 
@@ -38,61 +38,22 @@ rest_client_requests_total{code="200",host="HOST",method="GET"} 1
 rest_client_requests_total{code="200",host="HOST0",method="POST"} 1
 `
 
-// apiServer is a made-up API server whose /metrics are told. It notes what it
-// is asked for.
-type apiServer struct {
-	*Server
-	mu     sync.Mutex
-	asked  []string
-	answer map[string]func(w http.ResponseWriter)
+// metered is a made-up API server whose /metrics are told.
+type metered struct {
+	*standin.APIServer
+	standin.Tree
+	server *Server
 }
 
-func newAPIServer(t *testing.T) *apiServer {
+func newMetered(t *testing.T) *metered {
 	t.Helper()
-	a := &apiServer{answer: map[string]func(http.ResponseWriter){}}
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		a.asked = append(a.asked, r.URL.Path)
-		answer := a.answer[r.URL.Path]
-		a.mu.Unlock()
-		if answer == nil {
-			http.NotFound(w, r)
-			return
-		}
-		answer(w)
-	}))
-	t.Cleanup(srv.Close)
-	a.Server = &Server{pod: &staticPod{folders: []string{"/var/log/pods/kube-system_kube-apiserver-"}}, node: node.New(t.TempDir(), ""), base: srv.URL, client: srv.Client(),
-		spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Container: "kube-apiserver"}}
+	a := &metered{APIServer: standin.NewAPIServer(t), Tree: standin.NewTree(t)}
+	a.server = NewServer(node.New(a.Root, ""), a.Spec)
 	return a
 }
 
-// says answers a path with a text.
-func (a *apiServer) says(path, text string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.answer[path] = func(w http.ResponseWriter) { fmt.Fprint(w, text) }
-}
-
-func (a *apiServer) refuses(path string, code int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.answer[path] = func(w http.ResponseWriter) { w.WriteHeader(code) }
-}
-
-func (a *apiServer) times(path string) (n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, p := range a.asked {
-		if p == path {
-			n++
-		}
-	}
-	return n
-}
-
 // listener takes whatever comes, so that the webhook can be reached.
-func listener(t *testing.T) string {
+func listener(t testing.TB) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodHead {
@@ -104,19 +65,8 @@ func listener(t *testing.T) string {
 	return srv.URL
 }
 
-// nobody is a URL where nobody listens.
-func nobody(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
-}
-
 // webhook is the one that enable writes.
-func webhook(t *testing.T, target patch.WebhookTarget) *Webhook {
+func hookTo(t *testing.T, target patch.WebhookTarget) *Webhook {
 	t.Helper()
 	data, errs, _ := patch.WebhookKubeconfig(target)
 	if len(errs) > 0 {
@@ -129,7 +79,7 @@ func webhook(t *testing.T, target patch.WebhookTarget) *Webhook {
 	return w
 }
 
-var probeOnce = &Probe{Method: http.MethodGet, Path: "/api/v1/namespaces/default/configmaps/auditpatch-proof"}
+var probe = &Probe{Method: http.MethodGet, Path: "/api/v1/namespaces/default/configmaps/auditpatch-proof"}
 
 func TestDelivered(t *testing.T) {
 	const count = `rest_client_requests_total{code="%s",host="HOST",method="POST"} 1` + "\n"
@@ -139,68 +89,66 @@ func TestDelivered(t *testing.T) {
 		refused = fmt.Sprintf(count, "500")
 	)
 	for name, tc := range map[string]struct {
-		url     func(*testing.T) string
-		prepare func(a *apiServer, metrics string)
+		url     func(testing.TB) string
+		prepare func(a *metered, metrics string)
 		metrics string // besides those that are always there
 		later   string // the same, after the probe
 		probes  int
 		want    string // the error; HOST stands for the webhook's
 	}{
-		"events were taken before anybody asked": {url: nobody, metrics: taken},
+		"events were taken before anybody asked": {url: standin.Nobody, metrics: taken},
 		"an answer after the probe":              {url: listener, later: taken, probes: 1},
 		"a failure before it":                    {url: listener, metrics: failed, later: failed + taken, probes: 1},
 		"refused":                                {url: listener, later: refused, probes: 1, want: "the webhook HOST does not take events: it answers 500 Internal Server Error"},
-		"nobody listens": {url: nobody, later: failed, probes: 1,
+		"nobody listens": {url: standin.Nobody, later: failed, probes: 1,
 			want: "the webhook HOST does not take events: connection refused"},
 		"the API server fails where we do not": {url: listener, metrics: failed, later: failed, probes: 1,
 			want: "the webhook HOST does not take events: the API server could not post to it within 3s, though this node reaches it"},
 		"the batch was given up": {url: listener, later: `apiserver_audit_error_total{plugin="webhook"} 347` + "\n", probes: 1,
-			prepare: func(a *apiServer, _ string) {
-				m := &machine{t: t, root: a.node.Root}
-				m.write("var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/1.log",
+			prepare: func(a *metered, _ string) {
+				a.Write("var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/1.log",
 					`2026-11-22T21:21:31.099260329Z stderr F E1122 21:21:31.098836       1 metrics.go:110] Error in audit plugin 'webhook' affecting 347 audit events: `+
 						`Post "http://HOST/k8s-audit?timeout=30s": http: server gave HTTP response to HTTPS client`+"\n"+
 						"2026-11-22T21:21:31.099260330Z stderr F Impacted events:\n")
 			}, want: "the webhook HOST does not take events: http: server gave HTTP response to HTTPS client"},
 		"nothing is posted": {url: listener, probes: 1,
 			want: "whether the webhook HOST takes events is not proven: the API server posted nothing within 3s"},
-		"nothing is posted, and nobody listens": {url: nobody, probes: 1, want: "the webhook HOST does not take events: connection refused"},
-		"no right": {url: listener, prepare: func(a *apiServer, _ string) { a.refuses("/metrics", 403) },
+		"nothing is posted, and nobody listens": {url: standin.Nobody, probes: 1, want: "the webhook HOST does not take events: connection refused"},
+		"no right": {url: listener, prepare: func(a *metered, _ string) { a.Refuses("/metrics", 403) },
 			want: "whether the webhook HOST takes events is not proven: may not read /metrics (403)"},
-		"metrics break": {url: listener, probes: 1, prepare: func(a *apiServer, _ string) { a.refuses("/metrics", 503) },
+		"metrics break": {url: listener, probes: 1, prepare: func(a *metered, _ string) { a.Refuses("/metrics", 503) },
 			want: "whether the webhook HOST takes events is not proven: /metrics could not be read: /metrics says 503"},
-		"an admission webhook too": {url: listener, metrics: taken, prepare: func(a *apiServer, host string) {
-			a.says("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+		"an admission webhook too": {url: listener, metrics: taken, prepare: func(a *metered, host string) {
+			a.Says("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
 				`{"items":[{"webhooks":[{"clientConfig":{"url":"https://`+host+`/mutate"}}]}]}`)
 		}, want: "whether the webhook HOST takes events is not proven: one of the mutatingwebhookconfigurations posts there too, and nobody counts the two apart"},
-		"an authorizer too": {url: listener, metrics: taken, prepare: func(a *apiServer, host string) {
-			a.spec.Command = []string{"kube-apiserver", "--authorization-config=/etc/kubernetes/authz.yaml", "--v=2"}
-			m := &machine{t: t, root: a.node.Root}
-			m.write("etc/kubernetes/authz.yaml", "authorizers:\n- type: Webhook\n  webhook:\n    connectionInfo:\n      kubeConfigFile: /etc/kubernetes/authz.conf\n")
-			m.write("etc/kubernetes/authz.conf", "clusters:\n- cluster:\n    server: https://"+host+"/authorize\n")
+		"an authorizer too": {url: listener, metrics: taken, prepare: func(a *metered, host string) {
+			a.server.spec.Command = []string{"kube-apiserver", "--authorization-config=/etc/kubernetes/authz.yaml", "--v=2"}
+			a.Write("etc/kubernetes/authz.yaml", "authorizers:\n- type: Webhook\n  webhook:\n    connectionInfo:\n      kubeConfigFile: /etc/kubernetes/authz.conf\n")
+			a.Write("etc/kubernetes/authz.conf", "clusters:\n- cluster:\n    server: https://"+host+"/authorize\n")
 		}, want: "whether the webhook HOST takes events is not proven: --authorization-config posts there too, and nobody counts the two apart"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newAPIServer(t)
-			to := webhook(t, patch.WebhookTarget{URL: tc.url(t) + "/k8s-audit"})
+			a := newMetered(t)
+			to := hookTo(t, patch.WebhookTarget{URL: tc.url(t) + "/k8s-audit"})
 			to.within = 3 * time.Second
 			here := strings.NewReplacer("HOST", to.Host)
-			a.says("/metrics", here.Replace(counters+tc.metrics))
-			a.answer[probeOnce.Path] = func(w http.ResponseWriter) {
+			a.Says("/metrics", here.Replace(counters+tc.metrics))
+			a.Answer(probe.Path, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusNotFound)
 				if tc.later != "" {
-					a.says("/metrics", here.Replace(counters+tc.later))
+					a.Says("/metrics", here.Replace(counters+tc.later))
 				}
-			}
+			})
 			if tc.prepare != nil {
 				tc.prepare(a, to.Host)
 			}
-			err := a.delivered(context.Background(), probeOnce, to)
+			err := to.Delivered(context.Background(), a.server, probe)
 			if got := fmt.Sprint(err); got != here.Replace(tc.want) && (err != nil || tc.want != "") {
 				t.Errorf("got  %s\nwant %s", got, here.Replace(tc.want))
 			}
-			if n := a.times(probeOnce.Path); n != tc.probes {
+			if n := a.Times(probe.Path); n != tc.probes {
 				t.Errorf("the probe was sent %d times, want %d", n, tc.probes)
 			}
 		})
@@ -209,36 +157,13 @@ func TestDelivered(t *testing.T) {
 
 func TestDeliveredInterrupted(t *testing.T) {
 	t.Parallel()
-	a := newAPIServer(t)
-	a.says("/metrics", counters)
+	a := newMetered(t)
+	a.Says("/metrics", counters)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	to := webhook(t, patch.WebhookTarget{URL: nobody(t)})
-	if err := a.delivered(ctx, nil, to); !errors.Is(err, errInterrupted) {
+	to := hookTo(t, patch.WebhookTarget{URL: standin.Nobody(t)})
+	if err := to.Delivered(ctx, a.server, nil); !errors.Is(err, ErrInterrupted) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestProveWebhook(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`rest_client_requests_total{code="200",host="HOST",method="POST"} 3`:       "proof webhook HOST takes events",
-		`rest_client_requests_total{code="<error>",host="HOST",method="POST"} 3`:   "warning: the webhook HOST does not take events: connection refused",
-		`rest_client_requests_total{code="413",host="HOST",method="POST"} 1.5e+06`: "warning: the webhook HOST does not take events: it answers 413 Request Entity Too Large",
-	} {
-		a := newAPIServer(t)
-		to := webhook(t, patch.WebhookTarget{URL: nobody(t)})
-		here := strings.NewReplacer("HOST", to.Host)
-		a.says("/metrics", here.Replace(text))
-		var said string
-		w := &watch{server: a.Server, say: func(p Progress) { said = p.Step + " " + p.Text }}
-		warning, err := w.proveWebhook(context.Background(), nil, to)
-		if warning != nil {
-			said += "warning: " + warning.Error()
-		}
-		if err != nil || said != here.Replace(want) {
-			t.Errorf("got %q, %v, want %q", said, err, here.Replace(want))
-		}
 	}
 }
 
@@ -250,7 +175,7 @@ func TestUnreachable(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	other := newAPIServer(t)
+	other := newMetered(t)
 	address := strings.TrimPrefix(secure.URL, "https://")
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
 	_, port, _ := net.SplitHostPort(address)
@@ -261,17 +186,17 @@ func TestUnreachable(t *testing.T) {
 		want   string
 	}{
 		"it can be reached":        {patch.WebhookTarget{URL: listener(t)}, nil, ""},
-		"nobody listens":           {patch.WebhookTarget{URL: nobody(t)}, nil, "connection refused"},
+		"nobody listens":           {patch.WebhookTarget{URL: standin.Nobody(t)}, nil, "connection refused"},
 		"no such name":             {patch.WebhookTarget{URL: "http://falco.invalid:9765"}, nil, "falco.invalid: no such host"},
 		"not its CA":               {patch.WebhookTarget{URL: secure.URL}, nil, "tls: failed to verify certificate: x509: certificate signed by unknown authority"},
 		"not its name":             {patch.WebhookTarget{URL: "https://localhost:" + port, CA: ca}, nil, "tls: failed to verify certificate: x509: certificate is valid for example.com, *.example.com, not localhost"},
 		"no client certificate":    {patch.WebhookTarget{URL: secure.URL, CA: ca}, nil, "tls: certificate required"},
 		"TLS to plain HTTP":        {patch.WebhookTarget{URL: strings.Replace(listener(t), "http:", "https:", 1)}, nil, "http: server gave HTTP response to HTTPS client"},
 		"files in the container":   {patch.WebhookTarget{URL: secure.URL}, withFile, ""},
-		"and nobody listens":       {patch.WebhookTarget{URL: nobody(t)}, withFile, "connection refused"},
-		"it answers, but with 404": {patch.WebhookTarget{URL: other.base, CA: certificate(other)}, nil, ""},
+		"and nobody listens":       {patch.WebhookTarget{URL: standin.Nobody(t)}, withFile, "connection refused"},
+		"it answers, but with 404": {patch.WebhookTarget{URL: other.server.base, CA: certificate(other)}, nil, ""},
 	} {
-		w := webhook(t, tc.target)
+		w := hookTo(t, tc.target)
 		if tc.change != nil {
 			tc.change(w)
 		}
@@ -291,8 +216,8 @@ func withFile(w *Webhook) {
 	}
 }
 
-func certificate(a *apiServer) []byte {
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(a.base, "https://"), &tls.Config{InsecureSkipVerify: true})
+func certificate(a *metered) []byte {
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(a.server.base, "https://"), &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		return nil
 	}
@@ -309,7 +234,7 @@ func TestSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	w := webhook(t, patch.WebhookTarget{URL: "http://" + l.Addr().String()})
+	w := hookTo(t, patch.WebhookTarget{URL: "http://" + l.Addr().String()})
 	if got := w.unreachable(context.Background()); got != "no answer within 5 s" {
 		t.Errorf("got %q", got)
 	}

@@ -42,41 +42,6 @@ func (w *Webhook) ifBlocking() *Webhook {
 	return w
 }
 
-// testWebhook posts an event before anything is written. A receiver that does not
-// take it is a reason not to begin when requests would wait for it, and else a
-// warning, when the webhook is new.
-func (l *Live) testWebhook(ctx context.Context) error {
-	w := l.Webhook
-	if w == nil || !w.blocks() && l.Old.Webhook != nil {
-		return nil
-	}
-	cause := w.refuses(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return errInterrupted
-	case cause == "":
-		return nil
-	case w.blocks() && !l.Force:
-		return &Blocked{Undelivered{w.Host, cause}, w.mode}
-	}
-	l.warnOnce(&Undelivered{w.Host, cause})
-	return nil
-}
-
-// warnOnce warns of what the proof may find again.
-func (l *Live) warnOnce(warning error) {
-	warn := l.Warn
-	if warn == nil {
-		return
-	}
-	l.Warn = func(err error) {
-		if err.Error() != warning.Error() {
-			warn(err)
-		}
-	}
-	warn(warning)
-}
-
 // refuses posts one event and says why it is not taken, "" when it is, or when it
 // cannot be tried from here but for a connection.
 func (w *Webhook) refuses(ctx context.Context) (cause string) {

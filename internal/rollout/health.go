@@ -1,0 +1,8 @@
+package rollout
+
+// NotHealthy says why a change was not begun: afterwards nobody could tell
+// what it had broken. Nothing has been written. For a change that was begun all
+// the same, and put back, it says how things are again.
+type NotHealthy struct{ Reason string }
+
+func (e *NotHealthy) Error() string { return e.Reason }

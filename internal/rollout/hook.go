@@ -1,0 +1,58 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+)
+
+// testWebhook posts an event before anything is written. A receiver that does not
+// take it is a reason not to begin when requests would wait for it, and else a
+// warning, when the webhook is new.
+func (l *Live) testWebhook(ctx context.Context) error {
+	w := l.Webhook
+	if w == nil || !w.blocks() && l.Old.Webhook != nil {
+		return nil
+	}
+	cause := w.refuses(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ErrInterrupted
+	case cause == "":
+		return nil
+	case w.blocks() && !l.Force:
+		return &Blocked{Undelivered{w.Host, cause}, w.mode}
+	}
+	l.warnOnce(&Undelivered{w.Host, cause})
+	return nil
+}
+
+// warnOnce warns of what the proof may find again.
+func (l *Live) warnOnce(warning error) {
+	warn := l.Warn
+	if warn == nil {
+		return
+	}
+	l.Warn = func(err error) {
+		if err.Error() != warning.Error() {
+			warn(err)
+		}
+	}
+	warn(warning)
+}
+
+// proveWebhook says whether the webhook takes events. What speaks against it is
+// a warning: err is only ErrInterrupted.
+func (w *watch) proveWebhook(ctx context.Context, probe *Probe, to *Webhook) (warning *Undelivered, err error) {
+	err = to.Delivered(ctx, w.server, probe)
+	var unproven *Unproven
+	switch {
+	case err == nil:
+		w.tell("proof", "webhook %s takes events", to.Host)
+	case errors.As(err, &warning):
+		return warning, nil
+	case errors.As(err, &unproven):
+		w.tell("proof", "webhook %s not proven: %s", to.Host, unproven.Reason)
+		return nil, nil
+	}
+	return nil, err
+}

@@ -1,0 +1,118 @@
+package rollout
+
+import (
+	"auditpatch/internal/proc"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// LastWords is the last thing that the API server's log says since the machine
+// was started, "" without one.
+func (s *Server) LastWords() string {
+	words, _ := s.lastWords(s.host.Started(proc.Process{}))
+	return words
+}
+
+// lastWords are the last error that a container of the API server's Pod wrote
+// after since, which is what an API server that cannot start says, and the lines
+// before it. The kubelet lays
+// the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log
+// (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory).
+func (s *Server) lastWords(since time.Time) (words, log string) {
+	newest, at := "", since
+	for _, f := range s.logs() {
+		if info, err := os.Stat(f); err == nil && info.Size() > 0 && info.ModTime().After(at) { // a container that has just ended may have an empty one
+			newest, at = f, info.ModTime()
+		}
+	}
+	if newest == "" {
+		return "", ""
+	}
+	log = tail(newest, 16<<10)
+	return lastError(log, since), log
+}
+
+// logs are the log files of the API server's containers: one for each.
+func (s *Server) logs() (out []string) {
+	for _, prefix := range s.pod.folders {
+		files, _ := filepath.Glob(filepath.Join(s.node.Root, prefix+"*", s.spec.Container, "*.log"))
+		out = append(out, files...)
+	}
+	return out
+}
+
+// tail is the end of a file.
+func tail(name string, n int64) string {
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > n {
+		if _, err := f.Seek(-n, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	data, _ := io.ReadAll(io.LimitReader(f, n))
+	return string(data)
+}
+
+// lastError picks the line that says why: the last that klog marks as an error
+// or that begins like one, else the last line. Lines are in the CRI's form:
+// TIME STREAM TAG TEXT.
+func lastError(log string, since time.Time) string {
+	last, wrong := "", ""
+	for _, line := range strings.Split(log, "\n") {
+		parts := strings.SplitN(line, " ", 4)
+		if len(parts) < 4 {
+			continue
+		}
+		if at, err := time.Parse(time.RFC3339Nano, parts[0]); err != nil || at.Before(since) {
+			continue
+		}
+		text := strings.TrimSpace(parts[3])
+		if text == "" {
+			continue
+		}
+		last = text
+		if strings.HasPrefix(text, "Error:") || strings.HasPrefix(text, "F") && klogLine(text) || strings.HasPrefix(text, "E") && klogLine(text) || strings.HasPrefix(text, "panic:") {
+			wrong = text
+		}
+	}
+	if wrong != "" {
+		return wrong
+	}
+	return last
+}
+
+// klogLine tells whether text has klog's head: a letter and four digits.
+func klogLine(text string) bool {
+	return len(text) > 5 && strings.Trim(text[1:5], "0123456789") == ""
+}
+
+// logError is how kube-apiserver begins what it says of an event that its log
+// backend could not write (k8s.io/apiserver/pkg/audit, HandlePluginError); the
+// reason follows, as "no space left on device" or "disk quota exceeded".
+const logError = "Error in audit plugin 'log' affecting "
+
+// AuditLogError is the last reason that the API server gave for an event that it
+// could not write, "" when its log has none.
+func (s *Server) AuditLogError() string {
+	newest, at := "", time.Time{}
+	for _, f := range s.logs() {
+		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
+			newest, at = f, info.ModTime()
+		}
+	}
+	words := ""
+	for line := range strings.Lines(tail(newest, 256<<10)) {
+		_, said, found := strings.Cut(line, logError)
+		if _, cause, ok := strings.Cut(said, ": "); found && ok {
+			words = strings.TrimSpace(cause)
+		}
+	}
+	return words
+}
