@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
 )
@@ -114,7 +115,7 @@ func (p *program) unchanged(c *cli.Context, t *target, plan *patch.Plan) error {
 			return err
 		}
 		waited, err = l.Await(c.Context)
-		var down *rollout.NotHealthy
+		var down *apiserver.NotHealthy
 		if errors.As(err, &down) {
 			p.warn(patch.Problem{Message: down.Error(), Hint: "auditpatch doctor"})
 		} else if err != nil {

@@ -8,9 +8,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
-	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -148,7 +150,7 @@ func (d *doctor) wrongErr(check string, err error) { d.wrong(check, hintOf(err),
 // manifest lies in.
 func (d *doctor) kubelet() {
 	const check = "kubelet"
-	k, err := rollout.FindKubelet(d.t.node)
+	k, err := kubelet.Find(d.t.node)
 	dir := path.Dir(d.t.manifest)
 	switch {
 	case err != nil:
@@ -344,7 +346,7 @@ func (d *doctor) log() {
 // server looks at what runs, and reads the last words of what does not.
 func (d *doctor) server(ctx context.Context) {
 	const check = "API server"
-	s := rollout.NewServer(d.t.node, d.now.Server)
+	s := apiserver.New(d.t.node, d.now.Server)
 	running, err := s.Running()
 	if err != nil {
 		d.wrongErr(check, err)
@@ -370,7 +372,7 @@ func (d *doctor) server(ctx context.Context) {
 }
 
 // credentials looks at the kubeconfigs, after the API server was asked.
-func (d *doctor) credentials(s *rollout.Server) bool {
+func (d *doctor) credentials(s *apiserver.Server) bool {
 	const check = "credentials"
 	if none := s.NoCredentials(); s.User == "" {
 		d.warning(check, none.Hint(), "%v; so nothing can be proven", none)
@@ -383,9 +385,9 @@ func (d *doctor) credentials(s *rollout.Server) bool {
 }
 
 // others looks at the API servers of the other control-plane nodes.
-func (d *doctor) others(ctx context.Context, s *rollout.Server) {
+func (d *doctor) others(ctx context.Context, s *apiserver.Server) {
 	const check = "cluster"
-	n, unready, holder, err := rollout.Others(ctx, s)
+	n, unready, holder, err := clusterlock.Others(ctx, s)
 	switch {
 	case err != nil:
 		d.warning(check, "", "the other control-plane nodes cannot be seen: %v", err)
@@ -394,7 +396,7 @@ func (d *doctor) others(ctx context.Context, s *rollout.Server) {
 	case holder != "":
 		d.warning(check, "kubectl -n kube-system get lease auditpatch", "%s has the cluster's lock: a change here would wait for it", holder)
 	case n > 0:
-		d.ok(check, "%s", rollout.OthersReady(n))
+		d.ok(check, "%s", clusterlock.OthersReady(n))
 	}
 }
 

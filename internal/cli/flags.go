@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
 )
@@ -77,7 +78,7 @@ func changeFlags() []cli.Flag {
 func waitFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.DurationFlag{Name: "timeout", Category: howCategory, Value: rollout.DefaultTimeout, Usage: "how long the API server may take to come back, before everything is put back"},
-		&cli.DurationFlag{Name: "lock-timeout", Category: howCategory, Value: rollout.DefaultLockTimeout, Usage: "how long to wait while another control-plane node of the cluster restarts its API server"},
+		&cli.DurationFlag{Name: "lock-timeout", Category: howCategory, Value: clusterlock.DefaultTimeout, Usage: "how long to wait while another control-plane node of the cluster restarts its API server"},
 		&cli.BoolFlag{Name: "no-wait", Category: howCategory, Usage: "return as soon as the files are written, without waiting for the API server"},
 	}
 }

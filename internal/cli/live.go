@@ -9,9 +9,12 @@ import (
 	"github.com/urfave/cli/v2"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/rollout"
+	"auditpatch/internal/webhook"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -32,8 +35,8 @@ func (p *program) live(c *cli.Context, t *target, plan *patch.Plan) (*rollout.Li
 // unwatched prepares a change that nobody waits for: even so no other node may
 // be restarting its API server.
 func (p *program) unwatched(c *cli.Context, t *target, plan *patch.Plan) *rollout.Unwatched {
-	server := rollout.NewServer(t.node, plan.Before.Server)
-	return &rollout.Unwatched{Cluster: &rollout.Cluster{
+	server := apiserver.New(t.node, plan.Before.Server)
+	return &rollout.Unwatched{Cluster: &clusterlock.Cluster{
 		Server: server, LockTimeout: c.Duration("lock-timeout"), Force: c.Bool("force"), Unseen: true,
 		Say: rollout.ClusterSteps(p.progress), Warn: p.warnOf(plan),
 	}}
@@ -88,13 +91,13 @@ func (p *program) addProbe(l *rollout.Live, t *target, planned func(name string)
 			return err
 		}
 		// What cannot be read kube-apiserver cannot read either, and says so.
-		l.Webhook, _ = rollout.ReadWebhook(config, l.New)
+		l.Webhook, _ = webhook.Read(config, l.New)
 	}
 	data, err := t.will(planned, l.New.Policy.Host)
 	if err != nil {
 		return err
 	}
-	server := rollout.NewServer(t.node, l.New.Server)
+	server := apiserver.New(t.node, l.New.Server)
 	if server.User == "" {
 		l.Unproven = server.NoCredentials().Error()
 		return nil
@@ -133,7 +136,7 @@ const probeName = "auditpatch-proof"
 
 // findProbe asks the policy which of the requests that change nothing it
 // records. They name an object that does not exist.
-func findProbe(name string, data []byte, user string, groups []string) (*rollout.Probe, error) {
+func findProbe(name string, data []byte, user string, groups []string) (*apiserver.Probe, error) {
 	pol, err := policy.Load(name, data)
 	if err != nil {
 		return nil, err
@@ -164,19 +167,19 @@ func findProbe(name string, data []byte, user string, groups []string) (*rollout
 	}
 	d := pol.Evaluate(policy.Request{User: user, Groups: groups, Verb: "get", Path: "/version"}.Attributes())
 	if d.Records(auditv1.StageResponseComplete) {
-		return &rollout.Probe{Method: "GET", Path: "/version"}, nil
+		return &apiserver.Probe{Method: "GET", Path: "/version"}, nil
 	}
 	return nil, nil
 }
 
 // probe is a request for an object that does not exist. A delete is a dry run
 // on top, should somebody have made it after all.
-func probe(verb, namespace, resource string) *rollout.Probe {
+func probe(verb, namespace, resource string) *apiserver.Probe {
 	path := fmt.Sprintf("/api/v1/namespaces/%s/%s/%s", url.PathEscape(namespace), resource, probeName)
 	if verb == "delete" {
-		return &rollout.Probe{Method: "DELETE", Path: path + "?dryRun=All"}
+		return &apiserver.Probe{Method: "DELETE", Path: path + "?dryRun=All"}
 	}
-	return &rollout.Probe{Method: "GET", Path: path}
+	return &apiserver.Probe{Method: "GET", Path: path}
 }
 
 // progress prints one step of a wait.

@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/urfave/cli/v2"
 
-	"auditpatch/internal/rollout"
+	"auditpatch/internal/apiserver"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -57,11 +57,11 @@ func (e *notPersisted) Unwrap() error { return e.cause }
 // hint is what to type: the same again only where that can help.
 func (e *notPersisted) hint() string {
 	again := fmt.Sprintf("auditpatch %s --persist", e.verb)
-	var forbidden *rollout.ForbiddenError
+	var forbidden *apiserver.ForbiddenError
 	switch own := hintOf(e.cause); {
 	case errors.As(e.cause, &forbidden):
-		return canPatch(rollout.Credentials[0]) + ", and once it may: " + again
-	case errors.Is(e.cause, rollout.ErrNoKubeadmConfig):
+		return canPatch(apiserver.Credentials[0]) + ", and once it may: " + again
+	case errors.Is(e.cause, apiserver.ErrNoKubeadmConfig):
 		return "kubectl -n kube-system get configmap kubeadm-config"
 	case own != "":
 		return own + ", and then: " + again
@@ -86,7 +86,7 @@ func (p *program) planKubeadm(c *cli.Context, t *target, plan *patch.Plan) error
 		return err
 	}
 	text, err := server.KubeadmConfig(c.Context)
-	if errors.Is(err, rollout.ErrNoKubeadmConfig) {
+	if errors.Is(err, apiserver.ErrNoKubeadmConfig) {
 		return hinted(c.Command.HelpName, "%v", err)
 	}
 	if err != nil {
@@ -111,7 +111,7 @@ func (p *program) planKubeadm(c *cli.Context, t *target, plan *patch.Plan) error
 // noRight adds what to type to an error of whoever may not write kubeadm-config:
 // how to ask for the right, and the way without it.
 func noRight(err error, kubeconfig, without string) error {
-	var forbidden *rollout.ForbiddenError
+	var forbidden *apiserver.ForbiddenError
 	if !errors.As(err, &forbidden) {
 		return err
 	}
@@ -124,8 +124,8 @@ func canPatch(kubeconfig string) string {
 }
 
 // clusterServer is the API server of this node, with credentials.
-func clusterServer(t *target, spec patch.Server) (*rollout.Server, error) {
-	server := rollout.NewServer(t.node, spec)
+func clusterServer(t *target, spec patch.Server) (*apiserver.Server, error) {
+	server := apiserver.New(t.node, spec)
 	if server.User == "" {
 		return nil, server.NoCredentials()
 	}
@@ -173,7 +173,7 @@ func (p *program) persist(ctx context.Context, t *target, plan *patch.Plan) erro
 func isRefusal(err error) bool {
 	var m *manifest.Error
 	var pt *patch.Error
-	return errors.Is(err, rollout.ErrNoKubeadmConfig) || errors.As(err, &m) || errors.As(err, &pt)
+	return errors.Is(err, apiserver.ErrNoKubeadmConfig) || errors.As(err, &m) || errors.As(err, &pt)
 }
 
 // persistAlone is the way where the node is as asked and kubeadm-config is not.
@@ -248,7 +248,7 @@ func (r *statusReport) addKubeadm(ctx context.Context, t *target, m *manifest.Fi
 		text, err = server.KubeadmConfig(ctx)
 	}
 	switch {
-	case errors.Is(err, rollout.ErrNoKubeadmConfig):
+	case errors.Is(err, apiserver.ErrNoKubeadmConfig):
 	case err != nil:
 		r.Kubeadm = &kubeadmStatus{ConfigMap: patch.KubeadmConfig, Unknown: err.Error()}
 	default:

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"auditpatch/internal/rollout"
+	"auditpatch/internal/apiserver"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -76,10 +76,10 @@ func TestNotPersisted(t *testing.T) {
 		hint  string
 	}{
 		"no answer": {errors.New("no answer in time"), "auditpatch enable --persist"},
-		"no right": {&rollout.ForbiddenError{Reason: "the API server says 403"},
+		"no right": {&apiserver.ForbiddenError{Reason: "the API server says 403"},
 			"kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system auth can-i patch configmaps/kubeadm-config, and once it may: auditpatch enable --persist"},
-		"it is gone":     {rollout.ErrNoKubeadmConfig, "kubectl -n kube-system get configmap kubeadm-config"},
-		"no credentials": {&rollout.NoCredentialsError{Skipped: []*rollout.CredentialError{{File: "/a", Reason: "b", Hint: "kubeadm certs renew admin.conf"}}}, "kubeadm certs renew admin.conf, and then: auditpatch enable --persist"},
+		"it is gone":     {apiserver.ErrNoKubeadmConfig, "kubectl -n kube-system get configmap kubeadm-config"},
+		"no credentials": {&apiserver.NoCredentialsError{Skipped: []*apiserver.CredentialError{{File: "/a", Reason: "b", Hint: "kubeadm certs renew admin.conf"}}}, "kubeadm certs renew admin.conf, and then: auditpatch enable --persist"},
 	} {
 		var out, errs bytes.Buffer
 		p := &program{Streams: Streams{Out: &out, Err: &errs}, json: true}
@@ -102,7 +102,7 @@ func TestNotPersisted(t *testing.T) {
 // TestNoRight wants whoever may not write to learn what to type before anything
 // is touched, and not that it is an error of the change.
 func TestNoRight(t *testing.T) {
-	err := noRight(&rollout.ForbiddenError{Reason: "write kube-system/kubeadm-config: the API server says 403"}, "/etc/kubernetes/kubelet.conf", "auditpatch enable")
+	err := noRight(&apiserver.ForbiddenError{Reason: "write kube-system/kubeadm-config: the API server says 403"}, "/etc/kubernetes/kubelet.conf", "auditpatch enable")
 	want := "kubectl --kubeconfig=/etc/kubernetes/kubelet.conf -n kube-system auth can-i patch configmaps/kubeadm-config; or on this node only: auditpatch enable"
 	if got := hintOf(err); got != want || err.Error() != "write kube-system/kubeadm-config: the API server says 403" {
 		t.Errorf("got %v, hint %s", err, got)

@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"path"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/rollout"
+	"auditpatch/internal/webhook"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -80,13 +83,13 @@ func hintOf(err error) string {
 	var changed *node.ChangedError
 	var journal *node.JournalError
 	var untrusted *node.UntrustedError
-	var unhealthy *rollout.NotHealthy
-	var busy *rollout.BusyError
+	var unhealthy *apiserver.NotHealthy
+	var busy *clusterlock.BusyError
 	var failed *rollout.Failed
 	var foreign *node.ForeignError
-	var none *rollout.NoCredentialsError
+	var none *apiserver.NoCredentialsError
 	var unlogged *rollout.NotLogged
-	var blocked *rollout.Blocked
+	var blocked *webhook.Blocked
 	switch {
 	case errors.As(err, &own):
 		return own.hint

@@ -12,9 +12,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
-	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )
@@ -168,7 +169,7 @@ func orderOf(drift string) int {
 
 // addServer holds what runs against the manifest.
 func (r *statusReport) addServer(ctx context.Context, t *target, now patch.Settings) error {
-	server := rollout.NewServer(t.node, now.Server)
+	server := apiserver.New(t.node, now.Server)
 	running, err := server.Running()
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func (r *statusReport) addServer(ctx context.Context, t *target, now patch.Setti
 
 // notAsManifest says of a static Pod in which no API server runs as the manifest
 // has it what runs instead, and what to type.
-func notAsManifest(t *target, running rollout.Running) (what, hint string) {
+func notAsManifest(t *target, running apiserver.Running) (what, hint string) {
 	switch {
 	case running.Others > 0:
 		return "the kube-apiserver that runs was started with other flags than the manifest has, and the kubelet has not acted on it", kubeletHint(t)
@@ -208,7 +209,7 @@ func notAsManifest(t *target, running rollout.Running) (what, hint string) {
 // that was started while the API server was away, and before the manifest was
 // written last, may need another start.
 func kubeletHint(t *target) string {
-	if rollout.KubeletStuck(t.node, t.manifest) {
+	if kubelet.Stuck(t.node, t.manifest) {
 		return "systemctl restart kubelet"
 	}
 	return "journalctl -u kubelet"
@@ -216,7 +217,7 @@ func kubeletHint(t *target) string {
 
 // startedWith compares the checksums in the manifest with those that the API
 // server was started with: a kubelet that did not run has not noticed the change.
-func (r *statusReport) startedWith(ctx context.Context, server *rollout.Server, now patch.Settings) {
+func (r *statusReport) startedWith(ctx context.Context, server *apiserver.Server, now patch.Settings) {
 	started, known := server.StartedWith(ctx)
 	if !known {
 		return

@@ -1,7 +1,9 @@
 package rollout
 
 import (
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/proc"
+	"auditpatch/internal/webhook"
 	"context"
 	"net"
 	"net/url"
@@ -26,16 +28,16 @@ const pluginError = "Error in audit plugin"
 // ready, "" when nothing speaks for it: an etcd that does not answer, or a webhook
 // that every request waits for. said is what /readyz and the API server's log say.
 func (w *watch) elsewhere(said string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), testWithin+etcdWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), webhook.AnswerWithin+etcdWithin)
 	defer cancel()
-	if cause := etcdFault(ctx, w.server.spec.Command, said); cause != "" {
+	if cause := etcdFault(ctx, w.server.Spec.Command, said); cause != "" {
 		return cause
 	}
 	if w.hook == nil {
 		return ""
 	}
-	if cause := w.hook.refuses(ctx); cause != "" {
-		return (&Blocked{Undelivered{w.hook.Host, cause}, w.hook.mode}).Error()
+	if cause := w.hook.Refuses(ctx); cause != "" {
+		return (&webhook.Blocked{Undelivered: webhook.Undelivered{Host: w.hook.Host, Cause: cause}, Mode: w.hook.Mode}).Error()
 	}
 	return ""
 }
@@ -76,7 +78,7 @@ func etcdFault(ctx context.Context, command []string, said string) string {
 	}
 	switch {
 	case refused != nil:
-		return "etcd (" + servers + ") does not answer: " + netCause(refused)
+		return "etcd (" + servers + ") does not answer: " + apiserver.NetCause(refused)
 	case namesEtcd(said, servers):
 		return "etcd (" + servers + ") does not answer in time"
 	}

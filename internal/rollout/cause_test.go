@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/standin"
+	"auditpatch/internal/webhook"
 	"auditpatch/patch"
 )
 
@@ -42,11 +44,11 @@ func TestNotTheSettings(t *testing.T) {
 	down := standin.Nobody(t)
 	etcd := "etcd (" + down + ") does not answer: connection refused"
 	refusing, _ := standin.Receiver(t, 503, 0)
-	to := webhook(t, refusing, "blocking")
+	to := receives(t, refusing, "blocking")
 	hook := "the webhook " + to.Host + " does not take events: it answers 503 Service Unavailable; with --audit-webhook-mode=blocking every request waits for it"
 	for name, c := range map[string]struct {
 		words, etcd string
-		hook        *Webhook
+		hook        *webhook.Receiver
 		want        string
 	}{
 		"the settings":          {"unknown flag: --x", down, nil, "kube-apiserver does not start with these settings: unknown flag: --x"},
@@ -55,7 +57,7 @@ func TestNotTheSettings(t *testing.T) {
 		"the webhook":           {"Error in audit plugin 'webhook' affecting 1 audit events: x", "", to, "kube-apiserver does not start: " + hook + "; its log ends: Error in audit plugin 'webhook' affecting 1 audit events: x"},
 		"nothing else is known": {"exit", "", nil, "kube-apiserver does not start with these settings: exit"},
 	} {
-		w := &watch{words: c.words, hook: c.hook, server: &Server{spec: patch.Server{Command: []string{"kube-apiserver", "--etcd-servers=" + c.etcd}}}}
+		w := &watch{words: c.words, hook: c.hook, server: &apiserver.Server{Spec: patch.Server{Command: []string{"kube-apiserver", "--etcd-servers=" + c.etcd}}}}
 		if got := w.died().Error(); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.want)
 		}

@@ -3,9 +3,7 @@
 // keep; or put everything back.
 //
 // A live node's API server is drained (restart.go), waited for (wait.go) and
-// proven (prove.go, webhook.go); Live puts these together. Before that, Cluster
-// makes sure that no other control-plane node restarts its own now (cluster.go,
-// lease.go, peers.go).
+// proven (prove.go, hook.go); Live puts these together, within the cluster's lock.
 //
 // Call Run with a plan. Call Recover first, in whatever command changes a
 // node: it ends a run that died half way.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/proc"
 	"auditpatch/patch"
 )
@@ -15,9 +16,9 @@ var errHeld = errors.New("the kubelet was restarted")
 // guarded writes the final manifest, unless the kubelet was restarted since the
 // API server was last healthy: such a kubelet would neither remove the interim
 // Pod nor start the final one.
-func guarded(k *kubeletWatch, finalize func() error) func() error {
+func guarded(k *kubelet.Watch, finalize func() error) func() error {
 	return func() error {
-		if k.restarted() {
+		if k.Restarted() {
 			return errHeld
 		}
 		return finalize()
@@ -38,7 +39,7 @@ func (w *watch) release(ctx context.Context, interim proc.Process) error {
 	if _, heard := w.server.StartedWith(ctx); !heard && time.Since(w.readySince) < heardWithin {
 		return nil
 	}
-	w.kubelet.trust()
+	w.kubelet.Trust()
 	if err := w.finalize(); err != nil {
 		return err
 	}

@@ -3,6 +3,10 @@ package rollout
 import (
 	"context"
 	"errors"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/wait"
+	"auditpatch/internal/webhook"
 )
 
 // testWebhook posts an event before anything is written. A receiver that does not
@@ -10,19 +14,19 @@ import (
 // warning, when the webhook is new.
 func (l *Live) testWebhook(ctx context.Context) error {
 	w := l.Webhook
-	if w == nil || !w.blocks() && l.Old.Webhook != nil {
+	if w == nil || !w.Blocks() && l.Old.Webhook != nil {
 		return nil
 	}
-	cause := w.refuses(ctx)
+	cause := w.Refuses(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return ErrInterrupted
+		return wait.ErrInterrupted
 	case cause == "":
 		return nil
-	case w.blocks() && !l.Force:
-		return &Blocked{Undelivered{w.Host, cause}, w.mode}
+	case w.Blocks() && !l.Force:
+		return &webhook.Blocked{Undelivered: webhook.Undelivered{Host: w.Host, Cause: cause}, Mode: w.Mode}
 	}
-	l.warnOnce(&Undelivered{w.Host, cause})
+	l.warnOnce(&webhook.Undelivered{Host: w.Host, Cause: cause})
 	return nil
 }
 
@@ -42,9 +46,9 @@ func (l *Live) warnOnce(warning error) {
 
 // proveWebhook says whether the webhook takes events. What speaks against it is
 // a warning: err is only ErrInterrupted.
-func (w *watch) proveWebhook(ctx context.Context, probe *Probe, to *Webhook) (warning *Undelivered, err error) {
+func (w *watch) proveWebhook(ctx context.Context, probe *apiserver.Probe, to *webhook.Receiver) (warning *webhook.Undelivered, err error) {
 	err = to.Delivered(ctx, w.server, probe)
-	var unproven *Unproven
+	var unproven *webhook.Unproven
 	switch {
 	case err == nil:
 		w.tell("proof", "webhook %s takes events", to.Host)

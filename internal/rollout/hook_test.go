@@ -1,8 +1,10 @@
 package rollout
 
 import (
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/node"
 	"auditpatch/internal/standin"
+	"auditpatch/internal/webhook"
 	"auditpatch/patch"
 	"context"
 	"fmt"
@@ -39,7 +41,7 @@ func TestTestWebhook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			to := webhook(t, c.url, c.mode)
+			to := receives(t, c.url, c.mode)
 			var warned []string
 			l := &Live{Webhook: to, Force: c.force, Warn: func(err error) { warned = append(warned, err.Error()) }}
 			if c.old {
@@ -75,7 +77,7 @@ func TestProveWebhook(t *testing.T) {
 		`rest_client_requests_total{code="413",host="HOST",method="POST"} 1.5e+06`: "warning: the webhook HOST does not take events: it answers 413 Request Entity Too Large",
 	} {
 		a := newAPIServer(t)
-		to := webhook(t, standin.Nobody(t), "")
+		to := receives(t, standin.Nobody(t), "")
 		here := strings.NewReplacer("HOST", to.Host)
 		a.Says("/metrics", here.Replace(text))
 		var said string
@@ -94,18 +96,18 @@ func TestProveWebhook(t *testing.T) {
 type apiServer struct {
 	*standin.APIServer
 	standin.Tree
-	server *Server
+	server *apiserver.Server
 }
 
 func newAPIServer(t *testing.T) *apiServer {
 	t.Helper()
 	a := &apiServer{APIServer: standin.NewAPIServer(t), Tree: standin.NewTree(t)}
-	a.server = NewServer(node.New(a.Root, ""), a.Spec)
+	a.server = apiserver.New(node.New(a.Root, ""), a.Spec)
 	return a
 }
 
-// webhook is the one that enable writes, with more settings.
-func webhook(t *testing.T, url, mode string) *Webhook {
+// receives is the one that enable writes, with more settings.
+func receives(t *testing.T, url, mode string) *webhook.Receiver {
 	t.Helper()
 	data, errs, _ := patch.WebhookKubeconfig(patch.WebhookTarget{URL: url})
 	if len(errs) > 0 {
@@ -115,11 +117,11 @@ func webhook(t *testing.T, url, mode string) *Webhook {
 	if mode != "" {
 		flags["audit-webhook-mode"] = mode
 	}
-	w, err := ReadWebhook(data, patch.Settings{Flags: flags})
+	w, err := webhook.Read(data, patch.Settings{Flags: flags})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-var probeOnce = &Probe{Method: http.MethodGet, Path: "/api/v1/namespaces/default/configmaps/auditpatch-proof"}
+var probeOnce = &apiserver.Probe{Method: http.MethodGet, Path: "/api/v1/namespaces/default/configmaps/auditpatch-proof"}

@@ -9,33 +9,38 @@ import (
 	"slices"
 	"time"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/proc"
+	"auditpatch/internal/wait"
+	"auditpatch/internal/webhook"
 	"auditpatch/patch"
 )
 
 var (
 	// healthWithin is how long an API server may take to answer before a change.
-	healthWithin = paced(10 * time.Second)
+	healthWithin = wait.Scaled(10 * time.Second)
 	// settleAfterUndo is longer than the kubelet takes to act on a file.
-	settleAfterUndo = paced(5 * time.Second)
+	settleAfterUndo = wait.Scaled(5 * time.Second)
 	// clearWithin is how long a failed Pod is waited for, 1 to 2 s where its
 	// process has ended, before the earlier manifest is put back all the same.
-	clearWithin = paced(12 * time.Second)
+	clearWithin = wait.Scaled(12 * time.Second)
 )
 
 // Live is the Watcher of the API server on this machine.
 type Live struct {
 	Node     *node.Node
-	Manifest string         // its path on the node
-	Old, New patch.Settings // of the manifest, before and after the change
-	Probe    *Probe         // how to prove that events are written; nil: it cannot be
-	Unproven string         // why not
-	Webhook  *Webhook       // where events are posted, nil for nowhere
-	Delay    time.Duration  // how long a batch may hold an event back
-	Timeout  time.Duration  // of each wait
-	Force    bool           // begin although the API server is not healthy
-	Restart  Restart        // how the old API server ends
+	Manifest string            // its path on the node
+	Old, New patch.Settings    // of the manifest, before and after the change
+	Probe    *apiserver.Probe  // how to prove that events are written; nil: it cannot be
+	Unproven string            // why not
+	Webhook  *webhook.Receiver // where events are posted, nil for nowhere
+	Delay    time.Duration     // how long a batch may hold an event back
+	Timeout  time.Duration     // of each wait
+	Force    bool              // begin although the API server is not healthy
+	Restart  Restart           // how the old API server ends
 	// Resumed says that the files were written by a run that died: what it found
 	// is not known any more.
 	Resumed bool
@@ -47,27 +52,27 @@ type Live struct {
 	Say         func(Progress)
 	Warn        func(error) // of what is no reason to put anything back
 
-	cluster   *Cluster       // what Before has entered
-	waited    bool           // Wait was called
-	running   []proc.Process // when the change began
-	old       *turn          // those processes
-	failing   bool           // Wait has seen a new Pod
-	failed    []string       // its cgroups
-	started   []string       // the same, none where it ran before
-	unhealthy *NotHealthy    // why it was not healthy before a change that was forced
+	cluster   *clusterlock.Cluster  // what Before has entered
+	waited    bool                  // Wait was called
+	running   []proc.Process        // when the change began
+	old       *turn                 // those processes
+	failing   bool                  // Wait has seen a new Pod
+	failed    []string              // its cgroups
+	started   []string              // the same, none where it ran before
+	unhealthy *apiserver.NotHealthy // why it was not healthy before a change that was forced
 	start     time.Time
-	kubeletAt time.Time     // when Wait last saw one
-	kubelet   *kubeletWatch // since the API server was last seen healthy
+	kubeletAt time.Time      // when Wait last saw one
+	kubelet   *kubelet.Watch // since the API server was last seen healthy
 }
 
 // Before wants a kubelet that acts on the manifest, a healthy API server that
 // runs with it, and the other control-plane nodes to be all right. After a run
 // that died it only makes sure that no other node restarts its API server now.
 func (l *Live) Before(ctx context.Context) error {
-	server := NewServer(l.Node, l.Old.Server)
-	l.cluster = &Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: ClusterSteps(l.Say), Warn: l.Warn}
+	server := apiserver.New(l.Node, l.Old.Server)
+	l.cluster = &clusterlock.Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: ClusterSteps(l.Say), Warn: l.Warn}
 	if l.Resumed {
-		l.kubelet = resumedWatch(l.Node, l.ResumedKubelet)
+		l.kubelet = kubelet.ResumeWatch(l.Node, l.ResumedKubelet)
 		return l.cluster.Enter(ctx)
 	}
 	l.start = time.Now()
@@ -88,10 +93,10 @@ func (l *Live) Before(ctx context.Context) error {
 }
 
 // beforeChange looks at this node and remembers what it saw.
-func (l *Live) beforeChange(ctx context.Context, server *Server) (err error) {
+func (l *Live) beforeChange(ctx context.Context, server *apiserver.Server) (err error) {
 	l.start, l.unhealthy = time.Now(), nil
-	l.kubelet = watchKubelet(l.Node)
-	if l.running, err = server.processes(); err != nil {
+	l.kubelet = kubelet.NewWatch(l.Node)
+	if l.running, err = server.Processes(); err != nil {
 		return err
 	}
 	l.old = l.turn(server, l.running, mayKill(l.Old))
@@ -109,19 +114,19 @@ func (l *Live) Kubelet() string {
 	if l.kubelet == nil {
 		return ""
 	}
-	return l.kubelet.name()
+	return l.kubelet.Name()
 }
 
 // turn drains API servers in the way that was asked for.
-func (l *Live) turn(s *Server, ps []proc.Process, mayKill bool) *turn {
-	t := newTurn(s.pod, s.spec.Port, ps)
+func (l *Live) turn(s *apiserver.Server, ps []proc.Process, mayKill bool) *turn {
+	t := newTurn(s.Pod, s.Spec.Port, ps)
 	t.quick, t.mayKill = l.Restart == Quick, mayKill
 	t.tell, t.finalize = func(string, string, ...any) {}, func() error { return nil }
 	return t
 }
 
 // healthy wants a kubelet and an API server that are as they should be.
-func (l *Live) healthy(ctx context.Context, server *Server) error {
+func (l *Live) healthy(ctx context.Context, server *apiserver.Server) error {
 	if err := l.checkKubelet(); err != nil {
 		return err
 	}
@@ -135,33 +140,33 @@ func (l *Live) healthy(ctx context.Context, server *Server) error {
 		case ready:
 			return nil
 		case time.Now().After(deadline):
-			return &NotHealthy{fmt.Sprintf("the API server is not healthy now (%s%s): a change could not be told from what ails it", why, l.ended(server))}
+			return &apiserver.NotHealthy{Reason: fmt.Sprintf("the API server is not healthy now (%s%s): a change could not be told from what ails it", why, l.ended(server))}
 		case ctx.Err() != nil:
-			return ErrInterrupted
+			return wait.ErrInterrupted
 		}
 		time.Sleep(pollEvery)
 	}
 }
 
 // notRunning says why none runs with the manifest's command line.
-func (l *Live) notRunning(server *Server) error {
+func (l *Live) notRunning(server *apiserver.Server) error {
 	r, err := server.Running()
 	switch {
 	case err != nil:
 		return err
 	case r.Others > 0:
-		return &NotHealthy{"no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
+		return &apiserver.NotHealthy{Reason: "no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
 	case r.Ending > 0:
-		return &NotHealthy{"the API server is being restarted already: the earlier one is ending"}
+		return &apiserver.NotHealthy{Reason: "the API server is being restarted already: the earlier one is ending"}
 	case r.Stranger != "":
-		return &NotHealthy{"no kube-apiserver runs in this manifest's Pod: " + r.Stranger}
+		return &apiserver.NotHealthy{Reason: "no kube-apiserver runs in this manifest's Pod: " + r.Stranger}
 	}
-	return &NotHealthy{"no kube-apiserver runs now" + l.ended(server)}
+	return &apiserver.NotHealthy{Reason: "no kube-apiserver runs now" + l.ended(server)}
 }
 
 // ended are the last words of API servers that have ended, "" when one still runs.
-func (l *Live) ended(server *Server) string {
-	if slices.ContainsFunc(l.running, server.host.Runs) {
+func (l *Live) ended(server *apiserver.Server) string {
+	if slices.ContainsFunc(l.running, server.Host.Runs) {
 		return ""
 	}
 	return lastly(server.LastWords())
@@ -169,14 +174,14 @@ func (l *Live) ended(server *Server) string {
 
 // checkKubelet wants one that reads the manifest's directory.
 func (l *Live) checkKubelet() error {
-	k, err := FindKubelet(l.Node)
+	k, err := kubelet.Find(l.Node)
 	switch dir := path.Dir(l.Manifest); {
 	case err != nil:
 		return err
 	case k.PID == 0:
-		return &NotHealthy{"the kubelet does not run, so nobody would act on the manifest"}
+		return &apiserver.NotHealthy{Reason: "the kubelet does not run, so nobody would act on the manifest"}
 	case k.StaticPodPath != "" && k.StaticPodPath != dir:
-		return &NotHealthy{fmt.Sprintf("the kubelet reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir)}
+		return &apiserver.NotHealthy{Reason: fmt.Sprintf("the kubelet reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir)}
 	}
 	return nil
 }
@@ -191,13 +196,13 @@ func (l *Live) After() {
 // Wait waits for the new API server, and for an event in its log.
 func (l *Live) Wait(ctx context.Context, files Files) error {
 	l.waited = true
-	server := NewServer(l.Node, l.New.Server)
+	server := apiserver.New(l.Node, l.New.Server)
 	if l.start.IsZero() {
 		l.start = time.Now()
 	}
 	w := l.watch(server)
 	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
-	w.hook = l.Webhook.ifBlocking()
+	w.hook = l.Webhook.IfBlocking()
 	w.newTurn = func(ps []proc.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
 	w.turn = l.old
 	if l.Resumed {
@@ -231,12 +236,12 @@ func (l *Live) unseen(w *watch) {
 			old = slices.Concat(old, w.turn.processes())
 		}
 	}
-	now, err := w.server.pod.processes()
+	now, err := w.server.Pod.Processes()
 	if err != nil {
 		return
 	}
 	for _, p := range now {
-		if cgroups := w.server.host.PodOf(p).Cgroups; len(cgroups) > 0 && !slices.ContainsFunc(old, p.Same) {
+		if cgroups := w.server.Host.PodOf(p).Cgroups; len(cgroups) > 0 && !slices.ContainsFunc(old, p.Same) {
 			l.failed, l.started, l.failing = cgroups, cgroups, true
 		}
 	}
@@ -286,12 +291,12 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 // server is what runs; else with the final manifest, and with whatever the kubelet
 // has made of it or of the interim one.
 func (l *Live) resume(w *watch, files Files) error {
-	old := NewServer(l.Node, l.Old.Server)
-	going, err1 := old.processes()
+	old := apiserver.New(l.Node, l.Old.Server)
+	going, err1 := old.Processes()
 	if slices.Equal(l.Old.Server.Args(), l.New.Server.Args()) {
-		going = old.leaving(going) // the others may be new
+		going = old.Leaving(going) // the others may be new
 	}
-	all, err2 := old.pod.processes()
+	all, err2 := old.Pod.Processes()
 	interim, err3 := files.Interim()
 	if err := cmp.Or(err1, err2, err3); err != nil {
 		return err
@@ -300,7 +305,7 @@ func (l *Live) resume(w *watch, files Files) error {
 	case interim && len(going) == len(all):
 		w.turn = l.turn(old, going, mayKill(l.Old))
 		return nil
-	case interim && l.kubelet.restarted():
+	case interim && l.kubelet.Restarted():
 		w.hold()
 		return nil
 	}
@@ -324,19 +329,19 @@ func (l *Live) adopt(w *watch) error {
 
 // Failing tells whether the new Pod was seen, and whether the kubelet can be made
 // to end it before the earlier one comes: not while it removes none.
-func (l *Live) Failing() bool { return l.failing && !l.kubelet.restarted() }
+func (l *Live) Failing() bool { return l.failing && !l.kubelet.Restarted() }
 
 // Clear waits for the end of the new Pod.
 func (l *Live) Clear() {
-	server := NewServer(l.Node, l.New.Server)
-	running, err := server.pod.processes()
+	server := apiserver.New(l.Node, l.New.Server)
+	running, err := server.Pod.Processes()
 	if err != nil {
 		return
 	}
 	t := l.turn(server, running, mayKill(l.New))
 	t.old = append(t.old, &oldServer{cgroups: l.failed}) // it may have no process now
 	defer l.watch(server).heartbeat("undo", "waiting: the kubelet has yet to remove the failed Pod")()
-	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline) && !l.kubelet.restarted(); time.Sleep(pollEvery) {
+	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline) && !l.kubelet.Restarted(); time.Sleep(pollEvery) {
 		if gone, err := t.look(time.Now()); gone || err != nil {
 			return
 		}
@@ -366,7 +371,7 @@ func (l *Live) Back(files Files) error {
 // kubelet may not have touched it at all. But it may be about to, so one has to
 // stay ready.
 func (l *Live) backTo(spec patch.Server) (*watch, error) {
-	server := NewServer(l.Node, spec)
+	server := apiserver.New(l.Node, spec)
 	if l.start.IsZero() {
 		l.start = time.Now()
 	}
@@ -375,24 +380,24 @@ func (l *Live) backTo(spec patch.Server) (*watch, error) {
 	// How long the new one may take says nothing of how soon the earlier one is back.
 	w.timeout = max(w.timeout, DefaultTimeout)
 	if w.stuck() {
-		w.timeout, w.stuckUnder = stuckFor, watchKubelet(l.Node)
+		w.timeout, w.stuckUnder = stuckFor, kubelet.NewWatch(l.Node)
 	}
 	return w, l.adopt(w)
 }
 
 // stuckFor is how long somebody is waited for to restart a kubelet that was
 // restarted at a bad moment; without that nothing comes.
-var stuckFor = paced(time.Minute)
+var stuckFor = wait.Scaled(time.Minute)
 
 // adopt lets whichever process of the static Pod runs with the wanted command
 // line do.
 func (w *watch) adopt() (err error) {
 	w.settle = settleAfterUndo
-	w.known, err = w.server.pod.processes()
+	w.known, err = w.server.Pod.Processes()
 	return err
 }
 
-func (l *Live) watch(s *Server) *watch {
+func (l *Live) watch(s *apiserver.Server) *watch {
 	timeout := l.Timeout
 	if timeout == 0 {
 		timeout = DefaultTimeout

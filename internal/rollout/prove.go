@@ -8,13 +8,15 @@ import (
 	"path"
 	"time"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/auditlog"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
 // proveWithin is how long a recorded request may take to reach the log in
 // blocking mode; in batch mode the batch's own wait comes on top.
-var proveWithin = paced(10 * time.Second)
+var proveWithin = wait.Scaled(10 * time.Second)
 
 // NotLogged says that no event was found in the log, and what stands in its way.
 type NotLogged struct {
@@ -35,8 +37,8 @@ func (e *NotLogged) Unwrap() error { return e.Cause }
 
 // prove sends the probe and finds its audit ID in the log. It is sent again when
 // it is not found: not every request has to reach the log.
-func prove(ctx context.Context, s *Server, probe Probe, after patch.Settings, delay time.Duration) (id string, err error) {
-	fsys, err := s.node.FS()
+func prove(ctx context.Context, s *apiserver.Server, probe apiserver.Probe, after patch.Settings, delay time.Duration) (id string, err error) {
+	fsys, err := s.Node.FS()
 	if err != nil {
 		return "", err
 	}
@@ -47,22 +49,22 @@ func prove(ctx context.Context, s *Server, probe Probe, after patch.Settings, de
 	var last error
 	var asked []string
 	for first := true; first || time.Now().Before(deadline); first = false {
-		a, err := s.ask(ctx, probe.Method, probe.Path)
+		a, err := s.Ask(ctx, probe.Method, probe.Path)
 		switch {
 		case err != nil:
 			last = err
-		case a.auditID == "":
-			last = fmt.Errorf("the API server answered %d to %s %s without an Audit-Id: it does not audit", a.code, probe.Method, probe.Path)
+		case a.AuditID == "":
+			last = fmt.Errorf("the API server answered %d to %s %s without an Audit-Id: it does not audit", a.Code, probe.Method, probe.Path)
 		default:
-			asked = append(asked, a.auditID)
-			if id, last = find(ctx, search, asked, min(delay+paced(2*time.Second), time.Until(deadline))); last == nil {
+			asked = append(asked, a.AuditID)
+			if id, last = find(ctx, search, asked, min(delay+wait.Scaled(2*time.Second), time.Until(deadline))); last == nil {
 				return id, nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return "", ErrInterrupted
-		case <-time.After(paced(500 * time.Millisecond)):
+			return "", wait.ErrInterrupted
+		case <-time.After(wait.Scaled(500 * time.Millisecond)):
 		}
 	}
 	return "", &NotLogged{after.Log.Host, last, unwritten(s, after)}
@@ -84,7 +86,7 @@ func find(ctx context.Context, search *auditlog.Search, auditIDs []string, withi
 		}
 		select {
 		case <-ctx.Done():
-			return "", ErrInterrupted
+			return "", wait.ErrInterrupted
 		case <-time.After(pollEvery):
 		}
 	}
@@ -95,9 +97,9 @@ const leastFree = 64 << 10
 
 // unwritten is what keeps the log from being written, "" when nothing is known: a
 // file system that takes no more, or what the API server says of its log.
-func unwritten(s *Server, after patch.Settings) string {
+func unwritten(s *apiserver.Server, after patch.Settings) string {
 	dir := path.Dir(after.Log.Host)
-	if space, err := s.node.Space(dir); err == nil {
+	if space, err := s.Node.Space(dir); err == nil {
 		switch {
 		case space.ReadOnly:
 			return fmt.Sprintf("the file system of %s is mounted read-only", dir)

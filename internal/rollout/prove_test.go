@@ -13,6 +13,7 @@ import (
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/node"
 	"auditpatch/internal/standin"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -49,7 +50,7 @@ func TestProve(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if id, err := prove(ctx, a.server, *probeOnce, after, 0); err != ErrInterrupted {
+	if id, err := prove(ctx, a.server, *probeOnce, after, 0); err != wait.ErrInterrupted {
 		t.Errorf("an event that mentions the ID is taken for its own: %q, %v", id, err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"auditpatch/internal/kubelet"
 )
 
 // pulse says what is being waited for when nothing was said for a while.
@@ -47,7 +49,7 @@ func (w *watch) waitsFor() string {
 		return "the kubelet cannot start kube-apiserver: " + fault
 	}
 	if w.stuck() {
-		return "the kubelet was restarted while the API server was away, and may not act on the manifest before it is once more: " + restartKubelet
+		return "the kubelet was restarted while the API server was away, and may not act on the manifest before it is once more: " + kubelet.RestartCommand
 	}
 	if w.deaths > 0 {
 		return "the kubelet starts kube-apiserver again, later each time"
@@ -73,25 +75,25 @@ func (t *turn) waitsFor() string {
 
 // stuck tells whether the kubelet was restarted and has not heard from an API
 // server since.
-func (w *watch) stuck() bool { return w.kubelet != nil && !w.held && w.kubelet.restarted() }
+func (w *watch) stuck() bool { return w.kubelet != nil && !w.held && w.kubelet.Restarted() }
 
 // warnStuck says at once what to type when files were put back under a kubelet
 // that was restarted while the API server was away.
 func (w *watch) warnStuck() {
 	if w.stuck() && !w.stuckSaid {
 		w.stuckSaid = true
-		w.tell("undo", "the kubelet was restarted while the API server was away: if nothing starts, type: %s", restartKubelet)
+		w.tell("undo", "the kubelet was restarted while the API server was away: if nothing starts, type: %s", kubelet.RestartCommand)
 	}
 }
 
 // unstick notes that somebody has restarted the kubelet that needed it. From then
 // on the API server may take as long as ever.
 func (w *watch) unstick() {
-	if w.stuckUnder == nil || !w.stuckUnder.restarted() {
+	if w.stuckUnder == nil || !w.stuckUnder.Restarted() {
 		return
 	}
 	w.stuckUnder = nil
-	w.kubelet.trust()
+	w.kubelet.Trust()
 	w.timeout = time.Since(w.began) + DefaultTimeout
 	w.tell("undo", "the kubelet was restarted again: it starts kube-apiserver")
 }
@@ -99,9 +101,9 @@ func (w *watch) unstick() {
 // nothingStarts is what to type when the kubelet starts no container.
 func (w *watch) nothingStarts() string {
 	if w.stuck() {
-		return restartKubelet
+		return kubelet.RestartCommand
 	}
-	return "journalctl -u kubelet tells why; " + restartKubelet
+	return "journalctl -u kubelet tells why; " + kubelet.RestartCommand
 }
 
 // heartbeat says every now and then that something goes on, until the function
@@ -163,7 +165,7 @@ func (w *watch) disturbed() error {
 			return err
 		}
 	}
-	if w.seen != nil && !w.server.host.Runs(*w.seen) {
+	if w.seen != nil && !w.server.Host.Runs(*w.seen) {
 		return errEnded
 	}
 	return nil

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/proc"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -28,28 +30,28 @@ const (
 var (
 	// drainFor is how long an API server that no longer listens is left alone:
 	// requests that it has accepted are answered, and audited, meanwhile.
-	drainFor = paced(time.Second)
+	drainFor = wait.Scaled(time.Second)
 	// quietFor is how long it must have had nothing to do.
-	quietFor = paced(500 * time.Millisecond)
+	quietFor = wait.Scaled(500 * time.Millisecond)
 	// drainWithin is when one that stays busy is left to the kubelet.
-	drainWithin = paced(10 * time.Second)
+	drainWithin = wait.Scaled(10 * time.Second)
 	// exitWithin is how long an API server takes to end without connections:
 	// 0.3 s when idle.
-	exitWithin = paced(3 * time.Second)
+	exitWithin = wait.Scaled(3 * time.Second)
 	// podReleasedWithin is how long after the Pod's last process the kubelet may hold
 	// its name. It lets go of it when it has seen, once a second (pkg/kubelet,
 	// genericPlegRelistPeriod), that no container is left: 0.25 to 1.03 s after the
 	// process in 34 restarts. The control groups are no sign of it alone: its
 	// cleanup, every 2 s, may remove them before that look.
-	podReleasedWithin = paced(1400 * time.Millisecond)
+	podReleasedWithin = wait.Scaled(1400 * time.Millisecond)
 	// settleAfterPod is how long the control groups must have been gone.
-	settleAfterPod = paced(300 * time.Millisecond)
+	settleAfterPod = wait.Scaled(300 * time.Millisecond)
 	// settleBlind is how long after the process a Pod is given whose control
 	// groups cannot be seen.
-	settleBlind = paced(2 * time.Second)
+	settleBlind = wait.Scaled(2 * time.Second)
 	// graceOver is when an API server that was left to the kubelet has not ended by
 	// itself: kubeadm's manifests have the default grace period of 30 s.
-	graceOver = paced(29 * time.Second)
+	graceOver = wait.Scaled(29 * time.Second)
 )
 
 // quietTicks is how much of a processor counts as nothing within quietFor, in
@@ -90,10 +92,10 @@ type oldServer struct {
 	left     bool // to the kubelet
 }
 
-func newTurn(pod *staticPod, port int, old []proc.Process) *turn {
-	t := &turn{host: pod.host, owns: pod.owns, port: port, blind: settleBlind}
+func newTurn(pod *apiserver.StaticPod, port int, old []proc.Process) *turn {
+	t := &turn{host: pod.Host, owns: pod.Owns, port: port, blind: settleBlind}
 	for _, p := range old {
-		t.old = append(t.old, &oldServer{Process: p, cgroups: pod.host.PodOf(p).Cgroups})
+		t.old = append(t.old, &oldServer{Process: p, cgroups: pod.Host.PodOf(p).Cgroups})
 	}
 	return t
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/node"
 	"auditpatch/internal/proc"
 	"auditpatch/patch"
@@ -103,7 +104,7 @@ func newEnding(t *testing.T, how string) *ending {
 	}
 	for _, p := range all {
 		if p.PID == cmd.Process.Pid {
-			e.turn = newTurn(&staticPod{host: h}, port, []proc.Process{p})
+			e.turn = newTurn(apiserver.NewStaticPod(node.New("/", ""), patch.Server{}), port, []proc.Process{p})
 			e.turn.owns = func(proc.Process) bool { return true }
 		}
 	}
@@ -247,7 +248,7 @@ func TestTurnElsewhere(t *testing.T) {
 	t.Parallel()
 	e := newEnding(t, "plain")
 	e.turn.quick, e.turn.mayKill = true, true
-	e.turn.owns = (&staticPod{node: node.New("/", ""), host: e.turn.host, folders: []string{"/var/log/pods/kube-system_kube-apiserver-x_"}}).owns
+	e.turn.owns = apiserver.NewStaticPod(node.New("/", ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"}).Owns
 	e.get("/watch")
 	e.terminate()
 	if e.look(3 * time.Second) {

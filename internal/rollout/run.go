@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/node"
 	"auditpatch/patch"
 )
@@ -111,7 +112,7 @@ type RolledBack struct {
 	Cause  error
 	// Unhealthy says what was wrong before a change that was forced, and is so again;
 	// nil when the API server is healthy.
-	Unhealthy *NotHealthy
+	Unhealthy *apiserver.NotHealthy
 }
 
 func (e *RolledBack) Error() string {
@@ -270,7 +271,7 @@ func back(run *node.Run, cause error, w Watcher, left error, last bool) error {
 	if isOverridden(err) {
 		return yield(run, fmt.Errorf("%w (before that: %v)", err, cause), w)
 	}
-	var unhealthy *NotHealthy
+	var unhealthy *apiserver.NotHealthy
 	if err != nil && !errors.As(err, &unhealthy) {
 		not.Undo = fmt.Errorf("the earlier files are back, but %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/node"
 	"auditpatch/patch"
 )
@@ -140,7 +141,7 @@ func TestRunPutsBack(t *testing.T) {
 
 func TestRunPutsBackWhatWasIll(t *testing.T) {
 	n, plan := change(t)
-	w := &fakeWatch{wait: errors.New("it does not start"), back: &NotHealthy{"none runs"}}
+	w := &fakeWatch{wait: errors.New("it does not start"), back: &apiserver.NotHealthy{Reason: "none runs"}}
 	_, err := Run(context.Background(), n, plan, Options{Watch: w})
 	var back *RolledBack
 	if !errors.As(err, &back) {

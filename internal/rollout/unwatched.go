@@ -3,12 +3,14 @@ package rollout
 import (
 	"context"
 	"time"
+
+	"auditpatch/internal/clusterlock"
 )
 
 // Unwatched is the Watcher of a change that nobody waits for: all that it does
 // is to enter the cluster, and to leave the lock to expire when the kubelet has
 // had its time.
-type Unwatched struct{ Cluster *Cluster }
+type Unwatched struct{ Cluster *clusterlock.Cluster }
 
 // Before waits until this node may restart its API server.
 func (u *Unwatched) Before(ctx context.Context) error { return u.Cluster.Enter(ctx) }

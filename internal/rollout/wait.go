@@ -10,29 +10,33 @@ import (
 	"sync"
 	"time"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/proc"
+	"auditpatch/internal/wait"
+	"auditpatch/internal/webhook"
 	"auditpatch/patch"
 )
 
 // How long a wait looks before it draws a conclusion.
 var (
-	pollEvery = paced(100 * time.Millisecond)
+	pollEvery = wait.Scaled(100 * time.Millisecond)
 	// askEvery is how often the kubelet is looked for.
-	askEvery = paced(time.Second)
+	askEvery = wait.Scaled(time.Second)
 	// silentFor is how long a wait says nothing.
-	silentFor = paced(8 * time.Second)
+	silentFor = wait.Scaled(8 * time.Second)
 	// heardWithin is how long an API server has been ready when its kubelet has
 	// surely heard from it, where the mirror Pod cannot be asked: the kubelet tries
 	// again every few seconds.
-	heardWithin = paced(10 * time.Second)
+	heardWithin = wait.Scaled(10 * time.Second)
 	// The kubelet re-reads its directory every 20 s, if it misses the event.
-	noticeWithin = paced(45 * time.Second)
+	noticeWithin = wait.Scaled(45 * time.Second)
 	// missingFor is how long a file that the Pod needs may be away: the kubelet
 	// would try to mount it for ever.
-	missingFor = paced(5 * time.Second)
+	missingFor = wait.Scaled(5 * time.Second)
 	// orphanedFor is longer than a restart of the kubelet takes: systemd waits for
 	// 10 s with kubeadm's unit.
-	orphanedFor = paced(20 * time.Second)
+	orphanedFor = wait.Scaled(20 * time.Second)
 )
 
 // DefaultTimeout is kubeadm's own for a static pod (timeouts.upgradeManifests).
@@ -49,7 +53,7 @@ type Progress struct {
 
 // watch waits for the API server of one manifest.
 type watch struct {
-	server  *Server
+	server  *apiserver.Server
 	start   time.Time // of the change: steps are timed, and logs read, from here
 	began   time.Time // of this wait
 	say     func(Progress)
@@ -66,7 +70,7 @@ type watch struct {
 	// nobody needs to know.
 	changedByOthers func() error
 	// kubelet tells whether it was restarted; nil when that does not matter.
-	kubelet *kubeletWatch
+	kubelet *kubelet.Watch
 	// newTurn drains API servers as the old one was; nil where nothing is held.
 	newTurn func([]proc.Process) *turn
 	// held says that the final manifest is not written yet: the kubelet was
@@ -86,7 +90,7 @@ type watch struct {
 	// volumes have to be mounted for a container to be made.
 	volumes []patch.HostPath
 	// hook is where events are posted that requests wait for, nil for nowhere.
-	hook *Webhook
+	hook *webhook.Receiver
 
 	faultSince time.Time  // one of the volumes cannot be mounted
 	mu         sync.Mutex // of say and told, for heartbeat
@@ -94,7 +98,7 @@ type watch struct {
 	notReady   string     // why the API server was not, when it was asked last
 	stuckSaid  bool       // that the kubelet needs a restart
 	// stuckUnder is the kubelet that needs it; nil for none.
-	stuckUnder  *kubeletWatch
+	stuckUnder  *kubelet.Watch
 	interimSaid bool // that the kubelet has started the interim manifest
 	interim     bool // what is ready was started from it
 	wasReady    bool // the process that was seen last
@@ -148,7 +152,7 @@ func (w *watch) run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ErrInterrupted
+			return wait.ErrInterrupted
 		case <-tick.C:
 		}
 	}
@@ -197,7 +201,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if w.interim = w.isInterim(ctx); w.interim {
 		return false, w.orphaned(now) // which else is only asked when none runs
 	}
-	w.tell("ready", "%s/readyz", w.server.base)
+	w.tell("ready", "%s/readyz", w.server.Base)
 	return true, nil
 }
 
@@ -223,7 +227,7 @@ func (w *watch) orphaned(now time.Time) error {
 	}
 	if now.Sub(w.askedAt) >= askEvery {
 		w.askedAt = now
-		if Runs(w.server.node) {
+		if kubelet.Runs(w.server.Node) {
 			w.kubeletAt = now
 		}
 	}
@@ -237,7 +241,7 @@ func (w *watch) orphaned(now time.Time) error {
 // can mount all.
 func (w *watch) mountFault() string {
 	for _, h := range w.volumes {
-		kind, err := w.server.node.Kind(h.Path)
+		kind, err := w.server.Node.Kind(h.Path)
 		if fault := h.Fault(kind); err == nil && fault != "" {
 			return fault
 		}
@@ -251,13 +255,13 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	// Whatever runs when the final manifest is written was not made from it.
-	all, err := w.server.pod.processes()
+	all, err := w.server.Pod.Processes()
 	if err != nil {
 		return false, err
 	}
 	over, err := w.turn.look(time.Now())
 	// A restarted kubelet keeps the old Pod's control groups until an API server runs.
-	if errors.Is(err, errHeld) || err == nil && !over && w.turn.ended && w.kubelet != nil && w.kubelet.restarted() {
+	if errors.Is(err, errHeld) || err == nil && !over && w.turn.ended && w.kubelet != nil && w.kubelet.Restarted() {
 		if w.released { // the final manifest is written: this kubelet starts that one
 			w.turn, w.before = nil, w.turn.processes()
 			w.account()
@@ -282,7 +286,7 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 
 // fresh is a wanted process that was not there before.
 func (w *watch) fresh() (*proc.Process, error) {
-	ps, err := w.server.processes()
+	ps, err := w.server.Processes()
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +301,7 @@ func (w *watch) fresh() (*proc.Process, error) {
 // isFailed tells whether a process is of the Pod that failed: where only a file
 // has changed, its command line is that of the earlier one.
 func (w *watch) isFailed(p proc.Process) bool {
-	return len(w.failed) > 0 && slices.Equal(w.server.host.PodOf(p).Cgroups, w.failed)
+	return len(w.failed) > 0 && slices.Equal(w.server.Host.PodOf(p).Cgroups, w.failed)
 }
 
 // follow keeps track of the wanted process and counts its deaths. The second
@@ -314,7 +318,7 @@ func (w *watch) follow(fresh *proc.Process) error {
 	}
 	w.seen, w.seenAt, w.wasReady = fresh, time.Now(), false
 	w.account()
-	if pod := w.server.host.PodOf(*fresh); len(pod.Cgroups) > 0 {
+	if pod := w.server.Host.PodOf(*fresh); len(pod.Cgroups) > 0 {
 		w.cgroups = pod.Cgroups
 	}
 	if w.stuckUnder != nil { // it has acted, so the API server may take as long as ever
@@ -341,7 +345,7 @@ func (w *watch) ended() error {
 // account notes the logs of the containers that there were until now.
 func (w *watch) account() {
 	w.logs = map[string]bool{}
-	for _, name := range w.server.logs() {
+	for _, name := range w.server.Logs() {
 		w.logs[name] = true
 	}
 }
@@ -355,7 +359,7 @@ func (w *watch) unseen() error {
 	if w.logs == nil {
 		w.account()
 	}
-	for _, name := range w.server.logs() {
+	for _, name := range w.server.Logs() {
 		accounted, known := w.logs[name]
 		switch {
 		case accounted || fileSize(name) == 0:
@@ -372,7 +376,7 @@ func (w *watch) unseen() error {
 // death notes that an API server has died, and when.
 func (w *watch) death(when string) error {
 	w.deaths++
-	if words, log := w.server.lastWords(w.start); words != "" {
+	if words, log := w.server.LastWordsSince(w.start); words != "" {
 		w.words, w.log = words, log
 	}
 	if w.say != nil {
@@ -402,7 +406,7 @@ func (w *watch) knows(p *proc.Process) bool {
 }
 
 func (w *watch) listens(ctx context.Context) bool {
-	_, err := w.server.ask(ctx, "GET", "/livez")
+	_, err := w.server.Ask(ctx, "GET", "/livez")
 	return err == nil
 }
 
@@ -432,7 +436,7 @@ type Failed struct {
 func (e *Failed) Error() string { return e.Reason }
 
 func (w *watch) notNoticed() error {
-	if !Runs(w.server.node) {
+	if !kubelet.Runs(w.server.Node) {
 		return ErrNoKubelet
 	}
 	return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the manifest for %s", w.notice), Hint: "journalctl -u kubelet"}
@@ -446,7 +450,7 @@ func (w *watch) tooLate(ctx context.Context) error {
 		return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the final manifest within %s", w.timeout), Hint: w.nothingStarts()}
 	case w.seen != nil:
 		_, why := w.server.Ready(ctx)
-		words, log := w.server.lastWords(w.start)
+		words, log := w.server.LastWordsSince(w.start)
 		why = or(why, w.elsewhere(why+"\n"+log))
 		return &Failed{Reason: fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s%s", w.timeout, why, lastly(words)), Log: log}
 	case w.deaths > 0:

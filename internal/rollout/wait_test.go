@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/standin"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -54,14 +57,14 @@ func (m *machine) answer(code int) {
 // watch is a wait for --new after --old, which runs as PID 10.
 func (m *machine) watch() *watch {
 	n := node.New(m.Root, "")
-	s := NewServer(n, m.spec)
+	s := apiserver.New(n, m.spec)
 	m.Start(10, "kube-apiserver", "--old")
-	before, err := s.pod.processes()
+	before, err := s.Pod.Processes()
 	if err != nil || len(before) != 1 {
 		m.T.Fatalf("the old process is not found: %v, %v", before, err)
 	}
 	now := time.Now()
-	turn := newTurn(s.pod, m.spec.Port, before)
+	turn := newTurn(s.Pod, m.spec.Port, before)
 	turn.blind, turn.finalize = 0, func() error { m.finalized = append(m.finalized, time.Now()); return nil }
 	w := &watch{server: s, turn: turn, start: now, began: now, timeout: 10 * time.Second, notice: 5 * time.Second, which: "new",
 		say: func(p Progress) {
@@ -96,7 +99,7 @@ func TestWaitReady(t *testing.T) {
 	if err := w.run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	want := "restart old kube-apiserver ended\nrestart new kube-apiserver started, pid 20\nready " + w.server.base + "/readyz"
+	want := "restart old kube-apiserver ended\nrestart new kube-apiserver started, pid 20\nready " + w.server.Base + "/readyz"
 	if got := m.said(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
@@ -156,7 +159,7 @@ func TestWaitKubeletRestarted(t *testing.T) {
 	if len(w.turn.old[0].cgroups) == 0 {
 		t.Fatal("the old Pod has no control groups")
 	}
-	w.kubelet = watchKubelet(w.server.node)
+	w.kubelet = kubelet.NewWatch(w.server.Node)
 	w.turn.finalize = guarded(w.kubelet, w.turn.finalize)
 	m.End(5)
 	m.Start(6, "/usr/bin/kubelet", "--hostname-override=cp")
@@ -187,7 +190,7 @@ func TestWaitUnstuck(t *testing.T) {
 	stuckFor = time.Second
 	m := newMachine(t)
 	l := &Live{Node: &node.Node{Root: m.Root}, Say: func(p Progress) { m.steps = append(m.steps, p.Text) }}
-	l.kubelet = watchKubelet(l.Node)
+	l.kubelet = kubelet.NewWatch(l.Node)
 	m.End(5)
 	m.Start(6, "/usr/bin/kubelet", "--hostname-override=cp")
 	w, err := l.backTo(m.spec)
@@ -208,7 +211,7 @@ func TestWaitUnstuck(t *testing.T) {
 	if err := w.run(context.Background()); err != nil {
 		t.Error(err)
 	}
-	want := "the kubelet was restarted again: it starts kube-apiserver\nearlier kube-apiserver started, pid 20\n" + w.server.base + "/readyz"
+	want := "the kubelet was restarted again: it starts kube-apiserver\nearlier kube-apiserver started, pid 20\n" + w.server.Base + "/readyz"
 	if got := m.said(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
@@ -282,7 +285,7 @@ func TestWaitEnds(t *testing.T) {
 func TestWaitBack(t *testing.T) {
 	m := newMachine(t)
 	w := m.watch()
-	w.server.spec.Command = []string{"kube-apiserver", "--old"}
+	w.server.Spec.Command = []string{"kube-apiserver", "--old"}
 	w.known, w.turn, w.patient, w.which, w.settle = w.turn.processes(), nil, true, "earlier", 500*time.Millisecond
 	m.answer(200)
 	go func() {
@@ -310,7 +313,7 @@ func TestWaitInterrupted(t *testing.T) {
 	w := m.watch()
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	if err := w.run(ctx); !errors.Is(err, ErrInterrupted) {
+	if err := w.run(ctx); !errors.Is(err, wait.ErrInterrupted) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -334,7 +337,7 @@ func TestWaitSpeaks(t *testing.T) {
 	err := w.run(ctx)
 	steps := m.steps
 	m.mu.Unlock()
-	if !errors.Is(err, ErrInterrupted) || len(steps) < 4 {
+	if !errors.Is(err, wait.ErrInterrupted) || len(steps) < 4 {
 		t.Fatalf("got %v, and it said:\n%s", err, strings.Join(steps, "\n"))
 	}
 	if want := "waiting: kube-apiserver pid 20 is not ready for good yet: no answer in time"; steps[3] != want {

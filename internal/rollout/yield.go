@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"time"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/kubelet"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
 // yieldWithin is how long somebody else's manifest may take to bring its API
 // server up before that is called a failure: the kubelet's 30 s for the old one,
 // its back-off, and the start.
-var yieldWithin = paced(90 * time.Second)
+var yieldWithin = wait.Scaled(90 * time.Second)
 
 // Yield takes the passing annotation out of a manifest that somebody else has
 // changed while it was in there, and waits until the API server is healthy with
@@ -55,7 +58,7 @@ func (l *Live) Yield() error {
 // false when the API server serves with the manifest already. A *NotHealthy says
 // that none runs at all, or that it is not ready.
 func (l *Live) Await(ctx context.Context) (waited bool, err error) {
-	server := NewServer(l.Node, l.New.Server)
+	server := apiserver.New(l.Node, l.New.Server)
 	r, err := server.Running()
 	switch {
 	case err != nil:
@@ -64,13 +67,13 @@ func (l *Live) Await(ctx context.Context) (waited bool, err error) {
 		ctx, cancel := context.WithTimeout(ctx, silentFor/2)
 		defer cancel()
 		if ready, why := server.Ready(ctx); !ready {
-			return false, &NotHealthy{"the API server is not ready: " + why}
+			return false, &apiserver.NotHealthy{Reason: "the API server is not ready: " + why}
 		}
 		return false, nil
 	case r.PID == 0 && r.Others == 0 && r.Ending == 0:
 		return false, cmp.Or(l.checkKubelet(), l.notRunning(server))
 	}
-	l.start, l.kubelet = time.Now(), watchKubelet(l.Node)
+	l.start, l.kubelet = time.Now(), kubelet.NewWatch(l.Node)
 	w, err := l.backTo(l.New.Server)
 	if err != nil {
 		return false, err

@@ -18,7 +18,7 @@
 //     objects kept in files, and an end that takes as long as somebody watches.
 //
 // All waits of the stand-ins are divided by [Speed], and the program under test
-// is linked with the same divisor (auditpatch/internal/rollout.speed).
+// is linked with the same divisor (auditpatch/internal/wait.speed).
 //
 // The scenarios are in the _test files: run_test.go is what they are written in,
 // and a first one to read is in plain_test.go.

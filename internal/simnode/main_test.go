@@ -47,7 +47,7 @@ func buildProgram(t *testing.T) string {
 			return
 		}
 		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", built.dir, "-ldflags",
-			"-s -w -X auditpatch/internal/rollout.speed="+strconv.Itoa(Speed), "auditpatch")
+			"-s -w -X auditpatch/internal/wait.speed="+strconv.Itoa(Speed), "auditpatch")
 		cmd.Stderr = os.Stderr
 		built.err = cmd.Run()
 	})

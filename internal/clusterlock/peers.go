@@ -1,6 +1,7 @@
-package rollout
+package clusterlock
 
 import (
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/proc"
 	"cmp"
 	"context"
@@ -42,9 +43,9 @@ const (
 
 // peersOf lists the other API servers of the cluster. self is the own one; where
 // the cluster does not name its node, the machine's name stands for that.
-func peersOf(ctx context.Context, s *Server) (peers []Peer, self Peer, err error) {
+func peersOf(ctx context.Context, s *apiserver.Server) (peers []Peer, self Peer, err error) {
 	if s.User == "" {
-		return nil, Peer{}, &ForbiddenError{s.NoCredentials().Error()}
+		return nil, Peer{}, &apiserver.ForbiddenError{Reason: s.NoCredentials().Error()}
 	}
 	var pods struct{ Items []corev1.Pod }
 	if err := list(ctx, s, serverPods, &pods); err != nil {
@@ -62,7 +63,7 @@ func peersOf(ctx context.Context, s *Server) (peers []Peer, self Peer, err error
 	if err != nil {
 		return nil, Peer{}, fmt.Errorf("ask for the name of this machine: %w", err)
 	}
-	self.Address = net.JoinHostPort(s.spec.Address, strconv.Itoa(s.spec.Port))
+	self.Address = net.JoinHostPort(s.Spec.Address, strconv.Itoa(s.Spec.Port))
 	named := false
 	for _, p := range slices.Concat(podPeers(pods.Items), endpoints.peers()) {
 		known := func(q Peer) bool { return q.Address == p.Address }
@@ -79,18 +80,18 @@ func peersOf(ctx context.Context, s *Server) (peers []Peer, self Peer, err error
 }
 
 // list reads a list of objects.
-func list(ctx context.Context, s *Server, path string, into any) error {
-	code, data, err := s.call(ctx, http.MethodGet, path, "", nil)
+func list(ctx context.Context, s *apiserver.Server, path string, into any) error {
+	code, data, err := s.Call(ctx, http.MethodGet, path, "", nil)
 	switch {
 	case err != nil:
-		return fmt.Errorf("ask %s for the cluster's API servers: %w", s.base, err)
+		return fmt.Errorf("ask %s for the cluster's API servers: %w", s.Base, err)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return &ForbiddenError{refusal(code, data)}
+		return &apiserver.ForbiddenError{Reason: apiserver.Refusal(code, data)}
 	case code != http.StatusOK:
-		return fmt.Errorf("ask %s for the cluster's API servers: %s", s.base, refusal(code, data))
+		return fmt.Errorf("ask %s for the cluster's API servers: %s", s.Base, apiserver.Refusal(code, data))
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("ask %s for the cluster's API servers: %w", s.base, err)
+		return fmt.Errorf("ask %s for the cluster's API servers: %w", s.Base, err)
 	}
 	return nil
 }
@@ -147,13 +148,13 @@ func (l endpointSliceList) peers() []Peer {
 
 // ownAddresses are all under which this machine's API server may be listed. The
 // one that it advertises need not be one of the machine's, behind NAT.
-func ownAddresses(s *Server) ([]string, error) {
+func ownAddresses(s *apiserver.Server) ([]string, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil, fmt.Errorf("list the addresses of this machine: %w", err)
 	}
-	port := strconv.Itoa(s.spec.Port)
-	out := []string{net.JoinHostPort(proc.Flag(s.spec.Command, "advertise-address"), port)}
+	port := strconv.Itoa(s.Spec.Port)
+	out := []string{net.JoinHostPort(proc.Flag(s.Spec.Command, "advertise-address"), port)}
 	for _, a := range addresses {
 		if n, ok := a.(*net.IPNet); ok {
 			out = append(out, net.JoinHostPort(n.IP.String(), port))

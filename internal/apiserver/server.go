@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"bytes"
@@ -34,16 +34,16 @@ const kubeletCredentials = "/etc/kubernetes/kubelet.conf"
 
 // Server watches and asks the API server of this machine.
 type Server struct {
-	node   *node.Node
-	host   proc.Host
-	spec   patch.Server
-	pod    *staticPod // of the manifest
+	Node   *node.Node
+	Host   proc.Host
+	Spec   patch.Server
+	Pod    *StaticPod // of the manifest
 	creds  *credentials
 	client *http.Client // for whoever has no credentials
-	base   string
+	Base   string
 	// endpoint is the API as the credentials name it, which may be a load balancer
 	// before several API servers; "" without credentials.
-	endpoint string
+	Endpoint string
 	// User and Groups are who the first credentials to try speak for, as the client
 	// certificate says; User is "" when nothing says so. Identity knows which of
 	// them the API server took.
@@ -54,25 +54,25 @@ type Server struct {
 // NewServer prepares for the API server that a manifest describes. Without
 // credentials (User is ""; see [Server.NoCredentials]) it still can tell that
 // something answers.
-func NewServer(n *node.Node, spec patch.Server) *Server {
-	s := &Server{node: n, host: proc.Host{Root: n.Root}, spec: spec, pod: newStaticPod(n, spec), base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
+func New(n *node.Node, spec patch.Server) *Server {
+	s := &Server{Node: n, Host: proc.Host{Root: n.Root}, Spec: spec, Pod: NewStaticPod(n, spec), Base: "https://" + net.JoinHostPort(spec.Address, strconv.Itoa(spec.Port))}
 	// Only whether it answers is asked, and nothing is sent: a wrong certificate
 	// does no harm.
 	s.client = &http.Client{Transport: &http.Transport{
 		Proxy: noProxy, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
 	}}
-	s.creds = newCredentials(n, s.base)
+	s.creds = newCredentials(n, s.Base)
 	if all := s.creds.toTry(); len(all) > 0 {
-		s.endpoint, s.User, s.Groups = all[0].endpoint, all[0].user, all[0].groups
+		s.Endpoint, s.User, s.Groups = all[0].endpoint, all[0].user, all[0].groups
 	}
 	return s
 }
 
 // answer is what the API server said.
-type answer struct {
-	code    int
-	auditID string
-	body    string
+type Answer struct {
+	Code    int
+	AuditID string
+	Body    string
 }
 
 // maxAnswer is more than /readyz or a Status says, and maxPod more than etcd takes.
@@ -82,21 +82,21 @@ const (
 )
 
 // ask sends one request on a connection of its own.
-func (s *Server) ask(ctx context.Context, method, path string) (answer, error) {
+func (s *Server) Ask(ctx context.Context, method, path string) (Answer, error) {
 	return s.askFor(ctx, method, path, maxAnswer)
 }
 
 // askFor reads no more of the answer than most bytes.
-func (s *Server) askFor(ctx context.Context, method, path string, most int64) (answer, error) {
+func (s *Server) askFor(ctx context.Context, method, path string, most int64) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	resp, err := s.send(ctx, method, path, "", nil)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, most))
-	return answer{resp.StatusCode, resp.Header.Get("Audit-Id"), strings.TrimSpace(string(body))}, nil
+	return Answer{resp.StatusCode, resp.Header.Get("Audit-Id"), strings.TrimSpace(string(body))}, nil
 }
 
 // maxObject is more than etcd takes for one object (--max-request-bytes, 1.5 MiB),
@@ -105,7 +105,7 @@ const maxObject = 4 << 20
 
 // call sends a request with a body of a content type, none when it is "", and
 // returns the whole answer.
-func (s *Server) call(ctx context.Context, method, path, contentType string, body []byte) (code int, data []byte, err error) {
+func (s *Server) Call(ctx context.Context, method, path, contentType string, body []byte) (code int, data []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	resp, err := s.send(ctx, method, path, contentType, body)
@@ -123,7 +123,7 @@ func (s *Server) call(ctx context.Context, method, path, contentType string, bod
 // of the answer.
 func (s *Server) send(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
 	resp, err := s.do(func() (*http.Request, error) {
-		req, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, method, s.Base+path, bytes.NewReader(body))
 		if err != nil {
 			return nil, err
 		}
@@ -156,18 +156,18 @@ func plainNetError(err error) error {
 // Ready asks /readyz. 401 and 403 prove life but not health: without
 // credentials nothing more can be learned.
 func (s *Server) Ready(ctx context.Context) (ready bool, why string) {
-	a, err := s.ask(ctx, http.MethodGet, "/readyz")
+	a, err := s.Ask(ctx, http.MethodGet, "/readyz")
 	switch {
 	case err != nil:
 		return false, err.Error()
-	case a.code == http.StatusOK:
+	case a.Code == http.StatusOK:
 		return true, ""
-	case (a.code == http.StatusUnauthorized || a.code == http.StatusForbidden) && s.User == "":
+	case (a.Code == http.StatusUnauthorized || a.Code == http.StatusForbidden) && s.User == "":
 		return true, ""
-	case a.code == http.StatusUnauthorized:
+	case a.Code == http.StatusUnauthorized:
 		return false, fmt.Sprintf("/readyz says 401 to the credentials in %s", s.tried())
 	}
-	return false, fmt.Sprintf("/readyz says %d%s", a.code, failedChecks(a.body))
+	return false, fmt.Sprintf("/readyz says %d%s", a.Code, failedChecks(a.Body))
 }
 
 // failedChecks are the names of the checks that /readyz says have failed. It has
@@ -188,15 +188,15 @@ func failedChecks(body string) string {
 
 // processes are the API servers of this manifest's static Pod that run with its
 // command line.
-func (s *Server) processes() ([]proc.Process, error) {
-	all, err := s.pod.processes()
-	return slices.DeleteFunc(all, func(p proc.Process) bool { return !s.spec.RunsAs(p.Argv) }), err
+func (s *Server) Processes() ([]proc.Process, error) {
+	all, err := s.Pod.Processes()
+	return slices.DeleteFunc(all, func(p proc.Process) bool { return !s.Spec.RunsAs(p.Argv) }), err
 }
 
 // leaving are those of some API servers that do not listen any more.
-func (s *Server) leaving(ps []proc.Process) []proc.Process {
+func (s *Server) Leaving(ps []proc.Process) []proc.Process {
 	return slices.DeleteFunc(ps, func(p proc.Process) bool {
-		socks, err := s.host.SocketsOn(p, s.spec.Port)
+		socks, err := s.Host.SocketsOn(p, s.Spec.Port)
 		return err != nil || socks.Listening
 	})
 }
@@ -204,18 +204,18 @@ func (s *Server) leaving(ps []proc.Process) []proc.Process {
 // stranger is a kube-apiserver with the manifest's command line that is not one
 // of its static Pod, and why not; "" without one.
 func (s *Server) stranger() (p proc.Process, why string) {
-	all, _ := s.host.Processes("kube-apiserver")
+	all, _ := s.Host.Processes("kube-apiserver")
 	for _, p := range all {
-		if !s.spec.RunsAs(p.Argv) || s.pod.owns(p) {
+		if !s.Spec.RunsAs(p.Argv) || s.Pod.Owns(p) {
 			continue
 		}
-		switch pod := s.host.PodOf(p); {
+		switch pod := s.Host.PodOf(p); {
 		case pod.UID == "":
 			why = "has its command line and runs in no Pod"
 		case !pod.Static():
 			why = "has its command line and runs in a Pod that was made through the API"
-		case p.UID != s.pod.user:
-			why = fmt.Sprintf("has its command line and runs as user %d, not %d", p.UID, s.pod.user)
+		case p.UID != s.Pod.user:
+			why = fmt.Sprintf("has its command line and runs as user %d, not %d", p.UID, s.Pod.user)
 		default:
 			why = fmt.Sprintf("runs in Pod %s, for which the kubelet keeps no log folder of this name", pod.UID)
 		}
@@ -239,16 +239,16 @@ type Running struct {
 
 // Running looks at the processes.
 func (s *Server) Running() (r Running, err error) {
-	all, err := s.pod.processes()
+	all, err := s.Pod.Processes()
 	if err != nil {
 		return r, err
 	}
-	ending := s.leaving(slices.Clone(all))
+	ending := s.Leaving(slices.Clone(all))
 	for _, p := range all {
 		switch gone := slices.ContainsFunc(ending, p.Same); {
-		case s.spec.RunsAs(p.Argv):
+		case s.Spec.RunsAs(p.Argv):
 			if r.PID == 0 || !gone {
-				r.PID, r.UID, r.Serving = p.PID, s.host.PodOf(p).UID, !gone
+				r.PID, r.UID, r.Serving = p.PID, s.Host.PodOf(p).UID, !gone
 			}
 		case gone:
 			r.Ending++
@@ -266,7 +266,7 @@ func (s *Server) Running() (r Running, err error) {
 // kubelet had the manifest when it started it: it publishes them in the mirror
 // Pod. known is false when they cannot be read, or are of another Pod.
 func (s *Server) StartedWith(ctx context.Context) (annotations map[string]string, known bool) {
-	running, err := s.processes()
+	running, err := s.Processes()
 	if err != nil || len(running) != 1 || s.User == "" {
 		return nil, false
 	}
@@ -274,9 +274,9 @@ func (s *Server) StartedWith(ctx context.Context) (annotations map[string]string
 	if name == "" {
 		return nil, false
 	}
-	a, err := s.askFor(ctx, http.MethodGet, "/api/v1/namespaces/"+s.spec.Namespace+"/pods/"+name, maxPod)
+	a, err := s.askFor(ctx, http.MethodGet, "/api/v1/namespaces/"+s.Spec.Namespace+"/pods/"+name, maxPod)
 	var pod corev1.Pod
-	if err != nil || a.code != http.StatusOK || json.Unmarshal([]byte(a.body), &pod) != nil {
+	if err != nil || a.Code != http.StatusOK || json.Unmarshal([]byte(a.Body), &pod) != nil {
 		return nil, false
 	}
 	// After a restart the mirror Pod is the old one for a moment.
@@ -288,8 +288,8 @@ func (s *Server) StartedWith(ctx context.Context) (annotations map[string]string
 
 // podOf is the UID and the name of the Pod that a process runs in.
 func (s *Server) podOf(p proc.Process) (uid, name string) {
-	uid = s.host.PodOf(p).UID
-	_, name, _ = strings.Cut(filepath.Base(s.pod.folder(uid)), "_")
+	uid = s.Host.PodOf(p).UID
+	_, name, _ = strings.Cut(filepath.Base(s.Pod.folder(uid)), "_")
 	return uid, strings.TrimSuffix(name, "_"+uid)
 }
 
@@ -300,7 +300,7 @@ type ForbiddenError struct{ Reason string }
 func (e *ForbiddenError) Error() string { return e.Reason }
 
 // refusal is what the API server says about a request that it did not fulfil.
-func refusal(code int, data []byte) string {
+func Refusal(code int, data []byte) string {
 	var status struct{ Message string }
 	if json.Unmarshal(data, &status) != nil || status.Message == "" {
 		return fmt.Sprintf("the API server says %d", code)
@@ -309,9 +309,9 @@ func refusal(code int, data []byte) string {
 }
 
 // at is the same, of another API server.
-func (s *Server) at(base string) *Server {
+func (s *Server) At(base string) *Server {
 	other := *s
-	other.base = base
+	other.Base = base
 	return &other
 }
 
@@ -323,7 +323,7 @@ type Probe struct {
 
 // netCause is a network error without the address, which is said already, and
 // without the URL, which may be secret.
-func netCause(err error) string {
+func NetCause(err error) string {
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return "no answer within 5 s"

@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"auditpatch/internal/proc"
@@ -12,7 +12,7 @@ import (
 // LastWords is the last thing that the API server's log says since the machine
 // was started, "" without one.
 func (s *Server) LastWords() string {
-	words, _ := s.lastWords(s.host.Started(proc.Process{}))
+	words, _ := s.LastWordsSince(s.Host.Started(proc.Process{}))
 	return words
 }
 
@@ -21,9 +21,9 @@ func (s *Server) LastWords() string {
 // before it. The kubelet lays
 // the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log
 // (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory).
-func (s *Server) lastWords(since time.Time) (words, log string) {
+func (s *Server) LastWordsSince(since time.Time) (words, log string) {
 	newest, at := "", since
-	for _, f := range s.logs() {
+	for _, f := range s.Logs() {
 		if info, err := os.Stat(f); err == nil && info.Size() > 0 && info.ModTime().After(at) { // a container that has just ended may have an empty one
 			newest, at = f, info.ModTime()
 		}
@@ -36,9 +36,9 @@ func (s *Server) lastWords(since time.Time) (words, log string) {
 }
 
 // logs are the log files of the API server's containers: one for each.
-func (s *Server) logs() (out []string) {
-	for _, prefix := range s.pod.folders {
-		files, _ := filepath.Glob(filepath.Join(s.node.Root, prefix+"*", s.spec.Container, "*.log"))
+func (s *Server) Logs() (out []string) {
+	for _, prefix := range s.Pod.folders {
+		files, _ := filepath.Glob(filepath.Join(s.Node.Root, prefix+"*", s.Spec.Container, "*.log"))
 		out = append(out, files...)
 	}
 	return out
@@ -102,7 +102,7 @@ const logError = "Error in audit plugin 'log' affecting "
 // could not write, "" when its log has none.
 func (s *Server) AuditLogError() string {
 	newest, at := "", time.Time{}
-	for _, f := range s.logs() {
+	for _, f := range s.Logs() {
 		if info, err := os.Stat(f); err == nil && info.ModTime().After(at) {
 			newest, at = f, info.ModTime()
 		}

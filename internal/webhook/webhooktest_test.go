@@ -1,4 +1,4 @@
-package rollout
+package webhook
 
 import (
 	"context"
@@ -34,11 +34,11 @@ func TestWebhookProxy(t *testing.T) {
 		"for https, not it": {patch.Proxy{HTTPS: proxy.URL}, "falco.example.com: "},
 	} {
 		data, _, _ := patch.WebhookKubeconfig(patch.WebhookTarget{URL: "http://falco.example.com:9765/k8s-audit"})
-		w, err := ReadWebhook(data, patch.Settings{Proxy: c.proxy})
+		w, err := Read(data, patch.Settings{Proxy: c.proxy})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := w.refuses(context.Background())
+		got := w.Refuses(context.Background())
 		if strings.HasPrefix(c.want, "falco") && got != "" && !strings.Contains(got, "proxy") {
 			continue // without a resolver the reason is another
 		}
@@ -51,7 +51,7 @@ func TestWebhookProxy(t *testing.T) {
 func TestTestRequest(t *testing.T) {
 	t.Parallel()
 	url, posted := standin.Receiver(t, 206, 0)
-	if got := hookTo(t, patch.WebhookTarget{URL: url}).refuses(context.Background()); got != "" || len(*posted) != 1 {
+	if got := hookTo(t, patch.WebhookTarget{URL: url}).Refuses(context.Background()); got != "" || len(*posted) != 1 {
 		t.Fatalf("%q, posted %v", got, *posted)
 	}
 	list := (*posted)[0]

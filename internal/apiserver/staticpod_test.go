@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/standin"
 	"auditpatch/patch"
@@ -70,8 +71,8 @@ func TestOwns(t *testing.T) {
 			if c.folder != "" {
 				put("var/log/pods/"+c.folder+"/kube-apiserver/0.log", "")
 			}
-			pod := newStaticPod(node.New(root, ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"})
-			ps, err := pod.processes()
+			pod := NewStaticPod(node.New(root, ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"})
+			ps, err := pod.Processes()
 			if err != nil || (len(ps) == 1) != c.want {
 				t.Errorf("%v, %v: want it to be the Pod's: %v", ps, err, c.want)
 			}
@@ -123,7 +124,7 @@ func TestFindKubelet(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			k, err := FindKubelet(node.New(root, ""))
+			k, err := kubelet.Find(node.New(root, ""))
 			if err != nil || k.PID != c.want {
 				t.Errorf("pid %d, %v; want %d", k.PID, err, c.want)
 			}
@@ -154,8 +155,8 @@ func TestKubeletSettings(t *testing.T) {
 			if c.argv != "" {
 				m.Start(9, strings.Split(c.argv, "\x00")...)
 			}
-			k, err := FindKubelet(node.New(m.Root, ""))
-			if got := [2]string{k.StaticPodPath, k.logs()}; err != nil || k.Err != nil || got != c.want {
+			k, err := kubelet.Find(node.New(m.Root, ""))
+			if got := [2]string{k.StaticPodPath, k.Logs()}; err != nil || k.Err != nil || got != c.want {
 				t.Errorf("%v, %v, %v; want %v", got, err, k.Err, c.want)
 			}
 		})

@@ -1,4 +1,4 @@
-package rollout
+package clusterlock
 
 import (
 	"cmp"
@@ -13,6 +13,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/wait"
 )
 
 // The cluster's lock is a Lease, as Kubernetes' own components use for theirs:
@@ -67,8 +70,8 @@ type leaseSpec struct {
 
 // lease is the cluster's lock as this run sees it.
 type lease struct {
-	servers []*Server // asked in this order until one answers
-	holder  string    // this run
+	servers []*apiserver.Server // asked in this order until one answers
+	holder  string              // this run
 	pace    pace
 
 	mu      sync.Mutex
@@ -81,7 +84,7 @@ type lease struct {
 // newLease prepares for the lock. Nobody else's identity is like that of a run,
 // and its part before the last "_" tells the node: an address that only one
 // API server can have.
-func newLease(servers []*Server, self Peer, p pace) *lease {
+func newLease(servers []*apiserver.Server, self Peer, p pace) *lease {
 	return &lease{servers: servers, pace: p, holder: self.Node + "_" + self.Address + "_" + strings.ToLower(rand.Text()[:8])}
 }
 
@@ -127,7 +130,7 @@ func (l *lease) acquire(ctx context.Context, within time.Duration, waiting func(
 		} else {
 			failed = 0
 		}
-		if taken || failed >= failingTries || errors.Is(err, ErrInterrupted) {
+		if taken || failed >= failingTries || errors.Is(err, wait.ErrInterrupted) {
 			return err
 		}
 		if now := l.object; err == nil && now.ResourceVersion != seen.ResourceVersion {
@@ -141,7 +144,7 @@ func (l *lease) acquire(ctx context.Context, within time.Duration, waiting func(
 		}
 		select {
 		case <-ctx.Done():
-			return ErrInterrupted
+			return wait.ErrInterrupted
 		case <-time.After(l.pace.retry):
 		}
 	}
@@ -201,22 +204,22 @@ func (l *lease) do(ctx context.Context, method, path string, body *leaseObject) 
 	for _, s := range l.servers {
 		one, cancel := context.WithTimeout(ctx, renewWithin)
 		var answer []byte
-		code, answer, err = s.call(one, method, path, "application/json", data)
+		code, answer, err = s.Call(one, method, path, "application/json", data)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
-			return 0, ErrInterrupted
+			return 0, wait.ErrInterrupted
 		case err != nil:
-			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %w", s.base, leaseName, err)
+			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %w", s.Base, leaseName, err)
 		case code == http.StatusOK || code == http.StatusCreated:
 			l.object = leaseObject{}
 			return code, json.Unmarshal(answer, &l.object)
 		case code == http.StatusNotFound, code == http.StatusConflict:
 			return code, nil
 		case code == http.StatusUnauthorized || code == http.StatusForbidden:
-			err = &ForbiddenError{refusal(code, answer)}
+			err = &apiserver.ForbiddenError{Reason: apiserver.Refusal(code, answer)}
 		default:
-			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %s", s.base, leaseName, refusal(code, answer))
+			failed = fmt.Errorf("ask %s for the Lease kube-system/%s: %s", s.Base, leaseName, apiserver.Refusal(code, answer))
 		}
 	}
 	return 0, cmp.Or(failed, err)

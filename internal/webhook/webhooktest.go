@@ -1,4 +1,4 @@
-package rollout
+package webhook
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 
 const (
 	// testWithin is how long a receiver may take to answer.
-	testWithin = 5 * time.Second
+	AnswerWithin = 5 * time.Second
 	// slowAnswer is how long a request may wait for a receiver that it waits for at
 	// each stage: the kubelet gives an API server's health checks 15 s.
 	slowAnswer = time.Second
@@ -32,11 +32,11 @@ func (e *Blocked) Error() string {
 
 // blocks tells whether requests wait for the receiver. There are no modes but
 // these that do.
-func (w *Webhook) blocks() bool { return strings.HasPrefix(w.mode, "blocking") }
+func (w *Receiver) Blocks() bool { return strings.HasPrefix(w.Mode, "blocking") }
 
 // ifBlocking is the webhook when requests wait for it, else nil.
-func (w *Webhook) ifBlocking() *Webhook {
-	if w == nil || !w.blocks() {
+func (w *Receiver) IfBlocking() *Receiver {
+	if w == nil || !w.Blocks() {
 		return nil
 	}
 	return w
@@ -44,8 +44,8 @@ func (w *Webhook) ifBlocking() *Webhook {
 
 // refuses posts one event and says why it is not taken, "" when it is, or when it
 // cannot be tried from here but for a connection.
-func (w *Webhook) refuses(ctx context.Context) (cause string) {
-	ctx, cancel := context.WithTimeout(ctx, testWithin)
+func (w *Receiver) Refuses(ctx context.Context) (cause string) {
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
 	req, err := w.testRequest(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (w *Webhook) refuses(ctx context.Context) (cause string) {
 		return cause
 	case code < http.StatusOK || code > http.StatusPartialContent: // as client-go has it
 		return strings.TrimSpace(fmt.Sprintf("it answers %d %s", code, http.StatusText(code)))
-	case w.blocks() && took > slowAnswer:
+	case w.Blocks() && took > slowAnswer:
 		return fmt.Sprintf("it took %.1f s for one event", took.Seconds())
 	}
 	return ""
@@ -67,7 +67,7 @@ func (w *Webhook) refuses(ctx context.Context) (cause string) {
 
 // testRequest is a post as kube-apiserver makes it, of an event that says what it
 // is.
-func (w *Webhook) testRequest(ctx context.Context) (*http.Request, error) {
+func (w *Receiver) testRequest(ctx context.Context) (*http.Request, error) {
 	now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
 	event := map[string]any{
 		"level": "Metadata", "auditID": "auditpatch-" + strings.ToLower(rand.Text()), "stage": "ResponseComplete",

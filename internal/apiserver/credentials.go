@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"context"
@@ -243,7 +243,7 @@ func (s *Server) do(build func() (*http.Request, error)) (*http.Response, error)
 		case err == nil:
 			resp.Body.Close()
 		}
-		if s.base == s.creds.base {
+		if s.Base == s.creds.base {
 			s.creds.drop(c, why)
 		}
 	}
@@ -259,7 +259,7 @@ func (s *Server) Skipped() []*CredentialError { return s.creds.errs() }
 // the API server takes.
 func (s *Server) Identity(ctx context.Context) (user string, groups []string) {
 	if len(s.creds.toTry()) > 1 {
-		_, _ = s.ask(ctx, http.MethodGet, "/readyz")
+		_, _ = s.Ask(ctx, http.MethodGet, "/readyz")
 	}
 	if all := s.creds.toTry(); len(all) > 0 {
 		return all[0].user, all[0].groups

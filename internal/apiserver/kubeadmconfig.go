@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"auditpatch/internal/wait"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 )
 
 // retryEvery is how often an edit is tried again.
-var retryEvery = paced(100 * time.Millisecond)
+var retryEvery = wait.Scaled(100 * time.Millisecond)
 
 // ErrNoKubeadmConfig says that the cluster was not made by kubeadm, or not by it
 // alone.
@@ -39,7 +41,7 @@ func (s *Server) KubeadmConfig(ctx context.Context) ([]byte, error) {
 }
 
 func (s *Server) kubeadmConfig(ctx context.Context) (text, version string, err error) {
-	code, body, err := s.call(ctx, http.MethodGet, kubeadmConfigPath, "", nil)
+	code, body, err := s.Call(ctx, http.MethodGet, kubeadmConfigPath, "", nil)
 	if err != nil {
 		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %w", err)
 	}
@@ -48,9 +50,9 @@ func (s *Server) kubeadmConfig(ctx context.Context) (text, version string, err e
 	case code == http.StatusNotFound:
 		return "", "", ErrNoKubeadmConfig
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return "", "", &ForbiddenError{"read kube-system/kubeadm-config: " + refusal(code, body)}
+		return "", "", &ForbiddenError{"read kube-system/kubeadm-config: " + Refusal(code, body)}
 	case code != http.StatusOK:
-		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %s", refusal(code, body))
+		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %s", Refusal(code, body))
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
 		return "", "", fmt.Errorf("read kube-system/kubeadm-config: %w", err)
@@ -82,13 +84,13 @@ func (s *Server) EditKubeadmConfig(ctx context.Context, edit func(text []byte) (
 		case code == http.StatusOK:
 			return true, nil
 		case code == http.StatusUnauthorized || code == http.StatusForbidden:
-			return false, &ForbiddenError{"write kube-system/kubeadm-config: " + refusal(code, body)}
+			return false, &ForbiddenError{"write kube-system/kubeadm-config: " + Refusal(code, body)}
 		case code != http.StatusConflict:
-			return false, fmt.Errorf("write kube-system/kubeadm-config: %s", refusal(code, body))
+			return false, fmt.Errorf("write kube-system/kubeadm-config: %s", Refusal(code, body))
 		}
 		select {
 		case <-ctx.Done():
-			return false, ErrInterrupted
+			return false, wait.ErrInterrupted
 		case <-time.After(retryEvery):
 		}
 	}
@@ -108,11 +110,11 @@ func (s *Server) TryKubeadmConfig(ctx context.Context, text []byte) error {
 	case err != nil:
 		return fmt.Errorf("write kube-system/kubeadm-config: %w", err)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return &ForbiddenError{"write kube-system/kubeadm-config: " + refusal(code, body)}
+		return &ForbiddenError{"write kube-system/kubeadm-config: " + Refusal(code, body)}
 	case code == http.StatusOK, code == http.StatusConflict, code == http.StatusBadRequest && bytes.Contains(body, []byte("dry run")):
 		return nil
 	}
-	return fmt.Errorf("write kube-system/kubeadm-config: %s", refusal(code, body))
+	return fmt.Errorf("write kube-system/kubeadm-config: %s", Refusal(code, body))
 }
 
 // patchKubeadmConfig is a merge patch (RFC 7386) that touches one key only.
@@ -127,5 +129,5 @@ func (s *Server) patchKubeadmConfigAt(ctx context.Context, path, version, text s
 	if err != nil {
 		return 0, nil, err
 	}
-	return s.call(ctx, http.MethodPatch, path, "application/merge-patch+json", data)
+	return s.Call(ctx, http.MethodPatch, path, "application/merge-patch+json", data)
 }

@@ -1,4 +1,4 @@
-package rollout
+package clusterlock
 
 import (
 	"context"
@@ -8,26 +8,29 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/wait"
 )
 
 const (
 	// DefaultLockTimeout is longer than a cluster of seven takes.
-	DefaultLockTimeout = 10 * time.Minute
+	DefaultTimeout = 10 * time.Minute
 	// unwatchedFor is how long the lock stays taken when nobody waits for the
 	// restart: as long as the kubelet takes for it by itself.
 	unwatchedFor = time.Minute
 )
 
 // tellEvery is how often a wait says that it goes on.
-var tellEvery = paced(8 * time.Second)
+var tellEvery = wait.Scaled(8 * time.Second)
 
 // Cluster makes sure that no two control-plane nodes of a cluster restart their
 // API servers at the same time, whoever starts auditpatch on them: it takes the
 // cluster's lock and sees that the others are healthy. Where there are no others
 // it does nothing.
 type Cluster struct {
-	Server      *Server       // of this node
-	LockTimeout time.Duration // how long to wait for the lock; 0: DefaultLockTimeout
+	Server      *apiserver.Server // of this node
+	LockTimeout time.Duration     // how long to wait for the lock; 0: DefaultLockTimeout
 	// Force goes on when the others cannot be seen or are not healthy, but not
 	// without the lock while somebody has it.
 	Force bool
@@ -71,7 +74,7 @@ func (c *Cluster) Enter(ctx context.Context) error {
 		err = c.healthy(ctx)
 	}
 	if err == nil && !l.held() {
-		err = &NotHealthy{"the cluster's lock (Lease kube-system/" + leaseName + ") could not be renewed"}
+		err = &apiserver.NotHealthy{Reason: "the cluster's lock (Lease kube-system/" + leaseName + ") could not be renewed"}
 	}
 	if err != nil {
 		c.leave(false, 0)
@@ -97,10 +100,10 @@ func (c *Cluster) leave(restarted bool, busy time.Duration) {
 // blind decides whether to go on without the others: when there are none, when
 // this node may not see them, and when it has to.
 func (c *Cluster) blind(err error) error {
-	var forbidden *ForbiddenError
+	var forbidden *apiserver.ForbiddenError
 	var busy *BusyError
 	switch {
-	case err == nil, errors.Is(err, ErrInterrupted), errors.As(err, &busy):
+	case err == nil, errors.Is(err, wait.ErrInterrupted), errors.As(err, &busy):
 		return err
 	case c.Late, c.Unseen:
 		return nil
@@ -108,17 +111,17 @@ func (c *Cluster) blind(err error) error {
 		c.warn("nothing keeps two control-plane nodes from restarting their API servers at once: %v", err)
 		return nil
 	}
-	return &NotHealthy{fmt.Sprintf("cannot see whether the other control-plane nodes are healthy: %v", err)}
+	return &apiserver.NotHealthy{Reason: fmt.Sprintf("cannot see whether the other control-plane nodes are healthy: %v", err)}
 }
 
 // peers asks this node's API server for the others, and when it does not answer
 // the one that the credentials name, which may be a load balancer.
 func (c *Cluster) peers(ctx context.Context) (peers []Peer, self Peer, err error) {
 	peers, self, err = peersOf(ctx, c.Server)
-	if err == nil || c.Server.endpoint == "" {
+	if err == nil || c.Server.Endpoint == "" {
 		return peers, self, err
 	}
-	if peers, self, again := peersOf(ctx, c.Server.at(c.Server.endpoint)); again == nil {
+	if peers, self, again := peersOf(ctx, c.Server.At(c.Server.Endpoint)); again == nil {
 		return peers, self, nil
 	}
 	return nil, Peer{}, err
@@ -126,10 +129,10 @@ func (c *Cluster) peers(ctx context.Context) (peers []Peer, self Peer, err error
 
 // servers are whom to ask about the lock: the own API server last, since it is
 // the one that goes.
-func (c *Cluster) servers(peers []Peer) []*Server {
-	var out []*Server
+func (c *Cluster) servers(peers []Peer) []*apiserver.Server {
+	var out []*apiserver.Server
 	for _, p := range peers {
-		out = append(out, c.Server.at("https://"+p.Address))
+		out = append(out, c.Server.At("https://"+p.Address))
 	}
 	return append(out, c.Server)
 }
@@ -138,7 +141,7 @@ func (c *Cluster) lockTimeout() time.Duration {
 	if c.LockTimeout > 0 {
 		return c.LockTimeout
 	}
-	return DefaultLockTimeout
+	return DefaultTimeout
 }
 
 // settle gives load balancers time to see that the API server that was last
@@ -151,7 +154,7 @@ func (c *Cluster) settle(ctx context.Context) error {
 	c.tell("%s has just restarted its API server: load balancers get %.0f s to notice", name, (c.pace.balancers - ago).Seconds())
 	select {
 	case <-ctx.Done():
-		return ErrInterrupted
+		return wait.ErrInterrupted
 	case <-time.After(c.pace.balancers - ago):
 		return nil
 	}
@@ -173,19 +176,19 @@ func (c *Cluster) healthy(ctx context.Context) error {
 			c.tell("%s", OthersReady(len(peers)))
 			return nil
 		case ctx.Err() != nil:
-			return ErrInterrupted
+			return wait.ErrInterrupted
 		case c.Force:
 			c.warn("other API servers are not healthy: %s", strings.Join(unhealthy, "; "))
 			return nil
 		case time.Now().After(deadline):
-			return &NotHealthy{fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(unhealthy, "; "))}
+			return &apiserver.NotHealthy{Reason: fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(unhealthy, "; "))}
 		case time.Since(told) > tellEvery:
 			c.tell("waiting until others are healthy: %s", strings.Join(unhealthy, "; "))
 			told = time.Now()
 		}
 		select {
 		case <-ctx.Done():
-			return ErrInterrupted
+			return wait.ErrInterrupted
 		case <-time.After(c.pace.retry):
 		}
 	}
@@ -204,7 +207,7 @@ func (c *Cluster) unready(ctx context.Context, peers []Peer) []string {
 	said := make(chan string)
 	for _, p := range peers {
 		go func() {
-			if ready, why := c.Server.at("https://" + p.Address).Ready(ctx); !ready {
+			if ready, why := c.Server.At("https://" + p.Address).Ready(ctx); !ready {
 				said <- fmt.Sprintf("%s: %s", p, why)
 				return
 			}
@@ -224,7 +227,7 @@ func (c *Cluster) unready(ctx context.Context, peers []Peer) []string {
 // Others says how the other API servers are, for people who look before a
 // change: how many there are, which are not ready and why, and which node holds
 // the cluster's lock, "" for none.
-func Others(ctx context.Context, s *Server) (n int, unready []string, holder string, err error) {
+func Others(ctx context.Context, s *apiserver.Server) (n int, unready []string, holder string, err error) {
 	c := &Cluster{Server: s}
 	peers, self, err := c.peers(ctx)
 	if err != nil {

@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"context"
@@ -60,13 +60,13 @@ func TestStartedWith(t *testing.T) {
 			}))
 			defer srv.Close()
 			s := &Server{
-				node: node.New(root, ""), host: proc.Host{Root: root}, client: srv.Client(), base: srv.URL, User: c.user,
-				spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Command: []string{"kube-apiserver", "--flag=1"}},
+				Node: node.New(root, ""), Host: proc.Host{Root: root}, client: srv.Client(), Base: srv.URL, User: c.user,
+				Spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Command: []string{"kube-apiserver", "--flag=1"}},
 			}
 			put("proc/9/stat", "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1")
 			put("proc/9/status", "Uid:\t0\t0\t0\t0\n")
 			put("proc/9/cmdline", "kubelet\x00--hostname-override\x00CP-1\x00")
-			s.pod = newStaticPod(s.node, s.spec)
+			s.Pod = NewStaticPod(s.Node, s.Spec)
 			got, known := s.StartedWith(context.Background())
 			if known != c.known || known && got["auditpatch/policy-sha256"] != "1" {
 				t.Errorf("got %v, %v", got, known)

@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"context"
@@ -179,12 +179,12 @@ func TestCredentials(t *testing.T) {
 					m.Write(file, text)
 				}
 			}
-			s := NewServer(n, d.spec)
+			s := New(n, d.spec)
 			if none := s.NoCredentials(); s.User == "" && len(s.Skipped()) > 0 && none.Error() != c.err || s.User != "" && c.err != "" {
 				t.Errorf("user %q, error %v, want %q", s.User, none, c.err)
 			}
 			for range 2 {
-				code, _, err := s.call(context.Background(), http.MethodPatch, "/x", "text/plain", []byte("body"))
+				code, _, err := s.Call(context.Background(), http.MethodPatch, "/x", "text/plain", []byte("body"))
 				if err != nil || code != c.code {
 					t.Errorf("%d, %v; want %d", code, err, c.code)
 				}
@@ -215,8 +215,8 @@ func TestCredentialsElsewhere(t *testing.T) {
 	m := standin.Tree{T: t, Root: n.Root}
 	m.Write(Credentials[0], ca.kubeconfig("admin", time.Hour))
 	m.Write(Credentials[1], ca.kubeconfig("super", time.Hour))
-	s := NewServer(n, own.spec)
-	ready, why := s.at("https://" + net.JoinHostPort(peer.spec.Address, strconv.Itoa(peer.spec.Port))).Ready(context.Background())
+	s := New(n, own.spec)
+	ready, why := s.At("https://" + net.JoinHostPort(peer.spec.Address, strconv.Itoa(peer.spec.Port))).Ready(context.Background())
 	if want := "/etc/kubernetes/super-admin.conf: its CA has not signed the API server's certificate"; ready || why != want {
 		t.Errorf("got %v, %s; want %s", ready, why, want)
 	}
@@ -240,8 +240,8 @@ func proxied(t *testing.T) []*http.Transport {
 	ca := newAuthority(t)
 	n := node.New(t.TempDir(), "")
 	(standin.Tree{T: t, Root: n.Root}).Write(Credentials[0], ca.kubeconfig("admin", time.Hour))
-	with := NewServer(n, patch.Server{Address: "192.0.2.7", Port: 6443})
-	without := NewServer(node.New(t.TempDir(), ""), patch.Server{Address: "192.0.2.7", Port: 6443})
+	with := New(n, patch.Server{Address: "192.0.2.7", Port: 6443})
+	without := New(node.New(t.TempDir(), ""), patch.Server{Address: "192.0.2.7", Port: 6443})
 	var out []*http.Transport
 	for _, client := range []*http.Client{with.creds.toTry()[0].client, with.client, without.client} {
 		transport, ok := client.Transport.(*http.Transport)

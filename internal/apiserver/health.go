@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 // NotHealthy says why a change was not begun: afterwards nobody could tell
 // what it had broken. Nothing has been written. For a change that was begun all

@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"bufio"
@@ -14,10 +14,10 @@ import (
 )
 
 // errNoRight is the error of what the credentials do not open.
-var errNoRight = errors.New("may not read")
+var ErrNoRight = errors.New("may not read")
 
 // get reads an answer of any size on a connection of its own.
-func (s *Server) get(ctx context.Context, path string, read func(io.Reader) error) error {
+func (s *Server) Get(ctx context.Context, path string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	resp, err := s.send(ctx, http.MethodGet, path, "", nil)
@@ -29,21 +29,21 @@ func (s *Server) get(ctx context.Context, path string, read func(io.Reader) erro
 	case http.StatusOK:
 		return read(resp.Body)
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%w %s (%d)", errNoRight, path, resp.StatusCode)
+		return fmt.Errorf("%w %s (%d)", ErrNoRight, path, resp.StatusCode)
 	}
 	return fmt.Errorf("%s says %d", path, resp.StatusCode)
 }
 
 // deliveries are what a process of kube-apiserver counted for one host.
-type deliveries struct {
-	taken    float64 // answers that client-go takes for success
-	failed   float64 // posts without an answer
-	answered string  // another status than success
+type Deliveries struct {
+	Taken    float64 // answers that client-go takes for success
+	Failed   float64 // posts without an answer
+	Answered string  // another status than success
 }
 
 // deliveries reads the counters.
-func (s *Server) deliveries(ctx context.Context, host string) (seen deliveries, err error) {
-	err = s.get(ctx, "/metrics", func(body io.Reader) error {
+func (s *Server) Deliveries(ctx context.Context, host string) (seen Deliveries, err error) {
+	err = s.Get(ctx, "/metrics", func(body io.Reader) error {
 		lines := bufio.NewScanner(body)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
@@ -61,22 +61,22 @@ func (s *Server) deliveries(ctx context.Context, host string) (seen deliveries, 
 var posts, losses = []byte("rest_client_requests_total{"), []byte("apiserver_audit_error_total{")
 
 // add counts one line.
-func (d *deliveries) add(line, host string) {
+func (d *Deliveries) add(line, host string) {
 	labels, value, ok := sample(line)
 	if !ok || value == 0 {
 		return
 	}
 	if labels["plugin"] == "webhook" {
-		d.failed += value
+		d.Failed += value
 	}
 	switch code, err := strconv.Atoi(labels["code"]); {
 	case labels["host"] != host || labels["method"] != http.MethodPost:
 	case err != nil: // <error>
-		d.failed += value
+		d.Failed += value
 	case code >= http.StatusOK && code <= http.StatusPartialContent:
-		d.taken += value
+		d.Taken += value
 	default:
-		d.answered = strings.TrimSpace(labels["code"] + " " + http.StatusText(code))
+		d.Answered = strings.TrimSpace(labels["code"] + " " + http.StatusText(code))
 	}
 }
 

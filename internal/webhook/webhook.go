@@ -1,4 +1,4 @@
-package rollout
+package webhook
 
 import (
 	"cmp"
@@ -20,6 +20,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -31,31 +33,31 @@ import (
 
 var (
 	// webhookPoll is slower than other polls: /metrics has megabytes.
-	webhookPoll = paced(time.Second)
+	webhookPoll = wait.Scaled(time.Second)
 	// webhookMargin on top of a batch's wait is enough for a first failure and,
 	// with kube-apiserver's own initial backoff of 10 s, for one more try.
-	webhookMargin = paced(15 * time.Second)
+	webhookMargin = wait.Scaled(15 * time.Second)
 	// defaultBatchWait is kube-apiserver's for the webhook, in all versions.
-	defaultBatchWait = paced(30 * time.Second)
+	defaultBatchWait = wait.Scaled(30 * time.Second)
 	// longestBatchWait is how much of a batch's wait is waited for.
 	longestBatchWait = time.Minute
 )
 
 // Webhook is where kube-apiserver posts audit events.
-type Webhook struct {
+type Receiver struct {
 	// Host is the HOST or HOST:PORT of the URL as the kubeconfig spells it:
 	// under that name deliveries are counted.
 	Host string
 
 	within time.Duration // a first delivery has to be counted
-	mode   string        // --audit-webhook-mode
+	Mode   string        // --audit-webhook-mode
 	server *url.URL
 	config *clientcmdapi.Config
 	proxy  patch.Proxy // that kube-apiserver has
 }
 
 // ReadWebhook takes a webhook out of its kubeconfig and the settings that name it.
-func ReadWebhook(kubeconfig []byte, of patch.Settings) (*Webhook, error) {
+func Read(kubeconfig []byte, of patch.Settings) (*Receiver, error) {
 	cfg, err := clientcmd.Load(kubeconfig)
 	if err != nil {
 		return nil, err
@@ -73,7 +75,7 @@ func ReadWebhook(kubeconfig []byte, of patch.Settings) (*Webhook, error) {
 		return nil, errors.New("the server is not a URL") // it may hold a password
 	}
 	within := min(batchWait(of.Flags), longestBatchWait) + webhookMargin
-	return &Webhook{Host: u.Host, within: within, mode: of.Flags["audit-webhook-mode"], server: u, config: cfg, proxy: of.Proxy}, nil
+	return &Receiver{Host: u.Host, within: within, Mode: of.Flags["audit-webhook-mode"], server: u, config: cfg, proxy: of.Proxy}, nil
 }
 
 // batchWait is how long kube-apiserver may hold an event back for others to come.
@@ -107,20 +109,20 @@ func (e *Unproven) Error() string {
 // probe makes sure that there is an event to post; without one (nil) ordinary
 // traffic has to do. Else the error is an *Undelivered, an *Unproven or
 // ErrInterrupted.
-func (w *Webhook) Delivered(ctx context.Context, s *Server, probe *Probe) error {
+func (w *Receiver) Delivered(ctx context.Context, s *apiserver.Server, probe *apiserver.Probe) error {
 	if who := alsoPosts(ctx, s, w.Host); who != "" {
 		return w.verdict(ctx, &Unproven{w.Host, who + " posts there too, and nobody counts the two apart"})
 	}
 	deadline := time.Now().Add(w.within)
 	for {
 		began := time.Now()
-		seen, err := s.deliveries(ctx, w.Host)
+		seen, err := s.Deliveries(ctx, w.Host)
 		switch {
 		case ctx.Err() != nil:
-			return ErrInterrupted
-		case errors.Is(err, errNoRight):
+			return wait.ErrInterrupted
+		case errors.Is(err, apiserver.ErrNoRight):
 			return w.verdict(ctx, &Unproven{w.Host, err.Error()})
-		case seen.taken > 0:
+		case seen.Taken > 0:
 			return nil
 		}
 		if cause := w.refusal(ctx, s, seen); cause != "" && ctx.Err() == nil {
@@ -130,13 +132,13 @@ func (w *Webhook) Delivered(ctx context.Context, s *Server, probe *Probe) error 
 			return w.verdict(ctx, w.undecided(seen, err))
 		}
 		if probe != nil {
-			if _, err := s.ask(ctx, probe.Method, probe.Path); err == nil {
+			if _, err := s.Ask(ctx, probe.Method, probe.Path); err == nil {
 				probe = nil // one event is enough
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return ErrInterrupted
+			return wait.ErrInterrupted
 		case <-time.After(max(webhookPoll, 4*time.Since(began))): // large clusters count much
 		}
 	}
@@ -144,11 +146,11 @@ func (w *Webhook) Delivered(ctx context.Context, s *Server, probe *Probe) error 
 
 // verdict is how a wait ends that the counters did not decide: a receiver that
 // cannot be reached from here takes no events from kube-apiserver either.
-func (w *Webhook) verdict(ctx context.Context, undecided error) error {
+func (w *Receiver) verdict(ctx context.Context, undecided error) error {
 	cause := w.unreachable(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return ErrInterrupted
+		return wait.ErrInterrupted
 	case cause != "":
 		return &Undelivered{w.Host, cause}
 	}
@@ -156,11 +158,11 @@ func (w *Webhook) verdict(ctx context.Context, undecided error) error {
 }
 
 // undecided says what was seen until the end of a wait.
-func (w *Webhook) undecided(seen deliveries, err error) error {
+func (w *Receiver) undecided(seen apiserver.Deliveries, err error) error {
 	switch {
 	case err != nil:
 		return &Unproven{w.Host, "/metrics could not be read: " + err.Error()}
-	case seen.failed > 0:
+	case seen.Failed > 0:
 		return &Undelivered{w.Host, fmt.Sprintf("the API server could not post to it within %s, though this node reaches it", w.within)}
 	}
 	return &Unproven{w.Host, fmt.Sprintf("the API server posted nothing within %s", w.within)}
@@ -170,11 +172,11 @@ func (w *Webhook) undecided(seen deliveries, err error) error {
 // A failed connection has no reason in the counters, so it is tried from here:
 // kube-apiserver has the node's network. When that succeeds, the receiver has
 // come up meanwhile, and kube-apiserver's next try decides.
-func (w *Webhook) refusal(ctx context.Context, s *Server, seen deliveries) string {
+func (w *Receiver) refusal(ctx context.Context, s *apiserver.Server, seen apiserver.Deliveries) string {
 	switch {
-	case seen.answered != "":
-		return "it answers " + seen.answered
-	case seen.failed > 0:
+	case seen.Answered != "":
+		return "it answers " + seen.Answered
+	case seen.Failed > 0:
 		if words := lastPost(s); words != "" {
 			return words
 		}
@@ -190,7 +192,7 @@ const webhookError = "Error in audit plugin 'webhook' affecting "
 
 // lastPost is the reason that the API server itself gave for a failed
 // delivery, "" when that was not the last error in its log.
-func lastPost(s *Server) string {
+func lastPost(s *apiserver.Server) string {
 	_, words, _ := strings.Cut(s.LastWords(), webhookError)
 	_, cause, _ := strings.Cut(words, ": ")
 	if _, rest, ok := strings.Cut(cause, `": `); ok && strings.HasPrefix(cause, "Post ") {
@@ -202,7 +204,7 @@ func lastPost(s *Server) string {
 // unreachable asks the webhook itself, with the credentials that kube-apiserver
 // has, and returns why nobody answers. HEAD changes nothing; whatever the
 // answer is, the receiver can be reached.
-func (w *Webhook) unreachable(ctx context.Context) string {
+func (w *Receiver) unreachable(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, cause := w.send((&http.Request{Method: http.MethodHead, URL: w.server, Close: true}).WithContext(ctx))
@@ -211,7 +213,7 @@ func (w *Webhook) unreachable(ctx context.Context) string {
 
 // send sends a request with the credentials that kube-apiserver has. cause is why
 // nobody answers; code is 0 also when only a connection could be tried from here.
-func (w *Webhook) send(req *http.Request) (code int, cause string) {
+func (w *Receiver) send(req *http.Request) (code int, cause string) {
 	ctx := req.Context()
 	rc, err := w.credentials()
 	if err != nil {
@@ -231,24 +233,24 @@ func (w *Webhook) send(req *http.Request) (code int, cause string) {
 }
 
 // netCause says also that it was a proxy's answer, or may have been.
-func (w *Webhook) netCause(err error) string {
+func (w *Receiver) netCause(err error) string {
 	if w.detour() {
-		return netCause(err) + ", by way of a proxy"
+		return apiserver.NetCause(err) + ", by way of a proxy"
 	}
-	return netCause(err)
+	return apiserver.NetCause(err)
 }
 
 // alert is what a receiver says that ends a connection after the handshake, ""
 // when it does not. With TLS 1.3 that is how it refuses a certificate, and a
 // client that is writing already may learn no more than that the pipe is broken.
-func (w *Webhook) alert(ctx context.Context, rc *rest.Config) string {
+func (w *Receiver) alert(ctx context.Context, rc *rest.Config) string {
 	config, err := rest.TLSConfigFor(rc)
 	if err != nil || config == nil || w.server.Scheme != "https" || w.detour() {
 		return ""
 	}
 	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", w.address())
 	if err != nil {
-		return netCause(err)
+		return apiserver.NetCause(err)
 	}
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(time.Second)) // else it waits for the request
@@ -257,11 +259,11 @@ func (w *Webhook) alert(ctx context.Context, rc *rest.Config) string {
 	if err == nil || errors.As(err, &timeout) && timeout.Timeout() {
 		return ""
 	}
-	return netCause(err)
+	return apiserver.NetCause(err)
 }
 
 // address is HOST:PORT.
-func (w *Webhook) address() string {
+func (w *Receiver) address() string {
 	port := w.server.Port()
 	if port == "" {
 		port = w.server.Scheme // its name is its default port's
@@ -272,7 +274,7 @@ func (w *Webhook) address() string {
 // credentials are how the webhook is reached; an error when the kubeconfig names files,
 // which lie in the container, or a program to run, or when nobody here knows the
 // proxy that kube-apiserver takes.
-func (w *Webhook) credentials() (*rest.Config, error) {
+func (w *Receiver) credentials() (*rest.Config, error) {
 	for _, user := range w.config.AuthInfos {
 		if user.Exec != nil || user.AuthProvider != nil {
 			return nil, errors.New("a program has the credentials")
@@ -293,27 +295,27 @@ func (w *Webhook) credentials() (*rest.Config, error) {
 
 // serverProxy is the proxy that kube-apiserver takes by its environment, which is
 // not that of this program.
-func (w *Webhook) serverProxy(to *url.URL) (*url.URL, error) {
+func (w *Receiver) serverProxy(to *url.URL) (*url.URL, error) {
 	env := httpproxy.Config{HTTPProxy: w.proxy.HTTP, HTTPSProxy: w.proxy.HTTPS, NoProxy: w.proxy.Except}
 	return env.ProxyFunc()(to)
 }
 
 // detour tells whether the webhook is reached through a proxy, or may be.
-func (w *Webhook) detour() bool {
+func (w *Receiver) detour() bool {
 	proxy, err := w.serverProxy(w.server)
 	cluster := w.config.Clusters[w.config.Contexts[w.config.CurrentContext].Cluster]
 	return proxy != nil || err != nil || w.proxy.Unknown != "" || cluster.ProxyURL != ""
 }
 
 // closed is why the port cannot be reached, "" also when only a proxy could tell.
-func (w *Webhook) closed(ctx context.Context) string {
+func (w *Receiver) closed(ctx context.Context) string {
 	if w.detour() {
 		return ""
 	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", w.address())
 	if err != nil {
-		return netCause(err)
+		return apiserver.NetCause(err)
 	}
 	conn.Close()
 	return ""
@@ -323,10 +325,10 @@ func (w *Webhook) closed(ctx context.Context) string {
 // its webhooks are counted by host and nothing else. Files are looked for where
 // the container has them. Without the right to list admission webhooks none is
 // found.
-func alsoPosts(ctx context.Context, s *Server, host string) string {
+func alsoPosts(ctx context.Context, s *apiserver.Server, host string) string {
 	for _, kind := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations"} {
 		var text []byte
-		err := s.get(ctx, "/apis/admissionregistration.k8s.io/v1/"+kind, func(body io.Reader) (err error) {
+		err := s.Get(ctx, "/apis/admissionregistration.k8s.io/v1/"+kind, func(body io.Reader) (err error) {
 			text, err = io.ReadAll(io.LimitReader(body, 64<<20))
 			return err
 		})
@@ -334,7 +336,7 @@ func alsoPosts(ctx context.Context, s *Server, host string) string {
 			return "one of the " + kind
 		}
 	}
-	for _, arg := range s.spec.Command {
+	for _, arg := range s.Spec.Command {
 		name, file, _ := strings.Cut(arg, "=") // as kubeadm writes flags
 		if slices.Contains(webhookFlags, name) && names(s, file, host) {
 			return name
@@ -351,13 +353,13 @@ var webhookFlags = []string{
 var kubeconfigField = regexp.MustCompile(`kubeConfigFile["']?:\s*["']?([^"'\s,}]+)`)
 
 // names tells whether a file has a URL on a host, or names a kubeconfig that has.
-func names(s *Server, file, host string) bool {
-	f, err := s.node.Read(file)
+func names(s *apiserver.Server, file, host string) bool {
+	f, err := s.Node.Read(file)
 	if err != nil || mentions(string(f.Data), host) {
 		return err == nil
 	}
 	return slices.ContainsFunc(kubeconfigField.FindAllSubmatch(f.Data, -1), func(m [][]byte) bool {
-		f, err := s.node.Read(string(m[1]))
+		f, err := s.Node.Read(string(m[1]))
 		return err == nil && mentions(string(f.Data), host)
 	})
 }

@@ -1,4 +1,4 @@
-package rollout
+package clusterlock
 
 import (
 	"cmp"
@@ -17,7 +17,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/node"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -152,7 +154,7 @@ func (c *controlPlane) onNode(i int) (*Cluster, *strings.Builder) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	server := NewServer(node.New(c.t.TempDir(), ""), patch.Server{Address: "127.0.0.1", Port: number})
+	server := apiserver.New(node.New(c.t.TempDir(), ""), patch.Server{Address: "127.0.0.1", Port: number})
 	server.User = "kubernetes-admin"
 	said := &strings.Builder{}
 	return &Cluster{
@@ -180,7 +182,7 @@ func TestPeers(t *testing.T) {
 func TestPeersUnlisted(t *testing.T) {
 	c := newControlPlane(t, 2)
 	on, _ := c.onNode(1)
-	on.Server.spec.Port = 1
+	on.Server.Spec.Port = 1
 	peers, self, err := peersOf(t.Context(), on.Server)
 	if err != nil || self.Node == "" || self.Address != "127.0.0.1:1" || len(peers) != 2 {
 		t.Errorf("peers %v, self %v, %v", peers, self, err)
@@ -192,7 +194,7 @@ func TestPeersBehindNAT(t *testing.T) {
 	c := newControlPlane(t, 2)
 	c.address0 = "192.0.2.1:" + port(c.address(0))
 	on, _ := c.onNode(0)
-	on.Server.spec.Command = []string{"kube-apiserver", "--advertise-address=192.0.2.1"}
+	on.Server.Spec.Command = []string{"kube-apiserver", "--advertise-address=192.0.2.1"}
 	peers, self, err := peersOf(t.Context(), on.Server)
 	if err != nil || self != (Peer{"cp1", c.address0}) || len(peers) != 1 {
 		t.Errorf("peers %v, self %v, %v", peers, self, err)
@@ -327,7 +329,7 @@ func TestEnterWaits(t *testing.T) {
 		c.hold("cp1_10.0.0.1:6443_abc", 60)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if err := on.Enter(ctx); !errors.Is(err, ErrInterrupted) {
+		if err := on.Enter(ctx); !errors.Is(err, wait.ErrInterrupted) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -356,7 +358,7 @@ func TestEnterIll(t *testing.T) {
 	c := newControlPlane(t, 3)
 	c.unready[c.address(2)] = true
 	on, _ := c.onNode(1)
-	var unhealthy *NotHealthy
+	var unhealthy *apiserver.NotHealthy
 	want := "cp3 (" + c.address(2) + "): /readyz says 500: etcd"
 	if err := on.Enter(t.Context()); !errors.As(err, &unhealthy) || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
@@ -426,7 +428,7 @@ func TestEnterBlind(t *testing.T) {
 func TestEnterThroughBalancer(t *testing.T) {
 	c := newControlPlane(t, 3)
 	on, said := c.onNode(1)
-	on.Server.endpoint = c.servers[0].URL
+	on.Server.Endpoint = c.servers[0].URL
 	c.servers[1].Close()
 	on.Force = true
 	if err := on.Enter(t.Context()); err != nil {

@@ -1,4 +1,4 @@
-package rollout
+package webhook
 
 import (
 	"context"
@@ -17,8 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/node"
 	"auditpatch/internal/standin"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -42,13 +44,13 @@ rest_client_requests_total{code="200",host="HOST0",method="POST"} 1
 type metered struct {
 	*standin.APIServer
 	standin.Tree
-	server *Server
+	server *apiserver.Server
 }
 
 func newMetered(t *testing.T) *metered {
 	t.Helper()
 	a := &metered{APIServer: standin.NewAPIServer(t), Tree: standin.NewTree(t)}
-	a.server = NewServer(node.New(a.Root, ""), a.Spec)
+	a.server = apiserver.New(node.New(a.Root, ""), a.Spec)
 	return a
 }
 
@@ -66,20 +68,20 @@ func listener(t testing.TB) string {
 }
 
 // webhook is the one that enable writes.
-func hookTo(t *testing.T, target patch.WebhookTarget) *Webhook {
+func hookTo(t *testing.T, target patch.WebhookTarget) *Receiver {
 	t.Helper()
 	data, errs, _ := patch.WebhookKubeconfig(target)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	w, err := ReadWebhook(data, patch.Settings{})
+	w, err := Read(data, patch.Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-var probe = &Probe{Method: http.MethodGet, Path: "/api/v1/namespaces/default/configmaps/auditpatch-proof"}
+var probe = &apiserver.Probe{Method: http.MethodGet, Path: "/api/v1/namespaces/default/configmaps/auditpatch-proof"}
 
 func TestDelivered(t *testing.T) {
 	const count = `rest_client_requests_total{code="%s",host="HOST",method="POST"} 1` + "\n"
@@ -123,7 +125,7 @@ func TestDelivered(t *testing.T) {
 				`{"items":[{"webhooks":[{"clientConfig":{"url":"https://`+host+`/mutate"}}]}]}`)
 		}, want: "whether the webhook HOST takes events is not proven: one of the mutatingwebhookconfigurations posts there too, and nobody counts the two apart"},
 		"an authorizer too": {url: listener, metrics: taken, prepare: func(a *metered, host string) {
-			a.server.spec.Command = []string{"kube-apiserver", "--authorization-config=/etc/kubernetes/authz.yaml", "--v=2"}
+			a.server.Spec.Command = []string{"kube-apiserver", "--authorization-config=/etc/kubernetes/authz.yaml", "--v=2"}
 			a.Write("etc/kubernetes/authz.yaml", "authorizers:\n- type: Webhook\n  webhook:\n    connectionInfo:\n      kubeConfigFile: /etc/kubernetes/authz.conf\n")
 			a.Write("etc/kubernetes/authz.conf", "clusters:\n- cluster:\n    server: https://"+host+"/authorize\n")
 		}, want: "whether the webhook HOST takes events is not proven: --authorization-config posts there too, and nobody counts the two apart"},
@@ -162,7 +164,7 @@ func TestDeliveredInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	to := hookTo(t, patch.WebhookTarget{URL: standin.Nobody(t)})
-	if err := to.Delivered(ctx, a.server, nil); !errors.Is(err, ErrInterrupted) {
+	if err := to.Delivered(ctx, a.server, nil); !errors.Is(err, wait.ErrInterrupted) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -182,7 +184,7 @@ func TestUnreachable(t *testing.T) {
 
 	for name, tc := range map[string]struct {
 		target patch.WebhookTarget
-		change func(*Webhook)
+		change func(*Receiver)
 		want   string
 	}{
 		"it can be reached":        {patch.WebhookTarget{URL: listener(t)}, nil, ""},
@@ -194,7 +196,7 @@ func TestUnreachable(t *testing.T) {
 		"TLS to plain HTTP":        {patch.WebhookTarget{URL: strings.Replace(listener(t), "http:", "https:", 1)}, nil, "http: server gave HTTP response to HTTPS client"},
 		"files in the container":   {patch.WebhookTarget{URL: secure.URL}, withFile, ""},
 		"and nobody listens":       {patch.WebhookTarget{URL: standin.Nobody(t)}, withFile, "connection refused"},
-		"it answers, but with 404": {patch.WebhookTarget{URL: other.server.base, CA: certificate(other)}, nil, ""},
+		"it answers, but with 404": {patch.WebhookTarget{URL: other.server.Base, CA: certificate(other)}, nil, ""},
 	} {
 		w := hookTo(t, tc.target)
 		if tc.change != nil {
@@ -210,14 +212,14 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-func withFile(w *Webhook) {
+func withFile(w *Receiver) {
 	for _, c := range w.config.Clusters {
 		c.CertificateAuthority = "/in/the/container/ca.crt"
 	}
 }
 
 func certificate(a *metered) []byte {
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(a.server.base, "https://"), &tls.Config{InsecureSkipVerify: true})
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(a.server.Base, "https://"), &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		return nil
 	}
@@ -253,7 +255,7 @@ func TestReadWebhook(t *testing.T) {
 		"192.0.2.7:8443":                         "192.0.2.7:8443",
 		"falco:8443":                             "falco:8443",
 	} {
-		w, err := ReadWebhook([]byte(strings.NewReplacer("SERVER", server, "CONTEXT", "x").Replace(config)), patch.Settings{})
+		w, err := Read([]byte(strings.NewReplacer("SERVER", server, "CONTEXT", "x").Replace(config)), patch.Settings{})
 		if err != nil || w.Host != host {
 			t.Errorf("%s: got %v, %v", server, w, err)
 		}
@@ -263,11 +265,11 @@ func TestReadWebhook(t *testing.T) {
 		strings.NewReplacer("SERVER", "https://u:secret@h:x/", "CONTEXT", "x").Replace(config): "the server is not a URL",
 		strings.NewReplacer("SERVER", `""`, "CONTEXT", "x").Replace(config):                    "the server is not a URL",
 	} {
-		if _, err := ReadWebhook([]byte(text), patch.Settings{}); err == nil || err.Error() != want {
+		if _, err := Read([]byte(text), patch.Settings{}); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if _, err := ReadWebhook([]byte("kind: Config\nclusters: 7\n"), patch.Settings{}); err == nil {
+	if _, err := Read([]byte("kind: Config\nclusters: 7\n"), patch.Settings{}); err == nil {
 		t.Error("a kubeconfig that cannot be read was read")
 	}
 }
@@ -292,33 +294,6 @@ func TestBatchWait(t *testing.T) {
 		})
 		if got := batchWait(flags); got != tc.want {
 			t.Errorf("%v: %s, want %s", flags, got, tc.want)
-		}
-	}
-}
-
-func TestSample(t *testing.T) {
-	t.Parallel()
-	for line, want := range map[string]string{
-		`a_total{code="200",host="h:1",method="POST"} 1`:        "map[code:200 host:h:1 method:POST] 1",
-		`a_total{method="POST",host="h:1",code="200",} 12`:      "map[code:200 host:h:1 method:POST] 12",
-		`a_total{method="POST", code="<error>"} 1.5e+06 139506`: "map[code:<error> method:POST] 1.5e+06",
-		`a_total{host="a\\b\"c\nd}",x=""} 3`:                    "map[host:a\\b\"c\nd} x:] 3",
-		`a_total{host="h, code=\"200\""} 4`:                     `map[host:h, code="200"] 4`,
-		`a_total{} 5`:                                           "map[] 5",
-		`a_total{host="h"} +Inf`:                                "map[host:h] +Inf",
-		`a_total{host="h"}`:                                     "malformed",
-		`a_total{host="h} 1`:                                    "malformed",
-		`a_total{host=h} 1`:                                     "malformed",
-		`a_total{host="h" 1`:                                    "malformed",
-		`a_total{host="h"} many`:                                "malformed",
-		`a_total 7`:                                             "malformed",
-	} {
-		got := "malformed"
-		if labels, value, ok := sample(line); ok {
-			got = fmt.Sprint(labels, value)
-		}
-		if got != want {
-			t.Errorf("%s:\ngot  %s\nwant %s", line, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package rollout
+package apiserver
 
 import (
 	"context"
@@ -90,7 +90,7 @@ func TestEditKubeadmConfig(t *testing.T) {
 			c.server.t = t
 			srv := httptest.NewServer(&c.server)
 			defer srv.Close()
-			s := &Server{client: srv.Client(), base: srv.URL}
+			s := &Server{client: srv.Client(), Base: srv.URL}
 			changed, err := s.EditKubeadmConfig(context.Background(), func(text []byte) ([]byte, error) {
 				return append(text, c.edit...), nil
 			})
@@ -107,7 +107,7 @@ func TestEditKubeadmConfig(t *testing.T) {
 	c := &configMaps{t: t, text: "a"}
 	srv := httptest.NewServer(c)
 	defer srv.Close()
-	s := &Server{client: srv.Client(), base: srv.URL}
+	s := &Server{client: srv.Client(), Base: srv.URL}
 	if _, err := s.EditKubeadmConfig(context.Background(), func([]byte) ([]byte, error) { return nil, refused }); !errors.Is(err, refused) || c.writes > 0 {
 		t.Errorf("an edit that refuses: %v, %d writes", err, c.writes)
 	}
@@ -139,7 +139,7 @@ func TestTryKubeadmConfig(t *testing.T) {
 	} {
 		c.server.t, c.server.text = t, "a"
 		srv := httptest.NewServer(&c.server)
-		s := &Server{client: srv.Client(), base: srv.URL}
+		s := &Server{client: srv.Client(), Base: srv.URL}
 		err := s.TryKubeadmConfig(context.Background(), []byte("b"))
 		srv.Close()
 		said := ""
