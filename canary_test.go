@@ -16,7 +16,9 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"auditpatch/internal/ansible"
 	"auditpatch/internal/cli"
+	"auditpatch/internal/session"
 )
 
 // canary stands in every credential of a test's files. It has no character that
@@ -153,7 +155,14 @@ func (g *cage) write(name, text string) {
 func (g *cage) run(stdin string, args ...string) string {
 	g.t.Helper()
 	var out, said bytes.Buffer
-	code := cli.Main(context.Background(), append([]string{"auditpatch"}, args...), cli.Streams{In: strings.NewReader(stdin), Out: &out, Err: &said}, "test")
+	streams := session.Streams{In: strings.NewReader(stdin), Out: &out, Err: &said}
+	args = append([]string{"auditpatch"}, args...)
+	var code int
+	if text, isTask := ansible.TaskFile(args); isTask {
+		code = ansible.Main(context.Background(), text, streams, "test")
+	} else {
+		code = cli.Main(context.Background(), args, streams, "test")
+	}
 	words := strings.Join(args, " ")
 	words = strings.ReplaceAll(words[:min(len(words), 150)], canary, "CANARY")
 	g.search(words+": standard output", out.Bytes())

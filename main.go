@@ -9,7 +9,9 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"auditpatch/internal/ansible"
 	"auditpatch/internal/cli"
+	"auditpatch/internal/session"
 )
 
 // version is set at build time.
@@ -28,5 +30,9 @@ func run() int {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return cli.Main(ctx, os.Args, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, version)
+	streams := session.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	if text, isTask := ansible.TaskFile(os.Args); isTask {
+		return ansible.Main(ctx, text, streams, version)
+	}
+	return cli.Main(ctx, os.Args, streams, version)
 }

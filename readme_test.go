@@ -246,15 +246,15 @@ func help(t *testing.T, path string) string {
 }
 
 // TestReadmeExitStatus compares the table of exit statuses with the constants
-// of package cli.
+// of package exit.
 func TestReadmeExitStatus(t *testing.T) {
-	f, err := parser.ParseFile(token.NewFileSet(), "internal/cli/main.go", nil, 0)
+	f, err := parser.ParseFile(token.NewFileSet(), "internal/exit/exit.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"0"}
 	ast.Inspect(f, func(n ast.Node) bool {
-		if v, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(v.Names[0].Name, "exit") && len(v.Values) == 1 {
+		if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 {
 			want = append(want, v.Values[0].(*ast.BasicLit).Value)
 		}
 		return true

@@ -20,6 +20,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Reason)
 }
 
+// Remedy is the hint, as an error's method.
+func (e *Error) Remedy() string { return e.Hint }
+
 // refuse is an *Error that does not know its file yet; Parse and Apply fill it in.
 func refuse(line, col int, format string, args ...any) *Error {
 	return &Error{Line: line, Col: col, Reason: fmt.Sprintf(format, args...)}

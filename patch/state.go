@@ -103,6 +103,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
+// Remedy is the hint, as an error's method.
+func (e *Error) Remedy() string { return e.Hint }
+
 func refuse(hint, format string, a ...any) *Error {
 	return &Error{Reason: fmt.Sprintf(format, a...), Hint: hint}
 }

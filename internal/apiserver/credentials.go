@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"auditpatch/internal/node"
+	"auditpatch/patch"
 )
 
 // CredentialError says why a kubeconfig of this node does not open its API
@@ -32,6 +33,9 @@ type CredentialError struct {
 }
 
 func (e *CredentialError) Error() string { return e.File + ": " + e.Reason }
+
+// Remedy is the hint, as an error's method.
+func (e *CredentialError) Remedy() string { return e.Hint }
 
 // credential is a kubeconfig that can be tried.
 type credential struct {
@@ -300,8 +304,8 @@ func (e *NoCredentialsError) Error() string {
 	return "no credentials of this node open the API server: " + strings.Join(why, "; ")
 }
 
-// Hint is something to type.
-func (e *NoCredentialsError) Hint() string {
+// Remedy is what to type.
+func (e *NoCredentialsError) Remedy() string {
 	if len(e.Skipped) == 0 {
 		return ""
 	}
@@ -310,3 +314,13 @@ func (e *NoCredentialsError) Hint() string {
 
 // NoCredentials is the error of a Server without any.
 func (s *Server) NoCredentials() *NoCredentialsError { return &NoCredentialsError{s.Skipped()} }
+
+// Open is New for whoever cannot do without credentials: the error is a
+// *NoCredentialsError.
+func Open(n *node.Node, spec patch.Server) (*Server, error) {
+	s := New(n, spec)
+	if s.User == "" {
+		return nil, s.NoCredentials()
+	}
+	return s, nil
+}

@@ -6,3 +6,8 @@ package apiserver
 type NotHealthy struct{ Reason string }
 
 func (e *NotHealthy) Error() string { return e.Reason }
+
+// Remedy is what to type.
+func (e *NotHealthy) Remedy() string {
+	return "auditpatch doctor says more; --force begins all the same"
+}

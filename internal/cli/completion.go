@@ -113,11 +113,15 @@ func flagValues(name string) []string {
 		}
 		return names
 	case "restart":
-		return []string{string(rollout.Quick), string(rollout.Graceful)}
+		var names []string
+		for _, s := range rollout.Strategies {
+			names = append(names, string(s.Restart))
+		}
+		return names
 	case "output":
 		return []string{"text", "json"}
 	case "api-version":
-		return []string{"v1beta4", "v1beta3"}
+		return kubeadmVersions
 	}
 	return nil
 }

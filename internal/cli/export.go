@@ -5,13 +5,15 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/change"
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch"
-	"auditpatch/presets"
 )
 
 // exported is the JSON of export.
@@ -31,31 +33,43 @@ func (p *program) exportCommand() *cli.Command {
 	})
 }
 
-// exportFlags are of what kubeadm takes.
-func exportFlags() []cli.Flag {
-	return []cli.Flag{&cli.StringFlag{Name: "manifest", Category: howCategory,
+// exportFlags are those of every export, and some of one.
+type exportFlags struct {
+	settings      settingFlags
+	manifest      string
+	version       string // of kubeadm's API
+	dir           string
+	controlPlanes int
+}
+
+// manifestFlag is of what kubeadm takes.
+func (f *exportFlags) manifestFlag() []cli.Flag {
+	return []cli.Flag{&cli.StringFlag{Name: "manifest", Destination: &f.manifest, Category: howCategory,
 		Usage: "begin with what the manifest at `PATH` sets, - for standard input, as enable does; without it, with a manifest as kubeadm writes it"}}
 }
 
+// kubeadmVersions are those of kubeadm's API, the newest first.
+var kubeadmVersions = []string{"v1beta4", "v1beta3"}
+
 func (p *program) exportKubeadm() *cli.Command {
+	f := &exportFlags{}
 	return p.command(&cli.Command{
 		Name:  "kubeadm",
 		Usage: "print a ClusterConfiguration for kubeadm init --config",
 		Description: "Takes the flags of enable and prints a ClusterConfiguration with just these settings, to be\n" +
 			"merged into your own. The policy has to be on the node first: auditpatch enable --root /",
-		Flags: join(settingFlags(), exportFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "api-version", Category: howCategory, Value: "v1beta4", Usage: "`VERSION` of kubeadm's API: v1beta4 (from Kubernetes 1.31 on) or v1beta3"},
-		}, outputFlags()),
+		Flags: join(f.settings.flags(), f.manifestFlag(), []cli.Flag{
+			&cli.StringFlag{Name: "api-version", Destination: &f.version, Category: howCategory, Value: "v1beta4", Usage: "`VERSION` of kubeadm's API: v1beta4 (from Kubernetes 1.31 on) or v1beta3"},
+		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
-			version := c.String("api-version")
-			if version != "v1beta3" && version != "v1beta4" {
-				return hinted("--api-version=v1beta4", "--api-version %q: there are v1beta3 and v1beta4", version)
+			if !slices.Contains(kubeadmVersions, f.version) {
+				return hint.Errorf("--api-version="+kubeadmVersions[0], "--api-version %q: there are v1beta3 and v1beta4", f.version)
 			}
-			m, _, err := p.exportPlan(c, nil)
+			m, _, err := p.exportPlan(c, f, nil)
 			if err != nil {
 				return err
 			}
-			text, err := patch.ExportKubeadm(m, version)
+			text, err := patch.ExportKubeadm(m, f.version)
 			if err != nil {
 				return err
 			}
@@ -65,17 +79,18 @@ func (p *program) exportKubeadm() *cli.Command {
 }
 
 func (p *program) exportPatches() *cli.Command {
+	f := &exportFlags{}
 	return p.command(&cli.Command{
 		Name:  "kubeadm-patches",
 		Usage: "write files for kubeadm --patches",
 		Description: "Takes the flags of enable and writes files for the --patches of kubeadm init, join and upgrade.\n" +
 			"kubeadm does not remember them: give it the folder each time, or use enable --persist.\n" +
 			"The policy has to be on each node first: auditpatch enable --root /",
-		Flags: join(settingFlags(), exportFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "dir", Category: howCategory, Value: "patches", Usage: "`DIR` that the files are written to"},
-		}, outputFlags()),
+		Flags: join(f.settings.flags(), f.manifestFlag(), []cli.Flag{
+			&cli.StringFlag{Name: "dir", Destination: &f.dir, Category: howCategory, Value: "patches", Usage: "`DIR` that the files are written to"},
+		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
-			m, _, err := p.exportPlan(c, nil)
+			m, _, err := p.exportPlan(c, f, nil)
 			if err != nil {
 				return err
 			}
@@ -85,7 +100,7 @@ func (p *program) exportPatches() *cli.Command {
 			}
 			e := exported{Files: []string{}}
 			for _, name := range patch.FileNames(files) {
-				if err := p.writeExport(&e, c.String("dir"), name, files[name], 0o644); err != nil {
+				if err := p.writeExport(&e, f.dir, name, files[name], 0o644); err != nil {
 					return err
 				}
 			}
@@ -95,6 +110,7 @@ func (p *program) exportPatches() *cli.Command {
 }
 
 func (p *program) exportKind() *cli.Command {
+	f := &exportFlags{}
 	return p.command(&cli.Command{
 		Name:  "kind",
 		Usage: "print a configuration for kind create cluster, and write the policy that it names",
@@ -102,24 +118,24 @@ func (p *program) exportKind() *cli.Command {
 			"machine, and prints a configuration that brings that folder into the nodes:\n\n" +
 			"    auditpatch export kind > kind.yaml && kind create cluster --config kind.yaml\n\n" +
 			"It fits every version of kind and Kubernetes. The log lies in the node.",
-		Flags: join(settingFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "dir", Category: howCategory, Value: "audit", Usage: "`DIR` that the policy is written to; the nodes need it as long as the cluster lives"},
-			&cli.IntFlag{Name: "control-planes", Category: howCategory, Value: 1, Usage: "`NUMBER` of control-plane nodes"},
-		}, outputFlags()),
-		Action: p.runExportKind,
+		Flags: join(f.settings.flags(), []cli.Flag{
+			&cli.StringFlag{Name: "dir", Destination: &f.dir, Category: howCategory, Value: "audit", Usage: "`DIR` that the policy is written to; the nodes need it as long as the cluster lives"},
+			&cli.IntFlag{Name: "control-planes", Destination: &f.controlPlanes, Category: howCategory, Value: 1, Usage: "`NUMBER` of control-plane nodes"},
+		}, p.outputFlags()),
+		Action: func(c *cli.Context) error { return p.runExportKind(c, f) },
 	})
 }
 
-func (p *program) runExportKind(c *cli.Context) error {
-	nodes := c.Int("control-planes")
+func (p *program) runExportKind(c *cli.Context, f *exportFlags) error {
+	nodes := f.controlPlanes
 	if nodes < 1 {
-		return hinted("--control-planes=1", "--control-planes %d: a cluster has at least one", nodes)
+		return hint.Errorf("--control-planes=1", "--control-planes %d: a cluster has at least one", nodes)
 	}
-	dir, err := filepath.Abs(c.String("dir"))
+	dir, err := filepath.Abs(f.dir)
 	if err != nil {
 		return fmt.Errorf("--dir: %w", err)
 	}
-	m, opts, err := p.exportPlan(c, kindPaths)
+	m, opts, err := p.exportPlan(c, f, kindPaths)
 	if err != nil {
 		return err
 	}
@@ -153,11 +169,11 @@ func kindPaths(opts *patch.Options) error {
 		here := path.Join(patch.KindDir, path.Base(f.otherwise))
 		switch {
 		case f.content == nil && given && at != "":
-			return hinted("--webhook-url=URL", "--%s: give its contents, with --webhook-config or --webhook-url", f.flag)
+			return hint.Errorf("--webhook-url=URL", "--%s: give its contents, with --webhook-config or --webhook-url", f.flag)
 		case f.content != nil && !given:
 			opts.Flags[f.flag] = here
 		case f.content != nil && path.Dir(at) != patch.KindDir:
-			return hinted("--"+f.flag+"="+here, "--%s=%s: the folder with it is mounted at %s", f.flag, at, patch.KindDir)
+			return hint.Errorf("--"+f.flag+"="+here, "--%s=%s: the folder with it is mounted at %s", f.flag, at, patch.KindDir)
 		}
 	}
 	return nil
@@ -165,69 +181,41 @@ func kindPaths(opts *patch.Options) error {
 
 // exportPlan is the manifest that enable with the same flags would make of one as
 // kubeadm writes it.
-func (p *program) exportPlan(c *cli.Context, adjust func(*patch.Options) error) (*manifest.File, patch.Options, error) {
+func (p *program) exportPlan(c *cli.Context, f *exportFlags, adjust func(*patch.Options) error) (*manifest.File, patch.Options, error) {
 	none := patch.Options{}
-	if err := checkInputs(c); err != nil {
+	if err := f.settings.check(c.Command.HelpName, f.manifest, ""); err != nil {
 		return nil, none, err
 	}
-	for _, f := range []string{"log-group", "log-file-mode"} {
-		if c.IsSet(f) {
-			return nil, none, hinted("auditpatch enable --root / --"+f+"="+c.String(f), "--%s is of the node's files, and neither kubeadm nor kind can set it", f)
+	for _, g := range []given{{"log-group", f.settings.logGroup}, {"log-file-mode", f.settings.logFileMode}} {
+		if g.value != "" {
+			return nil, none, hint.Errorf("auditpatch enable --root / --"+g.name+"="+g.value, "--%s is of the node's files, and neither kubeadm nor kind can set it", g.name)
 		}
 	}
-	state, err := p.exportState(c)
+	settings, err := f.settings.read(p, c)
 	if err != nil {
 		return nil, none, err
 	}
-	opts, warnings, err := p.options(c, state)
-	if err != nil {
-		return nil, none, err
-	}
-	if opts.Policy == nil && patch.Inspect(state.Parsed).Policy == nil {
-		if opts.Policy, _, err = presetContent(presets.Default, nil); err != nil {
+	var from *change.Input
+	if f.manifest != "" {
+		if from, err = p.readInput("manifest", f.manifest); err != nil {
 			return nil, none, err
 		}
 	}
-	if adjust != nil {
-		if err := adjust(&opts); err != nil {
-			return nil, none, err
-		}
-	}
-	plan, err := patch.Enable(state, opts)
-	if err != nil {
-		return nil, none, err
-	}
-	p.warn(append(plan.Warnings, warnings...)...)
-	m, err := plan.Settled()
+	m, opts, warnings, err := change.Export(settings, from, adjust)
+	p.warn(warnings...)
 	return m, opts, err
-}
-
-// exportState is the manifest that an export begins with.
-func (p *program) exportState(c *cli.Context) (s patch.State, err error) {
-	s = patch.State{Manifest: patch.StandIn(defaultManifest), Offline: true}
-	if name := c.String("manifest"); name != "" {
-		s.Manifest = patch.File{Path: name, Exists: true}
-		if s.Manifest.Data, err = p.readInput("manifest", name); err != nil {
-			return s, err
-		}
-	}
-	if s.Manifest.Path == "-" {
-		s.Manifest.Path = "<stdin>"
-	}
-	s.Parsed, err = manifest.Parse(s.Manifest.Path, s.Manifest.Data)
-	return s, err
 }
 
 // writeExport writes one file of an export beside what is there.
 func (p *program) writeExport(e *exported, dir, name string, data []byte, mode os.FileMode) error {
-	if err := p.gate.enter(); err != nil {
+	if err := p.Begin(); err != nil {
 		return err
 	}
 	to, err := replaceOwn(dir, name, data, mode)
 	if err != nil {
 		return err
 	}
-	p.changed = true
+	p.SetChanged()
 	e.Changed, e.Files = true, append(e.Files, to)
 	return nil
 }

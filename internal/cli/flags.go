@@ -2,18 +2,21 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/user"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/change"
 	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/rollout"
+	"auditpatch/internal/target"
 	"auditpatch/patch"
 )
 
@@ -25,22 +28,29 @@ const (
 	auditCategory = "4. kube-apiserver's own audit flags"
 )
 
-const defaultManifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+// DefaultManifest is where kubeadm has it.
+const DefaultManifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
-// settingFlags are the flags of enable and diff, from one place: the audit
-// flags come from the table in package patch.
-func settingFlags() []cli.Flag {
+// settingFlags are what enable, diff and export are asked for, from one place: the
+// audit flags come from the table in package patch.
+type settingFlags struct {
+	preset, policy, logGroup, logFileMode                       string
+	webhookConfig, webhookURL, webhookCA, clientCert, clientKey string
+	namespaces                                                  cli.StringSlice
+}
+
+func (s *settingFlags) flags() []cli.Flag {
 	flags := []cli.Flag{
-		&cli.StringFlag{Name: "preset", Category: whatCategory, Usage: "a policy that ships with auditpatch, see: auditpatch policy list"},
-		&cli.StringSliceFlag{Name: "namespace", Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
-		&cli.StringFlag{Name: "policy", Category: whatCategory, Usage: "a policy `FILE` of your own, - for standard input; without --preset and --policy the policy that is there stays, else it is the preset baseline"},
-		&cli.StringFlag{Name: "log-group", Category: whatCategory, Usage: "`GROUP` (name or number) that may read the log, for log shippers"},
-		&cli.StringFlag{Name: "log-file-mode", Category: whatCategory, Usage: "mode of the log file in octal, such as 0640; kept when the log is rotated"},
-		&cli.StringFlag{Name: "webhook-config", Category: hookCategory, Usage: "a kubeconfig `FILE` for the webhook backend, - for standard input"},
-		&cli.StringFlag{Name: "webhook-url", Category: hookCategory, Usage: "`URL` that events are posted to; auditpatch writes the kubeconfig"},
-		&cli.StringFlag{Name: "webhook-ca", Category: hookCategory, Usage: "PEM `FILE` with the CA of --webhook-url"},
-		&cli.StringFlag{Name: "webhook-client-cert", Category: hookCategory, Usage: "PEM `FILE` with the certificate that the API server shows to --webhook-url"},
-		&cli.StringFlag{Name: "webhook-client-key", Category: hookCategory, Usage: "PEM `FILE` with the key of --webhook-client-cert"},
+		&cli.StringFlag{Name: "preset", Destination: &s.preset, Category: whatCategory, Usage: "a policy that ships with auditpatch, see: auditpatch policy list"},
+		&cli.StringSliceFlag{Name: "namespace", Destination: &s.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
+		&cli.StringFlag{Name: "policy", Destination: &s.policy, Category: whatCategory, Usage: "a policy `FILE` of your own, - for standard input; without --preset and --policy the policy that is there stays, else it is the preset baseline"},
+		&cli.StringFlag{Name: "log-group", Destination: &s.logGroup, Category: whatCategory, Usage: "`GROUP` (name or number) that may read the log, for log shippers"},
+		&cli.StringFlag{Name: "log-file-mode", Destination: &s.logFileMode, Category: whatCategory, Usage: "mode of the log file in octal, such as 0640; kept when the log is rotated"},
+		&cli.StringFlag{Name: "webhook-config", Destination: &s.webhookConfig, Category: hookCategory, Usage: "a kubeconfig `FILE` for the webhook backend, - for standard input"},
+		&cli.StringFlag{Name: "webhook-url", Destination: &s.webhookURL, Category: hookCategory, Usage: "`URL` that events are posted to; auditpatch writes the kubeconfig"},
+		&cli.StringFlag{Name: "webhook-ca", Destination: &s.webhookCA, Category: hookCategory, Usage: "PEM `FILE` with the CA of --webhook-url"},
+		&cli.StringFlag{Name: "webhook-client-cert", Destination: &s.clientCert, Category: hookCategory, Usage: "PEM `FILE` with the certificate that the API server shows to --webhook-url"},
+		&cli.StringFlag{Name: "webhook-client-key", Destination: &s.clientKey, Category: hookCategory, Usage: "PEM `FILE` with the key of --webhook-client-cert"},
 	}
 	for _, spec := range patch.Flags() {
 		usage := spec.Meaning
@@ -57,37 +67,81 @@ func settingFlags() []cli.Flag {
 }
 
 // nodeFlags say which node is meant.
-func nodeFlags() []cli.Flag {
+type nodeFlags struct{ manifest, root, stateDir string }
+
+func (n *nodeFlags) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "manifest", Category: howCategory, Value: defaultManifest, Usage: "`PATH` of the API server's manifest"},
-		&cli.StringFlag{Name: "root", Category: howCategory, Usage: "`DIR` where a node's file system is mounted, for image builds"},
-		&cli.StringFlag{Name: "state-dir", Category: howCategory, Value: "/var/lib/auditpatch", Usage: "`DIR` on the node for backups and the journal"},
+		&cli.StringFlag{Name: "manifest", Destination: &n.manifest, Category: howCategory, Value: DefaultManifest, Usage: "`PATH` of the API server's manifest"},
+		&cli.StringFlag{Name: "root", Destination: &n.root, Category: howCategory, Usage: "`DIR` where a node's file system is mounted, for image builds"},
+		&cli.StringFlag{Name: "state-dir", Destination: &n.stateDir, Category: howCategory, Value: "/var/lib/auditpatch", Usage: "`DIR` on the node for backups and the journal"},
+	}
+}
+
+// options are the node for whoever works on it.
+func (n *nodeFlags) options(p *program) target.Options {
+	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In}
+}
+
+// stdin tells whether the manifest comes from standard input.
+func (n *nodeFlags) stdin() bool { return n.manifest == "-" }
+
+// waitFlags are those of commands that wait for the API server.
+type waitFlags struct {
+	timeout, lockTimeout time.Duration
+	noWait               bool
+}
+
+func (w *waitFlags) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "timeout", Destination: &w.timeout, Category: howCategory, Value: rollout.DefaultTimeout, Usage: "how long the API server may take to come back, before everything is put back"},
+		&cli.DurationFlag{Name: "lock-timeout", Destination: &w.lockTimeout, Category: howCategory, Value: clusterlock.DefaultTimeout, Usage: "how long to wait while another control-plane node of the cluster restarts its API server"},
+		&cli.BoolFlag{Name: "no-wait", Destination: &w.noWait, Category: howCategory, Usage: "return as soon as the files are written, without waiting for the API server"},
 	}
 }
 
 // changeFlags are those of commands that change a node.
-func changeFlags() []cli.Flag {
-	return append([]cli.Flag{
-		&cli.BoolFlag{Name: "dry-run", Category: howCategory, Usage: "show what would be done, change nothing"},
-		&cli.StringFlag{Name: "restart", Category: howCategory, Value: string(rollout.Quick), Usage: "`HOW` the old API server ends: quick (as soon as it has answered everything), or graceful (the kubelet gives it 30 s)"},
-		&cli.BoolFlag{Name: "force", Category: howCategory, Usage: "begin although the API server is not healthy now, or another of the cluster is not, a blocking webhook takes no event, or the disk of the log is full"},
-	}, waitFlags()...)
+type changeFlags struct {
+	waitFlags
+	dryRun, force, persist bool
+	restart                string
 }
 
-// waitFlags are those of commands that wait for the API server.
-func waitFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.DurationFlag{Name: "timeout", Category: howCategory, Value: rollout.DefaultTimeout, Usage: "how long the API server may take to come back, before everything is put back"},
-		&cli.DurationFlag{Name: "lock-timeout", Category: howCategory, Value: clusterlock.DefaultTimeout, Usage: "how long to wait while another control-plane node of the cluster restarts its API server"},
-		&cli.BoolFlag{Name: "no-wait", Category: howCategory, Usage: "return as soon as the files are written, without waiting for the API server"},
+func (f *changeFlags) flags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: howCategory, Usage: "show what would be done, change nothing"},
+		&cli.StringFlag{Name: "restart", Destination: &f.restart, Category: howCategory, Value: string(rollout.Strategies[0].Restart), Usage: "`HOW` the old API server ends: " + strategies()},
+		&cli.BoolFlag{Name: "force", Destination: &f.force, Category: howCategory, Usage: "begin although the API server is not healthy now, or another of the cluster is not, a blocking webhook takes no event, or the disk of the log is full"},
+	}, f.waitFlags.flags()...)
+}
+
+// persistFlag is of enable, diff and disable.
+func (f *changeFlags) persistFlag() []cli.Flag {
+	return []cli.Flag{&cli.BoolFlag{Name: "persist", Destination: &f.persist, Category: howCategory,
+		Usage: "the same in the cluster's " + patch.KubeadmConfig + ", so that kubeadm upgrade and kubeadm join keep it"}}
+}
+
+// how is how a change is carried out.
+func (f *changeFlags) how(p *program) change.How {
+	return change.How{
+		DryRun: f.dryRun, Force: f.force, NoWait: f.noWait, Persist: f.persist, Restart: rollout.Restart(f.restart),
+		Timeout: f.timeout, LockTimeout: f.lockTimeout, Version: p.version,
 	}
 }
 
+// strategies are the ways to restart in words.
+func strategies() string {
+	var words []string
+	for _, s := range rollout.Strategies {
+		words = append(words, fmt.Sprintf("%s (%s)", s.Restart, s.Means))
+	}
+	return strings.Join(words, ", or ")
+}
+
 // outputFlags are those of every command.
-func outputFlags() []cli.Flag {
+func (p *program) outputFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: "text or json"},
-		&cli.BoolFlag{Name: "quiet", Category: howCategory, Usage: "print errors and warnings only"},
+		&cli.StringFlag{Name: "output", Destination: &p.output, Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: "text or json"},
+		&cli.BoolFlag{Name: "quiet", Destination: &p.quiet, Category: howCategory, Usage: "print errors and warnings only"},
 	}
 }
 
@@ -108,56 +162,55 @@ func auditFlags(c *cli.Context) map[string]string {
 	return given
 }
 
-// readInput reads a file of the machine that auditpatch runs on, - for
-// standard input.
-func (p *program) readInput(flag, name string) ([]byte, error) {
-	if data, ok := p.contents[flag]; ok {
-		return data, nil
+// readInput reads a file of the machine that auditpatch runs on, - for standard
+// input. Messages about its contents have the name of the result.
+func (p *program) readInput(flag, name string) (*change.Input, error) {
+	if p.reader != nil {
+		if data, ok := p.reader.contents[flag]; ok {
+			return &change.Input{Name: name, Data: data}, nil
+		}
 	}
 	if name == "-" {
-		data, err := io.ReadAll(io.LimitReader(p.In, 16<<20))
-		if err != nil {
-			return nil, fmt.Errorf("--%s: read standard input: %w", flag, err)
-		}
-		return data, nil
+		data, err := target.ReadStdin(flag, p.In)
+		return &change.Input{Name: "<stdin>", Data: data}, err
 	}
-	if isText(name) {
+	if IsText(name) {
 		return nil, notText(flag)
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
-	return data, nil
+	return &change.Input{Name: name, Data: data}, nil
 }
 
 func notText(flag string) error {
-	return hinted("--"+flag+"=FILE", "--%s: it takes the path of a file, not the text of one", flag)
+	return hint.Errorf("--"+flag+"=FILE", "--%s: it takes the path of a file, not the text of one", flag)
 }
 
-// isText tells whether the text of a file was given where its path belongs. It may
+// IsText tells whether the text of a file was given where its path belongs. It may
 // have credentials, and is not repeated.
-func isText(name string) bool {
+func IsText(name string) bool {
 	start := strings.TrimSpace(name)
 	return strings.Contains(name, "\n") || strings.HasPrefix(start, "{") || strings.HasPrefix(start, "-----BEGIN")
 }
 
 // logAccess reads --log-group and --log-file-mode.
-func logAccess(c *cli.Context) (group *int, mode uint32, err error) {
-	if name := c.String("log-group"); name != "" {
-		gid, err := groupID(name)
+func (s *settingFlags) logAccess() (group *int, mode uint32, err error) {
+	if s.logGroup != "" {
+		gid, err := groupID(s.logGroup)
 		if err != nil {
 			return nil, 0, err
 		}
 		group = &gid
 	}
-	if text := c.String("log-file-mode"); text != "" {
+	if text := s.logFileMode; text != "" {
 		m, err := strconv.ParseUint(text, 8, 32)
 		switch {
 		case err != nil || m > 0o777 || m&0o600 != 0o600:
-			return nil, 0, hinted("--log-file-mode=0640", "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
+			return nil, 0, hint.Errorf("--log-file-mode=0640", "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
 		case m != 0o600 && m != 0o640:
-			return nil, 0, hinted("--log-file-mode=0640", "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
+			return nil, 0, hint.Errorf("--log-file-mode=0640", "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
 		}
 		mode = uint32(m)
 	}
@@ -171,29 +224,26 @@ func groupID(name string) (int, error) {
 	if strings.Trim(name, "0123456789") != "" {
 		g, err := user.LookupGroup(name)
 		if err != nil {
-			return 0, hinted("getent group "+name, "--log-group %q: there is no such group on this machine", name)
+			return 0, hint.Errorf("getent group "+name, "--log-group %q: there is no such group on this machine", name)
 		}
 		number = g.Gid
 	}
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == math.MaxUint32 {
-		return 0, hinted("getent group", "--log-group %q: the number of a group is at most 4294967294", name)
+		return 0, hint.Errorf("getent group", "--log-group %q: the number of a group is at most 4294967294", name)
 	}
 	return int(n), nil
 }
 
+// given is a flag and its value.
+type given struct{ name, value string }
+
 // conflict refuses flags that exclude each other.
-func conflict(c *cli.Context, names ...string) error {
-	var set []string
-	for _, n := range names {
-		if c.IsSet(n) {
-			set = append(set, "--"+n)
-		}
-	}
-	if len(set) < 2 {
+func conflict(command string, a, b given) error {
+	if a.value == "" || b.value == "" {
 		return nil
 	}
-	return hinted(c.Command.HelpName+" "+set[0]+" ...", "%s exclude each other", strings.Join(set, " and "))
+	return hint.Errorf(command+" --"+a.name+" ...", "--%s and --%s exclude each other", a.name, b.name)
 }
 
 // fullFlag is all that urfave/cli asks of a flag.

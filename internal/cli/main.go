@@ -1,109 +1,60 @@
 package cli
 
 import (
+	"auditpatch/internal/change"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/session"
+	"auditpatch/patch"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
 )
 
-// Streams are where a command reads and writes.
-type Streams struct {
-	In       io.Reader
-	Out, Err io.Writer
-}
-
-// Exit statuses.
-const (
-	exitDiffers     = 1 // diff, status --check, policy lint: not the same, or findings
-	exitRefused     = 2 // refused, failed or interrupted; nothing has changed
-	exitRolledBack  = 3 // failed; the earlier settings are back
-	exitNotRestored = 4 // failed, and not put back; or nobody can tell
-)
-
 // program is what all commands share.
 type program struct {
-	Streams
+	*session.Session
 	version string
 	words   []string // the command line
+	output  string   // -o
 	quiet   bool
 	json    bool
-	// contents are inputs that lie in no file, by the name of their flag.
-	contents map[string][]byte
-	// repeatable makes a second restore find the backup of the first, and not
-	// undo it.
-	repeatable bool
-	gate       *gate
-	changed    bool // something was changed, on the node or by an export
-	record
+	// reader takes the task that a command line means, instead of its being carried
+	// out; nil on a command line of people.
+	reader *reader
 }
 
-// Main runs one command line, or one task of Ansible, and returns its exit
-// status. version is the program's own. An interruption ends it at once, unless
-// a change has begun.
-func Main(ctx context.Context, args []string, s Streams, version string) int {
-	said, out := newConsole(s.Err), &output{to: s.Out}
-	defer said.close(ctx)
-	s.Err, s.Out = said, out
-	p := &program{Streams: s, version: version, gate: &gate{}}
-	text, isTask := taskFile(args)
-	exit, err := p.gate.supervise(ctx, func() int {
-		if isTask {
-			return p.runTask(ctx, text)
-		}
-		return p.run(ctx, args)
+// describe is the program for those who only ask for its commands and flags.
+func describe(version string) *program {
+	nothing := session.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}
+	return &program{Session: session.New(nothing), version: version}
+}
+
+// Main runs one command line and returns its exit status. version is the
+// program's own. An interruption ends it at once, unless a change has begun.
+func Main(ctx context.Context, args []string, s session.Streams, version string) int {
+	return session.Run(ctx, s, func(s *session.Session) int {
+		return (&program{Session: s, version: version}).run(ctx, args)
+	}, func(s *session.Session, err error, status int) int {
+		// The command's own goroutine may still be at work.
+		return (&program{Session: s, json: asksForJSON(args)}).cutShort(err, status)
 	})
-	if err != nil {
-		// The command's own goroutine may still be at work on p.
-		p = &program{Streams: s, json: !isTask && asksForJSON(args), gate: p.gate}
-		exit = p.cutShort(err, exit, isTask)
-	}
-	return p.printed(exit, out.lost())
 }
 
 // cutShort reports a command that did not come to its end.
-func (p *program) cutShort(err error, exit int, isTask bool) int {
-	var f *fault
-	fail := failure{Error: err.Error(), Status: exit}
-	if errors.As(err, &f) {
-		fail.Changed, fail.Hint = true, "auditpatch status; and if a run died half way: auditpatch recover"
-		fmt.Fprintf(p.Err, "%s\n", f.stack)
+func (p *program) cutShort(err error, status int) int {
+	f := change.CutShort(err, status)
+	var fault *session.Fault
+	if errors.As(err, &fault) {
+		fmt.Fprintf(p.Err, "%s\n", fault.Stack)
 	}
-	fmt.Fprintf(p.Err, "auditpatch: error: %s\n", fail.Error)
-	if fail.Hint != "" {
-		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", fail.Hint)
-	}
-	switch {
-	case isTask:
-		p.printJSON(answer{Edits: []string{}, Kept: []string{}, Steps: []step{}, Failed: true, Changed: fail.Changed, RC: exit, Msg: fail.Error, Hint: fail.Hint})
-		return 1
-	case p.json:
-		p.printJSON(fail)
-	}
-	return exit
-}
-
-// printed is the exit status of a command, of whose result something may be lost.
-func (p *program) printed(exit int, lost error) int {
-	switch {
-	case lost == nil:
-		return exit
-	case p.changed:
-		fmt.Fprintf(p.Err, "auditpatch: error: the change was made, and its result could not be printed: %v\nauditpatch: hint: auditpatch status\n", lost)
-	case !closedByReader(lost):
-		fmt.Fprintf(p.Err, "auditpatch: error: the result could not be printed: %v\n", lost)
-	}
-	switch {
-	case exit > exitDiffers:
-		return exit
-	case p.changed:
-		return exitNotRestored
-	}
-	return exitRefused
+	return p.report(f)
 }
 
 // run carries out one command line.
@@ -156,21 +107,20 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	c.Flags = withNames(c.Flags)
 	c.BashComplete = p.complete
 	c.Action = func(ctx *cli.Context) error {
-		p.quiet = ctx.Bool("quiet")
 		if ctx.Args().Present() {
 			return positional(ctx)
 		}
 		if err := checkValues(ctx); err != nil {
 			return err
 		}
-		switch out := ctx.String("output"); out {
+		switch p.output {
 		case "json":
 			p.json = true
 		case "text":
 			p.json = false
 		case "": // of a command without this flag
 		default:
-			return hinted("-o json", "-o %q: the output is text or json", out)
+			return hint.Errorf("-o json", "-o %q: the output is text or json", p.output)
 		}
 		return action(ctx)
 	}
@@ -220,11 +170,11 @@ func (p *program) unknownCommand(c *cli.Context) error {
 			best, distance = cmd.Name, d
 		}
 	}
-	hint := path + " --help"
+	next := path + " --help"
 	if best != "" {
-		hint = path + " " + best
+		next = path + " " + best
 	}
-	return hinted(hint, "unknown command %q", strings.TrimPrefix(path+" "+word, "auditpatch "))
+	return hint.Errorf(next, "unknown command %q", strings.TrimPrefix(path+" "+word, "auditpatch "))
 }
 
 // usageError turns the flag parser's words into an error with a hint.
@@ -236,22 +186,22 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		name = c.App.Name
 	}
 	if !strings.HasPrefix(msg, undefined) {
-		return hinted(name+" --help", "%s", msg)
+		return hint.Errorf(name+" --help", "%s", msg)
 	}
 	wrong := strings.TrimLeft(strings.TrimPrefix(msg, undefined), "-")
 	var names []string
 	for _, f := range c.Command.Flags {
 		names = append(names, f.Names()...)
 	}
-	best := nearest(names, wrong)
+	best := Nearest(names, wrong)
 	if best == "" {
-		return hinted(name+" --help", "unknown flag --%s", wrong)
+		return hint.Errorf(name+" --help", "unknown flag --%s", wrong)
 	}
-	return hinted(name+" --"+best, "unknown flag --%s", wrong)
+	return hint.Errorf(name+" --"+best, "unknown flag --%s", wrong)
 }
 
-// nearest is the name that was probably meant, "" when none is near.
-func nearest(names []string, wrong string) string {
+// Nearest is the name that was probably meant, "" when none is near.
+func Nearest(names []string, wrong string) string {
 	best, distance := "", len(wrong)/3+1
 	for _, n := range names {
 		if d := editDistance(wrong, n); d < distance {
@@ -266,11 +216,11 @@ func nearest(names []string, wrong string) string {
 func positional(c *cli.Context) error {
 	word, rest := c.Args().First(), c.Args().Tail()
 	flag := guessFlag(c, word)
-	hint := c.Command.HelpName + " --help"
+	next := c.Command.HelpName + " --help"
 	if flag != "" {
-		hint = strings.Join(append([]string{c.Command.HelpName, flag, word}, rest...), " ")
+		next = strings.Join(append([]string{c.Command.HelpName, flag, word}, rest...), " ")
 	}
-	return hinted(hint, "unexpected argument %q: everything is given with flags", word)
+	return hint.Errorf(next, "unexpected argument %q: everything is given with flags", word)
 }
 
 // guessFlag is the flag that a lone word was probably meant for.
@@ -304,26 +254,76 @@ type status int
 
 func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-// hintedError is an error with something to type.
-type hintedError struct {
-	reason string
-	hint   string
+// failed is the error of a change, with how far it came.
+type failed struct {
+	result change.Result
+	error
 }
 
-func (e *hintedError) Error() string { return e.reason }
-
-func hinted(hint, format string, a ...any) error {
-	return &hintedError{fmt.Sprintf(format, a...), hint}
-}
+func (f *failed) Unwrap() error { return f.error }
 
 // end prints what went wrong and maps it to an exit status.
 func (p *program) end(err error) int {
 	var s status
+	var f *failed
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &s):
 		return int(s)
+	case errors.As(err, &f):
+		return p.report(f.result.Failure(f.error))
 	}
-	return p.report(err)
+	return p.report(change.Result{Touched: p.Changed()}.Failure(err))
+}
+
+// report prints a failure and returns the exit status.
+func (p *program) report(f change.Failure) int {
+	for _, reason := range append([]string{f.Error}, f.More...) {
+		fmt.Fprintf(p.Err, "auditpatch: error: %s\n", reason)
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", f.Hint)
+	}
+	if p.json {
+		p.printJSON(f)
+	}
+	return f.Status
+}
+
+// warn prints warnings with their hints.
+func (p *program) warn(problems ...patch.Problem) {
+	for _, w := range problems {
+		fmt.Fprintf(p.Err, "auditpatch: warning: %s\n", w.Message)
+		if w.Hint != "" {
+			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint)
+		}
+	}
+}
+
+// say prints progress and outcomes for people.
+func (p *program) say(format string, a ...any) {
+	if !p.quiet {
+		fmt.Fprintf(p.Err, format+"\n", a...)
+	}
+}
+
+// printJSON prints a result for programs.
+func (p *program) printJSON(v any) {
+	enc := json.NewEncoder(p.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // the session remembers what is lost
+}
+
+// table prints aligned columns.
+func (p *program) table(rows [][]string) error {
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print the table: %w", err)
+	}
+	return nil
 }

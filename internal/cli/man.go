@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/exit"
 	"auditpatch/patch"
 )
 
@@ -18,13 +19,13 @@ var (
 		meaning string
 	}{
 		{0, "as asked, whether something had to be changed or not"},
-		{exitDiffers, "differs: diff, status --check; findings: policy lint, doctor"},
-		{exitRefused, "refused, failed or interrupted; nothing has changed, except that an earlier unfinished run may have been ended"},
-		{exitRolledBack, "failed, and rolled back: the earlier settings are in place and the API server is healthy"},
-		{exitNotRestored, "failed, and not restored: the message names the backup and the command that restores it; or on, and not in kubeadm-config as --persist asks; or changed, and its result could not be printed; or ended by a fault of auditpatch itself"},
+		{exit.Differs, "differs: diff, status --check; findings: policy lint, doctor"},
+		{exit.Refused, "refused, failed or interrupted; nothing has changed, except that an earlier unfinished run may have been ended"},
+		{exit.RolledBack, "failed, and rolled back: the earlier settings are in place and the API server is healthy"},
+		{exit.NotRestored, "failed, and not restored: the message names the backup and the command that restores it; or on, and not in kubeadm-config as --persist asks; or changed, and its result could not be printed; or ended by a fault of auditpatch itself"},
 	}
 	manFiles = []struct{ path, what string }{
-		{defaultManifest, "the manifest of kube-apiserver, which is rewritten in place"},
+		{DefaultManifest, "the manifest of kube-apiserver, which is rewritten in place"},
 		{patch.DefaultPolicyPath, "the policy, 0600; one that is there keeps its mode and owner"},
 		{patch.DefaultWebhookPath, "the kubeconfig of the webhook, 0600, if there is a webhook"},
 		{"/var/log/kubernetes/audit/", "the folder of the log, 0700; one that is there stays as it is"},
@@ -47,7 +48,7 @@ var (
 // ManPage is the page auditpatch(1) in the language mdoc(7), from the command
 // tree. The program itself does not print it: packages install it.
 func ManPage(version string, date time.Time) string {
-	p := &program{version: version}
+	p := describe(version)
 	app := p.app()
 	m := &manual{commands: leaves(app.Name, app.Commands)}
 	m.sortFlags()

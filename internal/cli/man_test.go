@@ -35,7 +35,7 @@ func section(t *testing.T, page, kind, title string) string {
 func TestManPage(t *testing.T) {
 	page := plainPage()
 	_, options, _ := strings.Cut(page, ".Sh OPTIONS\n")
-	app := (&program{}).app()
+	app := describe("").app()
 	for _, c := range leaves("auditpatch", app.Commands) {
 		text := section(t, page, ".Ss", c.path)
 		for _, f := range c.manFlags() {
@@ -62,7 +62,7 @@ func TestManPage(t *testing.T) {
 
 // TestManExamples wants commands and flags that exist.
 func TestManExamples(t *testing.T) {
-	app := (&program{}).app()
+	app := describe("").app()
 	for _, e := range manExamples {
 		words := strings.Fields(e.command)
 		c := app.Command(words[1])

@@ -7,17 +7,13 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/change"
+	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/patch"
 	"auditpatch/presets"
 )
-
-func rules(n int) string {
-	if n == 1 {
-		return "1 rule"
-	}
-	return fmt.Sprintf("%d rules", n)
-}
 
 func isPreset(name string) bool {
 	_, err := presets.Get(name)
@@ -46,7 +42,7 @@ func (p *program) policyListCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name:  "list",
 		Usage: "the policies that ship with auditpatch",
-		Flags: outputFlags(),
+		Flags: p.outputFlags(),
 		Action: func(c *cli.Context) error {
 			var entries []presetEntry
 			for _, pre := range presets.All() {
@@ -71,7 +67,7 @@ func (p *program) policyListCommand() *cli.Command {
 				if i > 0 {
 					fmt.Fprintln(p.Out)
 				}
-				fmt.Fprintf(p.Out, "%-16s %s (%s)\n%-16s costs: %s\n%-16s hides: %s\n", e.Name, e.Purpose, rules(e.Rules), "", e.Cost, "", e.Hides)
+				fmt.Fprintf(p.Out, "%-16s %s (%s)\n%-16s costs: %s\n%-16s hides: %s\n", e.Name, e.Purpose, policy.Count(e.Rules), "", e.Cost, "", e.Hides)
 				if e.Leaks != "" {
 					fmt.Fprintf(p.Out, "%-16s leaks: %s\n", "", e.Leaks)
 				}
@@ -82,15 +78,19 @@ func (p *program) policyListCommand() *cli.Command {
 }
 
 func (p *program) policyShowCommand() *cli.Command {
+	var f struct {
+		preset     string
+		namespaces cli.StringSlice
+	}
 	return p.command(&cli.Command{
 		Name:  "show",
 		Usage: "print a preset as YAML",
 		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "preset", Category: whatCategory, Value: presets.Default, Usage: "`NAME` of the preset"},
-			&cli.StringSliceFlag{Name: "namespace", Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
-		}, outputFlags()),
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: whatCategory, Value: presets.Default, Usage: "`NAME` of the preset"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
+		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
-			content, warnings, err := presetContent(c.String("preset"), c.StringSlice("namespace"))
+			content, warnings, err := change.Preset(f.preset, f.namespaces.Value())
 			if err != nil {
 				return err
 			}
@@ -100,7 +100,7 @@ func (p *program) policyShowCommand() *cli.Command {
 					Changed bool   `json:"changed"`
 					Preset  string `json:"preset"`
 					Policy  string `json:"policy"`
-				}{false, c.String("preset"), string(content.Data)})
+				}{false, f.preset, string(content.Data)})
 				return nil
 			}
 			_, err = p.Out.Write(content.Data)
@@ -118,7 +118,11 @@ type lintFinding struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// lintFlags are those of policy lint.
+type lintFlags struct{ policy, version string }
+
 func (p *program) policyLintCommand() *cli.Command {
+	f := &lintFlags{}
 	return p.command(&cli.Command{
 		Name:  "lint",
 		Usage: "check a policy as strictly as enable does",
@@ -126,33 +130,26 @@ func (p *program) policyLintCommand() *cli.Command {
 			"unknown and misspelt fields, keys that stand twice, a second document. Exit status 0: nothing\n" +
 			"found, 1: findings, one line each on standard output.",
 		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "policy", Category: whatCategory, Usage: "the policy `FILE`, - for standard input"},
-			&cli.StringFlag{Name: "kubernetes-version", Category: whatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
-		}, outputFlags()),
-		Action: p.lint,
+			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: whatCategory, Usage: "the policy `FILE`, - for standard input"},
+			&cli.StringFlag{Name: "kubernetes-version", Destination: &f.version, Category: whatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
+		}, p.outputFlags()),
+		Action: func(*cli.Context) error { return p.lint(f) },
 	})
 }
 
-func (p *program) lint(c *cli.Context) error {
-	if !c.IsSet("policy") {
-		return hinted("auditpatch policy lint --policy FILE", "--policy is missing")
+func (p *program) lint(f *lintFlags) error {
+	if f.policy == "" {
+		return hint.Errorf("auditpatch policy lint --policy FILE", "--policy is missing")
 	}
-	name := c.String("policy")
-	data, err := p.readInput("policy", name)
+	in, err := p.readInput("policy", f.policy)
 	if err != nil {
 		return err
 	}
-	if name == "-" {
-		name = "<stdin>"
-	}
-	version, err := lintVersion(c.String("kubernetes-version"))
+	version, err := lintVersion(f.version)
 	if err != nil {
 		return err
 	}
-	pol, err := policy.Load(name, data)
-	if err == nil {
-		err = pol.CheckTarget(version)
-	}
+	pol, err := policy.LoadFor(in.Name, in.Data, version)
 	findings := []lintFinding{}
 	var bad *policy.Error
 	if errors.As(err, &bad) {
@@ -162,11 +159,11 @@ func (p *program) lint(c *cli.Context) error {
 	} else if err != nil {
 		return err
 	}
-	p.printFindings(name, findings)
+	p.printFindings(in.Name, findings)
 	if len(findings) > 0 {
-		return status(exitDiffers)
+		return status(exit.Differs)
 	}
-	p.say("%s: %s, no findings", name, rules(pol.Rules()))
+	p.say("%s: %s, no findings", in.Name, policy.Count(pol.Rules()))
 	return nil
 }
 
@@ -195,7 +192,7 @@ func lintVersion(s string) (policy.Version, error) {
 	}
 	v, ok := patch.ParseImageVersion("kube-apiserver:v" + strings.TrimPrefix(s, "v"))
 	if !ok {
-		return policy.Version{}, hinted("--kubernetes-version=1.30", "--kubernetes-version %q: not a Kubernetes version", s)
+		return policy.Version{}, hint.Errorf("--kubernetes-version=1.30", "--kubernetes-version %q: not a Kubernetes version", s)
 	}
 	return policy.Version{Major: v.Major, Minor: v.Minor}, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/rollout"
 )
 
@@ -30,7 +31,7 @@ func checkValue(c *cli.Context, f cli.Flag, name string) error {
 	switch plain(f).(type) {
 	case *cli.DurationFlag:
 		if d := c.Duration(name); d <= 0 {
-			return hinted(valued(f, name), "--%s %s: the time has to be longer than none", name, d)
+			return hint.Errorf(valued(f, name), "--%s %s: the time has to be longer than none", name, d)
 		}
 		return nil
 	case *cli.StringSliceFlag:
@@ -48,9 +49,8 @@ func checkValue(c *cli.Context, f cli.Flag, name string) error {
 		return empty(f, name, value)
 	}
 	if name == "restart" {
-		if _, err := rollout.ParseRestart(value); err != nil {
-			return hinted("--restart=quick", "%v", err)
-		}
+		_, err := rollout.ParseRestart(value)
+		return err
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func plain(f cli.Flag) cli.Flag {
 }
 
 func empty(f cli.Flag, name, value string) error {
-	return hinted(valued(f, name)+"; or leave it out", "--%s %q: the value is empty", name, value)
+	return hint.Errorf(valued(f, name)+"; or leave it out", "--%s %q: the value is empty", name, value)
 }
 
 // valued is a flag with its default, or with the name of its value.
@@ -105,18 +105,18 @@ func refuseText(args []string) error {
 		value := a
 		if strings.HasPrefix(a, "-") && i > 0 && !isPEM(a) {
 			name, given, has := strings.Cut(strings.TrimLeft(a, "-"), "=")
-			if flag, value = name, given; !has && !isText(name) {
+			if flag, value = name, given; !has && !IsText(name) {
 				continue
 			}
 		}
 		switch {
-		case i == 0 || !isText(value):
-		case flag == "" || isText(flag):
-			return hinted("auditpatch --help", "an argument is the text of a file, where a command or a flag belongs")
+		case i == 0 || !IsText(value):
+		case flag == "" || IsText(flag):
+			return hint.Errorf("auditpatch --help", "an argument is the text of a file, where a command or a flag belongs")
 		case slices.Contains(fileFlags, flag):
 			return notText(flag)
 		default:
-			return hinted("auditpatch --help", "--%s: it takes one line, not the text of a file", flag)
+			return hint.Errorf("auditpatch --help", "--%s: it takes one line, not the text of a file", flag)
 		}
 		flag = ""
 	}

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"auditpatch/internal/change"
+	"auditpatch/internal/exit"
+	"auditpatch/internal/session"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -19,13 +22,13 @@ func TestTextInArguments(t *testing.T) {
 	try := func(args ...string) {
 		t.Helper()
 		var out, said bytes.Buffer
-		p := &program{Streams: Streams{In: strings.NewReader(""), Out: &out, Err: &said}, gate: &gate{}}
-		exit := p.run(context.Background(), append([]string{"auditpatch"}, args...))
-		if all := out.String() + said.String(); exit != exitRefused || strings.Contains(all, "canary") || !strings.Contains(all, "the text of") {
-			t.Errorf("%.60q: exit status %d\n%s", args, exit, all)
+		p := &program{Session: session.New(session.Streams{In: strings.NewReader(""), Out: &out, Err: &said})}
+		status := p.run(context.Background(), append([]string{"auditpatch"}, args...))
+		if all := out.String() + said.String(); status != exit.Refused || strings.Contains(all, "canary") || !strings.Contains(all, "the text of") {
+			t.Errorf("%.60q: exit status %d\n%s", args, status, all)
 		}
-		var f failure
-		if args[len(args)-1] == "json" && (json.Unmarshal(out.Bytes(), &f) != nil || f.Status != exitRefused || f.Error == "") {
+		var f change.Failure
+		if args[len(args)-1] == "json" && (json.Unmarshal(out.Bytes(), &f) != nil || f.Status != exit.Refused || f.Error == "") {
 			t.Errorf("%.60q: no JSON: %s", args, out.String())
 		}
 	}
@@ -34,21 +37,13 @@ func TestTextInArguments(t *testing.T) {
 			try(text)
 			try("restore", "--root="+t.TempDir(), "--to", text, "-o", "json")
 			try("export", "kind", "--dir="+text, "-o", "json")
-			for _, f := range (&program{}).app().Command("enable").Flags {
+			for _, f := range describe("").app().Command("enable").Flags {
 				if flag := f.Names()[0]; flag != "help" {
 					try("enable", "--"+flag+"="+text, "-o", "json")
 					try("enable", "--"+flag, text, "-o", "json")
 				}
 			}
 			try("enable", text, "-o", "json")
-			for _, argument := range []string{"state", "root", "manifest", "log_group", "preset", "timeout", "audit_policy_file", "audit_log_path", "audit_log_maxage", "audit_webhook_config_file"} {
-				task, _ := json.Marshal(map[string]string{argument: text})
-				var out bytes.Buffer
-				p := &program{Streams: Streams{In: strings.NewReader(""), Out: &out, Err: &out}, gate: &gate{}}
-				if exit := p.runTask(context.Background(), task); exit != 1 || strings.Contains(out.String(), "canary") {
-					t.Errorf("%s: exit status %d\n%s", argument, exit, out.String())
-				}
-			}
 		})
 	}
 }

@@ -11,7 +11,7 @@ func (p *program) versionCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name:  "version",
 		Usage: "print the version",
-		Flags: outputFlags(),
+		Flags: p.outputFlags(),
 		Action: func(*cli.Context) error {
 			if p.json {
 				p.printJSON(struct {

@@ -115,6 +115,11 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("%s has held the cluster's lock (Lease kube-system/%s) for %s: another control-plane node is restarting its API server", e.Holder, leaseName, e.Waited.Round(time.Second))
 }
 
+// Remedy is what to type.
+func (e *BusyError) Remedy() string {
+	return "run the same command again, or wait longer: --lock-timeout=30m; kubectl -n kube-system get lease auditpatch"
+}
+
 // acquire takes the lock, and waits for it while another node has it: until that
 // one releases it, or has not renewed it for as long as it said that it would.
 // That time is measured here, so that the clocks of two nodes need not agree.

@@ -11,7 +11,14 @@ import (
 )
 
 // ErrUnfinished says that an earlier run was neither finished nor undone.
-var ErrUnfinished = errors.New("an earlier run is unfinished")
+var ErrUnfinished error = &unfinishedError{}
+
+type unfinishedError struct{}
+
+func (*unfinishedError) Error() string { return "an earlier run is unfinished" }
+
+// Remedy is what to type.
+func (*unfinishedError) Remedy() string { return "auditpatch recover" }
 
 var (
 	errNotAbsolute = errors.New("not an absolute path")
@@ -32,10 +39,20 @@ func (e *JournalError) Error() string {
 
 func (e *JournalError) Unwrap() error { return e.Err }
 
+// Remedy is what to type.
+func (e *JournalError) Remedy() string {
+	return "look at the manifest and the policy, then: rm " + e.Path
+}
+
 // ChangedError says that a file is no longer what it was when it was read.
 type ChangedError struct{ Path string }
 
 func (e *ChangedError) Error() string { return e.Path + " changed since it was read" }
+
+// Remedy is what to type.
+func (e *ChangedError) Remedy() string { return tryAgain }
+
+const tryAgain = "run the same command again"
 
 // ForeignError lists files that were left alone because somebody else has
 // changed them since the run wrote them.
@@ -50,6 +67,14 @@ func (e *ForeignError) Error() string {
 		return "somebody else has put the earlier " + strings.Join(e.Paths, ", ") + " back: another program writes it anew"
 	}
 	return strings.Join(e.Paths, ", ") + ": changed by somebody else meanwhile, left as found"
+}
+
+// Remedy is what to type.
+func (e *ForeignError) Remedy() string {
+	if !e.Reverted {
+		return ""
+	}
+	return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
 }
 
 // HalfwayError says that a run failed and that not everything could be put back.
@@ -79,6 +104,9 @@ func (e *LockedError) Error() string {
 	}
 	return fmt.Sprintf("locked by pid %d (%s, since %s)", e.PID, e.Purpose, e.Since.UTC().Format(time.RFC3339))
 }
+
+// Remedy is what to type.
+func (e *LockedError) Remedy() string { return tryAgain }
 
 // several are errors in one line.
 type several []error

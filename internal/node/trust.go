@@ -29,6 +29,9 @@ type UntrustedError struct {
 
 func (e *UntrustedError) Error() string { return e.Path + " " + e.Why }
 
+// Remedy is the hint, as an error's method.
+func (e *UntrustedError) Remedy() string { return e.Hint }
+
 // owners are the users whose files and directories are as good as our own: root,
 // whoever runs this, and the owner of the tree, who can replace all of it anyway.
 type owners []int

@@ -38,14 +38,6 @@ func (e *Error) Error() string {
 	}
 }
 
-// Hint is what to type against the first finding; it may be empty.
-func (e *Error) Hint() string {
-	if len(e.Findings) == 0 {
-		return ""
-	}
-	return e.Findings[0].Hint
-}
-
 // maxFindings bounds what one file can make us say.
 const maxFindings = 100
 
@@ -56,4 +48,20 @@ func newError(file string, findings []Finding) *Error {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
 	return &Error{File: file, Findings: findings[:min(len(findings), maxFindings)]}
+}
+
+// Remedy is the first finding's hint, and where to see the others.
+func (e *Error) Remedy() string {
+	if len(e.Findings) == 0 {
+		return ""
+	}
+	hint := e.Findings[0].Hint
+	if len(e.Findings) == 1 || e.File == "" {
+		return hint
+	}
+	all := fmt.Sprintf("auditpatch policy lint --policy %s shows all %d findings", e.File, len(e.Findings))
+	if hint == "" {
+		return all
+	}
+	return hint + "; " + all
 }

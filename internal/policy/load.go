@@ -108,3 +108,24 @@ func (d decoded) strictErrors() (errs []error, ok bool) {
 	}
 	return strict.Errors(), true
 }
+
+// LoadFor loads a policy and holds it against the version of the API server that
+// is going to read it.
+func LoadFor(file string, data []byte, v Version) (*Policy, error) {
+	p, err := Load(file, data)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.CheckTarget(v)
+}
+
+// RecordsNothing says so of a policy.
+func RecordsNothing(file string) string { return file + ": this policy records nothing at all" }
+
+// Count is a number of rules in words.
+func Count(rules int) string {
+	if rules == 1 {
+		return "1 rule"
+	}
+	return fmt.Sprintf("%d rules", rules)
+}

@@ -74,14 +74,14 @@ func TestError(t *testing.T) {
 		want, hint string
 	}{
 		{[]Finding{a}, "p.yaml:2:3: a", "type a"},
-		{[]Finding{a, b}, "p.yaml:2:1: b (and 1 more finding)", "type b"},
-		{[]Finding{a, b, c}, "p.yaml:1:9: c (and 2 more findings)", ""},
+		{[]Finding{a, b}, "p.yaml:2:1: b (and 1 more finding)", "type b; auditpatch policy lint --policy p.yaml shows all 2 findings"},
+		{[]Finding{a, b, c}, "p.yaml:1:9: c (and 2 more findings)", "auditpatch policy lint --policy p.yaml shows all 3 findings"},
 		{nil, "p.yaml: refused", ""},
 	}
 	for _, tt := range tests {
 		err := newError("p.yaml", tt.findings)
-		if err.Error() != tt.want || err.Hint() != tt.hint {
-			t.Errorf("%q with hint %q, want %q with hint %q", err, err.Hint(), tt.want, tt.hint)
+		if err.Error() != tt.want || err.Remedy() != tt.hint {
+			t.Errorf("%q with hint %q, want %q with hint %q", err, err.Remedy(), tt.want, tt.hint)
 		}
 	}
 }

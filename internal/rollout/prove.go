@@ -35,6 +35,15 @@ func (e *NotLogged) Error() string {
 
 func (e *NotLogged) Unwrap() error { return e.Cause }
 
+// Remedy is what to type.
+func (e *NotLogged) Remedy() string {
+	if e.Reason == "" {
+		return ""
+	}
+	dir := path.Dir(e.Log)
+	return fmt.Sprintf("df -h %s; df -i %s", dir, dir)
+}
+
 // prove sends the probe and finds its audit ID in the log. It is sent again when
 // it is not found: not every request has to reach the log.
 func prove(ctx context.Context, s *apiserver.Server, probe apiserver.Probe, after patch.Settings, delay time.Duration) (id string, err error) {

@@ -3,11 +3,11 @@ package rollout
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/proc"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
@@ -24,6 +24,27 @@ const (
 	// as long as somebody watches something, it uses them.
 	Graceful Restart = "graceful"
 )
+
+// Strategies are all ways to end the old API server, the default first.
+var Strategies = []struct {
+	Restart Restart
+	Means   string // when the old API server ends
+}{
+	{Quick, "as soon as it has answered everything"},
+	{Graceful, "the kubelet gives it 30 s"},
+}
+
+// ParseRestart reads the flag's value.
+func ParseRestart(text string) (Restart, error) {
+	var names []string
+	for _, s := range Strategies {
+		if string(s.Restart) == text {
+			return s.Restart, nil
+		}
+		names = append(names, string(s.Restart))
+	}
+	return "", hint.Errorf("--restart="+names[0], "--restart %q: it is %s", text, strings.Join(names, " or "))
+}
 
 // How long the parts of a restart take. The kubelet's own are measured with
 // kubelet 1.36.
@@ -259,13 +280,4 @@ func (t *turn) hasten(ctx context.Context) {
 			_ = t.end(s, time.Now())
 		}
 	}
-}
-
-// ParseRestart reads the flag's value.
-func ParseRestart(text string) (Restart, error) {
-	switch r := Restart(text); r {
-	case Quick, Graceful:
-		return r, nil
-	}
-	return "", fmt.Errorf("--restart %q: it is quick or graceful", text)
 }

@@ -441,8 +441,3 @@ func steps(p *patch.Plan, twice bool) []node.Step {
 func nodeFile(f patch.File) node.File {
 	return node.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
 }
-
-// PatchFile is a file in the plan's terms.
-func PatchFile(f node.File) patch.File {
-	return patch.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
-}

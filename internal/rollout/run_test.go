@@ -61,7 +61,7 @@ func change(t *testing.T) (*node.Node, *patch.Plan) {
 	return n, &patch.Plan{Verb: "enable", Manifest: manifestPath, Changes: []patch.Change{
 		{Path: "/var/log/audit", Kind: patch.MakeDir, Mode: 0o700, UID: uid, GID: gid},
 		{Path: "/etc/kubernetes/policy.yaml", Kind: patch.WriteFile, Data: []byte("policy\n"), Mode: 0o600, UID: uid, GID: gid},
-		{Path: manifestPath, Kind: patch.WriteFile, Old: PatchFile(f), Data: []byte("new\n"), Mode: 0o600, UID: uid, GID: gid},
+		{Path: manifestPath, Kind: patch.WriteFile, Old: patch.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}, Data: []byte("new\n"), Mode: 0o600, UID: uid, GID: gid},
 	}}
 }
 

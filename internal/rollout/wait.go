@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/kubelet"
 	"auditpatch/internal/proc"
 	"auditpatch/internal/wait"
@@ -126,7 +127,7 @@ type watch struct {
 }
 
 // ErrNoKubelet ends a wait that is in vain.
-var ErrNoKubelet = errors.New("the kubelet does not run, so nobody acts on the manifest")
+var ErrNoKubelet = hint.New("systemctl start kubelet", "the kubelet does not run, so nobody acts on the manifest")
 
 func (w *watch) tell(step, format string, a ...any) {
 	w.mu.Lock()
@@ -434,6 +435,9 @@ type Failed struct {
 }
 
 func (e *Failed) Error() string { return e.Reason }
+
+// Remedy is the hint, as an error's method.
+func (e *Failed) Remedy() string { return e.Hint }
 
 func (w *watch) notNoticed() error {
 	if !kubelet.Runs(w.server.Node) {

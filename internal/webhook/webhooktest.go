@@ -30,6 +30,9 @@ func (e *Blocked) Error() string {
 	return fmt.Sprintf("%s; with --audit-webhook-mode=%s every request waits for it", e.Undelivered.Error(), e.Mode)
 }
 
+// Remedy is what to type.
+func (e *Blocked) Remedy() string { return "--audit-webhook-mode=batch; --force begins all the same" }
+
 // blocks tells whether requests wait for the receiver. There are no modes but
 // these that do.
 func (w *Receiver) Blocks() bool { return strings.HasPrefix(w.Mode, "blocking") }

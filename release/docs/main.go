@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"auditpatch/internal/cli"
+	"auditpatch/internal/session"
 )
 
 func main() {
@@ -33,7 +34,7 @@ func write(dir, version string, date time.Time) error {
 	for name, shell := range map[string]string{"auditpatch.bash": "bash", "_auditpatch": "zsh", "auditpatch.fish": "fish"} {
 		var out, problem bytes.Buffer
 		args := []string{"auditpatch", "completion", shell}
-		if cli.Main(context.Background(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &problem}, version) != 0 {
+		if cli.Main(context.Background(), args, session.Streams{In: strings.NewReader(""), Out: &out, Err: &problem}, version) != 0 {
 			return errors.New(problem.String())
 		}
 		files[name] = out.String()

@@ -1,0 +1,269 @@
+package change
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"slices"
+
+	"auditpatch/internal/hint"
+	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
+	"auditpatch/manifest"
+	"auditpatch/patch"
+	"auditpatch/presets"
+)
+
+// Enable makes audit logging what the settings say.
+func Enable(ctx context.Context, r EnableRequest) (Result, error) {
+	j, err := newJob("enable", r.Target, r.How)
+	if err != nil {
+		return newResult("enable"), err
+	}
+	err = j.enable(ctx, r.Settings)
+	return j.result, err
+}
+
+// Diff is what Enable would do.
+func Diff(ctx context.Context, r EnableRequest) (Result, error) {
+	r.How.DryRun = true
+	j, err := newJob("diff", r.Target, r.How)
+	if err != nil {
+		return newResult("diff"), err
+	}
+	err = j.enable(ctx, r.Settings)
+	return j.result, err
+}
+
+func (j *job) enable(ctx context.Context, s Settings) error {
+	if err := j.endEarlier(ctx); err != nil {
+		return err
+	}
+	plan, err := j.enablePlan(s)
+	if err != nil {
+		return err
+	}
+	return j.finish(ctx, plan)
+}
+
+// endEarlier ends a run that died, or says of a preview that the change does.
+func (j *job) endEarlier(ctx context.Context) error {
+	if j.how.DryRun {
+		j.warnUnfinished()
+		return nil
+	}
+	_, err := j.recover(ctx)
+	return err
+}
+
+// read reads the node, and the manifest as what it is.
+func (j *job) read() (patch.State, error) {
+	state, err := j.readBuild()
+	if err != nil {
+		return state, err
+	}
+	if state.Parsed, err = manifest.Parse(state.Manifest.Path, state.Manifest.Data); err != nil {
+		return state, err
+	}
+	return state, j.target.Look(&state, state.Parsed)
+}
+
+// readBuild reads what a plan begins with: the manifest, and where earlier runs had
+// credentials.
+func (j *job) readBuild() (patch.State, error) {
+	state, err := j.target.ReadBuild()
+	if err == nil {
+		state.WebhookConfigs = j.notedWebhooks()
+	}
+	return state, err
+}
+
+// notedWebhooks are the paths at which earlier runs had a webhook's config. Runs
+// that cannot be read say nothing: what is shown depends on contents too.
+func (j *job) notedWebhooks() (paths []string) {
+	if j.target.Stdin() {
+		return nil
+	}
+	backups, err := j.target.Node.Backups()
+	if err != nil {
+		return nil
+	}
+	for _, b := range backups {
+		for _, p := range rollout.WebhookConfigs(b.Meta) {
+			if !slices.Contains(paths, p) {
+				paths = append(paths, p)
+			}
+		}
+	}
+	return paths
+}
+
+// enablePlan works out what has to be done.
+func (j *job) enablePlan(s Settings) (*patch.Plan, error) {
+	state, err := j.read()
+	if err != nil {
+		return nil, err
+	}
+	opts, warnings, err := s.options(state)
+	if err != nil {
+		return nil, err
+	}
+	more, err := j.fillState(&state, &opts)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := patch.Enable(state, opts)
+	if err != nil {
+		return nil, err
+	}
+	plan.Warnings = append(append(plan.Warnings, warnings...), more...)
+	j.target.OwnFiles(plan)
+	return plan, j.checkSpace(plan)
+}
+
+// options are the settings as the plan takes them.
+func (s Settings) options(state patch.State) (patch.Options, []patch.Problem, error) {
+	opts := patch.Options{Flags: s.Flags, LogGroup: s.LogGroup, LogFileMode: s.LogFileMode}
+	var warnings, more []patch.Problem
+	var err error
+	if opts.Policy, warnings, err = s.policy(state); err != nil {
+		return opts, nil, err
+	}
+	opts.Webhook, more, err = s.webhook()
+	return opts, append(warnings, more...), err
+}
+
+// policy is the policy that the user asks for, nil for the one that is there.
+func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, error) {
+	switch {
+	case s.Preset != "":
+		return Preset(s.Preset, s.Namespaces)
+	case s.Policy == nil:
+		return nil, nil, nil
+	}
+	pol, err := policy.LoadFor(s.Policy.Name, s.Policy.Data, versionOf(state))
+	if err != nil {
+		return nil, nil, err
+	}
+	var warnings []patch.Problem
+	if !pol.Records() {
+		warnings = append(warnings, recordsNothing(s.Policy.Name))
+	}
+	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, warnings, nil
+}
+
+// versionOf is the API server's version, zero when its image does not tell.
+func versionOf(s patch.State) policy.Version {
+	v := patch.Inspect(s.Parsed).Version
+	return policy.Version{Major: v.Major, Minor: v.Minor}
+}
+
+// Preset is a preset as a file, with a warning when it logs secrets.
+func Preset(name string, namespaces []string) (*patch.Content, []patch.Problem, error) {
+	preset, err := presets.Get(name)
+	if err != nil {
+		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+	}
+	data, err := preset.Policy(namespaces)
+	if err != nil {
+		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+	}
+	pol, err := policy.Load("preset "+name, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	var warnings []patch.Problem
+	if preset.Leaks != "" {
+		warnings = append(warnings, patch.Problem{Message: "preset " + name + ": " + preset.Leaks})
+	}
+	return &patch.Content{Origin: "preset " + name, Detail: policy.Count(pol.Rules()), Data: data}, warnings, nil
+}
+
+// webhook is the webhook's kubeconfig, nil when the user gives none.
+func (s Settings) webhook() (*patch.Content, []patch.Problem, error) {
+	switch {
+	case s.Webhook != nil:
+		_, errs, warns := patch.CheckWebhookKubeconfig(s.Webhook.Name, s.Webhook.Data)
+		return &patch.Content{Origin: path.Base(s.Webhook.Name), Data: s.Webhook.Data}, warns, problems(errs)
+	case s.WebhookTarget != nil:
+		data, errs, warns := patch.WebhookKubeconfig(*s.WebhookTarget)
+		return &patch.Content{Origin: "webhook config for --webhook-url", Data: data}, warns, problems(errs)
+	}
+	return nil, nil, nil
+}
+
+// problems makes one error of several faults.
+func problems(errs []patch.Problem) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return &patch.Error{Reason: errs[0].Message, Hint: errs[0].Hint, More: errs[1:]}
+}
+
+// fillState reads the files that the plan has to see, and settles which policy
+// it is when the user named none: the valid one that is there, else baseline.
+func (j *job) fillState(s *patch.State, opts *patch.Options) ([]patch.Problem, error) {
+	files, err := patch.Files(*s, *opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.target.ReadFiles(s, files.All(), func(f string) bool { return f != files.LogFile }); err != nil {
+		return nil, err
+	}
+	if opts.Policy != nil || files.Policy == "" {
+		return nil, nil
+	}
+	there := s.Files[files.Policy]
+	switch {
+	case there.Dir && !there.Empty:
+		return nil, nil // the plan refuses it, with what to type
+	case there.Exists && !there.Dir:
+		return keptPolicy(files.Policy, there.Data, *s)
+	case j.target.Stdin() && files.PolicySet:
+		return nil, nil // it cannot be seen from here
+	}
+	opts.Policy, _, err = Preset(presets.Default, nil)
+	return nil, err
+}
+
+// keptPolicy checks a policy that is there and stays. The one that was installed and
+// that the API server was started with has passed already, by the rules of its day.
+func keptPolicy(name string, data []byte, s patch.State) ([]patch.Problem, error) {
+	pol, err := policy.LoadFor(name, data, versionOf(s))
+	switch installed := patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(data); {
+	case err != nil && installed:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !pol.Records():
+		return []patch.Problem{recordsNothing(name)}, nil
+	}
+	return nil, nil
+}
+
+// recordsNothing warns of a policy that makes audit logging pointless.
+func recordsNothing(name string) patch.Problem {
+	return patch.Problem{Message: policy.RecordsNothing(name), Hint: "auditpatch policy list"}
+}
+
+// checkSpace warns when a log would not fit on this node's disk. It refuses to
+// begin where no event could be written, and the proof had to fail, unless it is
+// forced.
+func (j *job) checkSpace(plan *patch.Plan) error {
+	if !j.target.Live || !plan.After.Log.Covered() {
+		return nil
+	}
+	d, err := j.target.MeasureLog(plan.After)
+	if err != nil {
+		return nil // whoever may not look is told so when it is written
+	}
+	full, change := d.Full(), !j.how.DryRun && !plan.Empty()
+	switch {
+	case full != "" && d.Hopeless() && change && !j.how.Force:
+		return hint.Errorf(d.Relief()+"; --force begins all the same", "%s", full)
+	case d.Unlimited && full == "": // the check of the flags has said so
+	case full != "" || d.Tight() != "":
+		plan.Warnings = append(plan.Warnings, patch.Problem{Message: cmp.Or(full, d.Tight()), Hint: d.Relief()})
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package change
+
+import (
+	"cmp"
+	"errors"
+
+	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/rollout"
+	"auditpatch/patch"
+)
+
+// Failure is what an error means for whoever called the program. Its JSON is that
+// of a command that failed.
+type Failure struct {
+	Changed bool   `json:"changed"`
+	Error   string `json:"error"`
+	Hint    string `json:"hint,omitempty"`
+	Backup  string `json:"backup,omitempty"` // of a change that was put back, or could not be
+	Status  int    `json:"status"`           // the exit status
+	Steps   []Step `json:"steps,omitempty"`  // of a change that was put back, or could not be
+
+	More []string `json:"-"` // further faults that were found at the same time
+}
+
+// Failure is what an error of the change means.
+func (r Result) Failure(err error) Failure {
+	f := Failure{Error: err.Error(), Hint: hint.Of(err), Status: exit.Refused, Steps: r.Steps, Changed: r.Touched}
+	var back *rollout.RolledBack
+	var not *rollout.NotRestored
+	var half *NotPersisted
+	switch {
+	case errors.As(err, &not):
+		f.Status, f.Backup, f.Changed = exit.NotRestored, not.Backup, true
+		f.Hint = notRestoredHint(not, f.Hint)
+	case errors.As(err, &half):
+		f.Status, f.Backup, f.Changed, f.Hint = exit.NotRestored, half.backup, true, half.Remedy()
+	case errors.As(err, &back):
+		f.Status, f.Backup = exit.RolledBack, back.Backup
+		f.Hint = cmp.Or(f.Hint, "auditpatch doctor --last")
+	}
+	var several *patch.Error
+	if errors.As(err, &several) {
+		for _, more := range several.More {
+			f.More = append(f.More, more.Message)
+		}
+	}
+	return f
+}
+
+// notRestoredHint is what to type when a change could not be undone.
+func notRestoredHint(not *rollout.NotRestored, cause string) (hinted string) {
+	switch {
+	case not.Overridden:
+		hinted = "auditpatch status; when the other edit is done: auditpatch enable"
+	case !not.Back:
+		hinted = "auditpatch recover, or: auditpatch restore --to " + not.Backup
+	default: // what ails the node now comes before what ailed the change
+		hinted = cmp.Or(hint.Of(not.Undo), cause, "auditpatch doctor")
+	}
+	if not.Held {
+		hinted += "; then: auditpatch recover"
+	}
+	return hinted
+}
+
+// CutShort is the failure of a command that did not come to its end. What a
+// fault of the program leaves behind nobody knows.
+func CutShort(err error, status int) Failure {
+	f := Failure{Error: err.Error(), Status: status}
+	if status == exit.NotRestored {
+		f.Changed, f.Hint = true, "auditpatch status; and if a run died half way: auditpatch recover"
+	}
+	return f
+}

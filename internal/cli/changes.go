@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/change"
+	"auditpatch/internal/rollout"
+	"auditpatch/patch"
+)
+
+// Task is a change that a command line asks for.
+type Task func(ctx context.Context, l change.Listener) (change.Result, error)
+
+// carry carries a task out and prints what comes of it.
+func (p *program) carry(ctx context.Context, task Task) (change.Result, error) {
+	if p.reader != nil {
+		p.reader.task = task
+		return change.Result{}, errRead
+	}
+	r, err := task(ctx, p.listener())
+	if r.Touched {
+		p.SetChanged()
+	}
+	if err != nil {
+		return r, &failed{r, err}
+	}
+	return r, nil
+}
+
+// listener prints what happens.
+func (p *program) listener() change.Listener {
+	return change.Listener{
+		Begin: p.Begin, Spared: p.Spared,
+		Warn:    func(w patch.Problem) { p.warn(w) },
+		Recover: func(id, what string) { p.say("recover   %-46s %s", id, what) },
+		Plan:    p.sayPlan,
+		Backup:  func(id string) { p.say("%-9s %-46s auditpatch restore --to %s", "backup", id, id) },
+		Step:    p.sayStep,
+	}
+}
+
+// sayStep prints one step of a wait.
+func (p *program) sayStep(s rollout.Progress) {
+	p.say("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
+	if s.Detail != "" {
+		p.say("%-9s %s", "", s.Detail)
+	}
+}
+
+// run carries out a change of a node whose manifest may come from standard input.
+func (p *program) change(c *cli.Context, n *nodeFlags, task Task) error {
+	r, err := p.carry(c.Context, task)
+	switch {
+	case err != nil:
+		return err
+	case n.stdin():
+		return p.printFiltered(r)
+	case r.DryRun:
+		p.printPlan(r)
+		if !p.json && !r.Plan.AsAsked() {
+			p.say("dry run: nothing was changed")
+		}
+		return nil
+	}
+	p.printDone(r)
+	return nil
+}
+
+// printDone prints what was done.
+func (p *program) printDone(r change.Result) {
+	if r.Outcome != "" {
+		p.say("%s", r.Outcome)
+	}
+	for _, remark := range r.Remarks {
+		p.say("%s", remark.Message)
+		if remark.Hint != "" {
+			p.say("auditpatch: hint: %s", remark.Hint)
+		}
+	}
+	if p.json {
+		p.printJSON(r)
+	}
+}
+
+// printFiltered is the way of --manifest -: the new manifest goes to standard
+// output, and nothing is written.
+func (p *program) printFiltered(r change.Result) error {
+	if p.json {
+		p.printJSON(r)
+	} else if _, err := p.Out.Write(r.Text()); err != nil {
+		return fmt.Errorf("write the manifest: %w", err)
+	}
+	if r.Plan.Verb == "enable" {
+		p.sayPlan(r.Plan)
+		p.say("the manifest went to standard output; nothing else was written, so the policy still has to be put in place")
+	}
+	return nil
+}
+
+// printPlan prints what would change: as diffs, or as JSON.
+func (p *program) printPlan(r change.Result) {
+	switch {
+	case p.json:
+		p.printJSON(r)
+	case r.Plan.AsAsked():
+		p.say("%s", r.Outcome)
+	default:
+		p.sayPlan(r.Plan)
+		for _, d := range r.Diffs() {
+			fmt.Fprint(p.Out, d)
+		}
+	}
+}
+
+// sayPlan prints one line for each file, then the settings that were kept.
+func (p *program) sayPlan(plan *patch.Plan) {
+	for _, role := range []string{"policy", "webhook", "log", "file", "manifest"} {
+		for _, c := range plan.Changes {
+			if roleOf(plan, c.Path) != role {
+				continue
+			}
+			name := c.Path
+			if c.Kind == patch.MakeDir && role == "log" {
+				name = plan.After.Log.Host
+			}
+			p.say("%-9s %-46s %s", role, name, change.Why(c, plan))
+		}
+	}
+	if k := plan.Kubeadm; k != nil && !k.Empty() {
+		p.say("%-9s %-46s %s", "kubeadm", patch.KubeadmConfig, k.Counts())
+	}
+	if len(plan.Kept) > 0 {
+		p.say("%-9s %s", "kept", strings.Join(plan.Kept, " "))
+	}
+}
+
+// roleOf is what a path is for.
+func roleOf(plan *patch.Plan, path string) string {
+	for _, s := range []patch.Settings{plan.After, plan.Before} {
+		switch {
+		case path == plan.Manifest:
+			return "manifest"
+		case s.Policy.Covered() && s.Policy.Host == path:
+			return "policy"
+		case s.Webhook.Covered() && s.Webhook.Host == path:
+			return "webhook"
+		case s.Log.Covered() && strings.HasPrefix(s.Log.Host, path):
+			return "log"
+		}
+	}
+	return "file"
+}
+
+// join puts flag lists together.
+func join(lists ...[]cli.Flag) []cli.Flag {
+	var out []cli.Flag
+	for _, l := range lists {
+		out = append(out, l...)
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+package inspect
+
+import (
+	"auditpatch/internal/target"
+	"auditpatch/manifest"
+	"auditpatch/patch"
+	"path"
+	"strings"
+)
+
+// unmountable lists the volumes of the Pod that the kubelet would not mount. What
+// cannot be looked at is taken for missing. A policy or webhook config that is
+// missing has a line of its own already.
+func unmountable(t *target.Target, m *manifest.File) []patch.Problem {
+	now := patch.Inspect(m)
+	return patch.Unmountable(m, func(name string) string {
+		kind, _ := t.Node.Kind(name)
+		for _, l := range []*patch.Location{now.Policy, now.Webhook} {
+			if kind == patch.KindNothing && l.Covered() && path.Clean(l.Host) == path.Clean(name) {
+				return patch.KindFile
+			}
+		}
+		return kind
+	})
+}
+
+// unfit lists what is wrong with how the manifest's paths lie on the node:
+// volumes that the kubelet would not mount, and files that the API server's user
+// could not use.
+func unfit(t *target.Target, m *manifest.File) []patch.Problem {
+	files := map[string]patch.File{}
+	now := patch.Inspect(m)
+	for _, l := range []*patch.Location{now.Policy, now.Webhook, now.Log} {
+		if !l.Covered() {
+			continue
+		}
+		for _, name := range []string{path.Clean(l.Host), path.Dir(path.Clean(l.Host))} {
+			if f, err := t.Node.Stat(name); err == nil {
+				files[name] = target.PatchFile(f)
+			}
+		}
+	}
+	return append(unmountable(t, m), patch.Unusable(m, patch.State{Files: files})...)
+}
+
+// withHint is a problem in one line, with what to type for it.
+func withHint(p patch.Problem) string {
+	switch {
+	case p.Hint == "":
+		return p.Message
+	case strings.HasPrefix(p.Hint, "--"):
+		return p.Message + ": auditpatch enable " + p.Hint
+	}
+	return p.Message + ": " + p.Hint
+}

@@ -1,0 +1,94 @@
+package session
+
+import (
+	"auditpatch/internal/exit"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// ErrInterrupted ends a command before it changes anything.
+var ErrInterrupted = errors.New("interrupted; nothing was changed")
+
+// gate decides between an interruption and a change, whichever comes first. What
+// only reads and computes is ended at once, however long it would take; a change
+// ends as its rollout sees fit.
+type gate struct {
+	mu          sync.Mutex
+	changing    bool
+	interrupted bool
+}
+
+// enter begins a change.
+func (g *gate) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.interrupted {
+		return ErrInterrupted
+	}
+	g.changing = true
+	return nil
+}
+
+// leave says that after all nothing has been changed.
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.changing = false
+}
+
+// interrupt keeps any change from beginning, ok only when none has begun.
+func (g *gate) interrupt() (ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.interrupted = !g.changing
+	return g.interrupted
+}
+
+// Fault is a panic: a mistake of this program.
+type Fault struct {
+	value any
+	Stack []byte
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("a fault of this program: %v", f.value) }
+
+// supervise runs a command. The error is ErrInterrupted or a *Fault; then the
+// command has no exit status. A panic of another goroutine and what the runtime
+// itself gives up on, such as a lack of memory, end the process all the same.
+func (g *gate) supervise(ctx context.Context, command func() int) (status int, err error) {
+	type end struct {
+		status int
+		err    error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		defer func() {
+			if v := recover(); v != nil {
+				ended <- end{exit.NotRestored, &Fault{v, debug.Stack()}}
+			}
+		}()
+		ended <- end{command(), nil}
+	}()
+	interrupted := ctx.Done()
+	again := time.NewTicker(50 * time.Millisecond) // a change that was none leaves the gate
+	defer again.Stop()
+	for {
+		select {
+		case e := <-ended:
+			return e.status, e.err
+		case <-interrupted:
+			interrupted = nil
+		case <-again.C:
+			if ctx.Err() == nil {
+				continue
+			}
+		}
+		if g.interrupt() {
+			return exit.Refused, ErrInterrupted
+		}
+	}
+}

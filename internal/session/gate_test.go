@@ -1,0 +1,61 @@
+package session
+
+import (
+	"auditpatch/internal/exit"
+	"context"
+	"errors"
+	"testing"
+)
+
+// TestFault gives a panic an exit status that does not claim that nothing changed.
+func TestFault(t *testing.T) {
+	g := &gate{}
+	status, err := g.supervise(context.Background(), func() int { panic("no such thing") })
+	var f *Fault
+	if status != exit.NotRestored || !errors.As(err, &f) || err.Error() != "a fault of this program: no such thing" {
+		t.Fatalf("exit status %d, %v", status, err)
+	}
+}
+
+// TestInterrupted ends what computes at once, and leaves a change to itself.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	never := make(chan int)
+	g := &gate{}
+	status, err := g.supervise(ctx, func() int { cancel(); return <-never })
+	if status != exit.Refused || err != ErrInterrupted || err.Error() != "interrupted; nothing was changed" {
+		t.Errorf("exit status %d, %v", status, err)
+	}
+	if err := g.enter(); err != ErrInterrupted {
+		t.Errorf("a change begins after the interruption: %v", err)
+	}
+
+	ctx, cancel = context.WithCancel(context.Background())
+	g = &gate{}
+	status, err = g.supervise(ctx, func() int {
+		if err := g.enter(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		<-ctx.Done()
+		return exit.RolledBack
+	})
+	if status != exit.RolledBack || err != nil {
+		t.Errorf("a change: exit status %d, %v", status, err)
+	}
+
+	ctx, cancel = context.WithCancel(context.Background())
+	g = &gate{}
+	status, err = g.supervise(ctx, func() int {
+		if err := g.enter(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		g.leave()
+		return <-never
+	})
+	if status != exit.Refused || err != ErrInterrupted {
+		t.Errorf("after a change that was none: exit status %d, %v", status, err)
+	}
+}

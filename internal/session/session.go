@@ -1,0 +1,75 @@
+// Package session is one run of the program: streams that never hold it up, and a
+// gate that lets an interruption end it at once unless a change has begun.
+//
+// Call [Run].
+package session
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"auditpatch/internal/exit"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Session is what a command has of its run.
+type Session struct {
+	Streams
+	gate    gate
+	changed atomic.Bool
+}
+
+// New is a session on streams, without the care of [Run].
+func New(s Streams) *Session { return &Session{Streams: s} }
+
+// Begin says that a change begins, which from here on is not interrupted; the error
+// is [ErrInterrupted].
+func (s *Session) Begin() error { return s.gate.enter() }
+
+// Spared says that after all nothing has been changed.
+func (s *Session) Spared() { s.gate.leave() }
+
+// SetChanged says that something was changed, on the node or by an export.
+func (s *Session) SetChanged() { s.changed.Store(true) }
+
+// Changed tells whether something was.
+func (s *Session) Changed() bool { return s.changed.Load() }
+
+// Run runs a command and returns its exit status. One that does not come to its end
+// is reported by cutShort: the error is [ErrInterrupted] or a [*Fault].
+func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort func(*Session, error, int) int) int {
+	said, out := newConsole(to.Err), &output{to: to.Out}
+	defer said.close(ctx)
+	s := &Session{Streams: Streams{In: to.In, Out: out, Err: said}}
+	status, err := s.gate.supervise(ctx, func() int { return command(s) })
+	if err != nil {
+		status = cutShort(s, err, status)
+	}
+	return s.printed(status, out.lost())
+}
+
+// printed is the exit status of a command, of whose result something may be lost.
+func (s *Session) printed(status int, lost error) int {
+	switch {
+	case lost == nil:
+		return status
+	case s.Changed():
+		fmt.Fprintf(s.Err, "auditpatch: error: the change was made, and its result could not be printed: %v\nauditpatch: hint: auditpatch status\n", lost)
+	case !closedByReader(lost):
+		fmt.Fprintf(s.Err, "auditpatch: error: the result could not be printed: %v\n", lost)
+	}
+	switch {
+	case status > exit.Differs:
+		return status
+	case s.Changed():
+		return exit.NotRestored
+	}
+	return exit.Refused
+}
