@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -164,9 +163,14 @@ func TestNotRoot(t *testing.T) {
 	}
 }
 
-// TestVanished removes, or changes, the manifest while auditpatch has read it
-// and still waits for the policy on standard input.
+// TestVanished removes, or changes, the manifest when auditpatch has just read it.
+// The policy is long, so that the plan is not ready by then.
 func TestVanished(t *testing.T) {
+	long := "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n" + strings.Repeat("- level: Metadata\n  users: [somebody]\n", 6_000)
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(policy, []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, meddle := range map[string]func(path string) error{
 		"removed": os.Remove,
 		"changed": func(path string) error {
@@ -181,30 +185,19 @@ func TestVanished(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := newNode(t)
-			cmd := program(t, "enable", "--no-wait", "--root", root, "--policy", "-")
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
+			read := closed(t, filepath.Join(root, manifestPath))
+			cmd := program(t, "enable", "--no-wait", "--root", root, "--policy", policy)
 			var out strings.Builder
 			cmd.Stdout, cmd.Stderr = &out, &out
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			// More than a pipe holds, so that writing it returns only when auditpatch
-			// reads standard input: by then it has read the manifest.
-			if _, err := io.WriteString(in, "# "+strings.Repeat("x", 200<<10)+"\n"); err != nil {
-				t.Fatal(err)
-			}
+			read()
 			if err := meddle(filepath.Join(root, manifestPath)); err != nil {
 				t.Fatal(err)
 			}
 			before := snapshot(t, root)
-			if _, err := io.WriteString(in, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"); err != nil {
-				t.Fatal(err)
-			}
-			in.Close()
-			err = cmd.Wait()
+			err := cmd.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != exitRefused {
 				t.Fatalf("exit status %d (%v)\n%s", code, err, out.String())
 			}
@@ -213,5 +206,23 @@ func TestVanished(t *testing.T) {
 				t.Errorf("something changed:\n%s", d)
 			}
 		})
+	}
+}
+
+// closed waits until somebody has read a file and closed it.
+func closed(t *testing.T, name string) (wait func()) {
+	t.Helper()
+	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC)
+	if err == nil {
+		_, err = syscall.InotifyAddWatch(fd, name, syscall.IN_CLOSE_NOWRITE)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		defer syscall.Close(fd)
+		if _, err := syscall.Read(fd, make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
