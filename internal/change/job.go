@@ -99,7 +99,7 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 		}
 		o.Watch = l
 	} else if j.target.Live && plan.Restarts() {
-		o.Watch, o.Once = j.unwatched(plan), true
+		o.Cluster = j.unwatched(plan)
 	}
 	j.how.Listener.plan(plan)
 	if err := j.how.Listener.begin(); err != nil {
@@ -147,8 +147,9 @@ func (j *job) leave(ctx context.Context, plan *patch.Plan) error {
 // live prepares the wait for the API server of this machine.
 func (j *job) live(ctx context.Context, plan *patch.Plan) (*rollout.Live, error) {
 	l := &rollout.Live{
-		Node: j.target.Node, Manifest: j.target.Manifest, Old: plan.Before, New: plan.After, Restart: j.how.Restart,
-		Timeout: j.how.Timeout, LockTimeout: j.how.LockTimeout, Force: j.how.Force, Say: j.step, Warn: j.warnErr,
+		Node: j.target.Node, Manifest: j.target.Manifest, Old: plan.Before, New: plan.After,
+		Terms:    rollout.Terms{Timeout: j.how.Timeout, LockTimeout: j.how.LockTimeout, Force: j.how.Force, Restart: j.how.Restart},
+		Listener: rollout.Listener{Say: j.step, Warn: j.warnErr},
 	}
 	if plan.After.Server.Command == nil { // the manifest itself stays
 		l.New = plan.Before
@@ -158,11 +159,11 @@ func (j *job) live(ctx context.Context, plan *patch.Plan) (*rollout.Live, error)
 
 // unwatched prepares a change that nobody waits for: even so no other node may
 // be restarting its API server.
-func (j *job) unwatched(plan *patch.Plan) *rollout.Unwatched {
-	return &rollout.Unwatched{Cluster: &clusterlock.Cluster{
+func (j *job) unwatched(plan *patch.Plan) *clusterlock.Cluster {
+	return &clusterlock.Cluster{
 		Server: apiserver.New(j.target.Node, plan.Before.Server), LockTimeout: j.how.LockTimeout, Force: j.how.Force, Unseen: true,
 		Say: rollout.ClusterSteps(j.step), Warn: j.warnErr,
-	}}
+	}
 }
 
 // batchDelay is how long the log backend may hold an event back.

@@ -23,9 +23,9 @@ func (j *job) liveAgain(ctx context.Context, run *node.Run) (*rollout.Live, erro
 		return nil, err
 	}
 	l := &rollout.Live{
-		Node: j.target.Node, Manifest: j.target.Manifest, Resumed: true, ResumedKubelet: rollout.KubeletOf(run), Restart: rollout.RestartOf(run),
-		Timeout: j.how.Timeout, LockTimeout: j.how.LockTimeout, Say: j.step,
-		Warn: func(err error) { j.warn(patch.Problem{Message: err.Error()}) },
+		Node: j.target.Node, Manifest: j.target.Manifest, Resumed: &rollout.Resumed{Kubelet: rollout.KubeletOf(run)},
+		Terms:    rollout.Terms{Timeout: j.how.Timeout, LockTimeout: j.how.LockTimeout, Restart: rollout.RestartOf(run)},
+		Listener: rollout.Listener{Say: j.step, Warn: func(err error) { j.warn(patch.Problem{Message: err.Error()}) }},
 	}
 	for _, side := range []struct {
 		text []byte
@@ -63,7 +63,7 @@ func (j *job) addProbe(ctx context.Context, l *rollout.Live, planned func(name s
 		return err
 	}
 	l.Probe, l.Unproven, err = j.probe(ctx, l.New, data)
-	if err != nil && l.Resumed { // what was begun has to be ended all the same
+	if err != nil && l.Resumed != nil { // what was begun has to be ended all the same
 		l.Unproven, err = err.Error(), nil
 	}
 	return err

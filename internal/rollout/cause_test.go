@@ -57,7 +57,7 @@ func TestNotTheSettings(t *testing.T) {
 		"the webhook":           {"Error in audit plugin 'webhook' affecting 1 audit events: x", "", to, "kube-apiserver does not start: " + hook + "; its log ends: Error in audit plugin 'webhook' affecting 1 audit events: x"},
 		"nothing else is known": {"exit", "", nil, "kube-apiserver does not start with these settings: exit"},
 	} {
-		w := &watch{words: c.words, hook: c.hook, server: &apiserver.Server{Spec: patch.Server{Command: []string{"kube-apiserver", "--etcd-servers=" + c.etcd}}}}
+		w := &watch{deathCount: deathCount{words: c.words}, wanted: wanted{hook: c.hook}, server: &apiserver.Server{Spec: patch.Server{Command: []string{"kube-apiserver", "--etcd-servers=" + c.etcd}}}}
 		if got := w.died().Error(); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.want)
 		}

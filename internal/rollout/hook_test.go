@@ -43,7 +43,7 @@ func TestTestWebhook(t *testing.T) {
 			t.Parallel()
 			to := receives(t, c.url, c.mode)
 			var warned []string
-			l := &Live{Webhook: to, Force: c.force, Warn: func(err error) { warned = append(warned, err.Error()) }}
+			l := &Live{Proof: Proof{Webhook: to}, Terms: Terms{Force: c.force}, Listener: Listener{Warn: func(err error) { warned = append(warned, err.Error()) }}}
 			if c.old {
 				l.Old.Webhook = &patch.Location{}
 			}
@@ -81,7 +81,7 @@ func TestProveWebhook(t *testing.T) {
 		here := strings.NewReplacer("HOST", to.Host)
 		a.Says("/metrics", here.Replace(text))
 		var said string
-		w := &watch{server: a.server, say: func(p Progress) { said = p.Step + " " + p.Text }}
+		w := &watch{server: a.server, narrator: newNarrator(time.Now(), func(p Progress) { said = p.Step + " " + p.Text })}
 		warning, err := w.proveWebhook(context.Background(), nil, to)
 		if warning != nil {
 			said += "warning: " + warning.Error()

@@ -32,37 +32,67 @@ var (
 // Live is the Watcher of the API server on this machine.
 type Live struct {
 	Node     *node.Node
-	Manifest string            // its path on the node
-	Old, New patch.Settings    // of the manifest, before and after the change
-	Probe    *apiserver.Probe  // how to prove that events are written; nil: it cannot be
-	Unproven string            // why not
+	Manifest string         // its path on the node
+	Old, New patch.Settings // of the manifest, before and after the change
+	Proof
+	Terms
+	Listener
+	// Resumed is the run that died and whose files are written; nil for a change
+	// that is still to be made.
+	Resumed *Resumed
+
+	cluster *clusterlock.Cluster // what Before has entered
+	// kubelet is the one since the API server was last seen healthy.
+	kubelet *kubelet.Watch
+	preexisting
+	outcome
+}
+
+// Proof is how to find out whether events are written.
+type Proof struct {
+	Probe    *apiserver.Probe  // a request that is recorded; nil: there is none
+	Unproven string            // why nothing can be proven, "" when it can
 	Webhook  *webhook.Receiver // where events are posted, nil for nowhere
 	Delay    time.Duration     // how long a batch may hold an event back
-	Timeout  time.Duration     // of each wait
-	Force    bool              // begin although the API server is not healthy
-	Restart  Restart           // how the old API server ends
-	// Resumed says that the files were written by a run that died: what it found
-	// is not known any more.
-	Resumed bool
-	// ResumedKubelet is the one that such a run has noted; see [KubeletOf].
-	ResumedKubelet string
-	// LockTimeout is how long to wait for other control-plane nodes that restart
-	// their API servers; 0 for [DefaultLockTimeout].
-	LockTimeout time.Duration
-	Say         func(Progress)
-	Warn        func(error) // of what is no reason to put anything back
+}
 
-	cluster   *clusterlock.Cluster  // what Before has entered
-	waited    bool                  // Wait was called
-	running   []proc.Process        // when the change began
-	old       *turn                 // those processes
-	failing   bool                  // Wait has seen a new Pod
-	failed    []string              // its cgroups
-	started   []string              // the same, none where it ran before
-	unhealthy *apiserver.NotHealthy // why it was not healthy before a change that was forced
+// Terms are on what terms a change is made.
+type Terms struct {
+	Timeout time.Duration // of each wait; 0 for [DefaultTimeout]
+	// LockTimeout is how long to wait for other control-plane nodes that restart
+	// their API servers; 0 for [clusterlock.DefaultTimeout].
+	LockTimeout time.Duration
+	Force       bool    // begin although the API server is not healthy
+	Restart     Restart // how the old API server ends
+}
+
+// Listener is who hears of a change; nil for nobody.
+type Listener struct {
+	Say  func(Progress)
+	Warn func(error) // of what is no reason to put anything back
+}
+
+// Resumed is a run that died. What it found is not known any more.
+type Resumed struct {
+	// Kubelet is the one that the run has noted; see [KubeletOf].
+	Kubelet string
+}
+
+// preexisting is what was there when the change began.
+type preexisting struct {
 	start     time.Time
-	kubeletAt time.Time      // when Wait last saw one
-	kubelet   *kubelet.Watch // since the API server was last seen healthy
+	running   []proc.Process
+	old       *turn                 // those processes
+	unhealthy *apiserver.NotHealthy // why it was not healthy before a change that was forced
+}
+
+// outcome is what Wait has seen of the new Pod.
+type outcome struct {
+	waited    bool      // Wait was called
+	failing   bool      // there was one
+	failed    []string  // its cgroups
+	started   []string  // the same, none where it ran before
+	kubeletAt time.Time // when a kubelet was last seen
 }
 
 // Before wants a kubelet that acts on the manifest, a healthy API server that
@@ -70,9 +100,9 @@ type Live struct {
 // that died it only makes sure that no other node restarts its API server now.
 func (l *Live) Before(ctx context.Context) error {
 	server := apiserver.New(l.Node, l.Old.Server)
-	l.cluster = &clusterlock.Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed, Say: ClusterSteps(l.Say), Warn: l.Warn}
-	if l.Resumed {
-		l.kubelet = kubelet.ResumeWatch(l.Node, l.ResumedKubelet)
+	l.cluster = &clusterlock.Cluster{Server: server, LockTimeout: l.LockTimeout, Force: l.Force, Late: l.Resumed != nil, Say: ClusterSteps(l.Say), Warn: l.Warn}
+	if l.Resumed != nil {
+		l.kubelet = kubelet.ResumeWatch(l.Node, l.Resumed.Kubelet)
 		return l.cluster.Enter(ctx)
 	}
 	l.start = time.Now()
@@ -94,7 +124,7 @@ func (l *Live) Before(ctx context.Context) error {
 
 // beforeChange looks at this node and remembers what it saw.
 func (l *Live) beforeChange(ctx context.Context, server *apiserver.Server) (err error) {
-	l.start, l.unhealthy = time.Now(), nil
+	l.preexisting = preexisting{start: time.Now()}
 	l.kubelet = kubelet.NewWatch(l.Node)
 	if l.running, err = server.Processes(); err != nil {
 		return err
@@ -205,7 +235,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	w.hook = l.Webhook.IfBlocking()
 	w.newTurn = func(ps []proc.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
 	w.turn = l.old
-	if l.Resumed {
+	if l.Resumed != nil {
 		if err := l.resume(w, files); err != nil {
 			return err
 		}
@@ -215,8 +245,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 		w.turn.finalize, w.turn.tell = guarded(l.kubelet, files.Finalize), w.tell
 	}
 	err := l.runAndProve(ctx, w)
-	l.failed, l.started, l.kubeletAt = w.cgroups, w.started, w.kubeletAt
-	l.failing = w.seen != nil || w.deaths > 0
+	l.outcome = outcome{waited: true, failing: w.seen != nil || w.deaths > 0, failed: w.cgroups, started: w.started, kubeletAt: w.kubeletAt}
 	if err != nil {
 		l.unseen(w)
 		// Somebody else's edit is the cause, whatever it has led to.
@@ -230,7 +259,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 // that of the earlier one, which it must not be taken for.
 func (l *Live) unseen(w *watch) {
 	old := l.running
-	if l.Resumed {
+	if l.Resumed != nil {
 		old = w.known
 		if w.turn != nil {
 			old = slices.Concat(old, w.turn.processes())
@@ -402,5 +431,16 @@ func (l *Live) watch(s *apiserver.Server) *watch {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	return &watch{server: s, kubelet: l.kubelet, start: l.start, began: time.Now(), say: l.Say, timeout: timeout, notice: noticeWithin, which: "new"}
+	return &watch{
+		server: s, narrator: newNarrator(l.start, l.Say), wanted: wanted{which: "new"}, kubeletState: kubeletState{kubelet: l.kubelet},
+		limits: limits{began: time.Now(), timeout: timeout, notice: noticeWithin},
+	}
+}
+
+// ClusterSteps makes steps of what a Cluster says.
+func ClusterSteps(say func(Progress)) func(text string, after time.Duration) {
+	if say == nil {
+		return nil
+	}
+	return func(text string, after time.Duration) { say(Progress{Step: "cluster", Text: text, After: after}) }
 }

@@ -12,10 +12,7 @@ import (
 
 // pulse says what is being waited for when nothing was said for a while.
 func (w *watch) pulse() {
-	if w.told.IsZero() {
-		w.told = w.began
-	}
-	if time.Since(w.told) < silentFor {
+	if w.silence() < silentFor {
 		return
 	}
 	if w.interim {
@@ -34,7 +31,7 @@ func (w *watch) pulse() {
 // longer than until the next pulse is due: one that hangs must not make the wait
 // silent, and one that is slow is ready all the same.
 func (w *watch) ready(ctx context.Context) (ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, max(silentFor-time.Since(w.told), silentFor/4))
+	ctx, cancel := context.WithTimeout(ctx, max(silentFor-w.silence(), silentFor/4))
 	defer cancel()
 	ok, w.notReady = w.server.Ready(ctx)
 	return ok
@@ -104,26 +101,6 @@ func (w *watch) nothingStarts() string {
 		return kubelet.RestartCommand
 	}
 	return "journalctl -u kubelet tells why; " + kubelet.RestartCommand
-}
-
-// heartbeat says every now and then that something goes on, until the function
-// that it returns is called.
-func (w *watch) heartbeat(step, format string, a ...any) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(silentFor)
-		defer tick.Stop()
-		for {
-			select {
-			case <-quit:
-				return
-			case <-tick.C:
-				w.tell(step, format, a...)
-			}
-		}
-	}()
-	return func() { close(quit); <-done }
 }
 
 // errEnded says that the API server has ended while something was proven.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/node"
 	"auditpatch/patch"
 )
@@ -52,11 +53,11 @@ type Files interface {
 // Options says how a plan is carried out.
 type Options struct {
 	Version string  // the program's own, noted in the backup
-	Watch   Watcher // nil: nobody waits for the API server
+	Watch   Watcher // nil: nobody waits for the API server, and the manifest is written once
 	Restart Restart // noted for whoever recovers the run
-	// Once says that Watch does not drain the old API server, so that the
-	// manifest is written once; see [patch.Plan.Interim].
-	Once bool
+	// Cluster is entered before the first file is written, and its lock is left to
+	// expire after the last: for a change that nobody waits for. nil enters nothing.
+	Cluster *clusterlock.Cluster
 	// Wrote is called when all files are written, before the wait.
 	Wrote func(backup string)
 }
@@ -183,7 +184,13 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 			return Report{}, err
 		}
 	}
-	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil && !o.Once), o.meta(p))
+	if o.Cluster != nil {
+		defer o.Cluster.Leave(false)
+		if err := o.Cluster.Enter(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil), o.meta(p))
 	if err != nil {
 		return Report{}, err
 	}
@@ -192,6 +199,9 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 	}
 	if o.Wrote != nil {
 		o.Wrote(run.ID)
+	}
+	if o.Cluster != nil {
+		o.Cluster.LeaveUnwatched()
 	}
 	if o.Watch != nil {
 		if err := o.Watch.Wait(ctx, run); err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"auditpatch/internal/apiserver"
@@ -54,24 +53,54 @@ type Progress struct {
 
 // watch waits for the API server of one manifest.
 type watch struct {
-	server  *apiserver.Server
-	start   time.Time // of the change: steps are timed, and logs read, from here
+	server *apiserver.Server
+	*narrator
+	wanted
+	mounts
+	limits
+	handover
+	kubeletState
+	process
+	deathCount
+}
+
+// wanted says which API server is waited for.
+type wanted struct {
+	which string // "new" or "earlier", for people
+	// known ran before the change: that it starts is no news, and that it ends
+	// no failure.
+	known []proc.Process
+	// failed are the cgroups of the Pod that was put back.
+	failed []string
+	// patient goes on after deaths: the earlier settings have worked.
+	patient bool
+	// settle is how long one process has to stay ready.
+	settle time.Duration
+	// hook is where events are posted that requests wait for, nil for nowhere.
+	hook *webhook.Receiver
+}
+
+// mounts have to be there for a container to be made.
+type mounts struct {
+	volumes    []patch.HostPath
+	faultSince time.Time // one of them cannot be mounted
+}
+
+// limits are when a wait draws a conclusion.
+type limits struct {
 	began   time.Time // of this wait
-	say     func(Progress)
 	timeout time.Duration
 	notice  time.Duration // how long the kubelet may take to act
-	which   string        // "new" or "earlier", for people
+}
+
+// handover is the way from the old API server to the new one.
+type handover struct {
 	// turn drains the old API server; nil when there is none to wait for.
 	turn *turn
 	// before ran when the final manifest was written.
 	before []proc.Process
 	// going are API servers that are ending, and need not take their time.
 	going *turn
-	// changedByOthers tells when somebody else has changed the manifest; nil when
-	// nobody needs to know.
-	changedByOthers func() error
-	// kubelet tells whether it was restarted; nil when that does not matter.
-	kubelet *kubelet.Watch
 	// newTurn drains API servers as the old one was; nil where nothing is held.
 	newTurn func([]proc.Process) *turn
 	// held says that the final manifest is not written yet: the kubelet was
@@ -81,62 +110,48 @@ type watch struct {
 	released bool
 	// finalize writes the final manifest.
 	finalize func() error
-	// known ran before the change: that it starts is no news, and that it ends
-	// no failure.
-	known []proc.Process
-	// patient goes on after deaths: the earlier settings have worked.
-	patient bool
-	// settle is how long one process has to stay ready.
-	settle time.Duration
-	// volumes have to be mounted for a container to be made.
-	volumes []patch.HostPath
-	// hook is where events are posted that requests wait for, nil for nowhere.
-	hook *webhook.Receiver
+	// changedByOthers tells when somebody else has changed the manifest; nil when
+	// nobody needs to know.
+	changedByOthers func() error
+}
 
-	faultSince time.Time  // one of the volumes cannot be mounted
-	mu         sync.Mutex // of say and told, for heartbeat
-	told       time.Time  // when something was said last
-	notReady   string     // why the API server was not, when it was asked last
-	stuckSaid  bool       // that the kubelet needs a restart
-	// stuckUnder is the kubelet that needs it; nil for none.
-	stuckUnder  *kubelet.Watch
-	interimSaid bool // that the kubelet has started the interim manifest
-	interim     bool // what is ready was started from it
-	wasReady    bool // the process that was seen last
+// kubeletState is what is known of the kubelet during the wait.
+type kubeletState struct {
+	// kubelet tells whether it was restarted; nil when that does not matter.
+	kubelet *kubelet.Watch
+	// stuckUnder is the kubelet that needs another restart; nil for none.
+	stuckUnder *kubelet.Watch
+	stuckSaid  bool      // that it needs one
+	kubeletAt  time.Time // when one was seen
+	askedAt    time.Time // for one
+}
 
-	kubeletAt time.Time // when one was seen
-	askedAt   time.Time // for one
+// process is the wanted API server as far as it was seen.
+type process struct {
+	seen        *proc.Process
+	seenAt      time.Time
+	readySince  time.Time
+	wasReady    bool   // the one that was seen last
+	notReady    string // why not, when it was asked last
+	interim     bool   // what is ready was started from the interim manifest
+	interimSaid bool   // that the kubelet has started that
+}
 
+// deathCount is what is known of API servers that have ended in this wait.
+type deathCount struct {
+	deaths int
 	// logs are those of containers whose processes are accounted for: true once
 	// they are.
 	logs map[string]bool
-
-	seen   *proc.Process
-	seenAt time.Time
-	deaths int
-	// cgroups are those of the Pod that was seen.
-	cgroups []string
-	// started are the cgroups of the last Pod that was started in this wait.
-	started []string
-	// failed are those of the Pod that was put back.
-	failed []string
-	words  string // its last error
-	log    string // the end of its log
-
-	readySince time.Time
+	// cgroups are those of the Pod that was seen, and started of the last Pod that
+	// was started.
+	cgroups, started []string
+	words            string // the last error
+	log              string // the end of the log
 }
 
 // ErrNoKubelet ends a wait that is in vain.
 var ErrNoKubelet = hint.New("systemctl start kubelet", "the kubelet does not run, so nobody acts on the manifest")
-
-func (w *watch) tell(step, format string, a ...any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.told = time.Now()
-	if w.say != nil {
-		w.say(Progress{Step: step, Text: fmt.Sprintf(format, a...), After: time.Since(w.start)})
-	}
-}
 
 // run waits until the wanted API server is ready, or it is certain that it
 // will not be.
@@ -380,9 +395,7 @@ func (w *watch) death(when string) error {
 	if words, log := w.server.LastWordsSince(w.start); words != "" {
 		w.words, w.log = words, log
 	}
-	if w.say != nil {
-		w.say(Progress{"restart", fmt.Sprintf("%s kube-apiserver exited %s (time %d)", w.which, when, w.deaths), time.Since(w.start), w.words})
-	}
+	w.quote("restart", w.words, "%s kube-apiserver exited %s (time %d)", w.which, when, w.deaths)
 	if (w.deaths >= 2 || hopeless(w.words)) && !w.patient {
 		return w.died()
 	}

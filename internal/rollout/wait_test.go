@@ -66,12 +66,15 @@ func (m *machine) watch() *watch {
 	now := time.Now()
 	turn := newTurn(s.Pod, m.spec.Port, before)
 	turn.blind, turn.finalize = 0, func() error { m.finalized = append(m.finalized, time.Now()); return nil }
-	w := &watch{server: s, turn: turn, start: now, began: now, timeout: 10 * time.Second, notice: 5 * time.Second, which: "new",
-		say: func(p Progress) {
+	w := &watch{
+		server: s, wanted: wanted{which: "new"}, handover: handover{turn: turn},
+		limits: limits{began: now, timeout: 10 * time.Second, notice: 5 * time.Second},
+		narrator: newNarrator(now, func(p Progress) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.steps = append(m.steps, strings.TrimRight(p.Step+" "+p.Text+" "+p.Detail, " "))
-		}}
+		}),
+	}
 	turn.tell = w.tell
 	return w
 }
@@ -189,7 +192,7 @@ func TestWaitUnstuck(t *testing.T) {
 	defer func(d time.Duration) { stuckFor = d }(stuckFor)
 	stuckFor = time.Second
 	m := newMachine(t)
-	l := &Live{Node: &node.Node{Root: m.Root}, Say: func(p Progress) { m.steps = append(m.steps, p.Text) }}
+	l := &Live{Node: &node.Node{Root: m.Root}, Listener: Listener{Say: func(p Progress) { m.steps = append(m.steps, p.Text) }}}
 	l.kubelet = kubelet.NewWatch(l.Node)
 	m.End(5)
 	m.Start(6, "/usr/bin/kubelet", "--hostname-override=cp")
