@@ -58,14 +58,14 @@ func (c *Cluster) Enter(ctx context.Context) error {
 	}
 	peers, self, err := c.peers(ctx)
 	if err != nil || len(peers) == 0 {
-		return c.blind(err)
+		return c.withoutOthers(err)
 	}
 	l := newLease(c.servers(peers), self, c.pace)
 	err = l.acquire(ctx, c.lockTimeout(), func(holder string) {
 		c.tell("waiting for %s, which is changing its API server", holder)
 	})
 	if err != nil {
-		return c.blind(err)
+		return c.withoutOthers(err)
 	}
 	l.keep()
 	c.lease = l
@@ -97,9 +97,9 @@ func (c *Cluster) leave(restarted bool, busy time.Duration) {
 	}
 }
 
-// blind decides whether to go on without the others: when there are none, when
+// withoutOthers decides whether to go on without the others: when there are none, when
 // this node may not see them, and when it has to.
-func (c *Cluster) blind(err error) error {
+func (c *Cluster) withoutOthers(err error) error {
 	var forbidden *apiserver.ForbiddenError
 	var busy *BusyError
 	switch {

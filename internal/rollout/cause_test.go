@@ -65,7 +65,7 @@ func TestNotTheSettings(t *testing.T) {
 
 	m := newMachine(t)
 	w := m.watch()
-	w.hook, w.timeout, w.turn = to, time.Second, nil
+	w.hook, w.timeout, w.drain = to, time.Second, nil
 	m.Start(20, "kube-apiserver", "--new")
 	m.answer(http.StatusInternalServerError)
 	want := "kube-apiserver runs but was not ready within 1s: /readyz says 500; " + hook

@@ -28,7 +28,7 @@ func guarded(k *kubelet.Watch, finalize func() error) func() error {
 // hold goes on to wait for the interim manifest's Pod, which is the final one's
 // but for an annotation.
 func (w *watch) hold() {
-	w.turn, w.before, w.held = nil, nil, true
+	w.drain, w.beforeFinal, w.held = nil, nil, true
 	w.account()
 	w.tell("restart", "the kubelet was restarted meanwhile: it starts the interim manifest first")
 }
@@ -45,8 +45,8 @@ func (w *watch) release(ctx context.Context, interim proc.Process) error {
 	}
 	w.tell("restart", "kube-apiserver is ready with the interim manifest: once more with the final one")
 	w.held, w.released, w.seen, w.readySince, w.began = false, true, nil, time.Time{}, time.Now()
-	w.turn = w.newTurn([]proc.Process{interim})
-	w.turn.finalize, w.turn.tell = func() error { return nil }, w.tell
+	w.drain = w.newDrain([]proc.Process{interim})
+	w.drain.finalize, w.drain.tell = func() error { return nil }, w.tell
 	return nil
 }
 

@@ -82,7 +82,7 @@ type Resumed struct {
 type preexisting struct {
 	start     time.Time
 	running   []proc.Process
-	old       *turn                 // those processes
+	old       *drain                // those processes
 	unhealthy *apiserver.NotHealthy // why it was not healthy before a change that was forced
 }
 
@@ -129,7 +129,7 @@ func (l *Live) beforeChange(ctx context.Context, server *apiserver.Server) (err 
 	if l.running, err = server.Processes(); err != nil {
 		return err
 	}
-	l.old = l.turn(server, l.running, mayKill(l.Old))
+	l.old = l.newDrain(server, l.running, mayKill(l.Old))
 	err = l.healthy(ctx, server)
 	if errors.As(err, &l.unhealthy) && l.Force {
 		err = nil
@@ -147,9 +147,9 @@ func (l *Live) Kubelet() string {
 	return l.kubelet.Name()
 }
 
-// turn drains API servers in the way that was asked for.
-func (l *Live) turn(s *apiserver.Server, ps []proc.Process, mayKill bool) *turn {
-	t := newTurn(s.Pod, s.Spec.Port, ps)
+// newDrain drains API servers in the way that was asked for.
+func (l *Live) newDrain(s *apiserver.Server, ps []proc.Process, mayKill bool) *drain {
+	t := newDrain(s.Pod, s.Spec.Port, ps)
 	t.quick, t.mayKill = l.Restart == Quick, mayKill
 	t.tell, t.finalize = func(string, string, ...any) {}, func() error { return nil }
 	return t
@@ -233,16 +233,16 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	w := l.watch(server)
 	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
 	w.hook = l.Webhook.IfBlocking()
-	w.newTurn = func(ps []proc.Process) *turn { return l.turn(server, ps, mayKill(l.New)) }
-	w.turn = l.old
+	w.newDrain = func(ps []proc.Process) *drain { return l.newDrain(server, ps, mayKill(l.New)) }
+	w.drain = l.old
 	if l.Resumed != nil {
 		if err := l.resume(w, files); err != nil {
 			return err
 		}
 	}
 	w.kubelet = l.kubelet
-	if w.turn != nil {
-		w.turn.finalize, w.turn.tell = guarded(l.kubelet, files.Finalize), w.tell
+	if w.drain != nil {
+		w.drain.finalize, w.drain.tell = guarded(l.kubelet, files.Finalize), w.tell
 	}
 	err := l.runAndProve(ctx, w)
 	l.outcome = outcome{waited: true, failing: w.seen != nil || w.deaths > 0, failed: w.cgroups, started: w.started, kubeletAt: w.kubeletAt}
@@ -260,9 +260,9 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 func (l *Live) unseen(w *watch) {
 	old := l.running
 	if l.Resumed != nil {
-		old = w.known
-		if w.turn != nil {
-			old = slices.Concat(old, w.turn.processes())
+		old = w.preexisting
+		if w.drain != nil {
+			old = slices.Concat(old, w.drain.processes())
 		}
 	}
 	now, err := w.server.Pod.Processes()
@@ -332,7 +332,7 @@ func (l *Live) resume(w *watch, files Files) error {
 	}
 	switch {
 	case interim && len(going) == len(all):
-		w.turn = l.turn(old, going, mayKill(l.Old))
+		w.drain = l.newDrain(old, going, mayKill(l.Old))
 		return nil
 	case interim && l.kubelet.Restarted():
 		w.hold()
@@ -351,7 +351,7 @@ func (l *Live) adopt(w *watch) error {
 		return err
 	}
 	if l.Restart == Quick {
-		w.going = l.turn(w.server, w.known, false)
+		w.going = l.newDrain(w.server, w.preexisting, false)
 	}
 	return nil
 }
@@ -367,7 +367,7 @@ func (l *Live) Clear() {
 	if err != nil {
 		return
 	}
-	t := l.turn(server, running, mayKill(l.New))
+	t := l.newDrain(server, running, mayKill(l.New))
 	t.old = append(t.old, &oldServer{cgroups: l.failed}) // it may have no process now
 	defer l.watch(server).heartbeat("undo", "waiting: the kubelet has yet to remove the failed Pod")()
 	for deadline := time.Now().Add(clearWithin); time.Now().Before(deadline) && !l.kubelet.Restarted(); time.Sleep(pollEvery) {
@@ -422,7 +422,7 @@ var stuckFor = wait.Scaled(time.Minute)
 // line do.
 func (w *watch) adopt() (err error) {
 	w.settle = settleAfterUndo
-	w.known, err = w.server.Pod.Processes()
+	w.preexisting, err = w.server.Pod.Processes()
 	return err
 }
 

@@ -39,8 +39,8 @@ func (w *watch) ready(ctx context.Context) (ok bool) {
 
 // waitsFor is what has to happen next while no wanted API server runs.
 func (w *watch) waitsFor() string {
-	if w.turn != nil {
-		return w.turn.waitsFor()
+	if w.drain != nil {
+		return w.drain.waitsFor()
 	}
 	if fault := w.mountFault(); fault != "" {
 		return "the kubelet cannot start kube-apiserver: " + fault
@@ -55,13 +55,13 @@ func (w *watch) waitsFor() string {
 }
 
 // waitsFor is what the drain waits for.
-func (t *turn) waitsFor() string {
+func (t *drain) waitsFor() string {
 	for _, s := range t.old {
 		switch {
 		case !t.host.Runs(s.Process):
 		case s.closedAt.IsZero():
 			return fmt.Sprintf("the kubelet has yet to end the old kube-apiserver, pid %d", s.PID)
-		case !t.quick || s.left:
+		case !t.quick || s.leftToKubelet:
 			return fmt.Sprintf("the old kube-apiserver, pid %d, drains; the kubelet ends it when its grace period is over", s.PID)
 		default:
 			return fmt.Sprintf("the old kube-apiserver, pid %d, drains", s.PID)

@@ -67,9 +67,9 @@ var (
 	podReleasedWithin = wait.Scaled(1400 * time.Millisecond)
 	// settleAfterPod is how long the control groups must have been gone.
 	settleAfterPod = wait.Scaled(300 * time.Millisecond)
-	// settleBlind is how long after the process a Pod is given whose control
+	// settleUnseen is how long after the process a Pod is given whose control
 	// groups cannot be seen.
-	settleBlind = wait.Scaled(2 * time.Second)
+	settleUnseen = wait.Scaled(2 * time.Second)
 	// graceOver is when an API server that was left to the kubelet has not ended by
 	// itself: kubeadm's manifests have the default grace period of 30 s.
 	graceOver = wait.Scaled(29 * time.Second)
@@ -79,21 +79,21 @@ var (
 // ticks of 10 ms.
 const quietTicks = 5
 
-// turn goes along with the old API server to its end, and writes the final
+// drain goes along with the old API server to its end, and writes the final
 // manifest when its Pod is completely gone. Missing the moment costs no more
 // than the kubelet's back-off.
-type turn struct {
+type drain struct {
 	host proc.Host
 	// owns tells whether a process is one of the static Pod: no other is ever
 	// signalled or cut.
-	owns     func(proc.Process) bool
-	port     int
-	old      []*oldServer
-	quick    bool
-	mayKill  bool // SIGKILL loses nothing but what it has not answered
-	finalize func() error
-	tell     func(step, format string, a ...any)
-	blind    time.Duration // settleBlind
+	owns         func(proc.Process) bool
+	port         int
+	old          []*oldServer
+	quick        bool
+	mayKill      bool // SIGKILL loses nothing but what it has not answered
+	finalize     func() error
+	tell         func(step, format string, a ...any)
+	settleUnseen time.Duration // of a Pod whose control groups cannot be seen
 
 	ended   bool
 	endedAt time.Time // of the last process
@@ -105,16 +105,16 @@ type oldServer struct {
 	proc.Process
 	cgroups []string // of its Pod
 
-	closedAt time.Time // of its listener
-	ticks    uint64
-	quietAt  time.Time // since when it has had nothing to do
-	cutAt    time.Time
-	killed   bool
-	left     bool // to the kubelet
+	closedAt      time.Time // of its listener
+	ticks         uint64
+	quietAt       time.Time // since when it has had nothing to do
+	cutAt         time.Time
+	killed        bool
+	leftToKubelet bool
 }
 
-func newTurn(pod *apiserver.StaticPod, port int, old []proc.Process) *turn {
-	t := &turn{host: pod.Host, owns: pod.Owns, port: port, blind: settleBlind}
+func newDrain(pod *apiserver.StaticPod, port int, old []proc.Process) *drain {
+	t := &drain{host: pod.Host, owns: pod.Owns, port: port, settleUnseen: settleUnseen}
 	for _, p := range old {
 		t.old = append(t.old, &oldServer{Process: p, cgroups: pod.Host.PodOf(p).Cgroups})
 	}
@@ -122,7 +122,7 @@ func newTurn(pod *apiserver.StaticPod, port int, old []proc.Process) *turn {
 }
 
 // processes are the old API servers.
-func (t *turn) processes() (out []proc.Process) {
+func (t *drain) processes() (out []proc.Process) {
 	for _, s := range t.old {
 		out = append(out, s.Process)
 	}
@@ -131,7 +131,7 @@ func (t *turn) processes() (out []proc.Process) {
 
 // look is one round. It says true when the old Pod is gone and the final
 // manifest is in place.
-func (t *turn) look(now time.Time) (done bool, err error) {
+func (t *drain) look(now time.Time) (done bool, err error) {
 	for _, s := range t.old {
 		if t.host.Runs(s.Process) {
 			t.endedAt, t.goneAt = time.Time{}, time.Time{}
@@ -156,7 +156,7 @@ func (t *turn) look(now time.Time) (done bool, err error) {
 		}
 	}
 	if !known {
-		settle = t.blind
+		settle = t.settleUnseen
 	}
 	if t.goneAt.IsZero() {
 		t.goneAt = now
@@ -168,7 +168,7 @@ func (t *turn) look(now time.Time) (done bool, err error) {
 }
 
 // how says how the old API server ended.
-func (t *turn) how(now time.Time) string {
+func (t *drain) how(now time.Time) string {
 	for _, s := range t.old {
 		switch {
 		case s.killed:
@@ -183,7 +183,7 @@ func (t *turn) how(now time.Time) string {
 }
 
 // end does what is to be done about one that still runs.
-func (t *turn) end(s *oldServer, now time.Time) error {
+func (t *drain) end(s *oldServer, now time.Time) error {
 	socks, err := t.host.SocketsOn(s.Process, t.port)
 	if err != nil || socks.Listening {
 		return nil // a wait that sees nothing is no reason to turn back
@@ -191,12 +191,12 @@ func (t *turn) end(s *oldServer, now time.Time) error {
 	if s.closedAt.IsZero() {
 		s.closedAt = now
 	}
-	if !t.quick || s.left || !t.owns(s.Process) {
+	if !t.quick || s.leftToKubelet || !t.owns(s.Process) {
 		return nil
 	}
 	if !t.drained(s, now) {
 		if now.Sub(s.closedAt) > drainWithin {
-			s.left = true
+			s.leftToKubelet = true
 			t.tell("restart", "old kube-apiserver is still busy, left to the kubelet")
 		}
 		return nil
@@ -211,7 +211,7 @@ func (t *turn) end(s *oldServer, now time.Time) error {
 		if t.mayKill {
 			return t.kill(s)
 		}
-		s.left, s.cutAt = true, time.Time{}
+		s.leftToKubelet, s.cutAt = true, time.Time{}
 		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
 	case now.Sub(s.cutAt) < exitWithin:
 		// Connections that it had not yet accepted when its listener closed.
@@ -219,27 +219,27 @@ func (t *turn) end(s *oldServer, now time.Time) error {
 	case t.mayKill:
 		return t.kill(s)
 	default:
-		s.left = true
+		s.leftToKubelet = true
 	}
 	return nil
 }
 
 // drained tells whether an API server that no longer listens has answered all
 // that it had accepted, as far as can be seen from here: its watches never end.
-func (t *turn) drained(s *oldServer, now time.Time) bool {
+func (t *drain) drained(s *oldServer, now time.Time) bool {
 	if ticks := t.host.CPU(s.Process); s.quietAt.IsZero() || ticks-s.ticks > quietTicks {
 		s.ticks, s.quietAt = ticks, now
 	}
 	return now.Sub(s.closedAt) >= drainFor && now.Sub(s.quietAt) >= quietFor
 }
 
-func (t *turn) kill(s *oldServer) error {
+func (t *drain) kill(s *oldServer) error {
 	if s.killed {
 		return nil
 	}
 	s.killed = true
 	if err := t.host.Kill(s.Process); err != nil {
-		s.left = true
+		s.leftToKubelet = true
 		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
 	}
 	return nil
@@ -274,7 +274,7 @@ func mayKill(s patch.Settings) bool {
 
 // hasten ends API servers that are going down anyway, when files have been put
 // back; what was written for their successor is gone.
-func (t *turn) hasten(ctx context.Context) {
+func (t *drain) hasten(ctx context.Context) {
 	for _, s := range t.old {
 		if ctx.Err() == nil && t.host.Runs(s.Process) {
 			_ = t.end(s, time.Now())

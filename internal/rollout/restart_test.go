@@ -69,7 +69,7 @@ type ending struct {
 	cmd   *exec.Cmd
 	port  int
 	group string
-	turn  *turn
+	drain *drain
 	steps []string
 	final time.Time
 }
@@ -104,16 +104,16 @@ func newEnding(t *testing.T, how string) *ending {
 	}
 	for _, p := range all {
 		if p.PID == cmd.Process.Pid {
-			e.turn = newTurn(apiserver.NewStaticPod(node.New("/", ""), patch.Server{}), port, []proc.Process{p})
-			e.turn.owns = func(proc.Process) bool { return true }
+			e.drain = newDrain(apiserver.NewStaticPod(node.New("/", ""), patch.Server{}), port, []proc.Process{p})
+			e.drain.owns = func(proc.Process) bool { return true }
 		}
 	}
-	if e.turn == nil {
+	if e.drain == nil {
 		t.Fatalf("pid %d is not among %v", cmd.Process.Pid, all)
 	}
-	e.turn.old[0].cgroups = []string{e.group}
-	e.turn.tell = func(_, format string, a ...any) { e.steps = append(e.steps, fmt.Sprintf(format, a...)) }
-	e.turn.finalize = func() error { e.final = time.Now(); return nil }
+	e.drain.old[0].cgroups = []string{e.group}
+	e.drain.tell = func(_, format string, a ...any) { e.steps = append(e.steps, fmt.Sprintf(format, a...)) }
+	e.drain.finalize = func() error { e.final = time.Now(); return nil }
 	return e
 }
 
@@ -139,10 +139,10 @@ func (e *ending) terminate() {
 func (e *ending) look(within time.Duration) (ended bool) {
 	e.Helper()
 	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if _, err := e.turn.look(time.Now()); err != nil {
+		if _, err := e.drain.look(time.Now()); err != nil {
 			e.Fatal(err)
 		}
-		if e.turn.ended {
+		if e.drain.ended {
 			return true
 		}
 	}
@@ -152,7 +152,7 @@ func (e *ending) look(within time.Duration) (ended bool) {
 // aborts skips a test where connections cannot be aborted.
 func (e *ending) aborts() {
 	e.Helper()
-	if err := e.turn.host.Abort(e.turn.old[0].Process, []proc.Connection{}); err != nil || os.Geteuid() != 0 {
+	if err := e.drain.host.Abort(e.drain.old[0].Process, []proc.Connection{}); err != nil || os.Geteuid() != 0 {
 		e.Skip("to abort connections takes root: ", err)
 	}
 }
@@ -161,7 +161,7 @@ func TestTurnQuick(t *testing.T) {
 	t.Parallel()
 	e := newEnding(t, "plain")
 	e.aborts()
-	e.turn.quick = true
+	e.drain.quick = true
 	watch := e.get("/watch")
 	if e.look(1500 * time.Millisecond) {
 		t.Fatal("an API server that listens was ended")
@@ -185,7 +185,7 @@ func TestTurnQuick(t *testing.T) {
 	}
 	// Its Pod is still being taken down.
 	time.Sleep(settleAfterPod + 200*time.Millisecond)
-	if done, _ := e.turn.look(time.Now()); done || !e.final.IsZero() {
+	if done, _ := e.drain.look(time.Now()); done || !e.final.IsZero() {
 		t.Fatal("the final manifest was written while the old Pod was there")
 	}
 	if err := os.Remove(e.group); err != nil {
@@ -193,10 +193,10 @@ func TestTurnQuick(t *testing.T) {
 	}
 	gone := time.Now()
 	for done := false; !done; time.Sleep(20 * time.Millisecond) {
-		done, _ = e.turn.look(time.Now())
+		done, _ = e.drain.look(time.Now())
 	}
 	due := gone.Add(settleAfterPod)
-	if released := e.turn.endedAt.Add(podReleasedWithin); released.After(due) {
+	if released := e.drain.endedAt.Add(podReleasedWithin); released.After(due) {
 		due = released
 	}
 	if after := e.final.Sub(due); after < 0 || after > time.Second {
@@ -210,7 +210,7 @@ func TestTurnAnswersFirst(t *testing.T) {
 	t.Parallel()
 	e := newEnding(t, "plain")
 	e.aborts()
-	e.turn.quick = true
+	e.drain.quick = true
 	e.get("/watch")
 	answer := make(chan string, 1)
 	go func() {
@@ -247,8 +247,8 @@ func TestTurnGraceful(t *testing.T) {
 func TestTurnElsewhere(t *testing.T) {
 	t.Parallel()
 	e := newEnding(t, "plain")
-	e.turn.quick, e.turn.mayKill = true, true
-	e.turn.owns = apiserver.NewStaticPod(node.New("/", ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"}).Owns
+	e.drain.quick, e.drain.mayKill = true, true
+	e.drain.owns = apiserver.NewStaticPod(node.New("/", ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"}).Owns
 	e.get("/watch")
 	e.terminate()
 	if e.look(3 * time.Second) {
@@ -263,7 +263,7 @@ func TestTurnKill(t *testing.T) {
 			t.Parallel()
 			e := newEnding(t, "deaf")
 			e.aborts()
-			e.turn.quick, e.turn.mayKill = true, may
+			e.drain.quick, e.drain.mayKill = true, may
 			e.terminate()
 			if ended := e.look(drainFor + exitWithin + 3*time.Second); ended != may {
 				t.Errorf("ended: %v", ended)

@@ -67,9 +67,9 @@ type watch struct {
 // wanted says which API server is waited for.
 type wanted struct {
 	which string // "new" or "earlier", for people
-	// known ran before the change: that it starts is no news, and that it ends
+	// preexisting ran before the change: that it starts is no news, and that it ends
 	// no failure.
-	known []proc.Process
+	preexisting []proc.Process
 	// failed are the cgroups of the Pod that was put back.
 	failed []string
 	// patient goes on after deaths: the earlier settings have worked.
@@ -95,14 +95,14 @@ type limits struct {
 
 // handover is the way from the old API server to the new one.
 type handover struct {
-	// turn drains the old API server; nil when there is none to wait for.
-	turn *turn
-	// before ran when the final manifest was written.
-	before []proc.Process
+	// drain is of the old API server; nil when there is none to wait for.
+	drain *drain
+	// beforeFinal ran when the final manifest was written.
+	beforeFinal []proc.Process
 	// going are API servers that are ending, and need not take their time.
-	going *turn
+	going *drain
 	// newTurn drains API servers as the old one was; nil where nothing is held.
-	newTurn func([]proc.Process) *turn
+	newDrain func([]proc.Process) *drain
 	// held says that the final manifest is not written yet: the kubelet was
 	// restarted and starts the interim one first.
 	held bool
@@ -267,7 +267,7 @@ func (w *watch) mountFault() string {
 
 // oldOver drains the old API server, and tells whether it is gone.
 func (w *watch) oldOver(ctx context.Context) (bool, error) {
-	if w.turn == nil {
+	if w.drain == nil {
 		return true, nil
 	}
 	// Whatever runs when the final manifest is written was not made from it.
@@ -275,11 +275,11 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	over, err := w.turn.look(time.Now())
+	over, err := w.drain.look(time.Now())
 	// A restarted kubelet keeps the old Pod's control groups until an API server runs.
-	if errors.Is(err, errHeld) || err == nil && !over && w.turn.ended && w.kubelet != nil && w.kubelet.Restarted() {
+	if errors.Is(err, errHeld) || err == nil && !over && w.drain.ended && w.kubelet != nil && w.kubelet.Restarted() {
 		if w.released { // the final manifest is written: this kubelet starts that one
-			w.turn, w.before = nil, w.turn.processes()
+			w.drain, w.beforeFinal = nil, w.drain.processes()
 			w.account()
 			return true, nil
 		}
@@ -290,11 +290,11 @@ func (w *watch) oldOver(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if over {
-		w.turn, w.before = nil, all
+		w.drain, w.beforeFinal = nil, all
 		w.account()
 		return true, nil
 	}
-	if !w.turn.ended && time.Since(w.began) > w.notice && w.listens(ctx) {
+	if !w.drain.ended && time.Since(w.began) > w.notice && w.listens(ctx) {
 		return false, w.notNoticed()
 	}
 	return false, nil
@@ -307,7 +307,7 @@ func (w *watch) fresh() (*proc.Process, error) {
 		return nil, err
 	}
 	for i := range ps {
-		if !slices.ContainsFunc(w.before, ps[i].Same) && !w.isFailed(ps[i]) {
+		if !slices.ContainsFunc(w.beforeFinal, ps[i].Same) && !w.isFailed(ps[i]) {
 			return &ps[i], nil
 		}
 	}
@@ -340,7 +340,7 @@ func (w *watch) follow(fresh *proc.Process) error {
 	if w.stuckUnder != nil { // it has acted, so the API server may take as long as ever
 		w.stuckUnder, w.timeout = nil, time.Since(w.began)+DefaultTimeout
 	}
-	if !w.knows(fresh) {
+	if !w.preexisted(fresh) {
 		w.started = w.cgroups
 		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
 	}
@@ -351,7 +351,7 @@ func (w *watch) follow(fresh *proc.Process) error {
 func (w *watch) ended() error {
 	gone, lived := w.seen, time.Since(w.seenAt).Seconds()
 	w.seen, w.readySince, w.interim = nil, time.Time{}, false
-	if w.knows(gone) {
+	if w.preexisted(gone) {
 		w.tell("restart", "kube-apiserver pid %d ended", gone.PID)
 		return nil
 	}
@@ -414,9 +414,9 @@ func hopeless(words string) bool {
 	return false
 }
 
-// knows tells whether a process ran before the change.
-func (w *watch) knows(p *proc.Process) bool {
-	return slices.ContainsFunc(w.known, p.Same)
+// preexisted tells whether a process ran before the change.
+func (w *watch) preexisted(p *proc.Process) bool {
+	return slices.ContainsFunc(w.preexisting, p.Same)
 }
 
 func (w *watch) listens(ctx context.Context) bool {
@@ -472,7 +472,7 @@ func (w *watch) tooLate(ctx context.Context) error {
 		return &Failed{Reason: fmt.Sprintf("kube-apiserver runs but was not ready within %s: %s%s", w.timeout, why, lastly(words)), Log: log}
 	case w.deaths > 0:
 		return w.died()
-	case w.turn != nil && !w.turn.ended:
+	case w.drain != nil && !w.drain.ended:
 		return fmt.Errorf("the old kube-apiserver still ran after %s", w.timeout)
 	}
 	if fault := w.mountFault(); fault != "" {

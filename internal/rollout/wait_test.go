@@ -64,10 +64,10 @@ func (m *machine) watch() *watch {
 		m.T.Fatalf("the old process is not found: %v, %v", before, err)
 	}
 	now := time.Now()
-	turn := newTurn(s.Pod, m.spec.Port, before)
-	turn.blind, turn.finalize = 0, func() error { m.finalized = append(m.finalized, time.Now()); return nil }
+	turn := newDrain(s.Pod, m.spec.Port, before)
+	turn.settleUnseen, turn.finalize = 0, func() error { m.finalized = append(m.finalized, time.Now()); return nil }
 	w := &watch{
-		server: s, wanted: wanted{which: "new"}, handover: handover{turn: turn},
+		server: s, wanted: wanted{which: "new"}, handover: handover{drain: turn},
 		limits: limits{began: now, timeout: 10 * time.Second, notice: 5 * time.Second},
 		narrator: newNarrator(now, func(p Progress) {
 			m.mu.Lock()
@@ -159,11 +159,11 @@ func TestWaitKubeletRestarted(t *testing.T) {
 	m := newMachine(t)
 	m.Mkdir(fmt.Sprintf("sys/fs/cgroup/kubepods/burstable/pod%032x", 10))
 	w := m.watch()
-	if len(w.turn.old[0].cgroups) == 0 {
+	if len(w.drain.old[0].cgroups) == 0 {
 		t.Fatal("the old Pod has no control groups")
 	}
 	w.kubelet = kubelet.NewWatch(w.server.Node)
-	w.turn.finalize = guarded(w.kubelet, w.turn.finalize)
+	w.drain.finalize = guarded(w.kubelet, w.drain.finalize)
 	m.End(5)
 	m.Start(6, "/usr/bin/kubelet", "--hostname-override=cp")
 	m.End(10)
@@ -289,7 +289,7 @@ func TestWaitBack(t *testing.T) {
 	m := newMachine(t)
 	w := m.watch()
 	w.server.Spec.Command = []string{"kube-apiserver", "--old"}
-	w.known, w.turn, w.patient, w.which, w.settle = w.turn.processes(), nil, true, "earlier", 500*time.Millisecond
+	w.preexisting, w.drain, w.patient, w.which, w.settle = w.drain.processes(), nil, true, "earlier", 500*time.Millisecond
 	m.answer(200)
 	go func() {
 		time.Sleep(250 * time.Millisecond) // less than it has to stay ready
@@ -327,7 +327,7 @@ func TestWaitSpeaks(t *testing.T) {
 	silentFor = 200 * time.Millisecond
 	m := newMachine(t)
 	w := m.watch()
-	w.turn = nil
+	w.drain = nil
 	m.Start(20, "/usr/local/bin/kube-apiserver", "--new")
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
