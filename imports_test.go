@@ -26,7 +26,7 @@ var house = map[string][]string{
 		"internal/rollout", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "manifest"},
 	"internal/change": {"internal/target", "internal/rollout", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "manifest"},
-	"internal/inspect": {"internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
+	"internal/inspect": {"internal/change", "internal/rollout", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/hint", "patch", "manifest"},
 	// target is the node that a command works on, as change and inspect both read it.
 	"internal/target":  {"internal/proc", "internal/node", "internal/auditlog", "internal/hint", "patch", "manifest"},

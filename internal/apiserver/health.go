@@ -3,7 +3,10 @@ package apiserver
 // NotHealthy says why a change was not begun: afterwards nobody could tell
 // what it had broken. Nothing has been written. For a change that was begun all
 // the same, and put back, it says how things are again.
-type NotHealthy struct{ Reason string }
+type NotHealthy struct {
+	Reason string
+	Hint   string // what mends it, for whoever only looks; may be empty
+}
 
 func (e *NotHealthy) Error() string { return e.Reason }
 

@@ -78,7 +78,7 @@ func (j *job) finish(ctx context.Context, plan *patch.Plan) error {
 func (j *job) preview(plan *patch.Plan) error {
 	j.result.DryRun = true
 	if !j.target.Stdin() {
-		if err := rollout.Check(j.target.Node, plan); err != nil {
+		if err := rollout.CheckFiles(j.target.Node, plan); err != nil {
 			return err
 		}
 	}

@@ -3,16 +3,19 @@ package inspect
 import (
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/auditlog"
+	"auditpatch/internal/change"
 	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/hint"
-	"auditpatch/internal/kubelet"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
+	"auditpatch/internal/webhook"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 	"context"
+	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strings"
 )
 
@@ -48,13 +51,13 @@ func Doctor(ctx context.Context, t *target.Target) []Finding {
 }
 
 // examine makes the checks. Without a manifest that can be read there is
-// nothing to hold the others against.
+// nothing to hold the others against but the kubelet.
 func (d *doctor) examine(ctx context.Context) {
-	if d.t.Live {
-		d.kubelet()
-	}
 	d.runs()
 	if !d.manifest() {
+		if d.t.Live {
+			d.make(ctx, rollout.Preflight(apiserver.New(d.t.Node, patch.Server{}), d.t.Manifest, nil)[0])
+		}
 		return
 	}
 	d.flags()
@@ -62,8 +65,23 @@ func (d *doctor) examine(ctx context.Context) {
 	d.policy()
 	d.webhook()
 	d.log()
+	d.refusal()
 	if d.t.Live {
-		d.server(ctx)
+		d.preflight(ctx)
+	}
+}
+
+// refusal makes the very plan that enable would make, so that nothing for which that
+// is refused goes without a finding.
+func (d *doctor) refusal() {
+	err := change.Refusal(d.t)
+	if err == nil {
+		d.ok("enable", "a change would not be refused for what lies on this node")
+		return
+	}
+	said := func(f Finding) bool { return f.Verdict != OK && strings.Contains(err.Error(), f.Detail) }
+	if !slices.ContainsFunc(d.findings, said) {
+		d.wrongErr("enable", err)
 	}
 }
 
@@ -80,27 +98,6 @@ func (d *doctor) wrong(check, hint, format string, a ...any) {
 }
 
 func (d *doctor) wrongErr(check string, err error) { d.wrong(check, hint.Of(err), "%v", err) }
-
-// kubelet looks for the process, and whether it reads the directory that the
-// manifest lies in.
-func (d *doctor) kubelet() {
-	const check = "kubelet"
-	k, err := kubelet.Find(d.t.Node)
-	dir := path.Dir(d.t.Manifest)
-	switch {
-	case err != nil:
-		d.wrongErr(check, err)
-	case k.PID == 0:
-		d.wrong(check, "systemctl start kubelet", "the kubelet does not run, so nobody acts on the manifest")
-	case k.StaticPodPath == "":
-		d.warning(check, "", "it runs (pid %d); its configuration %s does not say where manifests are", k.PID, k.Config)
-	case k.StaticPodPath != dir:
-		d.wrong(check, "auditpatch doctor --manifest "+path.Join(k.StaticPodPath, path.Base(d.t.Manifest)),
-			"it reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir)
-	default:
-		d.ok(check, "it runs (pid %d) and reads %s", k.PID, dir)
-	}
-}
 
 // runs looks at the journal.
 func (d *doctor) runs() {
@@ -278,32 +275,45 @@ func (d *doctor) log() {
 	}
 }
 
-// server looks at what runs, and reads the last words of what does not.
-func (d *doctor) server(ctx context.Context) {
-	const check = "API server"
+// preflight makes the checks that a change makes on a node that runs, and looks at
+// the others of its cluster.
+func (d *doctor) preflight(ctx context.Context) {
 	s := apiserver.New(d.t.Node, d.now.Server)
-	running, err := s.Running()
-	if err != nil {
-		d.wrongErr(check, err)
-		return
+	var hook *webhook.Receiver
+	if f, err := d.t.Node.Read(hostOf(d.now.Webhook)); err == nil && f.Exists && d.now.Enabled() {
+		hook, _ = webhook.Read(f.Data, d.now) // what cannot be read has a finding already
 	}
-	words := s.LastWords()
-	if words != "" {
-		words = "; its log ends: " + words
+	for _, check := range rollout.Preflight(s, d.t.Manifest, hook) {
+		d.make(ctx, check)
 	}
-	ready, why := s.Ready(ctx)
-	switch {
-	case running.PID == 0:
-		what, hint := notAsManifest(d.t, running)
-		d.wrong(check, hint, "%s%s", what, words)
-	case !ready:
-		d.wrong(check, "", "it runs (pid %d) and is not ready: %s%s", running.PID, why, words)
-	default:
-		d.ok(check, "it runs (pid %d) as the manifest has it, and is ready", running.PID)
-	}
+	ready, _ := s.Ready(ctx)
 	if d.credentials(s) && ready { // without it the others cannot be asked for
 		d.others(ctx, s)
 	}
+}
+
+// make makes one check.
+func (d *doctor) make(ctx context.Context, check rollout.Check) {
+	found, err := check.Run(ctx)
+	var down *apiserver.NotHealthy
+	switch {
+	case errors.As(err, &down):
+		d.wrong(check.Name, down.Hint, "%s", down.Reason)
+	case err != nil:
+		d.wrongErr(check.Name, err)
+	case found.Doubt:
+		d.warning(check.Name, "", "%s", found.Text)
+	case found.Text != "":
+		d.ok(check.Name, "%s", found.Text)
+	}
+}
+
+// hostOf is where a file lies on the node, "" for nowhere.
+func hostOf(l *patch.Location) string {
+	if !l.Covered() {
+		return ""
+	}
+	return l.Host
 }
 
 // credentials looks at the kubeconfigs, after the API server was asked.

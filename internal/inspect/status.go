@@ -2,9 +2,9 @@ package inspect
 
 import (
 	"auditpatch/internal/apiserver"
-	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
@@ -147,38 +147,14 @@ func (r *Report) addServer(ctx context.Context, t *target.Target, now patch.Sett
 	}
 	switch {
 	case running.PID == 0:
-		what, hint := notAsManifest(t, running)
-		r.drift("%s: %s", what, hint)
+		down := rollout.NotRunning(t.Node, t.Manifest, running)
+		r.drift("%s: %s", down.Reason, down.Hint)
 	case !r.Server.Ready:
 		r.drift("the API server is not ready: %s: auditpatch doctor", r.Server.NotReady)
 	default:
 		r.startedWith(ctx, server, now)
 	}
 	return nil
-}
-
-// notAsManifest says of a static Pod in which no API server runs as the manifest
-// has it what runs instead, and what to type.
-func notAsManifest(t *target.Target, running apiserver.Running) (what, hint string) {
-	switch {
-	case running.Others > 0:
-		return "the kube-apiserver that runs was started with other flags than the manifest has, and the kubelet has not acted on it", kubeletHint(t)
-	case running.Ending > 0:
-		return "the earlier kube-apiserver is ending, and the kubelet has yet to start one with the manifest's flags", "auditpatch enable waits for it"
-	case running.Stranger != "":
-		return "no kube-apiserver runs in this manifest's Pod: " + running.Stranger, kubeletHint(t)
-	}
-	return "no kube-apiserver runs on this node", kubeletHint(t)
-}
-
-// kubeletHint is what to type when the kubelet does not act on the manifest. One
-// that was started while the API server was away, and before the manifest was
-// written last, may need another start.
-func kubeletHint(t *target.Target) string {
-	if kubelet.Stuck(t.Node, t.Manifest) {
-		return "systemctl restart kubelet"
-	}
-	return "journalctl -u kubelet"
 }
 
 // startedWith compares the checksums in the manifest with those that the API

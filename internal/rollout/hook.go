@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -17,16 +18,23 @@ func (l *Live) testWebhook(ctx context.Context) error {
 	if w == nil || !w.Blocks() && l.Old.Webhook != nil {
 		return nil
 	}
+	if w.Blocks() && !l.Force {
+		_, err := checkBlocking(ctx, w)
+		return cmp.Or(interrupted(ctx), err)
+	}
 	cause := w.Refuses(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return wait.ErrInterrupted
-	case cause == "":
-		return nil
-	case w.Blocks() && !l.Force:
-		return &webhook.Blocked{Undelivered: webhook.Undelivered{Host: w.Host, Cause: cause}, Mode: w.Mode}
+	if cause == "" || ctx.Err() != nil {
+		return interrupted(ctx)
 	}
 	l.warnOnce(&webhook.Undelivered{Host: w.Host, Cause: cause})
+	return nil
+}
+
+// interrupted is the error of a context that has ended.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return wait.ErrInterrupted
+	}
 	return nil
 }
 

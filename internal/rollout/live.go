@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"path"
 	"slices"
 	"time"
 
@@ -157,63 +155,11 @@ func (l *Live) newDrain(s *apiserver.Server, ps []proc.Process, mayKill bool) *d
 
 // healthy wants a kubelet and an API server that are as they should be.
 func (l *Live) healthy(ctx context.Context, server *apiserver.Server) error {
-	if err := l.checkKubelet(); err != nil {
+	if _, err := checkKubelet(l.Node, l.Manifest); err != nil {
 		return err
 	}
-	if len(l.running) == 0 {
-		return l.notRunning(server)
-	}
-	deadline := time.Now().Add(healthWithin)
-	for {
-		ready, why := server.Ready(ctx)
-		switch {
-		case ready:
-			return nil
-		case time.Now().After(deadline):
-			return &apiserver.NotHealthy{Reason: fmt.Sprintf("the API server is not healthy now (%s%s): a change could not be told from what ails it", why, l.ended(server))}
-		case ctx.Err() != nil:
-			return wait.ErrInterrupted
-		}
-		time.Sleep(pollEvery)
-	}
-}
-
-// notRunning says why none runs with the manifest's command line.
-func (l *Live) notRunning(server *apiserver.Server) error {
-	r, err := server.Running()
-	switch {
-	case err != nil:
-		return err
-	case r.Others > 0:
-		return &apiserver.NotHealthy{Reason: "no kube-apiserver runs with the manifest's command line: the manifest and what runs differ already"}
-	case r.Ending > 0:
-		return &apiserver.NotHealthy{Reason: "the API server is being restarted already: the earlier one is ending"}
-	case r.Stranger != "":
-		return &apiserver.NotHealthy{Reason: "no kube-apiserver runs in this manifest's Pod: " + r.Stranger}
-	}
-	return &apiserver.NotHealthy{Reason: "no kube-apiserver runs now" + l.ended(server)}
-}
-
-// ended are the last words of API servers that have ended, "" when one still runs.
-func (l *Live) ended(server *apiserver.Server) string {
-	if slices.ContainsFunc(l.running, server.Host.Runs) {
-		return ""
-	}
-	return lastly(server.LastWords())
-}
-
-// checkKubelet wants one that reads the manifest's directory.
-func (l *Live) checkKubelet() error {
-	k, err := kubelet.Find(l.Node)
-	switch dir := path.Dir(l.Manifest); {
-	case err != nil:
-		return err
-	case k.PID == 0:
-		return &apiserver.NotHealthy{Reason: "the kubelet does not run, so nobody would act on the manifest"}
-	case k.StaticPodPath != "" && k.StaticPodPath != dir:
-		return &apiserver.NotHealthy{Reason: fmt.Sprintf("the kubelet reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir)}
-	}
-	return nil
+	_, err := checkServer(ctx, server, l.Manifest, healthWithin)
+	return err
 }
 
 // After lets other control-plane nodes restart their API servers.

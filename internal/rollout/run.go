@@ -156,9 +156,9 @@ func (e *NotRestored) Error() string {
 
 func (e *NotRestored) Unwrap() []error { return []error{e.Cause, e.Undo} }
 
-// Check refuses a plan that Run would refuse for what lies on the node, and writes
+// CheckFiles refuses a plan that Run would refuse for what lies on the node, and writes
 // nothing: a file that others could have put there, say.
-func Check(n *node.Node, p *patch.Plan) error {
+func CheckFiles(n *node.Node, p *patch.Plan) error {
 	if p.Empty() {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -71,7 +70,12 @@ func (l *Live) Await(ctx context.Context) (waited bool, err error) {
 		}
 		return false, nil
 	case r.PID == 0 && r.Others == 0 && r.Ending == 0:
-		return false, cmp.Or(l.checkKubelet(), l.notRunning(server))
+		if _, err := checkKubelet(l.Node, l.Manifest); err != nil {
+			return false, err
+		}
+		down := NotRunning(l.Node, l.Manifest, r)
+		down.Reason += lastly(server.LastWords())
+		return false, down
 	}
 	l.start, l.kubelet = time.Now(), kubelet.NewWatch(l.Node)
 	w, err := l.backTo(l.New.Server)
