@@ -9,7 +9,7 @@ VERSION ?= $(shell $(GIT) describe --tags --always --abbrev=12 --dirty 2>/dev/nu
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -gcflags='k8s.io/api/...=-l' -ldflags '-s -w -X main.version=$(VERSION)'
 PLATFORMS = linux/amd64 linux/arm64
 # Modules of their own, so that what they need does not weigh on the program.
-NESTED = e2e/upstream e2e/upstream/kubelet release/sbom
+NESTED = upstream upstream/kubelet release/sbom
 
 .PHONY: help build test race fuzz lint upstream dist check-dist bench clean
 
@@ -47,9 +47,9 @@ lint: ## formatting, vet, tidy modules
 	  done; done
 
 upstream: ## our tables against the code of Kubernetes itself
-	cd e2e/upstream && go test -timeout 20m ./...
-	cd e2e/upstream && go test -timeout 20m -modfile=go135.mod ./...
-	cd e2e/upstream/kubelet && go test -timeout 40m ./...
+	cd upstream && go test -timeout 20m ./...
+	cd upstream && go test -timeout 20m -modfile=go135.mod ./...
+	cd upstream/kubelet && go test -timeout 40m ./...
 
 # The same commit and the same Go give the same bytes of dist/, wherever and whenever. So what the
 # caller's surroundings say of the build does not count.
@@ -77,7 +77,7 @@ check-dist: ## what make dist has made, and that it can be made again
 	go test -tags dist -count=1 ./release/
 
 bench: build ## a run that changes nothing, beside yq on the same file
-	./e2e/bench-noop.sh
+	./bench/noop.sh
 
 clean: ## what the other targets have made
 	rm -rf dist bin auditpatch
