@@ -58,7 +58,7 @@ func TestBadInput(t *testing.T) {
 			dir := newNode(t)
 			saved := filepath.Join(filepath.Dir(dir), "saved")
 			shell(t, dir, "rm -rf ../saved; cp -a etc/kubernetes ../saved")
-			defer os.RemoveAll(saved)
+			defer func() { _ = os.RemoveAll(saved) }()
 			args := append([]string{"enable", "--no-wait", "--root", dir}, tc.args...)
 			script := tc.prepare + " || exit 99; find . -path ./var/lib -prune -o -type f -exec cksum {} + | sort > ../before; " +
 				`"$@" > ../out 2>&1; code=$?; find . -path ./var/lib -prune -o -type f -exec cksum {} + | sort > ../after; cmp ../before ../after || exit 98; exit $code`
@@ -203,7 +203,9 @@ func TestVanished(t *testing.T) {
 			if _, err := io.WriteString(in, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"); err != nil {
 				t.Fatal(err)
 			}
-			in.Close()
+			if err := in.Close(); err != nil {
+				t.Fatal(err)
+			}
 			err = cmd.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != exitRefused {
 				t.Fatalf("exit status %d (%v)\n%s", code, err, out.String())

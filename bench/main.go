@@ -33,7 +33,7 @@ func main() {
 func bench(args []string) error {
 	cut := slices.Index(args, "--")
 	if cut < 2 || cut == len(args)-1 {
-		return errors.New("usage: bench RUNS COMMAND... -- COMMAND...")
+		return errors.New("usage: bench RUNS COMMAND [ARGUMENT...] -- COMMAND [ARGUMENT...]")
 	}
 	count, err := strconv.Atoi(args[0])
 	if err != nil || count < 1 {
