@@ -37,6 +37,7 @@ var house = map[string][]string{
 	"internal/simnode": nil,
 	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli"},
+	"release/size": nil,
 	// bench times any two commands.
 	"bench": nil,
 	// The end-to-end tests know the program from outside only.
