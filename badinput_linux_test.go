@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -174,9 +175,8 @@ func TestVanished(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			defer f.Close()
 			_, err = f.WriteString("# somebody was here\n")
-			return err
+			return errors.Join(err, f.Close())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

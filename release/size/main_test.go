@@ -27,10 +27,9 @@ func TestPackageOf(t *testing.T) {
 	}
 }
 
-// TestMeasure adds up a binary of its own: the sum is that of the sections, and
-// what is known to be in it has a line.
-func TestMeasure(t *testing.T) {
-	t.Parallel()
+// built is this program with its symbols.
+func built(t *testing.T) *elf.File {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "size")
 	build := exec.Command("go", "build", "-ldflags=-w", "-o", binary, ".")
 	build.Env = append(build.Environ(), "GOOS=linux", "CGO_ENABLED=0")
@@ -41,7 +40,15 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// TestMeasure adds up a binary of its own: the sum is that of the sections, and
+// what is known to be in it has a line.
+func TestMeasure(t *testing.T) {
+	t.Parallel()
+	f := built(t)
 	sizes, err := measure(f)
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +71,10 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("%s has no line", name)
 		}
 	}
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	if err := list(&out, map[string]uint64{"a": 1, "b": 3, "c": 1}); err != nil {
 		t.Fatal(err)
