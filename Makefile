@@ -6,12 +6,13 @@ VERSION ?= $(shell $(GIT) describe --tags --always --abbrev=12 --dirty 2>/dev/nu
 # urfave_cli_no_docs leaves out man page templates that the program does not use. The version
 # is stamped by -X, so nothing else of the checkout goes into the binary. Kubernetes' API
 # types are compiled without inlining, which spares 0.45 MB; a run takes as long as before.
-GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -gcflags='k8s.io/api/...=-l' -ldflags '-s -w -X main.version=$(VERSION)'
+STRIP = -s -w
+GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -gcflags='k8s.io/api/...=-l' -ldflags '$(STRIP) -X main.version=$(VERSION)'
 PLATFORMS = linux/amd64 linux/arm64
 # Modules of their own, so that what they need does not weigh on the program.
-NESTED = e2e/upstream e2e/upstream/kubelet release/sbom
+NESTED = upstream upstream/kubelet release/sbom release/packages tools
 
-.PHONY: help build test race fuzz lint upstream dist check-dist bench clean
+.PHONY: help build test race fuzz lint vulncheck upstream dist check-dist bench size clean
 
 build: ## the static binary ./auditpatch
 	$(GOBUILD) -o auditpatch .
@@ -36,20 +37,27 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
-lint: ## formatting, vet, tidy modules
+lint: ## formatting, vet, staticcheck, errcheck, tidy modules, a line in make help for each target
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
 	go vet ./...
 	go vet -tags e2e ./e2e/...
 	go vet -tags dist ./release/...
+	@# The commands that need no node, such as enable --manifest -, are also for an engineer's own machine.
+	GOOS=darwin go vet ./...
+	./tools/lint.sh
+	./tools/targets.sh
 	go mod tidy -diff
 	@set -e; for dir in $(NESTED); do for mod in $$(cd $$dir && ls *.mod); do \
 	  echo "go mod tidy -diff -modfile=$$dir/$$mod"; (cd $$dir && go mod tidy -diff -modfile=$$mod); \
 	  done; done
 
+vulncheck: ## known vulnerabilities in what the program calls; asks vuln.go.dev
+	./tools/vulncheck.sh
+
 upstream: ## our tables against the code of Kubernetes itself
-	cd e2e/upstream && go test -timeout 20m ./...
-	cd e2e/upstream && go test -timeout 20m -modfile=go135.mod ./...
-	cd e2e/upstream/kubelet && go test -timeout 40m ./...
+	cd upstream && go test -timeout 20m ./...
+	cd upstream && go test -timeout 20m -modfile=go135.mod ./...
+	cd upstream/kubelet && go test -timeout 40m ./...
 
 # The same commit and the same Go give the same bytes of dist/, wherever and whenever. So what the
 # caller's surroundings say of the build does not count.
@@ -65,11 +73,13 @@ dist: export SOURCE_DATE_EPOCH ?= $(shell $(GIT) log -1 --format=%ct 2>/dev/null
 dist: ## all that is released, with checksums, in dist/
 	rm -rf dist && mkdir dist
 	cd release/sbom && go build -trimpath -ldflags=-buildid= -o ../../bin/ tool
+	cd release/packages && go build -trimpath -ldflags=-buildid= -o ../../bin/ tool
 	@set -e; for p in $(PLATFORMS); do \
 	  file=dist/auditpatch-$${p%/*}-$${p#*/}; echo $$file; \
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GOBUILD) -o $$file .; \
 	  ./release/sbom.sh $$file $(VERSION); done
 	go run ./release/docs -dir dist -version $(VERSION) -date $(SOURCE_DATE_EPOCH)
+	./release/packages/package.sh $(VERSION) $(PLATFORMS)
 	chmod -R u=rwX,go=rX dist
 	cd dist && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
 
@@ -77,7 +87,13 @@ check-dist: ## what make dist has made, and that it can be made again
 	go test -tags dist -count=1 ./release/
 
 bench: build ## a run that changes nothing, beside yq on the same file
-	./e2e/bench-noop.sh
+	./bench/noop.sh
+
+size: STRIP = -w
+size: ## what each package takes of the binary, the largest first
+	@mkdir -p bin
+	@$(GOBUILD) -o bin/auditpatch.symbols .
+	@go run ./release/size bin/auditpatch.symbols
 
 clean: ## what the other targets have made
 	rm -rf dist bin auditpatch

@@ -68,7 +68,9 @@ func playbooks(t *testing.T) (play func(args string) (string, error)) {
 		t.Fatal(err)
 	}
 	module := filepath.Join(dir, "library/auditpatch")
-	os.Remove(module) // where the checkout has one
+	if err := os.Remove(module); err != nil && !os.IsNotExist(err) { // where the checkout has one
+		t.Fatal(err)
+	}
 	if err := os.Link(self, module); err != nil {
 		if err := os.Symlink(self, module); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +58,7 @@ func TestBadInput(t *testing.T) {
 			dir := newNode(t)
 			saved := filepath.Join(filepath.Dir(dir), "saved")
 			shell(t, dir, "rm -rf ../saved; cp -a etc/kubernetes ../saved")
-			defer os.RemoveAll(saved)
+			defer func() { _ = os.RemoveAll(saved) }()
 			args := append([]string{"enable", "--no-wait", "--root", dir}, tc.args...)
 			script := tc.prepare + " || exit 99; find . -path ./var/lib -prune -o -type f -exec cksum {} + | sort > ../before; " +
 				`"$@" > ../out 2>&1; code=$?; find . -path ./var/lib -prune -o -type f -exec cksum {} + | sort > ../after; cmp ../before ../after || exit 98; exit $code`
@@ -178,9 +179,8 @@ func TestVanished(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			defer f.Close()
 			_, err = f.WriteString("# somebody was here\n")
-			return err
+			return errors.Join(err, f.Close())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

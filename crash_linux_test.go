@@ -128,7 +128,9 @@ func crashAt(t *testing.T, root string, args []string, n int, old, fresh map[str
 			t.Errorf("killed at call %d (%s): the next run does not finish:\n%s", n, at, d)
 		}
 	}
-	os.RemoveAll(root)
+	if err := os.RemoveAll(root); err != nil {
+		t.Error(err)
+	}
 }
 
 // visibleIn are the visible names of the manifests directory in a snapshot.

@@ -55,6 +55,9 @@ var house = map[string][]string{
 	"internal/simnode": nil,
 	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli", "internal/session"},
+	"release/size": nil,
+	// bench times any two commands.
+	"bench": nil,
 	// The end-to-end tests know the program from outside only.
 	"e2e":                {"e2e/cluster", "e2e/load"},
 	"e2e/cluster":        nil,

@@ -20,7 +20,9 @@ func TestUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	if err := w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
 	filling, err := w.Write(make([]byte, 4<<20))
 	if err == nil {
 		t.Fatalf("a pipe took %d bytes", filling)
@@ -30,8 +32,10 @@ func TestUnread(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Process.Kill()
-	w.Close()
+	defer func() { _ = cmd.Process.Kill() }()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for deadline := time.Now().Add(8 * time.Second); bytes.Equal(read(t, root, manifestPath), before); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody reads what enable says, and so it does nothing")

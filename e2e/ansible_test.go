@@ -60,7 +60,7 @@ func (p *playground) play(want int, script string) string {
 	if err != nil {
 		p.Fatal(err)
 	}
-	defer os.RemoveAll(sockets)
+	defer func() { _ = os.RemoveAll(sockets) }()
 	env := append(p.ssh.Env(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_SSH_CONTROL_PATH_DIR="+sockets)
 	return p.shell(env, p.dir, want, script)
 }

@@ -65,9 +65,13 @@ func enter(t *testing.T, c *cluster.Cluster) *lab {
 }
 
 func (l *lab) end(c *cluster.Cluster, dir string) {
-	l.log.Close()
+	if err := l.log.Close(); err != nil {
+		l.Error(err)
+	}
 	if !l.Failed() {
-		os.RemoveAll(dir)
+		if err := os.RemoveAll(dir); err != nil {
+			l.T.Log(err)
+		}
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own is over
@@ -82,8 +86,16 @@ func (l *lab) end(c *cluster.Cluster, dir string) {
 func (l *lab) Logf(format string, args ...any) {
 	l.Helper()
 	line := fmt.Sprintf(format, args...)
-	fmt.Fprintln(l.log, time.Now().Format("15:04:05.000"), line)
+	l.note(time.Now().Format("15:04:05.000"), line)
 	l.T.Log(line)
+}
+
+// note writes a line into the failure's folder.
+func (l *lab) note(words ...any) {
+	l.Helper()
+	if _, err := fmt.Fprintln(l.log, words...); err != nil {
+		l.T.Log(err)
+	}
 }
 
 func (l *lab) Fatal(args ...any) {
@@ -93,7 +105,7 @@ func (l *lab) Fatal(args ...any) {
 
 func (l *lab) Fatalf(format string, args ...any) {
 	l.Helper()
-	fmt.Fprintf(l.log, "FAIL: "+format+"\n", args...)
+	l.note("FAIL:", fmt.Sprintf(format, args...))
 	l.T.Fatalf(format, args...)
 }
 

@@ -158,11 +158,11 @@ func (d *disruptions) runUntil(m disruption, end func()) {
 	for lines.Scan() {
 		if lines.Text() == now {
 			end()
-			cmd.Wait()
+			_ = cmd.Wait() // the machine died below it
 			return
 		}
 		d.Logf("%s", lines.Text())
 	}
-	cmd.Wait()
+	_ = cmd.Wait()
 	d.Fatalf("enable has ended before: %s", m.name)
 }

@@ -119,7 +119,7 @@ func TestSSHInterrupt(t *testing.T) {
 		if _, err := io.WriteString(c.keys, "\x03"); err != nil {
 			l.Fatal(err)
 		}
-		c.cmd.Wait()
+		_ = c.cmd.Wait() // the status is what counts
 		if exit := c.cmd.ProcessState.ExitCode(); exit != 3 {
 			l.Fatalf("exit status %d of ssh, want 3\n%s", exit, c.shown())
 		}

@@ -99,7 +99,7 @@ func (l *lab) dial(s *cluster.SSH, args string) *connection {
 	if err := c.cmd.Start(); err != nil {
 		l.Fatal(err)
 	}
-	l.Cleanup(func() { c.cmd.Process.Kill() })
+	l.Cleanup(func() { _ = c.cmd.Process.Kill() })
 	return c
 }
 
@@ -141,7 +141,7 @@ func (c *connection) cut(way string) {
 	if err := c.cmd.Process.Kill(); err != nil {
 		c.Fatalf("ssh has ended before: %v\n%s", err, c.shown())
 	}
-	c.cmd.Wait()
+	_ = c.cmd.Wait() // it was killed
 }
 
 // await waits until a command of [momentScript], or one of its own, succeeds in the node.

@@ -113,7 +113,7 @@ func checkJSON(src []byte, flowStyle bool) *Error {
 	}
 	if flowStyle {
 		err.Reason = "the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: " + msg
-		err.hint("put a line \"---\" in front of it to have it read as YAML")
+		return err.hint("put a line \"---\" in front of it to have it read as YAML")
 	}
 	return err
 }
@@ -165,7 +165,7 @@ func typeError(root *yaml.Node, e error) *Error {
 	}
 	err := refuseNode(at, "the kubelet cannot read this as a Pod: %s is %s where a %s belongs", path, jsonKinds[got], want)
 	if want == "string" && at.Kind == yaml.ScalarNode {
-		err.hint("put it in quotes: %s", doubleQuote(at.Value))
+		return err.hint("put it in quotes: %s", doubleQuote(at.Value))
 	}
 	return err
 }

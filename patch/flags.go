@@ -66,7 +66,7 @@ var (
 func always(value string) []since { return []since{{value: value}} }
 
 // The releases were read in k8s.io/apiserver pkg/server/options/audit.go as of
-// 1.8 to 1.13, 1.17 to 1.20, 1.23, 1.24 and 1.29 to 1.37; e2e/upstream holds the table
+// 1.8 to 1.13, 1.17 to 1.20, 1.23, 1.24 and 1.29 to 1.37; upstream holds the table
 // against the code of two releases.
 var flagTable = []FlagSpec{
 	{Name: "audit-policy-file", Type: TypeString, Backend: BackendBoth, defaults: always(""),

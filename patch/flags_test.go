@@ -7,7 +7,7 @@ import (
 )
 
 // name, type, default in 1.11, 1.35 and 1.36, first release ("-": before 1.9).
-// e2e/upstream holds the last two defaults against the code of kube-apiserver.
+// upstream holds the last two defaults against the code of kube-apiserver.
 const flagRows = `
 audit-policy-file                    string    ""                     ""               ""               -
 audit-log-path                       string    ""                     ""               ""               -

@@ -57,7 +57,9 @@ func TestFiles(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := []string{"SHA256SUMS", "_auditpatch", "auditpatch-linux-amd64", "auditpatch-linux-amd64.cdx.json",
-		"auditpatch-linux-arm64", "auditpatch-linux-arm64.cdx.json", "auditpatch.1", "auditpatch.bash", "auditpatch.fish"}
+		"auditpatch-linux-amd64.deb", "auditpatch-linux-amd64.rpm",
+		"auditpatch-linux-arm64", "auditpatch-linux-arm64.cdx.json",
+		"auditpatch-linux-arm64.deb", "auditpatch-linux-arm64.rpm", "auditpatch.1", "auditpatch.bash", "auditpatch.fish"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}

@@ -160,7 +160,7 @@ func (c *Cluster) create(ctx context.Context, mark string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
+	defer func() { _ = os.Remove(file.Name()) }()
 	if _, err = file.Write(c.options.Config); err == nil {
 		err = file.Close()
 	}

@@ -104,7 +104,9 @@ func (f folder) add(name, text string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	w.Close()
+	if err := w.Close(); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // rotate does what lumberjack does.
@@ -124,6 +126,11 @@ func (f folder) pack(name string) {
 		f.t.Fatal(err)
 	}
 	f.put(name+".gz", zipped(string(data)))
+	f.remove(name)
+}
+
+func (f folder) remove(name string) {
+	f.t.Helper()
 	if err := os.Remove(filepath.Join(f.dir, name)); err != nil {
 		f.t.Fatal(err)
 	}
@@ -132,8 +139,12 @@ func (f folder) pack(name string) {
 func zipped(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	w.Write([]byte(text))
-	w.Close()
+	if _, err := w.Write([]byte(text)); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
 	return b.String()
 }
 
@@ -195,11 +206,11 @@ func TestSearch(t *testing.T) {
 		"rotated and removed": {true, func(f folder, _ func(), event, _ string) {
 			f.add("audit.log", event)
 			f.rotate(first)
-			os.Remove(filepath.Join(f.dir, first))
+			f.remove(first)
 		}},
 		"cut off": {true, func(f folder, _ func(), event, _ string) { f.put("audit.log", event) }},
 		"made anew": {true, func(f folder, _ func(), event, _ string) {
-			os.Remove(filepath.Join(f.dir, "audit.log"))
+			f.remove("audit.log")
 			f.put("audit.log", event)
 		}},
 		"in an old file, now packed": {false, func(f folder, _ func(), event, _ string) {

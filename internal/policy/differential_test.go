@@ -71,7 +71,7 @@ func repeatsKey(d *json.Decoder) bool {
 		repeats = repeatsKey(d) || repeats
 	}
 	if _, ok := token.(json.Delim); ok {
-		d.Token()
+		_, _ = d.Token() // the closing bracket; broken text is for others to tell
 	}
 	return repeats
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiserver/pkg/apis/audit"
 	auditpolicy "k8s.io/apiserver/pkg/audit/policy"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 )
 
 const rulesForEvaluation = `omitStages: [ResponseStarted, RequestReceived]
@@ -145,7 +144,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var attrs authorizer.Attributes = Request{User: "bob", Verb: "get", Path: "/healthz"}.Attributes()
+	attrs := Request{User: "bob", Verb: "get", Path: "/healthz"}.Attributes()
 	for b.Loop() {
 		p.Evaluate(attrs)
 	}

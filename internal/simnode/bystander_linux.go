@@ -3,6 +3,7 @@ package simnode
 import (
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"os"
 	"os/signal"
@@ -16,18 +17,19 @@ import (
 // itself ends. Where its arguments name a port that is free, it listens there.
 func stand() error {
 	name := os.Getenv(envBystander)
-	notes, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
 	if err != nil {
 		return err
 	}
+	notes := log.New(file, "", 0)
 	signals := make(chan os.Signal, 10)
 	signal.Notify(signals) // all that can be caught
 	go keepConnection(notes, bystanderPort())
-	fmt.Fprintln(notes, "stands")
+	notes.Println("stands")
 	for s := range signals {
 		// The runtime sends itself SIGURG to pre-empt goroutines.
 		if s != syscall.SIGURG {
-			fmt.Fprintln(notes, "signal:", s)
+			notes.Println("signal:", s)
 		}
 	}
 	return nil
@@ -45,7 +47,7 @@ func bystanderPort() int {
 }
 
 // keepConnection connects to its own port and notes when that is cut.
-func keepConnection(notes io.Writer, port int) {
+func keepConnection(notes *log.Logger, port int) {
 	l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 	if err != nil {
 		return // the port is another's
@@ -59,7 +61,7 @@ func keepConnection(notes io.Writer, port int) {
 			go func() {
 				_, err := conn.Read(make([]byte, 1))
 				if err != nil && err != io.EOF {
-					fmt.Fprintln(notes, "cut:", err)
+					notes.Println("cut:", err)
 				}
 			}()
 		}
@@ -69,5 +71,5 @@ func keepConnection(notes io.Writer, port int) {
 		return
 	}
 	_, err = conn.Read(make([]byte, 1))
-	fmt.Fprintln(notes, "cut:", err)
+	notes.Println("cut:", err)
 }

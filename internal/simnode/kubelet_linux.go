@@ -3,6 +3,7 @@ package simnode
 import (
 	"cmp"
 	"fmt"
+	"log"
 	"maps"
 	"math/rand/v2"
 	"net/rpc"
@@ -30,7 +31,7 @@ type kubelet struct {
 	dir     string // staticPodPath
 	runtime *rpc.Client
 	systemd bool
-	log     *os.File
+	log     *log.Logger
 	source  *source
 	api     *apiSource
 
@@ -78,10 +79,11 @@ func runKubelet() error {
 	if err := k.runtime.Call("Runtime.Systemd", None{}, &k.systemd); err != nil {
 		return err
 	}
-	k.log, err = os.OpenFile("/var/log/kubelet.log", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	file, err := os.OpenFile("/var/log/kubelet.log", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
+	k.log = log.New(file, "", 0)
 	k.note(KubeletStarted, "", fmt.Sprint(os.Getpid()))
 	k.source, k.api = newSource(k.dir, k.node, k.note), newAPISource(kubeconfig, k.node)
 	go func() {
@@ -208,7 +210,7 @@ func (k *kubelet) look(now time.Time) {
 func (k *kubelet) list() []Container {
 	k.containers = nil
 	if err := k.runtime.Call("Runtime.List", None{}, &k.containers); err != nil {
-		fmt.Fprintln(k.log, "list", err)
+		k.log.Println("list", err)
 	}
 	return k.containers
 }
@@ -265,7 +267,7 @@ func (k *kubelet) endOrphans() {
 
 func (k *kubelet) call(method string, argument any) {
 	if err := k.runtime.Call("Runtime."+method, argument, &None{}); err != nil {
-		fmt.Fprintln(k.log, method, err)
+		k.log.Println(method, err)
 	}
 }
 
@@ -281,7 +283,7 @@ func (k *kubelet) removeGroup(uid string) {
 
 // note writes the kubelet's log, and tells the test.
 func (k *kubelet) note(kind, uid, text string) {
-	fmt.Fprintf(k.log, "%s %s pod=%q %s\n", time.Now().Format("15:04:05.000"), kind, uid, text)
+	k.log.Printf("%s %s pod=%q %s", time.Now().Format("15:04:05.000"), kind, uid, text)
 	k.call("Note", Event{Kind: kind, Pod: uid, Text: text})
 }
 

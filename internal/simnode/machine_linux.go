@@ -188,7 +188,9 @@ func runMachine() error {
 	if err != nil {
 		return err
 	}
-	control.Close()
+	if err := control.Close(); err != nil {
+		return err
+	}
 	server.ServeConn(conn)
 	// The test has ended, or died: with pid 1 all the others go.
 	return io.EOF

@@ -56,7 +56,9 @@ const (
 // fromEnv decodes what an environment variable carries, and removes it.
 func fromEnv(name string, into any) error {
 	text := os.Getenv(name)
-	os.Unsetenv(name)
+	if err := os.Unsetenv(name); err != nil {
+		return err
+	}
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -116,7 +116,7 @@ func (n *node) boot() {
 	theirs := os.NewFile(uintptr(pair[1]), "control")
 	mine := os.NewFile(uintptr(pair[0]), "control")
 	conn, err := net.FileConn(mine)
-	mine.Close()
+	_ = mine.Close() // conn has a descriptor of its own
 	if err != nil {
 		n.Fatal(err)
 	}
@@ -133,10 +133,10 @@ func (n *node) boot() {
 	}
 	n.machine = rpc.NewClient(conn)
 	n.Cleanup(func() {
-		n.machine.Close()
+		_ = n.machine.Close()
 		_ = cmd.Wait() // pid 1 ends with its wire, and all the others with it
 	})
-	theirs.Close() // so that an early end is noticed
+	_ = theirs.Close() // so that an early end is noticed
 	n.root = fmt.Sprintf("/proc/%d/root", cmd.Process.Pid)
 	var none []Event
 	if err := n.machine.Call("Machine.Events", 0, &none); err != nil {

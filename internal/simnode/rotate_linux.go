@@ -44,7 +44,9 @@ func (l *rotatingLog) Write(p []byte) (int, error) {
 }
 
 func (l *rotatingLog) rotate() error {
-	l.file.Close()
+	if err := l.file.Close(); err != nil {
+		return err
+	}
 	ext := filepath.Ext(l.name)
 	backup := strings.TrimSuffix(l.name, ext) + "-" + time.Now().UTC().Format("2006-01-02T15-04-05.000") + ext
 	if err := os.Rename(l.name, backup); err != nil {

@@ -91,7 +91,7 @@ func (r *Runtime) Run(spec ContainerSpec, id *string) error {
 		},
 	})
 	if err != nil {
-		log.Close()
+		_ = log.Close() // nothing was written
 		return err
 	}
 	c.PID, c.Started = c.process.pid, time.Now()
@@ -107,7 +107,7 @@ func (r *Runtime) Run(spec ContainerSpec, id *string) error {
 // follow notes the end of a container and removes its control group.
 func (r *Runtime) follow(c *container, log io.Closer) {
 	<-c.process.done
-	log.Close()
+	_ = log.Close() // a line that is lost, as a full disk loses it
 	r.mu.Lock()
 	c.Ended, c.Exit = time.Now(), c.process.status.ExitStatus()
 	how := fmt.Sprintf("exit status %d", c.Exit)

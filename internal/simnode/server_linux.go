@@ -49,9 +49,11 @@ func runServer() error {
 	}
 	var err error
 	if s.flags, err = parseFlags(os.Args[1:], s.faults.Unknown); err != nil {
-		return fmt.Errorf("Error: %w", err) //nolint:staticcheck // cobra's words
+		//lint:ignore ST1005 these are cobra's words
+		return fmt.Errorf("Error: %w", err)
 	}
 	if err := s.run(); err != nil {
+		//lint:ignore ST1005 this is a line of klog, at the level E
 		return fmt.Errorf("E%s       1 run.go:72] \"command failed\" err=%q", time.Now().Format("0102 15:04:05.000000"), err.Error())
 	}
 	return nil

@@ -122,7 +122,7 @@ func (k *kubelet) start(w *worker, c corev1.Container, r *restart) {
 	}
 	r.at = time.Time{}
 	if err := k.runtime.Call("Runtime.Run", spec, &r.last); err != nil {
-		fmt.Fprintln(k.log, "start", c.Name, err)
+		k.log.Println("start", c.Name, err)
 		r.at = time.Now().Add(paced(backOffPeriod))
 	}
 }

@@ -98,16 +98,21 @@ func (b *balancer) serve(client net.Conn) {
 	}
 }
 
+// pass copies until from has said all, and tells to. Either side may break off at any
+// time, and the other one then learns it as the end.
+func pass(to, from *net.TCPConn) {
+	_, _ = io.Copy(to, from)
+	_ = to.CloseWrite()
+}
+
 // join copies both ways until both sides are done.
 func join(client, server *net.TCPConn) {
 	defer server.Close()
 	done := make(chan struct{})
 	go func() {
-		io.Copy(server, client)
-		server.CloseWrite()
+		pass(server, client)
 		close(done)
 	}()
-	io.Copy(client, server)
-	client.CloseWrite()
+	pass(client, server)
 	<-done
 }

@@ -1,4 +1,4 @@
-module auditpatch/e2e/upstream
+module auditpatch/upstream
 
 go 1.26.0
 
@@ -110,7 +110,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-replace auditpatch => ../..
+replace auditpatch => ..
 
 replace (
 	k8s.io/api => k8s.io/api v0.35.10

@@ -17,7 +17,11 @@ import (
 func rotate(t *testing.T, l *lumberjack.Logger) (files, failed int) {
 	t.Helper()
 	l.Filename = filepath.Join(t.TempDir(), "audit.log")
-	defer l.Close()
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for range 3 {
 		if _, err := l.Write(make([]byte, 1<<20)); err != nil {
 			failed++
@@ -60,7 +64,11 @@ func TestOverflow(t *testing.T) {
 // TestDiskBudget: the files never take more than DiskBudget says.
 func TestDiskBudget(t *testing.T) {
 	l := &lumberjack.Logger{Filename: filepath.Join(t.TempDir(), "audit.log"), MaxSize: 1, MaxBackups: 2}
-	defer l.Close()
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for range 40 {
 		if _, err := l.Write(make([]byte, 300_000)); err != nil {
 			t.Fatal(err)

@@ -27,7 +27,6 @@ func run(files []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	out := bufio.NewWriter(stdout)
-	defer out.Flush()
 	code := 0
 	for i, file := range files {
 		if refusals[i] == "" {
@@ -36,6 +35,10 @@ func run(files []string, stdout, stderr io.Writer) int {
 		}
 		code = 1
 		fmt.Fprintf(out, "%s: %s\n", file, refusals[i])
+	}
+	if err := out.Flush(); err != nil {
+		fmt.Fprintln(stderr, "kubeletcheck: error:", err)
+		return 2
 	}
 	return code
 }

@@ -29,7 +29,7 @@ func check(files []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	listed := make([]string, len(files))
 	for i, file := range files {
 		if file, err = filepath.Abs(file); err != nil {

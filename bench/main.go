@@ -1,7 +1,5 @@
-//go:build ignore
-
-// Bench-noop times two commands as whole processes, in turns, and prints
-// their medians: go run e2e/bench-noop.go RUNS COMMAND... -- COMMAND...
+// Bench times two commands as whole processes, in turns, and prints
+// their medians: go run ./bench RUNS COMMAND... -- COMMAND...
 package main
 
 import (
@@ -27,7 +25,7 @@ type runs struct {
 
 func main() {
 	if err := bench(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench-noop:", err)
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
@@ -35,7 +33,7 @@ func main() {
 func bench(args []string) error {
 	cut := slices.Index(args, "--")
 	if cut < 2 || cut == len(args)-1 {
-		return errors.New("usage: bench-noop RUNS COMMAND... -- COMMAND...")
+		return errors.New("usage: bench RUNS COMMAND [ARGUMENT...] -- COMMAND [ARGUMENT...]")
 	}
 	count, err := strconv.Atoi(args[0])
 	if err != nil || count < 1 {

@@ -1,4 +1,4 @@
-module auditpatch/e2e/upstream/kubelet
+module auditpatch/upstream/kubelet
 
 go 1.26.0
 

@@ -33,7 +33,7 @@ chmod 0600 "$manifest"
 "$tmp/auditpatch" enable --root "$tmp/node" --quiet
 cp "$manifest" "$tmp/enabled.yaml"
 
-go run e2e/bench-noop.go "${RUNS:-40}" \
+go run ./bench "${RUNS:-40}" \
   "$tmp/auditpatch" enable --root "$tmp/node" --quiet -- \
   "$tmp/yq" eval . "$manifest"
 
