@@ -1,4 +1,4 @@
-package main
+package contract
 
 import (
 	"bytes"
@@ -149,10 +149,6 @@ func TestReadmeConsole(t *testing.T) {
 // what runs a command there.
 func console(t *testing.T) (run func(command string) string) {
 	dir, bin := t.TempDir(), t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	top, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +158,6 @@ func console(t *testing.T) (run func(command string) string) {
 		t.Fatal(err)
 	}
 	for name, script := range map[string]string{
-		"auditpatch": fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asProgram, self),
 		"go":         fmt.Sprintf("#!/bin/sh\nexec '%s' -C '%s' \"$@\"\n", goTool, top),
 	} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
