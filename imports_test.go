@@ -38,10 +38,12 @@ var house = map[string][]string{
 	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli"},
 	// The tests of the program's contract run it from outside.
-	"contract": nil,
+	"contract":      {"contract/page"},
+	"contract/page": nil,
 	// The end-to-end tests know the program from outside only.
-	"e2e":                {"e2e/cluster", "e2e/load"},
+	"e2e":                {"contract/page", "e2e/cast", "e2e/cluster", "e2e/load"},
 	"e2e/cluster":        nil,
+	"e2e/cast":           nil,
 	"e2e/load":           nil,
 	"e2e/receiver":       nil,
 	"e2e/sleeper":        nil,

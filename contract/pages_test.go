@@ -2,12 +2,7 @@ package contract
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,141 +10,98 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/yaml"
 
-	"auditpatch/internal/cli"
-	"auditpatch/patch"
-	"auditpatch/presets"
+	"auditpatch/contract/page"
 )
 
-// The README is held against the program. When the program is right,
+// The pages are held against the program. When the program is right,
 //
-//	UPDATE_README=1 go test -run TestReadme .
+//	UPDATE_README=1 go test -run TestPages ./contract
 //
-// writes its tables and its output into the README.
-var updateReadme = os.Getenv("UPDATE_README") != ""
+// writes its tables and its output into them.
+var updatePages = os.Getenv("UPDATE_README") != ""
 
-func readme(t *testing.T) string {
+func pages(t *testing.T) []page.Page {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	all, err := page.All(top)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text)
+	return all
 }
 
-// TestReadmeTables compares the tables that stand between <!-- NAME --> and
-// <!-- end --> with what they list.
-func TestReadmeTables(t *testing.T) {
-	text := readme(t)
-	for name, want := range map[string]string{"presets": presetTable(), "audit flags": flagTable()} {
-		table := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n)(.*?)(<!-- end -->)`)
-		got := table.FindStringSubmatch(text)
-		if got == nil {
-			t.Errorf("there is no table <!-- %s -->", name)
-			continue
-		}
-		if got[2] != want && !updateReadme {
-			t.Errorf("the table <!-- %s --> should be:\n%s", name, want)
-		}
-		text = strings.Replace(text, got[0], got[1]+want+got[3], 1)
+// everything is the text of all pages.
+func everything(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, p := range pages(t) {
+		b.WriteString(p.Text + "\n")
 	}
-	writeReadme(t, text)
+	return b.String()
 }
 
-func writeReadme(t *testing.T, text string) {
-	if updateReadme {
-		if err := os.WriteFile("README.md", []byte(text), 0o644); err != nil {
+// reference is the page that lists all there is.
+func reference(t *testing.T) page.Page {
+	t.Helper()
+	for _, p := range pages(t) {
+		if p.Path == "docs/reference.md" {
+			return p
+		}
+	}
+	t.Fatal("there is no docs/reference.md")
+	return page.Page{}
+}
+
+func update(t *testing.T, p page.Page, text string) {
+	t.Helper()
+	if updatePages && text != p.Text {
+		if err := os.WriteFile(filepath.Join(top, p.Path), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func presetTable() string {
-	var b strings.Builder
-	b.WriteString("| preset | for | costs | does not show | leaks |\n|---|---|---|---|---|\n")
-	for _, p := range presets.All() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", p.Name, p.Purpose, p.Cost, p.Hides, cmp.Or(p.Leaks, "-"))
-	}
-	return b.String()
-}
-
-// flagTable has one row for a flag of the log and its twin of the webhook.
-func flagTable() string {
-	var b strings.Builder
-	b.WriteString("| flag | kube-apiserver's default | meaning |\n|---|---|---|\n")
-	all := patch.Flags()
-	for i, f := range all {
-		same := func(g patch.FlagSpec) bool { return g.Meaning == f.Meaning }
-		if slices.ContainsFunc(all[:i], same) {
-			continue
-		}
-		var names, defaults []string
-		for _, twin := range all[i:] {
-			if same(twin) {
-				names, defaults = append(names, "`--"+twin.Name+"`"), append(defaults, flagDefault(twin))
-			}
-		}
-		meaning := f.Meaning
-		if f.Deprecated != "" {
-			meaning += " (deprecated)"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", strings.Join(names, "<br>"), strings.Join(slices.Compact(defaults), "<br>"), meaning)
-	}
-	return b.String()
-}
-
-func flagDefault(f patch.FlagSpec) string {
-	now, before := f.DefaultAt(patch.Version{Major: 1, Minor: 36}), f.DefaultAt(patch.Version{Major: 1, Minor: 35})
-	switch {
-	case now == "":
-		return "not set"
-	case now != before:
-		return fmt.Sprintf("`%s`, up to 1.35 `%s`", now, before)
-	}
-	return "`" + now + "`"
-}
-
-// block is a fenced block that begins with "```console run". Its commands
-// begin with "$ "; a line "..." stands for any number of lines.
-var block = regexp.MustCompile("(?ms)^```console run\n(.*?)^```$")
-
-// TestReadmeConsole runs the blocks one after the other in one folder, and
-// compares what the commands print.
-func TestReadmeConsole(t *testing.T) {
+// TestPagesConsole runs the blocks "console run" of each page, one after the
+// other in one folder, and compares what the commands print.
+func TestPagesConsole(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the program")
 	}
-	text := readme(t)
-	run := console(t)
-	blocks := block.FindAllStringSubmatch(text, -1)
-	if len(blocks) < 3 {
-		t.Fatalf("the README has %d blocks to run", len(blocks))
-	}
-	for _, b := range blocks {
-		var now strings.Builder
-		for _, step := range regexp.MustCompile(`(?m)^\$ `).Split(b[1], -1)[1:] {
-			command, want, _ := strings.Cut(step, "\n")
-			got := run(command)
-			if sameOutput(want, got) {
-				got = want
-			} else if !updateReadme {
-				t.Errorf("$ %s\n%s\nthe README has:\n%s", command, got, want)
+	total := 0
+	for _, p := range pages(t) {
+		run, text := console(t), p.Text
+		for _, b := range page.Blocks(p.Text) {
+			if b.Check != "run" {
+				continue
 			}
-			fmt.Fprintf(&now, "$ %s\n%s", command, got)
+			total++
+			var now strings.Builder
+			for _, step := range b.Steps() {
+				got := run(step.Command)
+				if page.Same(step.Output, got) {
+					got = step.Output
+				} else if !updatePages {
+					t.Errorf("$ %s\n%s\n%s has:\n%s", step.Command, got, p.Path, step.Output)
+				}
+				fmt.Fprintf(&now, "$ %s\n%s", step.Command, got)
+			}
+			text = strings.Replace(text, b.Text, now.String(), 1)
 		}
-		text = strings.Replace(text, b[1], now.String(), 1)
+		update(t, p, text)
 	}
-	writeReadme(t, text)
+	if total < 14 {
+		t.Errorf("the pages have %d blocks to run", total)
+	}
 }
 
-// console prepares a folder with what the README's commands name, and returns
+// console prepares a folder with what the pages' commands name, and returns
 // what runs a command there.
 func console(t *testing.T) (run func(command string) string) {
+	t.Helper()
 	dir, bin := t.TempDir(), t.TempDir()
-	top, err := os.Getwd()
+	module, err := filepath.Abs(top)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,196 +109,150 @@ func console(t *testing.T) (run func(command string) string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, script := range map[string]string{
-		"go":         fmt.Sprintf("#!/bin/sh\nexec '%s' -C '%s' \"$@\"\n", goTool, top),
-	} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(filepath.Join(top, "testdata"), filepath.Join(dir, "testdata")); err != nil {
+	inModule := fmt.Sprintf("#!/bin/sh\nexec '%s' -C '%s' \"$@\"\n", goTool, module)
+	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(inModule), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink(filepath.Join(module, "testdata"), filepath.Join(dir, "testdata")); err != nil {
+		t.Fatal(err)
+	}
+	withAuditpatch, _ := binary(t)
+	path := strings.Join([]string{bin, withAuditpatch, os.Getenv("PATH")}, string(os.PathListSeparator))
 	return func(command string) string {
 		cmd := exec.Command("sh", "-c", command)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "PATH="+path)
 		out, _ := cmd.CombinedOutput() // a status that matters is printed by the block itself
 		return string(out)
 	}
 }
 
-// changing is what differs from run to run, or with every word of a preset:
-// times, free space, checksums, who runs it, and the width of columns that follows.
-var changing = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ(-\d+)?|[\d.]+ [KMGT]?B (are )?free|[0-9a-f]{64}|[a-z_]\S*:[a-z_]\S*;|[ \t]+`)
+// commandLine is a line of a block that nobody has said to check.
+var commandLine = regexp.MustCompile(`(?m)^(\$ |auditpatch |sudo |go |make |ssh |kind |kubectl |ansible-playbook ).*`)
 
-// sameOutput compares output with what the README has of it.
-func sameOutput(want, got string) bool {
-	plain := func(s string) string { return changing.ReplaceAllString("\n"+s, " ") }
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(plain(want)), "\n\\.\\.\\.\n", "\n(?s:.*\n)?")
-	return regexp.MustCompile("^" + pattern + "$").MatchString(plain(got))
+// TestPagesChecked wants each block with commands to be checked by somebody, and
+// that one to know of it.
+func TestPagesChecked(t *testing.T) {
+	t.Parallel()
+	for _, p := range pages(t) {
+		if _, after, ok := strings.Cut(p.Text, "\n\n"); !strings.HasPrefix(p.Text, "# ") || !ok || !regexp.MustCompile("^[`A-Z]").MatchString(after) {
+			t.Errorf("%s does not begin with a title and a sentence that says what it is for", p.Path)
+		}
+		for _, b := range page.Blocks(p.Text) {
+			if err := checked(b); err != nil {
+				t.Errorf("%s: %v:\n%s", p.Path, err, b.Text)
+			}
+		}
+	}
 }
 
-var longFlag = regexp.MustCompile(`--[a-z][a-z0-9]*(?:-[a-z0-9]+)*`)
-
-// TestReadmeFlags wants every command and flag in the README, and nothing there
-// that no command knows.
-func TestReadmeFlags(t *testing.T) {
-	text := readme(t)
-	inReadme := longFlag.FindAllString(text, -1)
-	known := []string{"--config", "--ignore-missing", "--diff", "--patches"} // of kind, sha256sum, ansible-playbook, kubeadm
-	for _, path := range commands(t) {
-		if !strings.Contains(text, "auditpatch "+path) {
-			t.Errorf("the README does not show the command %s", path)
+// checked tells what is wrong with a block's check.
+func checked(b page.Block) error {
+	name, endToEnd := strings.CutPrefix(b.Check, "e2e=")
+	switch {
+	case endToEnd:
+		return contains("e2e/*_test.go", fmt.Sprintf(", %q)", name))
+	case b.Check == "run" && b.Language == "console" && len(b.Steps()) > 0:
+		return nil
+	case b.Check == "dist":
+		return contains("release/dist_test.go", `"dist"`)
+	case b.Check == "ci":
+		for _, step := range b.Steps() {
+			if err := contains(".ci/run", " "+step.Command+"\n"); err != nil {
+				return err
+			}
 		}
-		for line := range strings.Lines(help(t, path)) {
-			flag := longFlag.FindString(line)
-			if flag == "" || !strings.HasPrefix(strings.TrimSpace(line), flag) {
+		return nil
+	case b.Check == "make":
+		return targets(b.Text)
+	case b.Check != "":
+		return fmt.Errorf("there is no check %q", b.Check)
+	}
+	shell := b.Language == "sh" || b.Language == "bash" || b.Language == "console"
+	if line := commandLine.FindString(b.Text); shell || line != "" {
+		return fmt.Errorf("nobody checks this block (%s %s)", b.Language, line)
+	}
+	return nil
+}
+
+// contains wants a text in one of the files.
+func contains(pattern, text string) error {
+	names, err := filepath.Glob(filepath.Join(top, pattern))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(src, []byte(text)) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not have %s", pattern, text)
+}
+
+var (
+	target   = regexp.MustCompile(`\bmake ([a-z0-9-]+)`)
+	variable = regexp.MustCompile(`\b([A-Z0-9]+_?[A-Z0-9_]*)=`)
+)
+
+// targets wants a target of the Makefile in each line, and each variable that is
+// set to be read somewhere.
+func targets(text string) error {
+	for line := range strings.Lines(text) {
+		m := target.FindStringSubmatch(line)
+		if m == nil {
+			return fmt.Errorf("this is no make: %s", line)
+		}
+		if err := contains("Makefile", "\n"+m[1]+":"); err != nil {
+			return err
+		}
+		for _, v := range variable.FindAllStringSubmatch(line, -1) {
+			read := func(pattern string) bool { return contains(pattern, v[1]) == nil }
+			if !slices.ContainsFunc([]string{"Makefile", "e2e/*.sh", "e2e/*_test.go"}, read) {
+				return fmt.Errorf("nobody reads %s", v[1])
+			}
+		}
+	}
+	return nil
+}
+
+// TestPagesNothingTwice wants no long line on two pages, or twice on one: what is said in two places is soon
+// wrong in one.
+func TestPagesNothingTwice(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, p := range pages(t) {
+		for line := range strings.Lines(p.Text) {
+			if len(line) < 100 || strings.HasPrefix(line, "policy ") || strings.HasPrefix(line, "manifest ") {
 				continue
 			}
-			known = append(known, flag)
-			if !slices.Contains(inReadme, flag) && flag != "--help" {
-				t.Errorf("the README does not have %s of auditpatch %s", flag, path)
+			if before, twice := seen[line]; twice {
+				t.Errorf("%s has a line of %s: %s", p.Path, before, line)
 			}
-		}
-	}
-	for _, flag := range inReadme {
-		if !slices.Contains(known, flag) {
-			t.Errorf("the README has %s, which no command knows", flag)
+			seen[line] = p.Path
 		}
 	}
 }
 
-// commands are all that do something: "enable", "policy lint".
-func commands(t *testing.T, group ...string) (paths []string) {
-	_, list, _ := strings.Cut(help(t, strings.Join(group, " ")), "\nCOMMANDS:\n")
-	list, _, _ = strings.Cut(list, "\n\n")
-	for line := range strings.Lines(list) {
-		path := slices.Concat(group, strings.Fields(line)[:1])
-		if inner := commands(t, path...); len(inner) > 0 {
-			paths = append(paths, inner...)
-			continue
-		}
-		paths = append(paths, strings.Join(path, " "))
-	}
-	return paths
-}
-
-func help(t *testing.T, path string) string {
-	t.Helper()
-	out, err := program(t, append(strings.Fields(path), "--help")...).Output()
-	if err != nil {
-		t.Fatalf("auditpatch %s --help: %v", path, err)
-	}
-	return string(out)
-}
-
-// TestReadmeExitStatus compares the table of exit statuses with the constants
-// of package cli.
-func TestReadmeExitStatus(t *testing.T) {
-	f, err := parser.ParseFile(token.NewFileSet(), "internal/cli/main.go", nil, 0)
+// TestPagesFiles wants the set-up commands in the README, a README that can be
+// read at once, and a kind-config.yaml that makes one control-plane node.
+func TestPagesFiles(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(top + "/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"0"}
-	ast.Inspect(f, func(n ast.Node) bool {
-		if v, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(v.Names[0].Name, "exit") && len(v.Values) == 1 {
-			want = append(want, v.Values[0].(*ast.BasicLit).Value)
-		}
-		return true
-	})
-	var got []string
-	for _, row := range regexp.MustCompile(`(?m)^\| (\d) \|`).FindAllStringSubmatch(readme(t), -1) {
-		got = append(got, row[1])
+	if lines := bytes.Count(text, []byte("\n")); lines > 250 {
+		t.Errorf("the README has %d lines: what is more than 250 belongs into docs", lines)
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("the README has the exit statuses %v, the program %v", got, want)
-	}
-}
-
-// TestReadmeManPage wants the man page to say what the README says of exit
-// statuses and files.
-func TestReadmeManPage(t *testing.T) {
-	text := readme(t)
-	page := strings.ToLower(strings.ReplaceAll(cli.ManPage("dev", time.Unix(0, 0)), `\-`, "-"))
-	rows := regexp.MustCompile(`(?m)^\| (\d) \| (.*) \|$`).FindAllStringSubmatch(text, -1)
-	for _, row := range rows {
-		meaning := strings.NewReplacer("`", "", "*", "").Replace(row[2])
-		if want := ".it " + row[1] + "\n" + meaning + ".\n"; !strings.Contains(page, strings.ToLower(want)) {
-			t.Errorf("the man page (internal/cli/man.go) does not say %q", want)
-		}
-	}
-	_, files, _ := strings.Cut(text, "| path on the node |")
-	files, _, _ = strings.Cut(files, "\n\n")
-	paths := regexp.MustCompile("(?m)^\\| `(/[^`]*)`").FindAllStringSubmatch(files, -1)
-	for _, path := range paths {
-		if !strings.Contains(page, ".it pa "+path[1]+"\n") {
-			t.Errorf("the man page (internal/cli/man.go) does not have the file %s", path[1])
-		}
-	}
-	if len(rows) < 5 || len(paths) < 5 {
-		t.Errorf("the README has %d exit statuses and %d files", len(rows), len(paths))
-	}
-}
-
-// TestReadmeJSON wants every field of the JSON output in the README.
-func TestReadmeJSON(t *testing.T) {
-	root, text := newNode(t), readme(t)
-	mustRun(t, "enable", "--root", root, "--quiet", "--webhook-url=https://192.0.2.7/")
-	for _, command := range []string{
-		"diff --audit-log-maxage=9", "enable --dry-run", "status", "doctor", "recover", "restore --list",
-		"enable --audit-log-maxage=x", "export kubeadm", "policy list", "policy show", "policy lint --policy=-", "version",
-	} {
-		words := append(strings.Fields(command), "-o", "json")
-		if !strings.HasPrefix(command, "policy") && !strings.HasPrefix(command, "export") && command != "version" {
-			words = append(words, "--root", root)
-		}
-		cmd := program(t, words...)
-		cmd.Stdin = strings.NewReader("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verb: [get]}]\n")
-		out, _ := cmd.Output()
-		var v any
-		if err := json.NewDecoder(bytes.NewReader(out)).Decode(&v); err != nil {
-			t.Errorf("auditpatch %s: %v", strings.Join(words, " "), err)
-		}
-		for _, field := range fields(v) {
-			if !strings.Contains(text, "`"+field+"`") {
-				t.Errorf("the README does not have the field %s of auditpatch %s", field, command)
-			}
-		}
-	}
-}
-
-// fields are the keys of a JSON value; those of flags are names of flags.
-func fields(v any) (names []string) {
-	switch v := v.(type) {
-	case []any:
-		for _, item := range v {
-			names = append(names, fields(item)...)
-		}
-	case map[string]any:
-		for name, item := range v {
-			if names = append(names, name); name != "flags" {
-				names = append(names, fields(item)...)
-			}
-		}
-	}
-	return names
-}
-
-// TestReadmeFiles wants the set-up commands, every file that the README links
-// to, and a kind-config.yaml that makes one control-plane node.
-func TestReadmeFiles(t *testing.T) {
-	text := readme(t)
 	for _, command := range []string{"go run . enable --manifest - < testdata/kube-apiserver.yaml", "go test ./...", "kind create cluster --config kind-config.yaml"} {
-		if !strings.Contains(text, command+"\n") {
+		if !strings.Contains(string(text), command+"\n") {
 			t.Errorf("the README does not have the command %s", command)
 		}
 	}
-	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(text, -1) {
-		if _, err := os.Stat(link[1]); err != nil {
-			t.Error(err)
-		}
-	}
-	data, err := os.ReadFile("kind-config.yaml")
+	data, err := os.ReadFile(top + "/kind-config.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,25 +268,45 @@ func TestReadmeFiles(t *testing.T) {
 	}
 }
 
-// TestReadmeEndToEnd wants a test in e2e for each block "```sh e2e=NAME": the
-// commands there need a cluster. Other languages than sh are marked so too.
-func TestReadmeEndToEnd(t *testing.T) {
+// TestPagesLinks follows the links within the project, to their headings too.
+func TestPagesLinks(t *testing.T) {
 	t.Parallel()
-	tests, err := filepath.Glob("e2e/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sources []byte
-	for _, name := range tests {
-		src, err := os.ReadFile(name)
+	all := pages(t)
+	for _, path := range []string{"ansible/README.md", "ansible/roles/auditpatch/README.md", "CHANGELOG.md"} {
+		text, err := os.ReadFile(filepath.Join(top, path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, src...)
+		all = append(all, page.Page{Path: path, Text: string(text)})
 	}
-	for _, m := range regexp.MustCompile("(?m)^```[a-z]+ e2e=(.*)$").FindAllStringSubmatch(readme(t), -1) {
-		if !bytes.Contains(sources, fmt.Appendf(nil, ", %q)", m[1])) {
-			t.Errorf("no test in e2e runs the block e2e=%s: readmeScript(t, %q)", m[1], m[1])
+	headings := map[string][]string{}
+	for _, p := range all {
+		headings[p.Path] = anchors(p.Text)
+	}
+	link := regexp.MustCompile(`\]\(([^)#: ]*)(?:#([^) ]*))?\)`)
+	for _, p := range all {
+		for _, m := range link.FindAllStringSubmatch(p.Text, -1) {
+			path := p.Path
+			if m[1] != "" {
+				path = filepath.Join(filepath.Dir(p.Path), m[1])
+			}
+			if _, err := os.Stat(filepath.Join(top, path)); err != nil {
+				t.Errorf("%s: %v", p.Path, err)
+			} else if m[2] != "" && !slices.Contains(headings[path], m[2]) {
+				t.Errorf("%s: %s has no heading #%s", p.Path, path, m[2])
+			}
 		}
 	}
+}
+
+// anchors are the names that a page's headings are linked by.
+func anchors(text string) (names []string) {
+	for _, b := range page.Blocks(text) {
+		text = strings.Replace(text, b.Text, "", 1)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
 }

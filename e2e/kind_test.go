@@ -14,7 +14,7 @@ import (
 // refuses, then for good, once more, and for a cluster that is not there.
 func TestKindReadme(t *testing.T) {
 	l := begin(t)
-	dir, env, script := checkout(t), kindEnv(l.node), readmeScript(t, "kind")
+	dir, env, script := checkout(t), kindEnv(l.node), pageScript(t, "kind")
 	l.stays(func() {
 		defer l.locked()()
 		l.wantSaid(l.shell(env, dir, 2, script), "locked by")
