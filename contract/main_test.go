@@ -73,14 +73,14 @@ func build(file string) error {
 	return os.Chmod(file, 0o755)
 }
 
-// sources looks at every file that the program is built from. go test keeps the
+// sources looks at every file that the program and its man page are built from. go test keeps the
 // result of a test until a file changes that the test itself looked at, and it
 // does not see what go build looks at.
 func sources() error {
 	const files = `{{with .Module}}{{if .Main}}{{range $.GoFiles}}{{$.Dir}}/{{.}}
 {{end}}{{range $.EmbedFiles}}{{$.Dir}}/{{.}}
 {{end}}{{end}}{{end}}`
-	cmd := exec.Command("go", "list", "-deps", "-f", files, ".")
+	cmd := exec.Command("go", "list", "-deps", "-f", files, ".", "./release/docs")
 	cmd.Dir = top
 	out, err := cmd.Output()
 	if err != nil {

@@ -32,16 +32,6 @@ func pages(t *testing.T) []page.Page {
 	return all
 }
 
-// everything is the text of all pages.
-func everything(t *testing.T) string {
-	t.Helper()
-	var b strings.Builder
-	for _, p := range pages(t) {
-		b.WriteString(p.Text + "\n")
-	}
-	return b.String()
-}
-
 // reference is the page that lists all there is.
 func reference(t *testing.T) page.Page {
 	t.Helper()

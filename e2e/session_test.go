@@ -28,7 +28,8 @@ func TestSession(t *testing.T) {
 		l.Fatal(err)
 	}
 	var now cast.Recording
-	l.rollsOut(func() { now = l.record(strings.Split(strings.TrimSpace(string(input)), "\n")) })
+	// enable and disable restart the API server once each, and write the manifest twice for it.
+	l.restartsWith(4, func() { now = l.record(strings.Split(strings.TrimSpace(string(input)), "\n")) })
 	before, err := cast.Read(sessionCast)
 	missing := "the recording itself"
 	if err == nil {
@@ -51,7 +52,7 @@ func (l *lab) record(commands []string) (r cast.Recording) {
 	start := time.Now()
 	for _, command := range commands {
 		r.Add(time.Since(start), "# "+command)
-		cmd := exec.CommandContext(l.ctx, "docker", "exec", "-e", "KUBECONFIG=/etc/kubernetes/admin.conf", "-w", "/root", l.node.Name(),
+		cmd := exec.CommandContext(l.ctx, "docker", "exec", "-e", "KUBECONFIG=/etc/kubernetes/admin.conf", "-w", "/tmp", l.node.Name(),
 			"sh", "-c", "exec 2>&1; "+command)
 		out, err := cmd.StdoutPipe()
 		if err == nil {
