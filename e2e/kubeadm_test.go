@@ -28,7 +28,13 @@ func TestKubeadmUpgrade(t *testing.T) {
 	kept := l.clusterConfig()
 	t.Cleanup(func() { l.putClusterConfig(kept) })
 
-	l.rollsOut(func() { l.exec("sh", "-ec", pageScript(t, "persist")) })
+	l.rollsOut(func() {
+		_, said, exit := l.node.Exec(l.ctx, "sh", "-ec", pageScript(t, "persist"))
+		if exit != 0 {
+			l.Fatalf("exit status %d: %s", exit, said)
+		}
+		pageOutput(l, "persist-output", said)
+	})
 	l.stays(func() { l.auditpatch(0, "status", "--check") })
 	l.upgrade()
 	if args := strings.Join(l.server().Args, " "); !strings.Contains(args, "--audit-log-path=") {

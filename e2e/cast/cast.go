@@ -64,7 +64,7 @@ func (r Recording) Write(name string) error {
 		return err
 	}
 	for _, l := range r.Lines {
-		if err := out.Encode([]any{l.At.Seconds(), "o", l.Text + "\r\n"}); err != nil {
+		if err := out.Encode([]any{json.Number(fmt.Sprintf("%.3f", l.At.Seconds())), "o", l.Text + "\r\n"}); err != nil {
 			return err
 		}
 	}
