@@ -25,12 +25,12 @@ func TestSame(t *testing.T) {
 }
 
 func TestInOrder(t *testing.T) {
-	const shown = "policy  new\n...\nready  6.4 s\nproof  event bacc61dc found in the log  6.4 s\naudit logging is on\n"
+	const shown = "policy  new\n...\nrestart  old kube-apiserver drained and ended  1.7 s\nready  6.4 s\nproof  event bacc61dc found in the log  6.4 s\naudit logging is on\n"
 	for _, tc := range []struct{ name, got, missing string }{
 		{"as shown", shown, ""},
-		{"slower", "policy new\nwaiting\nready  60.4 s\nwaiting\nproof  event 00000000 found in the log 61.0 s\naudit logging is on\n", ""},
-		{"a line is missing", "policy  new\nproof  event bacc61dc found in the log  6.4 s\naudit logging is on\n", "ready #"},
-		{"another order", "ready 6.4 s\npolicy new\nproof  event bacc61dc found in the log  6.4 s\naudit logging is on\n", "ready #"},
+		{"slower", "policy new\nwaiting\nrestart  old kube-apiserver ended  9.7 s\nready  60.4 s\nwaiting\nproof  event 00000000 found in the log 61.0 s\naudit logging is on\n", ""},
+		{"a line is missing", "policy  new\nrestart  old kube-apiserver ended  9.7 s\nproof  event bacc61dc found in the log  6.4 s\naudit logging is on\n", "ready #"},
+		{"another order", "ready 6.4 s\npolicy new\nrestart  old kube-apiserver ended  9.7 s\nproof  event bacc61dc found in the log  6.4 s\naudit logging is on\n", "ready #"},
 		{"another end", shown + "and more\n", "audit logging is on"},
 	} {
 		missing, ok := InOrder(shown, tc.got)
