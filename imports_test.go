@@ -58,9 +58,13 @@ var house = map[string][]string{
 	"release/size": nil,
 	// bench times any two commands.
 	"bench": nil,
+	// The tests of the program's contract run it from outside.
+	"contract":      {"contract/page"},
+	"contract/page": nil,
 	// The end-to-end tests know the program from outside only.
-	"e2e":                {"e2e/cluster", "e2e/load"},
+	"e2e":                {"contract/page", "e2e/cast", "e2e/cluster", "e2e/load"},
 	"e2e/cluster":        nil,
+	"e2e/cast":           nil,
 	"e2e/load":           nil,
 	"e2e/receiver":       nil,
 	"e2e/sleeper":        nil,

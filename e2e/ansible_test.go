@@ -33,14 +33,14 @@ func (l *lab) playground(c *cluster.Cluster) *playground {
 		p.nodes = append(p.nodes, &on)
 		inventory += fmt.Sprintf("cp%d\n", i+1)
 	}
-	l.shell(os.Environ(), "..", 0, readmeScript(l, "ansible-install"))
+	l.shell(os.Environ(), "..", 0, pageScript(l, "ansible-install"))
 	folder := filepath.Join(p.dir, "ansible")
 	if err := os.CopyFS(folder, os.DirFS("../ansible")); err != nil {
 		l.Fatal(err)
 	}
 	for name, text := range map[string]string{
 		"inventory.ini":     inventory + "\n[control_plane:vars]\nansible_user=admin\n",
-		"own.yml":           readmeScript(l, "ansible-own"),
+		"own.yml":           pageScript(l, "ansible-own"),
 		"audit-policy.yaml": "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n",
 		"broken.yaml":       "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  verb: [get]\n",
 	} {
@@ -128,7 +128,7 @@ func TestAnsible(t *testing.T) {
 	p.wantManifests(originals)
 
 	p.onEach(rollsOut, func() {
-		said := p.play(0, readmeScript(t, "ansible"))
+		said := p.play(0, pageScript(t, "ansible"))
 		p.wantRecap(said, "cp1 1 0 0", "cp2 2 0 0", "cp3 2 0 0") // cp1 has the program from before
 		if trial, _, _ := cutLast(said, "PLAY RECAP"); !strings.Contains(trial, "+    - --audit-log-maxage=30") {
 			p.Fatal("--check --diff shows no diff")

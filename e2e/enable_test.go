@@ -31,13 +31,14 @@ func TestEnableRecords(t *testing.T) {
 	}
 	l.recordsAccess()
 	l.stays(func() {
+		pageOutput(l, "doctor", l.auditpatch(0, "doctor"))
 		l.auditpatch(0, "diff")
 		l.auditpatch(0, "status", "--check")
 		l.auditpatch(0, "enable", "--no-wait")
 		l.auditpatch(0, "enable", "--no-wait", "--preset", "baseline")
 	})
 
-	l.rollsOut(func() { l.auditpatch(0, "enable", "--preset", "metadata") })
+	l.rollsOut(func() { l.exec("sh", "-ec", pageScript(t, "preset")) })
 	l.kubectl("get", "nodes")
 	l.wantEvent(event{user: "kubernetes-admin", verb: "list", resource: "nodes", code: 200})
 

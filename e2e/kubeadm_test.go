@@ -28,7 +28,13 @@ func TestKubeadmUpgrade(t *testing.T) {
 	kept := l.clusterConfig()
 	t.Cleanup(func() { l.putClusterConfig(kept) })
 
-	l.rollsOut(func() { l.exec("sh", "-ec", readmeScript(t, "persist")) })
+	l.rollsOut(func() {
+		_, said, exit := l.node.Exec(l.ctx, "sh", "-ec", pageScript(t, "persist"))
+		if exit != 0 {
+			l.Fatalf("exit status %d: %s", exit, said)
+		}
+		pageOutput(l, "persist-output", said)
+	})
 	l.stays(func() { l.auditpatch(0, "status", "--check") })
 	l.upgrade()
 	if args := strings.Join(l.server().Args, " "); !strings.Contains(args, "--audit-log-path=") {
@@ -197,7 +203,7 @@ func TestKindCluster(t *testing.T) {
 	if err := os.Symlink(program, filepath.Join(bin, "auditpatch")); err != nil {
 		t.Fatal(err)
 	}
-	block := exec.Command("sh", "-ec", readmeScript(t, "kind-new"))
+	block := exec.Command("sh", "-ec", pageScript(t, "kind-new"))
 	block.Dir, block.Env = dir, append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 	if out, err := block.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -80,6 +80,7 @@ func TestRollback(t *testing.T) {
 			l.Fatalf("enable does not say %q:\n%s", want, out)
 		}
 	}
+	pageOutput(l, "rollback", out)
 	if now := l.read(cluster.Manifest); now != original {
 		l.Fatalf("the manifest is not as it was:\n%s", now)
 	}

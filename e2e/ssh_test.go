@@ -71,17 +71,17 @@ func TestSSHReadme(t *testing.T) {
 	s := l.reachable(oneNode)
 	dir := checkout(t)
 	l.rollsOut(func() {
-		l.wantSaid(l.shell(s.Env(), dir, 0, "set -e\n"+readmeScript(t, "ssh")), "audit logging is on", ": done")
+		l.wantSaid(l.shell(s.Env(), dir, 0, "set -e\n"+pageScript(t, "ssh")), "audit logging is on", ": done")
 	})
 	l.stays(func() {
-		l.wantSaid(l.shell(s.Env(), dir, 1, readmeScript(t, "ssh-jump")), "preset metadata")
+		l.wantSaid(l.shell(s.Env(), dir, 1, pageScript(t, "ssh-jump")), "preset metadata")
 		l.writeFile(dir, "policy.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verb: [get]}]\n")
-		l.wantSaid(l.shell(s.Env(), dir, 2, readmeScript(t, "ssh-policy")), `unknown field "verb"`)
-		l.wantSaid(l.shell(s.Env(), dir, 0, readmeScript(t, "ssh-lost")), "last change", ": done")
+		l.wantSaid(l.shell(s.Env(), dir, 2, pageScript(t, "ssh-policy")), `unknown field "verb"`)
+		l.wantSaid(l.shell(s.Env(), dir, 0, pageScript(t, "ssh-lost")), "last change", ": done")
 	})
 	l.writeFile(dir, "policy.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n")
-	l.rollsOut(func() { l.shell(s.Env(), dir, 0, readmeScript(t, "ssh-policy")) })
-	loop := readmeScript(t, "ssh-loop")
+	l.rollsOut(func() { l.shell(s.Env(), dir, 0, pageScript(t, "ssh-policy")) })
+	loop := pageScript(t, "ssh-loop")
 	l.stays(func() {
 		defer l.locked()()
 		if said := l.shell(s.Env(), dir, 2, loop); strings.Contains(said, "cp2") {
@@ -166,7 +166,7 @@ func TestSSHThree(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := beginOn(t, c)
-	s, dir, loop := l.reachable(c), checkout(t), readmeScript(t, "ssh-loop")
+	s, dir, loop := l.reachable(c), checkout(t), pageScript(t, "ssh-loop")
 	on := func(i int) *lab {
 		there := *l
 		there.node = c.Nodes()[i]
@@ -185,7 +185,7 @@ func TestSSHThree(t *testing.T) {
 			l.wantSaid(l.shell(s.Env(), dir, 0, loop), "nothing changed\n== cp2\n", "is on\n== cp3\n")
 		})
 	})
-	said := l.shell(kindEnv(l.node), dir, 0, readmeScript(t, "kind"))
+	said := l.shell(kindEnv(l.node), dir, 0, pageScript(t, "kind"))
 	if n := strings.Count(said, "nothing changed\n"); n != len(c.Nodes()) {
 		l.Fatalf("the script for kind left %d nodes as they were, want all", n)
 	}

@@ -30,6 +30,7 @@ func TestThreeAtOnce(t *testing.T) {
 	client := askSteadily("https://" + endpoint + "/readyz")
 	said := h.onAll("enable")
 	h.neverTwoAway()
+	pageOutput(t, "three", strings.SplitAfter(said, "\naudit logging is on\n")...)
 	asked, failed, longest := client.end()
 	l.Logf("a client of the load balancer asked %d times, %d failed, for %.1f s at the longest", asked, failed, longest.Seconds())
 	if longest > healthCheck {

@@ -13,13 +13,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"auditpatch/contract/page"
 )
 
 // mostBytes is what a binary may weigh.
@@ -46,7 +47,7 @@ var binaries = map[string]elf.Machine{
 	"auditpatch-linux-arm64": elf.EM_AARCH64,
 }
 
-// TestFiles wants each file that the README names, and a sum for each.
+// TestFiles wants each file that docs/usage.md names, and a sum for each.
 func TestFiles(t *testing.T) {
 	files := read(t, "../dist")
 	var names, sums []string
@@ -249,18 +250,14 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestReadme installs from dist as the README says, into a folder of its own.
-func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
+// TestInstall installs from dist as docs/usage.md says, into a folder of its own.
+func TestInstall(t *testing.T) {
+	_, block, err := page.Find("..", "dist")
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile("(?ms)^```sh dist\n(.*?)^```$").FindSubmatch(text)
-	if block == nil {
-		t.Fatal("the README has no block \"sh dist\"")
-	}
 	prefix := t.TempDir()
-	cmd := exec.Command("bash", "-euc", string(block[1]))
+	cmd := exec.Command("bash", "-euc", block.Text)
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "PREFIX="+prefix)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

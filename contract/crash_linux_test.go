@@ -1,4 +1,4 @@
-package main
+package contract
 
 import (
 	"maps"
@@ -81,14 +81,11 @@ func eachPoint(t *testing.T, all []int, try func(t *testing.T, n int)) {
 // crash runs auditpatch and kills it at its n-th call; 0 lets it end.
 func crash(t *testing.T, root string, args []string, n int) crashtest.Result {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, file := binary(t)
 	res, err := crashtest.Run(crashtest.Program{
-		Path:  self,
+		Path:  file,
 		Args:  append(append([]string{"auditpatch"}, args...), "--root", root),
-		Env:   append(os.Environ(), asProgram+"=1"),
+		Env:   os.Environ(),
 		Under: root,
 	}, n)
 	if err != nil {

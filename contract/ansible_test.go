@@ -1,4 +1,4 @@
-package main
+package contract
 
 import (
 	"os"
@@ -60,19 +60,16 @@ func TestAnsiblePlaybooks(t *testing.T) {
 // and two nodes as inventory, and returns what runs a playbook there.
 func playbooks(t *testing.T) (play func(args string) (string, error)) {
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS("ansible")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(top+"/ansible")); err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, file := binary(t)
 	module := filepath.Join(dir, "library/auditpatch")
 	if err := os.Remove(module); err != nil && !os.IsNotExist(err) { // where the checkout has one
 		t.Fatal(err)
 	}
-	if err := os.Link(self, module); err != nil {
-		if err := os.Symlink(self, module); err != nil {
+	if err := os.Link(file, module); err != nil {
+		if err := os.Symlink(file, module); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +91,7 @@ func playbooks(t *testing.T) (play func(args string) (string, error)) {
 	return func(args string) (string, error) {
 		cmd := exec.Command("sh", "-c", "ansible-playbook "+args)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), asProgram+"=1", "ANSIBLE_NOCOLOR=1", "ANSIBLE_LOCAL_TEMP="+dir+"/tmp", "ANSIBLE_REMOTE_TEMP="+dir+"/tmp")
+		cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_LOCAL_TEMP="+dir+"/tmp", "ANSIBLE_REMOTE_TEMP="+dir+"/tmp")
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

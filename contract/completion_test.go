@@ -1,7 +1,6 @@
-package main
+package contract
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,29 +58,20 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// shellHome makes the folder that shells run in: it has mine.yaml, and
-// auditpatch in bin. It returns the path of the completion script.
+// shellHome makes the folder that shells run in, with mine.yaml, and returns the
+// path of the completion script there.
 func shellHome(t *testing.T, shell string) string {
 	t.Helper()
 	dir := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	script, err := program(t, "completion", shell).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"bin/auditpatch": fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asProgram, self),
-		"mine.yaml":      "",
-		"_auditpatch":    string(script),
+		"mine.yaml":   "",
+		"_auditpatch": string(script),
 	} {
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +84,7 @@ func inShell(t *testing.T, script string, command ...string) []string {
 	dir := filepath.Dir(script)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "TERM=dumb",
+	cmd.Env = append(withProgram(t), "HOME="+dir, "TERM=dumb",
 		"XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

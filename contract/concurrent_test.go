@@ -1,4 +1,4 @@
-package main
+package contract
 
 import (
 	"bytes"
@@ -62,5 +62,3 @@ func TestConcurrentEnable(t *testing.T) {
 		t.Error("disable does not give back the input")
 	}
 }
-
-const exitRefused = 2

@@ -1,4 +1,4 @@
-package main
+package contract
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// captured is this test binary as auditpatch itself, with what it says.
+// captured is a command line of auditpatch, with what it prints and says.
 func captured(t *testing.T, args ...string) (cmd *exec.Cmd, out, said *bytes.Buffer) {
 	t.Helper()
 	cmd, out, said = program(t, args...), &bytes.Buffer{}, &bytes.Buffer{}
@@ -123,7 +123,7 @@ func TestOwnRoot(t *testing.T) {
 	}
 	dir := t.TempDir()
 	manifest := filepath.Join(dir, "manifests/kube-apiserver.yaml")
-	src, err := os.ReadFile("testdata/kube-apiserver.yaml")
+	src, err := os.ReadFile(sample)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package contract
 
 import (
 	"fmt"
@@ -10,24 +10,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// asProgram makes the test binary behave as auditpatch itself, for tests that
-// kill it, run it as another user or many times at once.
-const asProgram = "AUDITPATCH_TEST_AS_PROGRAM"
-
-// TestMain lets the scripts run this program as the command auditpatch.
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		os.Exit(run())
-	}
-	testscript.Main(m, map[string]func(){"auditpatch": func() { os.Exit(run()) }})
-}
-
-// TestScript is the contract with the user, one script a subject.
+// TestScript runs the scripts in testdata/script, one a subject.
 func TestScript(t *testing.T) {
-	manifest, err := filepath.Abs("testdata/kube-apiserver.yaml")
+	manifest, err := filepath.Abs(sample)
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir, _ := binary(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -35,6 +24,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MANIFEST", manifest)
+			e.Setenv("PATH", dir+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

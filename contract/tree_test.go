@@ -1,9 +1,8 @@
-package main
+package contract
 
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ func newNode(t testing.TB) string {
 	if err := os.MkdirAll(filepath.Join(root, "var/lib"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("testdata/kube-apiserver.yaml")
+	text, err := os.ReadFile(sample)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,18 +38,6 @@ func newNode(t testing.TB) string {
 		}
 	}
 	return root
-}
-
-// program is this test binary as auditpatch.
-func program(t testing.TB, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
-	return cmd
 }
 
 // mustRun runs auditpatch and wants it to succeed.
