@@ -23,7 +23,7 @@ import (
 var house = map[string][]string{
 	// Tests of the house itself.
 	"internal": nil,
-	".": {"internal/ansible", "internal/cli", "internal/session"},
+	".":        {"internal/ansible", "internal/cli", "internal/session"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/exit", "internal/hint", "patch"},
 	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/exit", "internal/hint",

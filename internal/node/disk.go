@@ -115,6 +115,9 @@ func finishDir(dir *os.Root, name string, mode fs.FileMode) error {
 	if _, uid, _ := owned(info); uid != os.Geteuid() {
 		return errSwapped
 	}
+	if info.Mode()&modeBits == mode {
+		return syncFile(d) // another run of ours may be at work in it already
+	}
 	if found, _ := d.Readdirnames(1); len(found) > 0 {
 		return errSwapped
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -142,4 +143,21 @@ func TestSiblingsNone(t *testing.T) {
 	equal(t, "siblings", len(all), 0)
 	_, err = n.Siblings("/file")
 	wantErr(t, err, "read /file: not a directory")
+}
+
+// TestFinishDir wants a new directory that another run of ours uses already to be
+// taken as it is, and any other that is not empty to be left alone.
+func TestFinishDir(t *testing.T) {
+	at := t.TempDir()
+	for name, want := range map[string]error{"used": nil, "swapped": errSwapped} {
+		mode := map[string]os.FileMode{"used": 0o700, "swapped": 0o750}[name]
+		must(t, os.Mkdir(filepath.Join(at, name), mode))
+		must(t, os.WriteFile(filepath.Join(at, name, "lock"), nil, 0o600))
+		dir, err := os.OpenRoot(at)
+		must(t, err)
+		if err := finishDir(dir, name, 0o700); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+		must(t, dir.Close())
+	}
 }
