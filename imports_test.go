@@ -37,6 +37,8 @@ var house = map[string][]string{
 	"internal/simnode": nil,
 	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli"},
+	// Tests of the module, of the role and of the collection, by what Ansible makes of them.
+	"ansible": nil,
 	// The end-to-end tests know the program from outside only.
 	"e2e":                {"e2e/cluster", "e2e/load"},
 	"e2e/cluster":        nil,
