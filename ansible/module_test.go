@@ -169,8 +169,13 @@ func (n *node) link(to string) {
 	n.must(os.Symlink(to, n.program))
 }
 
-// otherMachine is what an ELF header calls the other of amd64 and arm64.
-var otherMachine = map[string]string{"amd64": "\xb7\x00", "arm64": "\x3e\x00"}[runtime.GOARCH]
+const thisArch = runtime.GOARCH
+
+// otherArch is the other of amd64 and arm64, otherMachine what an ELF header calls it.
+var (
+	otherArch    = map[string]string{"amd64": "arm64", "arm64": "amd64"}[thisArch]
+	otherMachine = map[string]string{"amd64": "\xb7\x00", "arm64": "\x3e\x00"}[thisArch]
+)
 
 // TestModuleRefuses lets the module find what it must not run. PROGRAM and DIR stand for the
 // program's path and its folder's.
