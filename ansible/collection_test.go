@@ -166,6 +166,26 @@ func play(tasks string) string {
 	return "- hosts: control_plane\n  gather_facts: false\n  tasks:\n" + tasks + "\n"
 }
 
+// TestCheckoutFromElsewhere wants the playbooks of a checkout to find role and module wherever
+// they are called from: without the folder's ansible.cfg.
+func TestCheckoutFromElsewhere(t *testing.T) {
+	if _, err := exec.LookPath("ansible-playbook"); err != nil {
+		t.Skip("ansible-playbook is not installed: apt install ansible-core")
+	}
+	checkout, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, playbook := range []string{"enable.yml", "disable.yml"} {
+		cmd := exec.Command("ansible-playbook", "-i", "n,", "--list-tasks", filepath.Join(checkout, "playbooks", playbook))
+		cmd.Dir = t.TempDir()
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "auditpatch : Make audit logging ") {
+			t.Errorf("%s: %v\n%s", playbook, err, out)
+		}
+	}
+}
+
 // wantPacked wants in the archive what Ansible needs, and nothing of the user's or of a checkout.
 func (c *control) wantPacked() {
 	c.Helper()
@@ -191,7 +211,7 @@ func (c *control) wantPacked() {
 	want := []string{"FILES.json", "MANIFEST.json", "README.md", "meta/runtime.yml"}
 	for _, dir := range []string{"playbooks", "plugins", "roles"} {
 		c.must(filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && !strings.Contains(name, "/files/auditpatch-linux-") {
+			if err == nil && d.Type().IsRegular() && !strings.Contains(name, "/files/auditpatch-linux-") {
 				want = append(want, name)
 			}
 			return err

@@ -228,7 +228,7 @@ const prying = `while [ -e /tmp/prying ]; do
 		{ head -c 1 "$f" >/dev/null && [ "$f" != /usr/local/bin/auditpatch ] && echo "read $f" >>/tmp/pried; } 2>/dev/null
 		{ echo id >"$f" && echo "wrote to $f" >>/tmp/pried; } 2>/dev/null
 		{ mv /tmp/lure "$f" && echo "replaced $f" >>/tmp/pried; } 2>/dev/null </dev/null
-		{ mv "${f%/*}" /tmp/gone && echo "moved $f" >>/tmp/pried; } 2>/dev/null </dev/null
+		{ mv "${f%/*}" "${f%/*}.gone" && echo "moved $f" >>/tmp/pried; } 2>/dev/null </dev/null
 	done
 	echo >>/tmp/tries
 	sleep 0.05
