@@ -141,24 +141,41 @@ func (c *control) manifest() string {
 // what is in it by its full names.
 func TestCollection(t *testing.T) {
 	c := newControl(t)
-	c.wantPacked()
-	c.wantDocumented()
+	for _, step := range []struct {
+		name string
+		do   func(c *control)
+	}{
+		{"packed", (*control).wantPacked},
+		{"documented", (*control).wantDocumented},
+		{"playbooks", (*control).runsPlaybooks},
+		{"module", (*control).runsModule},
+		{"no program", (*control).missesProgram},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			on := *c
+			on.T = t
+			step.do(&on)
+		})
+	}
+}
 
+// runsPlaybooks turns audit logging on and off.
+func (c *control) runsPlaybooks() {
 	original := c.manifest()
 	said := c.play("changed=2 failed=0", name+".enable", "--check", "--diff")
 	if !strings.Contains(said, "+    - --audit-log-maxage=14") || c.manifest() != original {
-		t.Fatalf("check mode changed the manifest, or shows no diff:\n%s", said)
+		c.Fatalf("check mode changed the manifest, or shows no diff:\n%s", said)
 	}
 	c.play("changed=1 failed=0", name+".enable")
 	if !strings.Contains(c.manifest(), "--audit-log-maxage=14") {
-		t.Fatal("the manifest is as before")
+		c.Fatal("the manifest is as before")
 	}
 	c.play("changed=0 failed=0", name+".enable")
 
 	c.write("role.yml", play("    - ansible.builtin.include_role: {name: auditpatch.auditpatch.auditpatch}\n      vars: {auditpatch_state: disabled}"))
 	c.play("changed=1 failed=0", "role.yml")
 	if c.manifest() != original {
-		t.Fatal("the manifest is not what it was")
+		c.Fatal("the manifest is not what it was")
 	}
 }
 
@@ -247,17 +264,16 @@ func (c *control) wantDocumented() {
 	}
 }
 
-// TestModuleInPlaybooks uses the module alone, after the role has brought the program: in the
-// background, with another program in its place, and with none.
-func TestModuleInPlaybooks(t *testing.T) {
-	c := newControl(t)
+// runsModule uses the module alone, after the role has brought the program: in the background,
+// with another program in its place, and with none.
+func (c *control) runsModule() {
 	const (
 		install = "    - ansible.builtin.import_role: {name: auditpatch.auditpatch.auditpatch, tasks_from: install}\n"
 		module  = "    - auditpatch.auditpatch.auditpatch: {settings: \"{{ auditpatch_settings }}\"}\n" +
 			"      environment: \"{{ auditpatch_environment }}\"\n"
 	)
 	c.write("async.yml", play(install+module+"      async: 60\n      poll: 1"))
-	c.play("changed=2 failed=0", "async.yml")
+	c.play("changed=1 failed=0", "async.yml")
 
 	c.write("replaced.yml", play(install+"    - ansible.builtin.copy: {content: x, dest: \"{{ auditpatch_install_path }}\", mode: '0755'}\n"+module))
 	said := c.play("changed=1 failed=1", "replaced.yml")
@@ -282,10 +298,9 @@ func (c *control) wantSaid(said string, parts ...string) {
 	}
 }
 
-// TestNoProgram wants the run to end where Ansible runs, before the node is touched, when there
-// is no program for the node.
-func TestNoProgram(t *testing.T) {
-	c := newControl(t)
+// missesProgram wants the run to end where Ansible runs, before the node is touched, when there is
+// no program for the node.
+func (c *control) missesProgram() {
 	files := filepath.Join(c.dir, "collections/ansible_collections/auditpatch/auditpatch/roles/auditpatch/files/auditpatch-linux-")
 	facts := func(machine string) string { return `{"ansible_facts": {"architecture": "` + machine + `"}}` }
 	c.must(os.Remove(files + "arm64"))
@@ -303,6 +318,6 @@ func TestNoProgram(t *testing.T) {
 	said = c.play("changed=0 failed=1", name+".enable", "-e", facts("riscv64"))
 	c.wantSaid(said, `"msg": "auditpatch runs on x86_64 and aarch64, not on riscv64"`)
 	if _, err := os.Stat(filepath.Join(c.node, "the program")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("something was copied to the node (%v)", err)
+		c.Errorf("something was copied to the node (%v)", err)
 	}
 }
