@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"auditpatch/e2e/cluster"
@@ -242,12 +241,11 @@ func (p *playground) keepsOthersOut() {
 		on.exec("sh", "-c", "mount -t tmpfs -o noexec,mode=1777 tmpfs /tmp && touch /tmp/prying")
 		on.exec("su", "nobody", "-s", "/bin/sh", "-c", "echo id >/tmp/lure; ("+prying+") >/dev/null 2>&1 &")
 	}
-	end := sync.OnceFunc(func() {
+	defer func() {
 		for _, on := range p.nodes {
 			on.exec("sh", "-c", "rm /tmp/prying; sleep 1; umount -l /tmp")
 		}
-	})
-	defer end()
+	}()
 	const where = "cd ansible && ANSIBLE_REMOTE_TMP=/tmp/remote ansible-playbook "
 	p.wantRecap(p.play(0, where+"playbooks/enable.yml"), "cp1 0 0 0", "cp2 0 0 0", "cp3 0 0 0")
 	for _, on := range p.nodes {
