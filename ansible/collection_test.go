@@ -282,7 +282,8 @@ func (c *control) runsModule() {
 	// Another version is a program that runs.
 	c.write("older.yml", play(install+"    - ansible.builtin.shell: {cmd: \"echo >>'{{ auditpatch_install_path }}'\"}\n"+module))
 	said = c.play("changed=2 failed=1", "older.yml")
-	c.wantSaid(said, "/the program is another version than the role has copied: SHA-1 ", `"hint": "`+installHint+`"`)
+	c.wantSaid(said, "/the program is another version than the role has copied: SHA-1 ",
+		`"hint": "ansible.builtin.include_role: {name: auditpatch.auditpatch.auditpatch, tasks_from: install}"`)
 
 	c.write("deleted.yml", play(install+"    - ansible.builtin.file: {path: \"{{ auditpatch_install_path }}\", state: absent}\n"+module))
 	said = c.play("changed=2 failed=1", "deleted.yml")

@@ -193,6 +193,11 @@ func TestModuleRefuses(t *testing.T) {
 			"the program is not on this node: there is no file PROGRAM", installHint},
 		{"a dangling symlink", func(n *node) { n.link("/nowhere") },
 			"the program is not on this node: there is no file PROGRAM", installHint},
+		{"missing, in the collection", func(n *node) {
+			n.must(os.Remove(n.program))
+			n.must(os.WriteFile(n.arguments[0], []byte(`{"preset": "a", "_ansible_module_name": "auditpatch.auditpatch.auditpatch", "_ansible_diff": false}`), 0o600))
+		}, "the program is not on this node: there is no file PROGRAM",
+			"ansible.builtin.include_role: {name: auditpatch.auditpatch.auditpatch, tasks_from: install}"},
 		{"a path with quotes", func(n *node) { n.program = "/no \"where\"\\\n\tat all" },
 			`the program is not on this node: there is no file /no "where"\at all`, installHint},
 		{"relative", func(n *node) { n.program = "auditpatch" },
