@@ -177,61 +177,67 @@ var (
 	otherMachine = map[string]string{"amd64": "\xb7\x00", "arm64": "\x3e\x00"}[thisArch]
 )
 
-// TestModuleRefuses lets the module find what it must not run. PROGRAM and DIR stand for the
-// program's path and its folder's.
+const (
+	nobody   = 65534
+	byOthers = " can be changed by others than root, and the program runs as root"
+)
+
+// refusals are what the module must not run, and what it says of it. PROGRAM and DIR stand for
+// the program's path and its folder's.
+var refusals = []struct {
+	name      string
+	prepare   func(n *node)
+	msg, hint string
+}{
+	{"missing", func(n *node) { n.must(os.Remove(n.program)) },
+		"the program is not on this node: there is no file PROGRAM", installHint},
+	{"a folder", func(n *node) { n.program = n.dir },
+		"the program is not on this node: there is no file PROGRAM", installHint},
+	{"a dangling symlink", func(n *node) { n.link("/nowhere") },
+		"the program is not on this node: there is no file PROGRAM", installHint},
+	{"missing, in the collection", func(n *node) {
+		n.must(os.Remove(n.program))
+		n.must(os.WriteFile(n.arguments[0], []byte(`{"preset": "a", "_ansible_module_name": "auditpatch.auditpatch.auditpatch", "_ansible_diff": false}`), 0o600))
+	}, "the program is not on this node: there is no file PROGRAM",
+		"ansible.builtin.include_role: {name: auditpatch.auditpatch.auditpatch, tasks_from: install}"},
+	{"a path with quotes", func(n *node) { n.program = "/no \"where\"\\\n\tat all" },
+		`the program is not on this node: there is no file /no "where"\at all`, installHint},
+	{"relative", func(n *node) { n.program = "auditpatch" },
+		"AUDITPATCH_PROGRAM: auditpatch is not an absolute path", "AUDITPATCH_PROGRAM: /usr/local/bin/auditpatch"},
+	{"without arguments", func(n *node) { n.arguments = nil },
+		"a module takes one argument, the file that Ansible writes", "PROGRAM --help"},
+
+	{"another version", func(n *node) { n.sha1 = strings.Repeat("0", 40) },
+		"PROGRAM is another version than the role has copied: SHA-1 SUM, not " + strings.Repeat("0", 40), installHint},
+	{"another machine's", func(n *node) { n.patch(18, otherMachine) }, "PROGRAM is not a program for MACHINE", installHint},
+	{"32 bits", func(n *node) { n.patch(4, "\x01") }, "PROGRAM is not a program for MACHINE", installHint},
+	{"a script", func(n *node) { n.must(os.WriteFile(n.program, []byte("#!/bin/sh\necho '{}'\n"), 0o755)) },
+		"PROGRAM is not a program for MACHINE", installHint},
+	{"empty", func(n *node) { n.must(os.Truncate(n.program, 0)) }, "PROGRAM is not a program for MACHINE", installHint},
+	{"not executable", func(n *node) { n.mode(n.program, 0o644) },
+		"PROGRAM does not run: see its mode, and whether its file system is mounted noexec", pathHint},
+
+	{"writable by everybody", func(n *node) { n.mode(n.program, 0o757) },
+		"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
+	{"writable by a group, and sticky", func(n *node) { n.mode(n.program, 0o1775) },
+		"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
+	{"somebody's", func(n *node) { n.must(os.Chown(n.program, nobody, -1)) },
+		"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
+	{"somebody's in a sticky folder", func(n *node) { n.mode(n.dir, 0o1777); n.must(os.Chown(n.program, nobody, -1)) },
+		"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
+	{"a folder that everybody writes to", func(n *node) { n.mode(n.dir, 0o777) },
+		"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
+	{"a folder of somebody", func(n *node) { n.must(os.Chown(n.dir, nobody, -1)) },
+		"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
+	{"a sticky folder of somebody", func(n *node) { n.mode(n.dir, 0o1755); n.must(os.Chown(n.dir, nobody, -1)) },
+		"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
+	{"a symlink into such a folder", func(n *node) { n.mode(n.dir, 0o777); n.link(n.program) },
+		"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
+}
+
+// TestModuleRefuses lets the module find what it must not run.
 func TestModuleRefuses(t *testing.T) {
-	const nobody = 65534
-	byOthers := " can be changed by others than root, and the program runs as root"
-	for _, tc := range []struct {
-		name      string
-		prepare   func(n *node)
-		msg, hint string
-	}{
-		{"missing", func(n *node) { n.must(os.Remove(n.program)) },
-			"the program is not on this node: there is no file PROGRAM", installHint},
-		{"a folder", func(n *node) { n.program = n.dir },
-			"the program is not on this node: there is no file PROGRAM", installHint},
-		{"a dangling symlink", func(n *node) { n.link("/nowhere") },
-			"the program is not on this node: there is no file PROGRAM", installHint},
-		{"missing, in the collection", func(n *node) {
-			n.must(os.Remove(n.program))
-			n.must(os.WriteFile(n.arguments[0], []byte(`{"preset": "a", "_ansible_module_name": "auditpatch.auditpatch.auditpatch", "_ansible_diff": false}`), 0o600))
-		}, "the program is not on this node: there is no file PROGRAM",
-			"ansible.builtin.include_role: {name: auditpatch.auditpatch.auditpatch, tasks_from: install}"},
-		{"a path with quotes", func(n *node) { n.program = "/no \"where\"\\\n\tat all" },
-			`the program is not on this node: there is no file /no "where"\at all`, installHint},
-		{"relative", func(n *node) { n.program = "auditpatch" },
-			"AUDITPATCH_PROGRAM: auditpatch is not an absolute path", "AUDITPATCH_PROGRAM: /usr/local/bin/auditpatch"},
-		{"without arguments", func(n *node) { n.arguments = nil },
-			"a module takes one argument, the file that Ansible writes", "PROGRAM --help"},
-
-		{"another version", func(n *node) { n.sha1 = strings.Repeat("0", 40) },
-			"PROGRAM is another version than the role has copied: SHA-1 SUM, not " + strings.Repeat("0", 40), installHint},
-		{"another machine's", func(n *node) { n.patch(18, otherMachine) }, "PROGRAM is not a program for MACHINE", installHint},
-		{"32 bits", func(n *node) { n.patch(4, "\x01") }, "PROGRAM is not a program for MACHINE", installHint},
-		{"a script", func(n *node) { n.must(os.WriteFile(n.program, []byte("#!/bin/sh\necho '{}'\n"), 0o755)) },
-			"PROGRAM is not a program for MACHINE", installHint},
-		{"empty", func(n *node) { n.must(os.Truncate(n.program, 0)) }, "PROGRAM is not a program for MACHINE", installHint},
-		{"not executable", func(n *node) { n.mode(n.program, 0o644) },
-			"PROGRAM does not run: see its mode, and whether its file system is mounted noexec", pathHint},
-
-		{"writable by everybody", func(n *node) { n.mode(n.program, 0o757) },
-			"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
-		{"writable by a group, and sticky", func(n *node) { n.mode(n.program, 0o1775) },
-			"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
-		{"somebody's", func(n *node) { n.must(os.Chown(n.program, nobody, -1)) },
-			"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
-		{"somebody's in a sticky folder", func(n *node) { n.mode(n.dir, 0o1777); n.must(os.Chown(n.program, nobody, -1)) },
-			"PROGRAM" + byOthers, "chown root:root 'PROGRAM' && chmod go-w 'PROGRAM'"},
-		{"a folder that everybody writes to", func(n *node) { n.mode(n.dir, 0o777) },
-			"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
-		{"a folder of somebody", func(n *node) { n.must(os.Chown(n.dir, nobody, -1)) },
-			"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
-		{"a sticky folder of somebody", func(n *node) { n.mode(n.dir, 0o1755); n.must(os.Chown(n.dir, nobody, -1)) },
-			"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
-		{"a symlink into such a folder", func(n *node) { n.mode(n.dir, 0o777); n.link(n.program) },
-			"DIR" + byOthers, "chown root:root 'DIR' && chmod go-w 'DIR'"},
-	} {
+	for _, tc := range refusals {
 		t.Run(tc.name, func(t *testing.T) {
 			if os.Geteuid() != 0 {
 				t.Skip("gives files to others")

@@ -32,27 +32,7 @@ func TestNewestProgram(t *testing.T) {
 		{"no architecture", "", []string{amd64, arm64}, -1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			dir, paths := t.TempDir(), []string(nil)
-			for i, text := range tc.files {
-				path := filepath.Join(dir, "-it's "+strings.Repeat("z", len(tc.files)-i))
-				paths = append(paths, path)
-				var err error
-				switch text {
-				case "-":
-					continue
-				case "/":
-					err = os.Mkdir(path, 0o755)
-				default:
-					err = os.WriteFile(path, []byte(text), 0o644)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				at := time.Now().Add(time.Duration(i-len(tc.files)) * time.Hour)
-				if err := os.Chtimes(path, at, at); err != nil {
-					t.Fatal(err)
-				}
-			}
+			paths := lay(t, tc.files)
 			args := append([]string{"roles/auditpatch/files/newest-program", tc.arch}, paths...)
 			out, err := exec.Command("sh", args...).CombinedOutput()
 			if err != nil {
@@ -67,4 +47,31 @@ func TestNewestProgram(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lay makes files, each an hour newer than the one before.
+func lay(t *testing.T, files []string) (paths []string) {
+	t.Helper()
+	dir := t.TempDir()
+	for i, text := range files {
+		path := filepath.Join(dir, "-it's "+strings.Repeat("z", len(files)-i))
+		paths = append(paths, path)
+		var err error
+		switch text {
+		case "-":
+			continue
+		case "/":
+			err = os.Mkdir(path, 0o755)
+		default:
+			err = os.WriteFile(path, []byte(text), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(time.Duration(i-len(files)) * time.Hour)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return paths
 }
