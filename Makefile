@@ -12,7 +12,7 @@ PLATFORMS = linux/amd64 linux/arm64
 # Modules of their own, so that what they need does not weigh on the program.
 NESTED = upstream upstream/kubelet release/sbom release/packages tools
 
-.PHONY: help build test race fuzz lint vulncheck upstream dist check-dist bench size clean
+.PHONY: help build test race fuzz lint vulncheck upstream dist check-dist bench size clean collection
 
 build: ## the static binary ./auditpatch
 	$(GOBUILD) -o auditpatch .
@@ -101,3 +101,7 @@ clean: ## what the other targets have made
 .PHONY: e2e
 e2e: build ## the binary in real kind clusters; e2e/README.md has the variables
 	./e2e/run.sh
+
+collection: dist ## the Ansible collection with the programs of make dist, in bin/
+	cp dist/auditpatch-linux-*64 ansible/roles/auditpatch/files/
+	ansible-galaxy collection build --force ansible --output-path bin

@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"auditpatch/e2e/cluster"
 )
 
-// playground is a copy of the folder ansible, with the program where the README puts it and
-// the nodes of a cluster as inventory, and what reaches them.
+// playground is a copy of what Ansible needs of a checkout in which make build has run, with the
+// nodes of a cluster as inventory, and what reaches them.
 type playground struct {
 	*lab
 	nodes []*lab // each node's own
@@ -34,6 +35,7 @@ func (l *lab) playground(c *cluster.Cluster) *playground {
 		inventory += fmt.Sprintf("cp%d\n", i+1)
 	}
 	l.shell(os.Environ(), "..", 0, pageScript(l, "ansible-install"))
+	p.shell(nil, "..", 0, "cp go.mod auditpatch '"+p.dir+"'")
 	folder := filepath.Join(p.dir, "ansible")
 	if err := os.CopyFS(folder, os.DirFS("../ansible")); err != nil {
 		l.Fatal(err)
@@ -129,8 +131,10 @@ func TestAnsible(t *testing.T) {
 
 	p.onEach(rollsOut, func() {
 		said := p.play(0, pageScript(t, "ansible"))
-		p.wantRecap(said, "cp1 1 0 0", "cp2 2 0 0", "cp3 2 0 0") // cp1 has the program from before
-		if trial, _, _ := cutLast(said, "PLAY RECAP"); !strings.Contains(trial, "+    - --audit-log-maxage=30") {
+		p.wantRecap(said, "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
+		trial, _, _ := cutLast(said, "PLAY [Ask every node")
+		p.wantRecap(trial, "cp1 1 0 0", "cp2 2 0 0", "cp3 2 0 0") // cp1 has the program from before
+		if !strings.Contains(trial, "+    - --audit-log-maxage=30") {
 			p.Fatal("--check --diff shows no diff")
 		}
 	})
@@ -138,9 +142,10 @@ func TestAnsible(t *testing.T) {
 		on.auditpatch(0, "status", "--check")
 	}
 	p.onEach((*lab).stays, func() { p.changesNothing() })
+	p.onEach((*lab).stays, func() { p.keepsOthersOut() })
 
 	p.onEach(rollsOut, func() {
-		p.wantRecap(p.play(0, "cd ansible && ansible-playbook disable-audit.yml"), "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
+		p.wantRecap(p.play(0, "cd ansible && ansible-playbook playbooks/disable.yml"), "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
 	})
 	p.wantManifests(originals)
 	if err := c.Unintended(p.ctx); err != nil {
@@ -159,7 +164,7 @@ func (p *playground) failsOnTheFirst() {
 	others.onEach((*lab).stays, func() {
 		first.writes(4, func() {
 			// Without force it is refused: the file system is seen to be read-only.
-			said := p.play(2, "cd ansible && ansible-playbook enable-audit.yml --skip-tags try -e '{auditpatch_settings: {force: true}}'")
+			said := p.play(2, "cd ansible && ansible-playbook playbooks/enable.yml --skip-tags try -e '{auditpatch_settings: {force: true}}'")
 			p.wantSaid(said, `"rc": 3`, "read-only file system", `"step": "undo"`, "the earlier settings are back and healthy")
 			p.wantRecap(said, "cp1 1 0 1")
 		})
@@ -170,10 +175,19 @@ func (p *playground) failsOnTheFirst() {
 func (p *playground) changesNothing() {
 	p.Helper()
 	before := p.manifests()
-	p.wantRecap(p.play(0, "cd ansible && ansible-playbook enable-audit.yml"), "cp1 0 0 0", "cp2 0 0 0", "cp3 0 0 0")
+	received := p.received()
+	p.wantRecap(p.play(0, "cd ansible && ansible-playbook playbooks/enable.yml"), "cp1 0 0 0", "cp2 0 0 0", "cp3 0 0 0")
+	for i, now := range p.received() {
+		// The rest of the cluster talks to the node meanwhile. The program has 24 MB.
+		if got := now - received[i]; got > 10<<20 {
+			p.Fatalf("%s has received %d bytes: that is the program", p.nodes[i].node.Name(), got)
+		} else {
+			p.Logf("%s has received %d bytes in two plays", p.nodes[i].node.Name(), got)
+		}
+	}
 
 	const other = "audit_log_maxage: 14"
-	said := p.play(0, "cd ansible && ansible-playbook enable-audit.yml --check --diff -e '{auditpatch_settings: {"+other+"}}'")
+	said := p.play(0, "cd ansible && ansible-playbook playbooks/enable.yml --check --diff -e '{auditpatch_settings: {"+other+"}}'")
 	p.wantRecap(said, "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
 	var want []string
 	for _, on := range p.nodes {
@@ -186,10 +200,67 @@ func (p *playground) changesNothing() {
 	p.wantRecap(p.play(0, "cd ansible && ansible-playbook own.yml --check"), "cp1 1 0 0", "cp2 1 0 0", "cp3 1 0 0")
 
 	// The first node refuses, although none was asked before.
-	said = p.play(2, "cd ansible && ansible-playbook enable-audit.yml --skip-tags try -e auditpatch_policy_file=$PWD/broken.yaml")
+	said = p.play(2, "cd ansible && ansible-playbook playbooks/enable.yml --skip-tags try -e auditpatch_policy_file=$PWD/broken.yaml")
 	p.wantSaid(said, `policy_content:5:3: unknown field \"verb\" in rules[0]`)
 	p.wantRecap(said, "cp1 0 0 1")
 	p.wantManifests(before)
+}
+
+// received are the bytes that each node's network has taken.
+func (p *playground) received() (bytes []int) {
+	p.Helper()
+	for _, on := range p.nodes {
+		n, err := strconv.Atoi(strings.TrimSpace(on.read("/sys/class/net/eth0/statistics/rx_bytes")))
+		if err != nil {
+			p.Fatal(err)
+		}
+		bytes = append(bytes, n)
+	}
+	return bytes
+}
+
+// prying is somebody on the node who tries, as long as /tmp/prying is there, to write to the
+// program, to lay another in its place, and to read or replace what Ansible has brought. What he
+// can do he leaves in /tmp/pried.
+const prying = `while [ -e /tmp/prying ]; do
+	for f in /usr/local/bin/auditpatch /home/admin/.ansible/tmp/*/* /tmp/remote/*/* /root/.ansible/tmp/*/*; do
+		{ head -c 1 "$f" >/dev/null && [ "$f" != /usr/local/bin/auditpatch ] && echo "read $f" >>/tmp/pried; } 2>/dev/null
+		{ echo id >"$f" && echo "wrote to $f" >>/tmp/pried; } 2>/dev/null
+		{ mv /tmp/lure "$f" && echo "replaced $f" >>/tmp/pried; } 2>/dev/null </dev/null
+		{ mv "${f%/*}" "${f%/*}.gone" && echo "moved $f" >>/tmp/pried; } 2>/dev/null </dev/null
+	done
+	echo >>/tmp/tries
+	sleep 0.05
+done`
+
+// keepsOthersOut runs the playbook on nodes whose /tmp, where Ansible puts its files this time,
+// runs no programs, and beside somebody who pries.
+func (p *playground) keepsOthersOut() {
+	p.Helper()
+	for _, on := range p.nodes {
+		on.exec("sh", "-c", "mount -t tmpfs -o noexec,mode=1777 tmpfs /tmp && touch /tmp/prying")
+		on.exec("su", "nobody", "-s", "/bin/sh", "-c", "echo id >/tmp/lure; ("+prying+") >/dev/null 2>&1 &")
+	}
+	defer func() {
+		for _, on := range p.nodes {
+			on.exec("sh", "-c", "rm /tmp/prying; sleep 1; umount -l /tmp")
+		}
+	}()
+	const where = "cd ansible && ANSIBLE_REMOTE_TMP=/tmp/remote ansible-playbook "
+	p.wantRecap(p.play(0, where+"playbooks/enable.yml"), "cp1 0 0 0", "cp2 0 0 0", "cp3 0 0 0")
+	for _, on := range p.nodes {
+		if tries := strings.Count(on.read("/tmp/tries"), "\n"); tries < 10 {
+			p.Fatalf("%s: nobody has tried more than %d times", on.node.Name(), tries)
+		}
+		on.exec("sh", "-c", "! cat /tmp/pried >&2")
+	}
+
+	// A program in a folder of everybody's.
+	p.nodes[0].exec("mkdir", "-m", "0777", "/opt/loose")
+	defer p.nodes[0].exec("rm", "-r", "/opt/loose")
+	said := p.play(2, where+"playbooks/enable.yml --skip-tags try -e auditpatch_install_path=/opt/loose/auditpatch --limit cp1")
+	p.wantSaid(said, `"msg": "/opt/loose can be changed by others than root, and the program runs as root"`,
+		`"hint": "chown root:root '/opt/loose' && chmod go-w '/opt/loose'"`)
 }
 
 func (p *playground) manifests() (texts []string) {

@@ -65,6 +65,8 @@ var house = map[string][]string{
 	// The tests of the program's contract run it from outside.
 	"contract":      {"contract/page"},
 	"contract/page": nil,
+	// Tests of the module, of the role and of the collection, by what Ansible makes of them.
+	"ansible": nil,
 	// The end-to-end tests know the program from outside only.
 	"e2e":                {"contract/page", "e2e/cast", "e2e/cluster", "e2e/load"},
 	"e2e/cluster":        nil,

@@ -147,7 +147,7 @@ func TestTaskWords(t *testing.T) {
 //	UPDATE_README=1 go test -run TestModuleDocumentation ./internal/ansible
 //
 // writes the options into it.
-const moduleDocumentation = "../../ansible/library/auditpatch.yml"
+const moduleDocumentation = "../../ansible/plugins/modules/auditpatch.yml"
 
 // TestModuleDocumentation wants the options of the module's documentation to be
 // the arguments that there are, with the words of the flags.
