@@ -32,7 +32,7 @@ func (c *configMaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case c.code != 0:
 		w.WriteHeader(c.code)
-		json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "message": "configmaps is forbidden"})
+		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "message": "configmaps is forbidden"})
 		return
 	case r.Method == http.MethodPatch && r.URL.RawQuery == "dryRun=All":
 		c.tried++
@@ -65,7 +65,7 @@ func (c *configMaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.absent {
 		m.Data = nil
 	}
-	json.NewEncoder(w).Encode(m)
+	_ = json.NewEncoder(w).Encode(m)
 }
 
 // TestEditKubeadmConfig wants every edit of somebody else to stay, and no write
@@ -119,7 +119,7 @@ func TestTryKubeadmConfig(t *testing.T) {
 	says := func(code int, message string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			w.WriteHeader(code)
-			json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "message": message})
+			_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "message": message})
 		}
 	}
 	const write = "write kube-system/kubeadm-config: the API server says "

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// errNoRight is the error of what the credentials do not open.
+// ErrNoRight is the error of what the credentials do not open.
 var ErrNoRight = errors.New("may not read")
 
-// get reads an answer of any size on a connection of its own.
+// Get reads an answer of any size on a connection of its own.
 func (s *Server) Get(ctx context.Context, path string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -34,14 +34,14 @@ func (s *Server) Get(ctx context.Context, path string, read func(io.Reader) erro
 	return fmt.Errorf("%s says %d", path, resp.StatusCode)
 }
 
-// deliveries are what a process of kube-apiserver counted for one host.
+// Deliveries are what a process of kube-apiserver counted for one host.
 type Deliveries struct {
 	Taken    float64 // answers that client-go takes for success
 	Failed   float64 // posts without an answer
 	Answered string  // another status than success
 }
 
-// deliveries reads the counters.
+// Deliveries reads the counters.
 func (s *Server) Deliveries(ctx context.Context, host string) (seen Deliveries, err error) {
 	err = s.Get(ctx, "/metrics", func(body io.Reader) error {
 		lines := bufio.NewScanner(body)

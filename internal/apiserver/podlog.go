@@ -16,7 +16,7 @@ func (s *Server) LastWords() string {
 	return words
 }
 
-// lastWords are the last error that a container of the API server's Pod wrote
+// LastWordsSince are the last error that a container of the API server's Pod wrote
 // after since, which is what an API server that cannot start says, and the lines
 // before it. The kubelet lays
 // the files out as NAMESPACE_POD-NODE_UID/CONTAINER/N.log
@@ -35,7 +35,7 @@ func (s *Server) LastWordsSince(since time.Time) (words, log string) {
 	return lastError(log, since), log
 }
 
-// logs are the log files of the API server's containers: one for each.
+// Logs are the log files of the API server's containers: one for each.
 func (s *Server) Logs() (out []string) {
 	for _, prefix := range s.Pod.folders {
 		files, _ := filepath.Glob(filepath.Join(s.Node.Root, prefix+"*", s.Spec.Container, "*.log"))

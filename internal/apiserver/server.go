@@ -51,7 +51,7 @@ type Server struct {
 	Groups []string
 }
 
-// NewServer prepares for the API server that a manifest describes. Without
+// New prepares for the API server that a manifest describes. Without
 // credentials (User is ""; see [Server.NoCredentials]) it still can tell that
 // something answers.
 func New(n *node.Node, spec patch.Server) *Server {
@@ -68,7 +68,7 @@ func New(n *node.Node, spec patch.Server) *Server {
 	return s
 }
 
-// answer is what the API server said.
+// Answer is what the API server said.
 type Answer struct {
 	Code    int
 	AuditID string
@@ -81,7 +81,7 @@ const (
 	maxPod    = 2 << 20
 )
 
-// ask sends one request on a connection of its own.
+// Ask sends one request on a connection of its own.
 func (s *Server) Ask(ctx context.Context, method, path string) (Answer, error) {
 	return s.askFor(ctx, method, path, maxAnswer)
 }
@@ -103,7 +103,7 @@ func (s *Server) askFor(ctx context.Context, method, path string, most int64) (A
 // as JSON.
 const maxObject = 4 << 20
 
-// call sends a request with a body of a content type, none when it is "", and
+// Call sends a request with a body of a content type, none when it is "", and
 // returns the whole answer.
 func (s *Server) Call(ctx context.Context, method, path, contentType string, body []byte) (code int, data []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -186,14 +186,14 @@ func failedChecks(body string) string {
 	return ": " + strings.Join(names, ", ")
 }
 
-// processes are the API servers of this manifest's static Pod that run with its
+// Processes are the API servers of this manifest's static Pod that run with its
 // command line.
 func (s *Server) Processes() ([]proc.Process, error) {
 	all, err := s.Pod.Processes()
 	return slices.DeleteFunc(all, func(p proc.Process) bool { return !s.Spec.RunsAs(p.Argv) }), err
 }
 
-// leaving are those of some API servers that do not listen any more.
+// Leaving are those of some API servers that do not listen any more.
 func (s *Server) Leaving(ps []proc.Process) []proc.Process {
 	return slices.DeleteFunc(ps, func(p proc.Process) bool {
 		socks, err := s.Host.SocketsOn(p, s.Spec.Port)
@@ -299,7 +299,7 @@ type ForbiddenError struct{ Reason string }
 
 func (e *ForbiddenError) Error() string { return e.Reason }
 
-// refusal is what the API server says about a request that it did not fulfil.
+// Refusal is what the API server says about a request that it did not fulfil.
 func Refusal(code int, data []byte) string {
 	var status struct{ Message string }
 	if json.Unmarshal(data, &status) != nil || status.Message == "" {
@@ -308,7 +308,7 @@ func Refusal(code int, data []byte) string {
 	return fmt.Sprintf("the API server says %d: %s", code, status.Message)
 }
 
-// at is the same, of another API server.
+// At is the same, of another API server.
 func (s *Server) At(base string) *Server {
 	other := *s
 	other.Base = base
@@ -321,7 +321,7 @@ type Probe struct {
 	Path   string
 }
 
-// netCause is a network error without the address, which is said already, and
+// NetCause is a network error without the address, which is said already, and
 // without the URL, which may be secret.
 func NetCause(err error) string {
 	var timeout interface{ Timeout() bool }

@@ -54,7 +54,7 @@ func TestStartedWith(t *testing.T) {
 					t.Errorf("asked for %s, want %s", r.URL.Path, want)
 				}
 				w.WriteHeader(c.code)
-				json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]any{
+				_ = json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]any{
 					"annotations": map[string]string{"kubernetes.io/config.mirror": c.mirror, "auditpatch/policy-sha256": "1"},
 				}})
 			}))

@@ -10,7 +10,7 @@ import (
 	"auditpatch/patch"
 )
 
-// staticPod tells the processes of one manifest's static Pod from all others: a
+// StaticPod tells the processes of one manifest's static Pod from all others: a
 // node may run more API servers, in Pods of their own (Karmada, Kamaji, vcluster)
 // or in none, and anybody can start a program with any command line.
 type StaticPod struct {
@@ -21,7 +21,7 @@ type StaticPod struct {
 	folders []string
 }
 
-// newStaticPod is the static Pod of a manifest on this node. The kubelet adds
+// NewStaticPod is the static Pod of a manifest on this node. The kubelet adds
 // its node's name to the Pod's (pkg/kubelet/config/common.go, generatePodName).
 func NewStaticPod(n *node.Node, spec patch.Server) *StaticPod {
 	s := &StaticPod{node: n, Host: proc.Host{Root: n.Root}, user: spec.User}
@@ -32,7 +32,7 @@ func NewStaticPod(n *node.Node, spec patch.Server) *StaticPod {
 	return s
 }
 
-// owns is the one test that a process has to pass before it is counted as an
+// Owns is the one test that a process has to pass before it is counted as an
 // API server of this manifest, and before it is signalled or its connections are
 // cut: it runs as the manifest's user, in the control groups of a Pod that the
 // kubelet has made from a manifest, and the kubelet keeps logs for that Pod under
@@ -42,7 +42,7 @@ func (s *StaticPod) Owns(p proc.Process) bool {
 	return p.UID == s.user && pod.Static() && s.folder(pod.UID) != ""
 }
 
-// processes are the kube-apiservers of the static Pod, with any command line.
+// Processes are the kube-apiservers of the static Pod, with any command line.
 func (s *StaticPod) Processes() ([]proc.Process, error) {
 	all, err := s.Host.Processes("kube-apiserver")
 	return slices.DeleteFunc(all, func(p proc.Process) bool { return !s.Owns(p) }), err

@@ -37,7 +37,7 @@ func replaceOwn(dir, name string, data []byte, mode fs.FileMode) (string, error)
 		err = in.Rename(temp, name)
 	}
 	if err != nil {
-		in.Remove(temp)
+		_ = in.Remove(temp)
 		return "", fmt.Errorf("--dir: %w", err)
 	}
 	return to, nil

@@ -95,7 +95,7 @@ func (c *controlPlane) pods(w http.ResponseWriter) {
 		}
 		list.Items = append(list.Items, p)
 	}
-	json.NewEncoder(w).Encode(list)
+	_ = json.NewEncoder(w).Encode(list)
 }
 
 // leases has the API server's optimistic concurrency.
@@ -105,7 +105,7 @@ func (c *controlPlane) leases(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		json.NewEncoder(w).Encode(c.lease)
+		_ = json.NewEncoder(w).Encode(c.lease)
 		return
 	}
 	var o leaseObject
@@ -125,7 +125,7 @@ func (c *controlPlane) leases(w http.ResponseWriter, r *http.Request) {
 	if post {
 		w.WriteHeader(http.StatusCreated)
 	}
-	json.NewEncoder(w).Encode(o)
+	_ = json.NewEncoder(w).Encode(o)
 }
 
 // hold writes the Lease for somebody else.

@@ -25,7 +25,7 @@ func TestStatusFull(t *testing.T) {
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=120m", "none", dir).CombinedOutput(); err != nil {
 		t.Skipf("mount: %v: %s", err, out)
 	}
-	t.Cleanup(func() { exec.Command("umount", dir).Run() })
+	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() })
 	settings := patch.Settings{
 		Log:   &patch.Location{Host: "/var/log/audit/audit.log"},
 		Flags: map[string]string{"audit-log-path": "/var/log/audit/audit.log", "audit-log-maxsize": "10", "audit-log-maxbackup": "9"},

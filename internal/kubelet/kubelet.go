@@ -35,7 +35,7 @@ type Kubelet struct {
 // (cmd/kubeadm/app/constants, KubeletConfigurationFileName).
 const kubeletConfig = "/var/lib/kubelet/config.yaml"
 
-// FindKubelet looks for the kubelet's process and what it was told. The kubelet
+// Find looks for the kubelet's process and what it was told. The kubelet
 // runs as root and in no Pod: another program of that name is not it. Without one
 // the usual configuration file still tells what the next one will be told.
 func Find(n *node.Node) (Kubelet, error) {
@@ -108,7 +108,7 @@ func kubelets(n *node.Node) ([]proc.Process, error) {
 	return ps, err
 }
 
-// logs is where it keeps the logs of containers.
+// Logs is where it keeps the logs of containers.
 func (k Kubelet) Logs() string { return cmp.Or(strings.TrimSuffix(k.PodLogsDir, "/"), podLogs) }
 
 // podLogs is where the kubelet has the logs of containers unless its

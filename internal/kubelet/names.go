@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// nodeNames are the names that the kubelet may have for its node. One that runs
+// NodeNames are the names that the kubelet may have for its node. One that runs
 // and was told a name has that one. Else it is the one that its client certificate
 // speaks for, or the host's in small letters (pkg/util/node, GetHostname); while no
 // kubelet runs nobody knows whether it is told another, and the certificate does.

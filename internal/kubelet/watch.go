@@ -22,20 +22,20 @@ type Watch struct {
 	first proc.Process // that ran while the API server was last seen healthy
 }
 
-// watchKubelet begins with the kubelet that runs now.
+// NewWatch begins with the kubelet that runs now.
 func NewWatch(n *node.Node) *Watch {
 	k, _ := Find(n)
 	return &Watch{n, k.Process}
 }
 
-// restarted tells whether another kubelet runs than at first. None at all is no
+// Restarted tells whether another kubelet runs than at first. None at all is no
 // other: whichever starts later reads what lies there then.
 func (k *Watch) Restarted() bool {
 	now, err := kubelets(k.node)
 	return err == nil && len(now) > 0 && !slices.ContainsFunc(now, k.first.Same)
 }
 
-// name tells this kubelet from all others of this machine, also after a reboot.
+// Name tells this kubelet from all others of this machine, also after a reboot.
 func (k *Watch) Name() string {
 	if k.first.PID == 0 {
 		return ""
@@ -43,7 +43,7 @@ func (k *Watch) Name() string {
 	return fmt.Sprintf("%s %d %d", bootID(k.node), k.first.PID, k.first.Start)
 }
 
-// resumedWatch is the watch of a change that another process began: name is what
+// ResumeWatch is the watch of a change that another process began: name is what
 // it noted. A kubelet that it did not note has not heard from the API server.
 func ResumeWatch(n *node.Node, name string) *Watch {
 	k := NewWatch(n)
@@ -59,7 +59,7 @@ func bootID(n *node.Node) string {
 	return strings.TrimSpace(string(data))
 }
 
-// KubeletStuck tells whether the manifest was written last after the kubelet that
+// Stuck tells whether the manifest was written last after the kubelet that
 // runs had started, and a while ago: if no API server runs all the same, the
 // kubelet may have been restarted while there was none, and need another start.
 func Stuck(n *node.Node, manifest string) bool {
@@ -74,7 +74,7 @@ func Stuck(n *node.Node, manifest string) bool {
 // stuckAfter is longer than a kubelet that is all right takes to start a Pod.
 var stuckAfter = wait.Scaled(20 * time.Second)
 
-// trust takes the kubelet that runs now for one that has heard from the API
+// Trust takes the kubelet that runs now for one that has heard from the API
 // server.
 func (k *Watch) Trust() { k.first = NewWatch(k.node).first }
 
@@ -84,6 +84,6 @@ func Runs(n *node.Node) bool {
 	return err == nil && k.PID != 0
 }
 
-// restartKubelet is the way out when the kubelet cannot act on a manifest
+// RestartCommand is the way out when the kubelet cannot act on a manifest
 // before it is started once more.
 const RestartCommand = "systemctl restart kubelet"

@@ -251,9 +251,9 @@ func (r *Run) store(st *store) error {
 		err = st.write(journalName, []byte(r.ID+"\n"))
 	}
 	if err != nil { // nothing has been touched: leave no run behind
-		st.dir.Remove(journalName)
-		st.dir.RemoveAll(temp)
-		st.dir.RemoveAll(name)
+		_ = st.dir.Remove(journalName)
+		_ = st.dir.RemoveAll(temp)
+		_ = st.dir.RemoveAll(name)
 	}
 	return err
 }

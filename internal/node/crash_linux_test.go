@@ -123,7 +123,7 @@ func fastTree(t *testing.T, files map[string]string) string {
 	if err != nil {
 		return newTree(t, files)
 	}
-	t.Cleanup(func() { os.RemoveAll(root) })
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	fillTree(t, root, files)
 	return root
 }
@@ -225,7 +225,7 @@ func (c *crashes) recovery(t *testing.T, n, m int) crashtest.Result {
 	if t.Failed() {
 		t.Fatalf("killed at call %d, then at call %d, %s", n, m, res.Calls[len(res.Calls)-1])
 	}
-	os.RemoveAll(root)
+	_ = os.RemoveAll(root)
 	return res
 }
 

@@ -25,7 +25,7 @@ func writeNew(dir *os.Root, name string, data []byte, e entry) (err error) {
 			err = cerr
 		}
 		if err != nil {
-			dir.Remove(name)
+			_ = dir.Remove(name)
 		}
 	}()
 	if _, err := f.Write(data); err != nil {

@@ -70,7 +70,7 @@ func mountSmall(t *testing.T, dir, options string) {
 		files["/"+d.Name()] = string(data)
 	}
 	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,"+options))
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	fillTree(t, dir, files)
 }
 
@@ -186,7 +186,7 @@ func TestFullStateDir(t *testing.T) {
 func readOnly(t *testing.T, dir string) {
 	t.Helper()
 	must(t, unix.Mount(dir, dir, "", unix.MS_BIND, ""))
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	must(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
 }
 
@@ -261,7 +261,7 @@ func TestPermissionDenied(t *testing.T) {
 	old := snapshot(t, root)
 	chmod := func(name string, mode fs.FileMode) {
 		must(t, os.Chmod(filepath.Join(root, name), mode))
-		t.Cleanup(func() { os.Chmod(filepath.Join(root, name), 0o755) })
+		t.Cleanup(func() { _ = os.Chmod(filepath.Join(root, name), 0o755) })
 	}
 
 	// somebody else's owner

@@ -78,7 +78,7 @@ func (s *step) openInPlace(t tree, want entry, made bool) (*os.File, error) {
 		err = s.guarded(t, within, info)
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -148,7 +148,7 @@ func (s *step) obtain(t tree, want entry, absent bool) (*os.File, error) {
 		return nil, err
 	}
 	if err := syncDir(dir, "."); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil

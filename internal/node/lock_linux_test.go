@@ -38,7 +38,7 @@ func startHolder(t *testing.T, root string) (*exec.Cmd, io.Closer) {
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "held\n" {
 		t.Fatalf("holder: %q %v", line, err)
 	}
@@ -54,7 +54,7 @@ func TestLockOtherProcess(t *testing.T) {
 	locked := asType[*LockedError](t, err)
 	equal(t, "holder", *locked, LockedError{cmd.Process.Pid, "enable", start})
 
-	in.Close()
+	_ = in.Close()
 	must(t, cmd.Wait())
 	lock, err := n.Lock("disable")
 	must(t, err)
@@ -66,7 +66,7 @@ func TestLockHolderKilled(t *testing.T) {
 	n := testNode(root)
 	cmd, _ := startHolder(t, root)
 	must(t, cmd.Process.Kill())
-	cmd.Wait()
+	_ = cmd.Wait()
 	lock, err := n.Lock("enable")
 	must(t, err)
 	_, err = n.Lock("enable")
@@ -151,7 +151,7 @@ func TestLockFileRemoved(t *testing.T) {
 	second, err := n.Lock("enable")
 	must(t, err)
 	_, err = n.Lock("disable")
-	asType[*LockedError](t, err)
+	_ = asType[*LockedError](t, err)
 	must(t, second.Unlock())
 }
 
@@ -169,13 +169,13 @@ func TestHolder(t *testing.T) {
 	holds("before any run", nil)
 	cmd, in := startHolder(t, root)
 	holds("while it is held", &LockedError{cmd.Process.Pid, "enable", start})
-	in.Close()
+	_ = in.Close()
 	must(t, cmd.Wait())
 	holds("given up", nil)
 
 	cmd, _ = startHolder(t, root)
 	must(t, cmd.Process.Kill())
-	cmd.Wait()
+	_ = cmd.Wait()
 	holds("killed", nil)
 	text := fmt.Sprintf(`{"pid":%d,"purpose":"enable","since":"2026-11-22T11:20:04Z"}`, os.Getpid())
 	must(t, os.WriteFile(filepath.Join(root, stateDir, lockName), []byte(text), 0))

@@ -203,7 +203,7 @@ func (t tree) openRegular(real string) (*os.File, fs.FileInfo, error) {
 		err = odd(info)
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, nil, err
 	}
 	return f, info, nil

@@ -96,7 +96,7 @@ func TestRecover(t *testing.T) {
 			equal(t, "outcome", outcome, c.outcome)
 			if c.err != "" {
 				wantErr(t, err, c.err)
-				asType[*ForeignError](t, err)
+				_ = asType[*ForeignError](t, err)
 			} else {
 				must(t, err)
 			}

@@ -221,7 +221,7 @@ func TestApplyChanged(t *testing.T) {
 			edited := snapshot(t, root)
 			err := r.Apply()
 			wantErr(t, err, manifestPath+" changed since it was read")
-			asType[*ChangedError](t, err)
+			_ = asType[*ChangedError](t, err)
 			equal(t, "tree", snapshot(t, root), edited)
 			noRun(t, n)
 		})

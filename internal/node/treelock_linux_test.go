@@ -22,7 +22,7 @@ func TestLockOtherStateDir(t *testing.T) {
 	holder, err := testNode(root).Holder()
 	must(t, err)
 	equal(t, "holder", holder.PID, cmd.Process.Pid)
-	in.Close()
+	_ = in.Close()
 	must(t, cmd.Wait())
 	lock, err := n.Lock("disable")
 	must(t, err)
@@ -47,7 +47,7 @@ func TestLockLive(t *testing.T) {
 	cmd, in := startHolder(t, "/") // with another state directory
 	_, err := liveNode(t, "/var/lib/elsewhere").Lock("disable")
 	wantErr(t, err, fmt.Sprintf("locked by pid %d (enable, since 2026-11-22T11:20:04Z)", cmd.Process.Pid))
-	in.Close()
+	_ = in.Close()
 	must(t, cmd.Wait())
 
 	dir := t.TempDir()

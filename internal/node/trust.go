@@ -245,7 +245,7 @@ func openNamed(dir *os.Root, name string) (*os.File, fs.FileInfo, error) {
 		err = errSwapped
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, nil, err
 	}
 	return f, opened, nil

@@ -34,7 +34,7 @@ func act(t testing.TB, root string, acts ...string) {
 			must(t, os.Lchown(full, -1, mallory))
 		case "chmod":
 			var mode uint32
-			fmt.Sscanf(words[1], "%o", &mode)
+			_, _ = fmt.Sscanf(words[1], "%o", &mode)
 			must(t, os.Chmod(full, fs.FileMode(mode&0o777)|fs.ModeSticky*fs.FileMode(mode>>9&1)))
 		case "link":
 			must(t, os.Link(filepath.Join(root, words[1]), full))
@@ -78,7 +78,7 @@ func TestLogOfSomebodyElse(t *testing.T) {
 			old := snapshot(t, root)
 			_, err := n.Begin("enable", []Step{shared(t, n)}, nil)
 			wantErr(t, err, "write "+logPath+": "+c.want)
-			asType[*UntrustedError](t, err)
+			_ = asType[*UntrustedError](t, err)
 			equal(t, "tree", snapshot(t, root), old)
 		})
 	}

@@ -111,7 +111,7 @@ func sleeper(t *testing.T, n Host) Process {
 	t.Helper()
 	cmd := exec.Command("sleep", "60")
 	must(t, cmd.Start())
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	st, ok := n.procStat(cmd.Process.Pid)
 	if !ok {
 		t.Fatal("sleep(1) does not run")

@@ -99,7 +99,7 @@ func TestUnwritten(t *testing.T) {
 		if out, err := exec.Command("mount", "-t", "tmpfs", "-o", options, "none", dir).CombinedOutput(); err != nil {
 			t.Skipf("mount: %v: %s", err, out)
 		}
-		os.WriteFile(dir+"/audit.log", []byte(strings.Repeat("x", 2<<20)), 0o600) // as much as fits
+		_ = os.WriteFile(dir+"/audit.log", []byte(strings.Repeat("x", 2<<20)), 0o600) // as much as fits
 		got := unwritten(a.server, after)
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Fatalf("umount: %v: %s", err, out)

@@ -54,10 +54,10 @@ func standIn(how string) {
 	srv := &http.Server{Handler: mux}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
-	go srv.Serve(l)
+	go func() { _ = srv.Serve(l) }()
 	fmt.Println(l.Addr().(*net.TCPAddr).Port)
 	<-stop
-	srv.Shutdown(context.Background())
+	_ = srv.Shutdown(context.Background())
 	if how == "deaf" {
 		select {}
 	}
@@ -85,7 +85,7 @@ func newEnding(t *testing.T, how string) *ending {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	buf := make([]byte, 16)
 	n, err := out.Read(buf)
 	port, err2 := strconv.Atoi(strings.TrimSpace(string(buf[:n])))

@@ -18,7 +18,7 @@ func TestConsoleStalled(t *testing.T) {
 	began := time.Now()
 	var want strings.Builder
 	for i := range 100 {
-		fmt.Fprintf(c, "line %d\n", i)
+		_, _ = fmt.Fprintf(c, "line %d\n", i)
 		fmt.Fprintf(&want, "line %d\n", i)
 	}
 	if took := time.Since(began); took < patience || took > 10*patience {
@@ -30,7 +30,7 @@ func TestConsoleStalled(t *testing.T) {
 		got <- string(text)
 	}()
 	c.close(t.Context())
-	w.Close()
+	_ = w.Close()
 	if text := <-got; text != want.String() {
 		t.Errorf("arrived:\n%s", text)
 	}
@@ -41,7 +41,7 @@ func TestConsoleGone(t *testing.T) {
 	_, w := io.Pipe()
 	c := newConsole(w)
 	for range 2 * unread {
-		fmt.Fprintln(c, "line")
+		_, _ = fmt.Fprintln(c, "line")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -55,7 +55,7 @@ func TestConsoleGone(t *testing.T) {
 // TestConsoleBroken goes on when writing fails, as on a terminal that is gone.
 func TestConsoleBroken(t *testing.T) {
 	r, w := io.Pipe()
-	r.Close()
+	_ = r.Close()
 	c := newConsole(w)
 	if n, err := fmt.Fprintln(c, "line"); n != 5 || err != nil {
 		t.Errorf("write: %d, %v", n, err)
@@ -69,7 +69,7 @@ func TestConsoleInOrder(t *testing.T) {
 	var both bytes.Buffer
 	c := newConsole(&both)
 	for i := range 100 {
-		fmt.Fprintf(c, "line %d\n", i)
+		_, _ = fmt.Fprintf(c, "line %d\n", i)
 		fmt.Fprintf(&both, "result %d\n", i)
 	}
 	c.close(t.Context())

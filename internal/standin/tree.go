@@ -45,7 +45,7 @@ func (m Tree) Append(name, text string) {
 	f, err := os.OpenFile(filepath.Join(m.Root, name), os.O_APPEND|os.O_WRONLY, 0o600)
 	if err == nil {
 		_, err = f.WriteString(text)
-		f.Close()
+		_ = f.Close()
 	}
 	if err != nil {
 		m.T.Error(err)

@@ -43,7 +43,7 @@ var (
 	longestBatchWait = time.Minute
 )
 
-// Webhook is where kube-apiserver posts audit events.
+// Receiver is where kube-apiserver posts audit events.
 type Receiver struct {
 	// Host is the HOST or HOST:PORT of the URL as the kubeconfig spells it:
 	// under that name deliveries are counted.
@@ -56,7 +56,7 @@ type Receiver struct {
 	proxy  patch.Proxy // that kube-apiserver has
 }
 
-// ReadWebhook takes a webhook out of its kubeconfig and the settings that name it.
+// Read takes a webhook out of its kubeconfig and the settings that name it.
 func Read(kubeconfig []byte, of patch.Settings) (*Receiver, error) {
 	cfg, err := clientcmd.Load(kubeconfig)
 	if err != nil {

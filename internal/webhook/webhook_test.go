@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -224,7 +223,7 @@ func certificate(a *metered) []byte {
 		return nil
 	}
 	defer conn.Close()
-	var cert *x509.Certificate = conn.ConnectionState().PeerCertificates[0]
+	cert := conn.ConnectionState().PeerCertificates[0]
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 }
 

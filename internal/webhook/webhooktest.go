@@ -33,11 +33,11 @@ func (e *Blocked) Error() string {
 // Remedy is what to type.
 func (e *Blocked) Remedy() string { return "--audit-webhook-mode=batch; --force begins all the same" }
 
-// blocks tells whether requests wait for the receiver. There are no modes but
+// Blocks tells whether requests wait for the receiver. There are no modes but
 // these that do.
 func (w *Receiver) Blocks() bool { return strings.HasPrefix(w.Mode, "blocking") }
 
-// ifBlocking is the webhook when requests wait for it, else nil.
+// IfBlocking is the webhook when requests wait for it, else nil.
 func (w *Receiver) IfBlocking() *Receiver {
 	if w == nil || !w.Blocks() {
 		return nil
@@ -45,7 +45,7 @@ func (w *Receiver) IfBlocking() *Receiver {
 	return w
 }
 
-// refuses posts one event and says why it is not taken, "" when it is, or when it
+// Refuses posts one event and says why it is not taken, "" when it is, or when it
 // cannot be tried from here but for a connection.
 func (w *Receiver) Refuses(ctx context.Context) (cause string) {
 	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)

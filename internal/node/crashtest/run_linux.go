@@ -216,7 +216,7 @@ func (t *tracer) below(path string) bool {
 // stop makes sure that nothing is left of a program whose tracing failed.
 func (t *tracer) stop() {
 	if t.mem != nil {
-		t.mem.Close()
+		_ = t.mem.Close()
 	}
 	for !t.ended {
 		_ = syscall.Kill(-t.pid, syscall.SIGKILL)

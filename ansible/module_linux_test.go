@@ -36,7 +36,7 @@ func actAsProgram() int {
 	if err != nil || len(os.Args) != 2 {
 		return 9
 	}
-	json.NewEncoder(os.Stdout).Encode(map[string]any{"msg": string(text), "rc": 3})
+	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"msg": string(text), "rc": 3})
 	return 1
 }
 
