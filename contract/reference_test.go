@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"auditpatch/patch"
+	"auditpatch/patch/auditflags"
 	"auditpatch/presets"
 )
 
@@ -64,9 +65,9 @@ func presetTable() string {
 func flagTable() string {
 	var b strings.Builder
 	b.WriteString("| flag | kube-apiserver's default | meaning |\n|---|---|---|\n")
-	all := patch.Flags()
+	all := auditflags.All()
 	for i, f := range all {
-		same := func(g patch.FlagSpec) bool { return g.Meaning == f.Meaning }
+		same := func(g auditflags.Flag) bool { return g.Meaning == f.Meaning }
 		if slices.ContainsFunc(all[:i], same) {
 			continue
 		}
@@ -85,7 +86,7 @@ func flagTable() string {
 	return b.String()
 }
 
-func flagDefault(f patch.FlagSpec) string {
+func flagDefault(f auditflags.Flag) string {
 	now, before := f.DefaultAt(patch.Version{Major: 1, Minor: 36}), f.DefaultAt(patch.Version{Major: 1, Minor: 35})
 	switch {
 	case now == "":

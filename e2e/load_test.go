@@ -14,11 +14,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"auditpatch/e2e/cluster"
-	"auditpatch/e2e/load"
-
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"auditpatch/e2e/cluster"
+	"auditpatch/e2e/load"
 )
 
 // everyRequest is a policy that records every request once, when it is complete.

@@ -13,10 +13,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"auditpatch/e2e/cluster"
 	"auditpatch/e2e/load"
-
-	"k8s.io/client-go/rest"
 )
 
 // way is a way to restart the API server with another audit setting.

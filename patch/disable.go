@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/auditflags"
 )
 
 // Disable plans to take audit logging out again: all its flags, the mounts
@@ -44,7 +45,7 @@ func (p *planner) dropAll(before *leftovers) {
 	for _, f := range p.m.Flags() {
 		old, was := before.flags[f.Name]
 		switch {
-		case p.now.Flags[f.Name] == "" && !hasKey(p.now.Flags, f.Name), dropped[f.Name]:
+		case p.now.Flags[f.Name] == "" && !auditflags.Has(p.now.Flags, f.Name), dropped[f.Name]:
 			continue
 		case was && old != p.now.Flags[f.Name]:
 			p.edit(manifest.SetFlag{Name: f.Name, Value: old})

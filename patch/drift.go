@@ -5,6 +5,7 @@ import (
 	"path"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/auditflags"
 )
 
 // Drift lists what is wrong with a manifest as it stands: flags that
@@ -12,7 +13,7 @@ import (
 // the same Pod.
 func Drift(m *manifest.File, s State) []Problem {
 	now := Inspect(m)
-	errs, _ := CheckFlags(now.Flags, now.Version)
+	errs, _ := auditflags.Check(now.Flags, now.Version)
 	out := append(errs, MountProblems(m)...)
 	if err := checkSiblings(m, s); err != nil {
 		out = append(out, Problem{Message: err.Error()})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/auditflags"
 )
 
 // planner builds one plan.
@@ -130,7 +131,7 @@ func (p *planner) flags() {
 		log := p.want[logFlag]
 		switch {
 		case set, name == webhookFlag && p.opts.Webhook == nil:
-		case rotation[name] && (hasKey(p.want, logFlag) && log == "" || log == "-"):
+		case rotation[name] && (auditflags.Has(p.want, logFlag) && log == "" || log == "-"):
 		default:
 			p.want[name] = value
 		}
@@ -149,7 +150,7 @@ func (p *planner) check() error {
 			return refuse("", "--%s %q: the kubelet would expand $( ) in it", name, value)
 		}
 	}
-	errs, warns := CheckFlags(p.want, p.now.Version)
+	errs, warns := auditflags.Check(p.want, p.now.Version)
 	p.plan.Warnings = append(p.plan.Warnings, warns...)
 	if len(errs) == 0 {
 		return nil
@@ -167,7 +168,7 @@ func (p *planner) check() error {
 
 // editFlags turns the difference into edits, in the table's order.
 func (p *planner) editFlags() {
-	for _, spec := range Flags() {
+	for _, spec := range auditflags.All() {
 		value, want := p.want[spec.Name]
 		old, set := p.now.Flags[spec.Name]
 		_, asked := p.opts.Flags[spec.Name]
@@ -188,7 +189,7 @@ func (p *planner) editFlags() {
 }
 
 // sameValue compares two values as kube-apiserver reads them.
-func sameValue(spec FlagSpec, a, b string) bool {
+func sameValue(spec auditflags.Flag, a, b string) bool {
 	x, err1 := spec.Parse(a)
 	y, err2 := spec.Parse(b)
 	return a == b || err1 == nil && err2 == nil && x == y

@@ -97,19 +97,3 @@ func ExampleInspect() {
 	fmt.Println(now.Version, now.Policy.Host, now.Log.Host, now.Flags["audit-log-maxsize"], now.Webhook == nil)
 	// Output: 1.36 /etc/kubernetes/audit-policy.yaml /var/log/kubernetes/audit/audit.log 100 true
 }
-
-// What kube-apiserver would refuse at its start is found without it.
-func ExampleCheckFlags() {
-	errs, warns := patch.CheckFlags(map[string]string{
-		"audit-policy-file":    "/etc/kubernetes/audit-policy.yaml",
-		"audit-log-path":       "/var/log/kubernetes/audit/audit.log",
-		"audit-log-maxbackup":  "ten",
-		"audit-log-max-backup": "10",
-	}, patch.Version{1, 36})
-	for _, p := range append(errs, warns...) {
-		fmt.Println(p.Message)
-	}
-	// Output:
-	// --audit-log-max-backup: not an audit flag of kube-apiserver
-	// --audit-log-maxbackup "ten": not a whole number
-}

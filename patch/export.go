@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/auditflags"
 )
 
 // Settled is the manifest that a plan leads to.
@@ -61,7 +62,7 @@ func ExportPatches(m *manifest.File) (map[string][]byte, error) {
 	}
 	var ops []operation
 	s := Inspect(m)
-	for _, spec := range Flags() {
+	for _, spec := range auditflags.All() {
 		if v, ok := s.Flags[spec.Name]; ok {
 			ops = append(ops, operation{"add", "/spec/containers/0/command/-", "--" + spec.Name + "=" + v})
 		}

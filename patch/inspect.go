@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/auditflags"
 )
 
 // Settings is what a manifest configures.
@@ -71,7 +72,7 @@ func (l *Location) Covered() bool { return l != nil && l.Host != "" }
 // Inspect reads the settings out of a manifest.
 func Inspect(m *manifest.File) Settings {
 	s := Settings{Flags: map[string]string{}, Line: map[string]int{}, Annotations: map[string]string{}}
-	s.Version, _ = ParseImageVersion(m.Container().Image)
+	s.Version, _ = auditflags.ParseImageVersion(m.Container().Image)
 	for _, f := range m.Flags() {
 		if !strings.HasPrefix(f.Name, "audit-") {
 			continue

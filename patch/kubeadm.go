@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/auditflags"
 )
 
 // KubeadmConfig is the ConfigMap whose key ClusterConfiguration kubeadm writes
@@ -83,7 +84,7 @@ func (k *kubeadmPlanner) audits() bool {
 // args plans the arguments, in the order of the table of flags.
 func (k *kubeadmPlanner) args() {
 	var names []string
-	for _, spec := range slices.Concat(Flags(), removedFlags) {
+	for _, spec := range slices.Concat(auditflags.All(), auditflags.Removed) {
 		names = append(names, spec.Name)
 	}
 	var others []string
@@ -96,7 +97,7 @@ func (k *kubeadmPlanner) args() {
 	}
 	slices.Sort(others)
 	for _, name := range append(names, others...) {
-		spec, _ := LookupFlag(name)
+		spec, _ := auditflags.Lookup(name)
 		old, is := k.now[name]
 		switch value, want := k.want[name]; {
 		case want && (!is || !sameValue(spec, old, value) || k.count[name] > 1):

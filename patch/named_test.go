@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // TestNamedFiles finds what any container of a Pod names on the node.
@@ -97,7 +98,7 @@ func TestPublicURL(t *testing.T) {
 		"https://h:token":                   "",
 		"":                                  "",
 	} {
-		if got := patch.PublicURL(url); got != want {
+		if got := webhookconfig.PublicURL(url); got != want {
 			t.Errorf("PublicURL(%q) = %q, want %q", url, got, want)
 		}
 	}

@@ -8,6 +8,9 @@ import (
 	"auditpatch/manifest"
 )
 
+// podManifests is where the kubelet that kubeadm sets up reads static Pods from.
+const podManifests = "/etc/kubernetes/manifests/"
+
 // folder is a directory of a node or of a container image that is not there for
 // audit logs. self says what it is when the log would lie right in it, within
 // when it would lie further down; "" where that does no harm.
@@ -237,7 +240,7 @@ func (p *planner) manifests() string {
 	if dir := path.Dir(p.state.Manifest.Path); path.IsAbs(dir) {
 		return dir
 	}
-	return strings.TrimSuffix(manifestDir, "/")
+	return strings.TrimSuffix(podManifests, "/")
 }
 
 // Places warns of an audit log in a folder that something else needs.

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/webhookconfig"
 )
 
 // spared says why a file must neither be overwritten nor removed, "" when it
@@ -45,7 +46,7 @@ func spared(c Change, ms ...*manifest.File) string {
 }
 
 // ownWebhook is how a webhook config begins that auditpatch wrote.
-var ownWebhook = []byte(webhookHead)
+var ownWebhook = []byte(webhookconfig.Head)
 
 // clusterFiles are kubeconfigs that kubeadm writes.
 var clusterFiles = []string{"admin.conf", "super-admin.conf", "kubelet.conf", "bootstrap-kubelet.conf", "controller-manager.conf", "scheduler.conf"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"auditpatch/manifest"
+	"auditpatch/patch/auditflags"
 )
 
 // File is one file or directory of the node as it was read.
@@ -93,6 +94,12 @@ const (
 	// restarted; see [Plan.Interim].
 	RestartAnnotation = "auditpatch/restart"
 )
+
+// Problem is one thing that is wrong, or not wise.
+type Problem = auditflags.Problem
+
+// Version is a release of Kubernetes.
+type Version = auditflags.Version
 
 // Error is a refusal: nothing has been changed.
 type Error struct {

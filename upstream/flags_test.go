@@ -9,20 +9,20 @@ import (
 	"strings"
 	"testing"
 
-	"auditpatch/patch"
-
 	"github.com/spf13/pflag"
 	"k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/options"
+
+	"auditpatch/patch/auditflags"
 )
 
 // release tells the two that this module is run against apart by the one thing that
 // changed between them; a test binary does not know the versions it was built from.
-func release() patch.Version {
+func release() auditflags.Version {
 	if options.NewAuditOptions().LogOptions.MaxAge == 0 {
-		return patch.Version{Major: 1, Minor: 35}
+		return auditflags.Version{Major: 1, Minor: 35}
 	}
-	return patch.Version{Major: 1, Minor: 37}
+	return auditflags.Version{Major: 1, Minor: 37}
 }
 
 func flagSet(o *options.AuditOptions) *pflag.FlagSet {
@@ -35,11 +35,11 @@ func flagSet(o *options.AuditOptions) *pflag.FlagSet {
 func TestFlagTable(t *testing.T) {
 	v := release()
 	left := map[string]bool{}
-	for _, f := range patch.Flags() {
+	for _, f := range auditflags.All() {
 		left[f.Name] = true
 	}
 	flagSet(options.NewAuditOptions()).VisitAll(func(f *pflag.Flag) {
-		ours, ok := patch.LookupFlag(f.Name)
+		ours, ok := auditflags.Lookup(f.Name)
 		if !ok {
 			t.Errorf("--%s is not in our table", f.Name)
 			return
@@ -60,13 +60,13 @@ func TestFlagTable(t *testing.T) {
 var (
 	numbers = []string{"0", "1", "2", "10", "100", "399", "400", "401", "10000", "102399", "102400", "102401", "10485760",
 		"-1", "0x10", "0b11", "0o17", "017", "08", "1_000", "1__0", "+5", " 5", "5 ", "", "ten", "1.5", "1e3", "9223372036854775807", "9223372036854775808", "-9223372036854775809"}
-	pools = map[patch.FlagType][]string{
-		patch.TypeString:   {"", "x", " "},
-		patch.TypeBool:     {"true", "false", "1", "0", "t", "F", "TRUE", "True", "tRUE", "yes", "", "on", " true"},
-		patch.TypeInt:      numbers,
-		patch.TypeInt64:    numbers,
-		patch.TypeFloat32:  {"0", "10", "0.5", "-0.1", "-0", "1e-50", "1e39", "3.4e38", "NaN", "Inf", "-Inf", "infinity", "0x1p-2", "1_0", "", "ten", "10qps", ".5"},
-		patch.TypeDuration: {"0", "0s", "30s", "1m30s", "-1s", "1h", "1", "30", "", "s", "1.5h", "100ms", "1d", "2540400h", "2562048h", "+3s", "1s ", "µs", "3µs"},
+	pools = map[auditflags.Type][]string{
+		auditflags.TypeString:   {"", "x", " "},
+		auditflags.TypeBool:     {"true", "false", "1", "0", "t", "F", "TRUE", "True", "tRUE", "yes", "", "on", " true"},
+		auditflags.TypeInt:      numbers,
+		auditflags.TypeInt64:    numbers,
+		auditflags.TypeFloat32:  {"0", "10", "0.5", "-0.1", "-0", "1e-50", "1e39", "3.4e38", "NaN", "Inf", "-Inf", "infinity", "0x1p-2", "1_0", "", "ten", "10qps", ".5"},
+		auditflags.TypeDuration: {"0", "0s", "30s", "1m30s", "-1s", "1h", "1", "30", "", "s", "1.5h", "100ms", "1d", "2540400h", "2562048h", "+3s", "1s ", "µs", "3µs"},
 	}
 	special = map[string][]string{
 		"path":        {"", "/var/log/audit.log", "-", "audit.log", "/dev/stdout", "/var/log/"},
@@ -79,7 +79,7 @@ var (
 	strangers = []string{"audit-dynamic-configuration", "audit-log-max-age", "audit-log", "audit-log-batch", "audit-webhook-path"}
 )
 
-func values(f patch.FlagSpec) []string {
+func values(f auditflags.Flag) []string {
 	for suffix, pool := range special {
 		if strings.HasSuffix(f.Name, "-"+suffix) {
 			return pool
@@ -101,13 +101,13 @@ func combination(r *rand.Rand) map[string]string {
 	if r.IntN(2) > 0 {
 		set["audit-log-mode"] = "batch"
 	}
-	flags := patch.Flags()
+	flags := auditflags.All()
 	for range r.IntN(5) {
 		f := flags[r.IntN(len(flags))]
 		pool := values(f)
 		set[f.Name] = pool[r.IntN(len(pool))]
 		if r.IntN(2) > 0 {
-			set[f.Name] = f.DefaultAt(patch.Version{})
+			set[f.Name] = f.DefaultAt(auditflags.Version{})
 		}
 	}
 	if r.IntN(50) == 0 {
@@ -149,12 +149,12 @@ func TestCheckFlags(t *testing.T) {
 	refused, kinds := 0, map[string]int{}
 	for i := range rounds {
 		set := combination(r)
-		errs, _ := patch.CheckFlags(set, v)
+		errs, _ := auditflags.Check(set, v)
 		theirs := start(set)
 		if theirs != nil {
 			refused++
 		}
-		ours := slices.ContainsFunc(errs, func(p patch.Problem) bool { return p.Upstream })
+		ours := slices.ContainsFunc(errs, func(p auditflags.Problem) bool { return p.Upstream })
 		if ours != (theirs != nil) {
 			t.Fatalf("round %d: %q\nkube-apiserver: %v\nours: %+v", i, arguments(set), theirs, errs)
 		}
@@ -172,15 +172,15 @@ func TestCheckFlags(t *testing.T) {
 func TestEachValue(t *testing.T) {
 	v := release()
 	tried := 0
-	for _, f := range patch.Flags() {
+	for _, f := range auditflags.All() {
 		for _, value := range values(f) {
 			for _, mode := range []string{"batch", "blocking"} {
 				set := map[string]string{"audit-log-path": "/a", "audit-webhook-config-file": "/b",
 					"audit-log-mode": mode, "audit-webhook-mode": mode,
 					"audit-log-batch-throttle-enable": "true", "audit-log-batch-throttle-qps": "1", "audit-log-batch-throttle-burst": "1"}
 				set[f.Name] = value
-				errs, _ := patch.CheckFlags(set, v)
-				ours := slices.ContainsFunc(errs, func(p patch.Problem) bool { return p.Upstream })
+				errs, _ := auditflags.Check(set, v)
+				ours := slices.ContainsFunc(errs, func(p auditflags.Problem) bool { return p.Upstream })
 				if theirs := start(set); ours != (theirs != nil) {
 					t.Errorf("%q\nkube-apiserver: %v\nours: %+v", arguments(set), theirs, errs)
 				}
@@ -193,7 +193,7 @@ func TestEachValue(t *testing.T) {
 
 // TestCanonical: Parse prints a value as kube-apiserver's parser keeps it.
 func TestCanonical(t *testing.T) {
-	for _, f := range patch.Flags() {
+	for _, f := range auditflags.All() {
 		for _, value := range values(f) {
 			theirs := flagSet(options.NewAuditOptions()).Lookup(f.Name).Value
 			err := theirs.Set(value)

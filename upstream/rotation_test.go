@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"auditpatch/patch"
-
 	"gopkg.in/natefinch/lumberjack.v2"
+
+	"auditpatch/patch/auditflags"
 )
 
 // rotate writes three full files through kube-apiserver's rotation, and returns how
@@ -54,7 +54,7 @@ func TestOverflow(t *testing.T) {
 	} {
 		files, failed := rotate(t, &lumberjack.Logger{MaxSize: c.size, MaxAge: c.age})
 		set := map[string]string{"audit-log-path": "/a", "audit-log-maxsize": fmt.Sprint(c.size), "audit-log-maxage": fmt.Sprint(c.age)}
-		errs, _ := patch.CheckFlags(set, release())
+		errs, _ := auditflags.Check(set, release())
 		if files != c.files || failed != c.failed || (len(errs) > 0) != c.refused {
 			t.Errorf("%s: %d files, %d failed, %v; want %d, %d, refused %v", c.name, files, failed, errs, c.files, c.failed, c.refused)
 		}
@@ -88,7 +88,7 @@ func TestDiskBudget(t *testing.T) {
 		}
 		total += info.Size()
 	}
-	budget, unlimited := patch.DiskBudget(map[string]string{"audit-log-path": "/a", "audit-log-maxsize": "1", "audit-log-maxbackup": "2"}, release())
+	budget, unlimited := auditflags.DiskBudget(map[string]string{"audit-log-path": "/a", "audit-log-maxsize": "1", "audit-log-maxbackup": "2"}, release())
 	if unlimited || total > budget || total < budget*2/3 || len(entries) != 3 {
 		t.Errorf("%d files, %d bytes; budget %d, unlimited %v", len(entries), total, budget, unlimited)
 	}

@@ -22,13 +22,14 @@ import (
 	"testing"
 	"time"
 
-	"auditpatch/patch"
-
 	"k8s.io/apimachinery/pkg/util/wait"
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/plugin/pkg/audit/webhook"
+
+	"auditpatch/patch/auditflags"
+	"auditpatch/patch/webhookconfig"
 )
 
 // pair makes a self-signed certificate that will do as a CA, a server and a client.
@@ -87,11 +88,11 @@ func TestPost(t *testing.T) {
 	receiver.StartTLS()
 	defer receiver.Close()
 
-	data, errs, warns := patch.WebhookKubeconfig(patch.WebhookTarget{URL: receiver.URL + "/k8s-audit", CA: cert, ClientCert: cert, ClientKey: key})
+	data, errs, warns := webhookconfig.Kubeconfig(webhookconfig.Target{URL: receiver.URL + "/k8s-audit", CA: cert, ClientCert: cert, ClientKey: key})
 	if len(errs)+len(warns) > 0 {
 		t.Fatal(errs, warns)
 	}
-	if _, errs, warns := patch.CheckWebhookKubeconfig("webhook.yaml", data); len(errs)+len(warns) > 0 {
+	if _, errs, warns := webhookconfig.Check("webhook.yaml", data); len(errs)+len(warns) > 0 {
 		t.Fatal(errs, warns)
 	}
 	backend, err := load(write(t, "webhook.yaml", data))
@@ -198,8 +199,8 @@ func TestKubeconfigs(t *testing.T) {
 		texts["token "+token] = strings.Replace(config, "token: t", "token: "+token, 1)
 	}
 	for name, text := range texts {
-		_, errs, warns := patch.CheckWebhookKubeconfig("webhook.yaml", []byte(text))
-		upstream := slices.ContainsFunc(errs, func(p patch.Problem) bool { return p.Upstream })
+		_, errs, warns := webhookconfig.Check("webhook.yaml", []byte(text))
+		upstream := slices.ContainsFunc(errs, func(p auditflags.Problem) bool { return p.Upstream })
 		_, theirs := load(write(t, "webhook.yaml", []byte(text)))
 		if upstream != (theirs != nil) {
 			t.Errorf("%s:\nkube-apiserver: %v\nours: %v\n%v", name, theirs, errs, warns)

@@ -10,14 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"auditpatch/internal/change"
 	"auditpatch/internal/cli"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
-
-	"sigs.k8s.io/yaml"
-
 	"auditpatch/manifest"
 	"auditpatch/patch"
 )

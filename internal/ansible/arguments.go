@@ -1,16 +1,16 @@
 package ansible
 
 import (
-	"auditpatch/internal/hint"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"auditpatch/internal/cli"
-
 	"sigs.k8s.io/yaml"
+
+	"auditpatch/internal/cli"
+	"auditpatch/internal/hint"
 )
 
 // task is a task of Ansible: the flags of one command, with _ for - in their

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"auditpatch/internal/cli"
-
 	"sigs.k8s.io/yaml"
 
+	"auditpatch/internal/cli"
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // hiddenValue is what Ansible itself puts in the place of secrets.
@@ -26,7 +26,7 @@ func (t *task) shown() map[string]any {
 			out[name] = hiddenValue
 		}
 		if text, isString := value.(string); isString && strings.Contains(text, "://") {
-			out[name] = cmp.Or(patch.PublicURL(text), hiddenValue)
+			out[name] = cmp.Or(webhookconfig.PublicURL(text), hiddenValue)
 		}
 	}
 	return out
@@ -48,7 +48,7 @@ func isShown(name string, value any) bool {
 		case name == "policy_content":
 			return patch.IsPolicy([]byte(value))
 		case name == "webhook_url":
-			return patch.PublicURL(value) != ""
+			return webhookconfig.PublicURL(value) != ""
 		}
 		return known && !isContent && !cli.IsText(value)
 	}

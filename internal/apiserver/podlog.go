@@ -1,12 +1,13 @@
 package apiserver
 
 import (
-	"auditpatch/internal/proc"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"auditpatch/internal/proc"
 )
 
 // LastWords is the last thing that the API server's log says since the machine

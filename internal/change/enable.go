@@ -11,6 +11,7 @@ import (
 	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 	"auditpatch/presets"
 )
 
@@ -183,10 +184,10 @@ func Preset(name string, namespaces []string) (*patch.Content, []patch.Problem, 
 func (s Settings) webhook() (*patch.Content, []patch.Problem, error) {
 	switch {
 	case s.Webhook != nil:
-		_, errs, warns := patch.CheckWebhookKubeconfig(s.Webhook.Name, s.Webhook.Data)
+		_, errs, warns := webhookconfig.Check(s.Webhook.Name, s.Webhook.Data)
 		return &patch.Content{Origin: path.Base(s.Webhook.Name), Data: s.Webhook.Data}, warns, problems(errs)
 	case s.WebhookTarget != nil:
-		data, errs, warns := patch.WebhookKubeconfig(*s.WebhookTarget)
+		data, errs, warns := webhookconfig.Kubeconfig(*s.WebhookTarget)
 		return &patch.Content{Origin: "webhook config for --webhook-url", Data: data}, warns, problems(errs)
 	}
 	return nil, nil, nil

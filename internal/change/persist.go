@@ -1,14 +1,15 @@
 package change
 
 import (
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/hint"
-	"auditpatch/manifest"
-	"auditpatch/patch"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
+	"auditpatch/manifest"
+	"auditpatch/patch"
 )
 
 // writeWithin is how long the write of kubeadm-config is tried: just after its

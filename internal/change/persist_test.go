@@ -1,13 +1,14 @@
 package change
 
 import (
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/exit"
-	"auditpatch/internal/hint"
 	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
 )
 
 // TestNotPersisted is the end of a run whose last step failed: the node has

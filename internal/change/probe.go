@@ -1,6 +1,10 @@
 package change
 
 import (
+	"context"
+	"fmt"
+	"net/url"
+
 	auditv1 "k8s.io/apiserver/pkg/apis/audit"
 
 	"auditpatch/internal/apiserver"
@@ -10,9 +14,6 @@ import (
 	"auditpatch/internal/webhook"
 	"auditpatch/manifest"
 	"auditpatch/patch"
-	"context"
-	"fmt"
-	"net/url"
 )
 
 // liveAgain prepares the wait for the API server of a run that died; nil when

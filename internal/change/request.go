@@ -6,6 +6,7 @@ import (
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // EnableRequest asks for audit logging as the settings say.
@@ -47,7 +48,7 @@ type Settings struct {
 	Policy     *Input
 	// Webhook is a kubeconfig, WebhookTarget makes one; at most one is given.
 	Webhook       *Input
-	WebhookTarget *patch.WebhookTarget
+	WebhookTarget *webhookconfig.Target
 	LogGroup      *int   // that may read the log
 	LogFileMode   uint32 // 0 for the default
 }

@@ -13,6 +13,7 @@ import (
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
+	"auditpatch/patch/auditflags"
 )
 
 // Result is what came of a change, or would come of it. Its JSON is that of enable,
@@ -117,7 +118,7 @@ func Why(c patch.Change, plan *patch.Plan) string {
 		if !plan.After.Log.Covered() || path.Dir(path.Clean(plan.After.Log.Host)) != c.Path {
 			return s
 		}
-		if bytes, unlimited := patch.DiskBudget(plan.After.Flags, plan.After.Version); unlimited {
+		if bytes, unlimited := auditflags.DiskBudget(plan.After.Flags, plan.After.Version); unlimited {
 			s += "; nothing limits its size"
 		} else if bytes > 0 {
 			s += "; keeps at most " + auditlog.FormatSize(bytes)

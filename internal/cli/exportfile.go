@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"auditpatch/internal/hint"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"auditpatch/internal/hint"
 )
 
 // replaceOwn writes a file of an export: whole, with its final mode from the

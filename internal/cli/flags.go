@@ -18,6 +18,7 @@ import (
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
+	"auditpatch/patch/auditflags"
 )
 
 // Flag categories, in the order of the help text.
@@ -52,12 +53,12 @@ func (s *settingFlags) flags() []cli.Flag {
 		&cli.StringFlag{Name: "webhook-client-cert", Destination: &s.clientCert, Category: hookCategory, Usage: "PEM `FILE` with the certificate that the API server shows to --webhook-url"},
 		&cli.StringFlag{Name: "webhook-client-key", Destination: &s.clientKey, Category: hookCategory, Usage: "PEM `FILE` with the key of --webhook-client-cert"},
 	}
-	for _, spec := range patch.Flags() {
+	for _, spec := range auditflags.All() {
 		usage := spec.Meaning
 		if spec.Deprecated != "" {
 			usage += "; deprecated: use --" + spec.Deprecated
 		}
-		if spec.Type == patch.TypeBool {
+		if spec.Type == auditflags.TypeBool {
 			flags = append(flags, &cli.BoolFlag{Name: spec.Name, Category: auditCategory, Usage: usage})
 			continue
 		}
@@ -149,11 +150,11 @@ func (p *program) outputFlags() []cli.Flag {
 func auditFlags(c *cli.Context) map[string]string {
 	given := map[string]string{}
 	set := c.LocalFlagNames()
-	for _, spec := range patch.Flags() {
+	for _, spec := range auditflags.All() {
 		if !slices.Contains(set, spec.Name) {
 			continue
 		}
-		if spec.Type == patch.TypeBool {
+		if spec.Type == auditflags.TypeBool {
 			given[spec.Name] = strconv.FormatBool(c.Bool(spec.Name))
 			continue
 		}

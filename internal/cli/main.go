@@ -1,10 +1,6 @@
 package cli
 
 import (
-	"auditpatch/internal/change"
-	"auditpatch/internal/hint"
-	"auditpatch/internal/session"
-	"auditpatch/patch"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +11,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
+
+	"auditpatch/internal/change"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/session"
+	"auditpatch/patch"
 )
 
 // program is what all commands share.

@@ -1,14 +1,15 @@
 package cli
 
 import (
-	"auditpatch/internal/change"
-	"auditpatch/internal/exit"
-	"auditpatch/internal/session"
 	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"auditpatch/internal/change"
+	"auditpatch/internal/exit"
+	"auditpatch/internal/session"
 )
 
 // TestCutShort gives a panic an exit status that does not claim that nothing

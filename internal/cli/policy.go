@@ -11,7 +11,7 @@ import (
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
-	"auditpatch/patch"
+	"auditpatch/patch/auditflags"
 	"auditpatch/presets"
 )
 
@@ -190,7 +190,7 @@ func lintVersion(s string) (policy.Version, error) {
 	if s == "" {
 		return policy.Version{}, nil
 	}
-	v, ok := patch.ParseImageVersion("kube-apiserver:v" + strings.TrimPrefix(s, "v"))
+	v, ok := auditflags.ParseImageVersion("kube-apiserver:v" + strings.TrimPrefix(s, "v"))
 	if !ok {
 		return policy.Version{}, hint.Errorf("--kubernetes-version=1.30", "--kubernetes-version %q: not a Kubernetes version", s)
 	}

@@ -5,7 +5,7 @@ import (
 
 	"auditpatch/internal/change"
 	"auditpatch/internal/hint"
-	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // read is what the flags ask for, with the texts of the files that they name.
@@ -30,8 +30,8 @@ func (s *settingFlags) read(p *program, c *cli.Context) (out change.Settings, er
 }
 
 // webhookTarget is where events are posted, with the certificates for it.
-func (s *settingFlags) webhookTarget(p *program) (*patch.WebhookTarget, error) {
-	t := &patch.WebhookTarget{URL: s.webhookURL}
+func (s *settingFlags) webhookTarget(p *program) (*webhookconfig.Target, error) {
+	t := &webhookconfig.Target{URL: s.webhookURL}
 	for _, f := range []struct {
 		given
 		to *[]byte

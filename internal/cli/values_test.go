@@ -1,14 +1,15 @@
 package cli
 
 import (
-	"auditpatch/internal/change"
-	"auditpatch/internal/exit"
-	"auditpatch/internal/session"
 	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"auditpatch/internal/change"
+	"auditpatch/internal/exit"
+	"auditpatch/internal/session"
 )
 
 // TestTextInArguments gives a file's text in every place of a command line that

@@ -1,8 +1,6 @@
 package clusterlock
 
 import (
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/proc"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -14,6 +12,9 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/proc"
 )
 
 // Peer is the API server of another control-plane node.

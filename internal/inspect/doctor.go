@@ -1,6 +1,12 @@
 package inspect
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/change"
@@ -12,11 +18,8 @@ import (
 	"auditpatch/internal/webhook"
 	"auditpatch/manifest"
 	"auditpatch/patch"
-	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
+	"auditpatch/patch/auditflags"
+	"auditpatch/patch/webhookconfig"
 )
 
 // Finding is the verdict of one check.
@@ -152,7 +155,7 @@ func (d *doctor) manifest() bool {
 // flags holds the audit flags against what kube-apiserver takes.
 func (d *doctor) flags() {
 	const check = "flags"
-	errs, warns := patch.CheckFlags(d.now.Flags, d.now.Version)
+	errs, warns := auditflags.Check(d.now.Flags, d.now.Version)
 	for _, e := range errs {
 		d.wrong(check, e.Hint, "%s", e.Message)
 	}
@@ -242,7 +245,7 @@ func (d *doctor) webhook() {
 		d.wrong(check, "auditpatch enable --webhook-config=FILE", "%s is missing: the API server would not start", d.now.Webhook.Host)
 		return
 	}
-	cfg, errs, warns := patch.CheckWebhookKubeconfig(d.now.Webhook.Host, f.Data)
+	cfg, errs, warns := webhookconfig.Check(d.now.Webhook.Host, f.Data)
 	for _, e := range errs {
 		d.wrong(check, e.Hint, "%s", e.Message)
 	}

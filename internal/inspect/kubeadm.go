@@ -1,13 +1,14 @@
 package inspect
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
-	"context"
-	"errors"
-	"time"
 )
 
 // statusWithin is how long kubeadm-config is waited for.

@@ -1,12 +1,13 @@
 package inspect
 
 import (
-	"auditpatch/manifest"
-	"auditpatch/patch"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"auditpatch/manifest"
+	"auditpatch/patch"
 )
 
 // enabled is a manifest with audit logging as the flags say.

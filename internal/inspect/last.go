@@ -1,9 +1,10 @@
 package inspect
 
 import (
+	"strings"
+
 	"auditpatch/internal/node"
 	"auditpatch/internal/target"
-	"strings"
 )
 
 // LastRun is the JSON of doctor --last.

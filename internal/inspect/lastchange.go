@@ -1,11 +1,12 @@
 package inspect
 
 import (
-	"auditpatch/internal/node"
-	"auditpatch/internal/target"
 	"slices"
 	"strings"
 	"time"
+
+	"auditpatch/internal/node"
+	"auditpatch/internal/target"
 )
 
 // LastChange is how the newest change ended, or that it has not.

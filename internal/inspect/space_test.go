@@ -1,14 +1,15 @@
 package inspect
 
 import (
-	"auditpatch/internal/node"
-	"auditpatch/internal/target"
-	"auditpatch/patch"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"auditpatch/internal/node"
+	"auditpatch/internal/target"
+	"auditpatch/patch"
 )
 
 // TestStatusFull fills a small file system, and wants drift with a command that

@@ -1,13 +1,6 @@
 package inspect
 
 import (
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/node"
-	"auditpatch/internal/policy"
-	"auditpatch/internal/rollout"
-	"auditpatch/internal/target"
-	"auditpatch/manifest"
-	"auditpatch/patch"
 	"cmp"
 	"context"
 	"errors"
@@ -16,6 +9,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/node"
+	"auditpatch/internal/policy"
+	"auditpatch/internal/rollout"
+	"auditpatch/internal/target"
+	"auditpatch/manifest"
+	"auditpatch/patch"
+	"auditpatch/patch/auditflags"
+	"auditpatch/patch/webhookconfig"
 )
 
 // Report is the JSON of status.
@@ -103,7 +106,7 @@ func Status(ctx context.Context, t *target.Target) (*Report, error) {
 	for _, problem := range patch.Places(m, state) {
 		r.Warnings = append(r.Warnings, problem.Message)
 	}
-	_, warns := patch.CheckFlags(now.Flags, now.Version)
+	_, warns := auditflags.Check(now.Flags, now.Version)
 	for _, w := range warns {
 		r.Warnings = append(r.Warnings, w.Message)
 	}
@@ -264,7 +267,7 @@ func (r *Report) addWebhook(t *target.Target, now patch.Settings) error {
 	if sum, ok := now.Annotations[patch.WebhookAnnotation]; ok && sum != patch.Checksum(f.Data) {
 		r.drift("the webhook config %s was changed since the API server was started with it: auditpatch enable restarts it", now.Webhook.Host)
 	}
-	cfg, errs, _ := patch.CheckWebhookKubeconfig(now.Webhook.Host, f.Data)
+	cfg, errs, _ := webhookconfig.Check(now.Webhook.Host, f.Data)
 	r.Webhook.Server = cfg.Server
 	for _, e := range errs {
 		r.drift("%s", e.Message)

@@ -1,11 +1,12 @@
 package inspect
 
 import (
+	"path"
+	"strings"
+
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
-	"path"
-	"strings"
 )
 
 // unmountable lists the volumes of the Pod that the kubelet would not mount. What

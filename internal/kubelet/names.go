@@ -1,12 +1,13 @@
 package kubelet
 
 import (
-	"auditpatch/internal/node"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
 	"slices"
 	"strings"
+
+	"auditpatch/internal/node"
 )
 
 // NodeNames are the names that the kubelet may have for its node. One that runs

@@ -1,15 +1,16 @@
 package kubelet
 
 import (
-	"auditpatch/internal/node"
-	"auditpatch/internal/proc"
-	"auditpatch/internal/wait"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
+	"auditpatch/internal/wait"
 )
 
 // Watch notices that the kubelet was restarted. One that has started

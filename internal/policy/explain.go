@@ -10,7 +10,6 @@ import (
 
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
-
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 

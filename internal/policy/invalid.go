@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/apis/audit"
 	auditvalidation "k8s.io/apiserver/pkg/apis/audit/validation"
-
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 

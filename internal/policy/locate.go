@@ -10,7 +10,6 @@ import (
 
 	yamlv2 "go.yaml.in/yaml/v2"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 

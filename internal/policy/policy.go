@@ -19,7 +19,6 @@ import (
 	"k8s.io/apiserver/pkg/apis/audit"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	auditinternal "k8s.io/apiserver/pkg/audit"
-
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 

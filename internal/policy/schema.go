@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/xrash/smetrics"
-
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 

@@ -1,14 +1,15 @@
 package rollout
 
 import (
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/proc"
-	"auditpatch/internal/webhook"
 	"context"
 	"net"
 	"net/url"
 	"strings"
 	"time"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/proc"
+	"auditpatch/internal/webhook"
 )
 
 // notSettings is why an API server dies that has nothing to say against its

@@ -1,17 +1,19 @@
 package rollout
 
 import (
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/node"
-	"auditpatch/internal/standin"
-	"auditpatch/internal/webhook"
-	"auditpatch/patch"
 	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/node"
+	"auditpatch/internal/standin"
+	"auditpatch/internal/webhook"
+	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // TestTestWebhook wants a change not to begin when every request would wait for a
@@ -109,7 +111,7 @@ func newAPIServer(t *testing.T) *apiServer {
 // receives is the one that enable writes, with more settings.
 func receives(t *testing.T, url, mode string) *webhook.Receiver {
 	t.Helper()
-	data, errs, _ := patch.WebhookKubeconfig(patch.WebhookTarget{URL: url})
+	data, errs, _ := webhookconfig.Kubeconfig(webhookconfig.Target{URL: url})
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

@@ -1,13 +1,14 @@
 package session
 
 import (
-	"auditpatch/internal/exit"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"auditpatch/internal/exit"
 )
 
 // ErrInterrupted ends a command before it changes anything.

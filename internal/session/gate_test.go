@@ -1,10 +1,11 @@
 package session
 
 import (
-	"auditpatch/internal/exit"
 	"context"
 	"errors"
 	"testing"
+
+	"auditpatch/internal/exit"
 )
 
 // TestFault gives a panic an exit status that does not claim that nothing changed.

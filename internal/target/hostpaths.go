@@ -1,9 +1,10 @@
 package target
 
 import (
+	"path"
+
 	"auditpatch/manifest"
 	"auditpatch/patch"
-	"path"
 )
 
 // Look adds what lies at the hostPaths of the Pod to the state. Only a node that

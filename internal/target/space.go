@@ -8,6 +8,7 @@ import (
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/node"
 	"auditpatch/patch"
+	"auditpatch/patch/auditflags"
 )
 
 const (
@@ -33,7 +34,7 @@ type LogDisk struct {
 // MeasureLog measures the log of some settings, which lies on the node.
 func (t *Target) MeasureLog(now patch.Settings) (LogDisk, error) {
 	d := LogDisk{log: path.Clean(now.Log.Host), flags: now.Flags}
-	d.Limit, d.Unlimited = patch.DiskBudget(now.Flags, now.Version)
+	d.Limit, d.Unlimited = auditflags.DiskBudget(now.Flags, now.Version)
 	fsys, err := t.Node.FS()
 	if err != nil {
 		return d, err

@@ -5,14 +5,15 @@
 package target
 
 import (
-	"auditpatch/internal/hint"
-	"auditpatch/internal/node"
-	"auditpatch/patch"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"strings"
+
+	"auditpatch/internal/hint"
+	"auditpatch/internal/node"
+	"auditpatch/patch"
 )
 
 // Options say which node is meant.

@@ -21,6 +21,7 @@ import (
 	"auditpatch/internal/standin"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // counters is the part of a kube-apiserver v1.36's /metrics that matters, and
@@ -67,9 +68,9 @@ func listener(t testing.TB) string {
 }
 
 // webhook is the one that enable writes.
-func hookTo(t *testing.T, target patch.WebhookTarget) *Receiver {
+func hookTo(t *testing.T, target webhookconfig.Target) *Receiver {
 	t.Helper()
-	data, errs, _ := patch.WebhookKubeconfig(target)
+	data, errs, _ := webhookconfig.Kubeconfig(target)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -132,7 +133,7 @@ func TestDelivered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newMetered(t)
-			to := hookTo(t, patch.WebhookTarget{URL: tc.url(t) + "/k8s-audit"})
+			to := hookTo(t, webhookconfig.Target{URL: tc.url(t) + "/k8s-audit"})
 			to.within = 3 * time.Second
 			here := strings.NewReplacer("HOST", to.Host)
 			a.Says("/metrics", here.Replace(counters+tc.metrics))
@@ -162,7 +163,7 @@ func TestDeliveredInterrupted(t *testing.T) {
 	a.Says("/metrics", counters)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	to := hookTo(t, patch.WebhookTarget{URL: standin.Nobody(t)})
+	to := hookTo(t, webhookconfig.Target{URL: standin.Nobody(t)})
 	if err := to.Delivered(ctx, a.server, nil); !errors.Is(err, wait.ErrInterrupted) {
 		t.Errorf("got %v", err)
 	}
@@ -182,20 +183,20 @@ func TestUnreachable(t *testing.T) {
 	_, port, _ := net.SplitHostPort(address)
 
 	for name, tc := range map[string]struct {
-		target patch.WebhookTarget
+		target webhookconfig.Target
 		change func(*Receiver)
 		want   string
 	}{
-		"it can be reached":        {patch.WebhookTarget{URL: listener(t)}, nil, ""},
-		"nobody listens":           {patch.WebhookTarget{URL: standin.Nobody(t)}, nil, "connection refused"},
-		"no such name":             {patch.WebhookTarget{URL: "http://falco.invalid:9765"}, nil, "falco.invalid: no such host"},
-		"not its CA":               {patch.WebhookTarget{URL: secure.URL}, nil, "tls: failed to verify certificate: x509: certificate signed by unknown authority"},
-		"not its name":             {patch.WebhookTarget{URL: "https://localhost:" + port, CA: ca}, nil, "tls: failed to verify certificate: x509: certificate is valid for example.com, *.example.com, not localhost"},
-		"no client certificate":    {patch.WebhookTarget{URL: secure.URL, CA: ca}, nil, "tls: certificate required"},
-		"TLS to plain HTTP":        {patch.WebhookTarget{URL: strings.Replace(listener(t), "http:", "https:", 1)}, nil, "http: server gave HTTP response to HTTPS client"},
-		"files in the container":   {patch.WebhookTarget{URL: secure.URL}, withFile, ""},
-		"and nobody listens":       {patch.WebhookTarget{URL: standin.Nobody(t)}, withFile, "connection refused"},
-		"it answers, but with 404": {patch.WebhookTarget{URL: other.server.Base, CA: certificate(other)}, nil, ""},
+		"it can be reached":        {webhookconfig.Target{URL: listener(t)}, nil, ""},
+		"nobody listens":           {webhookconfig.Target{URL: standin.Nobody(t)}, nil, "connection refused"},
+		"no such name":             {webhookconfig.Target{URL: "http://falco.invalid:9765"}, nil, "falco.invalid: no such host"},
+		"not its CA":               {webhookconfig.Target{URL: secure.URL}, nil, "tls: failed to verify certificate: x509: certificate signed by unknown authority"},
+		"not its name":             {webhookconfig.Target{URL: "https://localhost:" + port, CA: ca}, nil, "tls: failed to verify certificate: x509: certificate is valid for example.com, *.example.com, not localhost"},
+		"no client certificate":    {webhookconfig.Target{URL: secure.URL, CA: ca}, nil, "tls: certificate required"},
+		"TLS to plain HTTP":        {webhookconfig.Target{URL: strings.Replace(listener(t), "http:", "https:", 1)}, nil, "http: server gave HTTP response to HTTPS client"},
+		"files in the container":   {webhookconfig.Target{URL: secure.URL}, withFile, ""},
+		"and nobody listens":       {webhookconfig.Target{URL: standin.Nobody(t)}, withFile, "connection refused"},
+		"it answers, but with 404": {webhookconfig.Target{URL: other.server.Base, CA: certificate(other)}, nil, ""},
 	} {
 		w := hookTo(t, tc.target)
 		if tc.change != nil {
@@ -235,7 +236,7 @@ func TestSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	w := hookTo(t, patch.WebhookTarget{URL: "http://" + l.Addr().String()})
+	w := hookTo(t, webhookconfig.Target{URL: "http://" + l.Addr().String()})
 	if got := w.unreachable(context.Background()); got != "no answer within 5 s" {
 		t.Errorf("got %q", got)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"auditpatch/internal/standin"
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // TestWebhookProxy wants the proxy of kube-apiserver's container, and never that of
@@ -33,7 +34,7 @@ func TestWebhookProxy(t *testing.T) {
 		"one nobody knows":  {patch.Proxy{Unknown: "HTTP_PROXY"}, ""},
 		"for https, not it": {patch.Proxy{HTTPS: proxy.URL}, "falco.example.com: "},
 	} {
-		data, _, _ := patch.WebhookKubeconfig(patch.WebhookTarget{URL: "http://falco.example.com:9765/k8s-audit"})
+		data, _, _ := webhookconfig.Kubeconfig(webhookconfig.Target{URL: "http://falco.example.com:9765/k8s-audit"})
 		w, err := Read(data, patch.Settings{Proxy: c.proxy})
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +52,7 @@ func TestWebhookProxy(t *testing.T) {
 func TestTestRequest(t *testing.T) {
 	t.Parallel()
 	url, posted := standin.Receiver(t, 206, 0)
-	if got := hookTo(t, patch.WebhookTarget{URL: url}).Refuses(context.Background()); got != "" || len(*posted) != 1 {
+	if got := hookTo(t, webhookconfig.Target{URL: url}).Refuses(context.Background()); got != "" || len(*posted) != 1 {
 		t.Fatalf("%q, posted %v", got, *posted)
 	}
 	list := (*posted)[0]

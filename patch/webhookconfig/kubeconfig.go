@@ -1,4 +1,4 @@
-package patch
+package webhookconfig
 
 import (
 	"bytes"
@@ -15,10 +15,12 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/patch/auditflags"
 )
 
 // WebhookConfig is what a plan must know of a kubeconfig for the audit webhook.
-type WebhookConfig struct {
+type Config struct {
 	Server string // as PublicURL has it
 	// Files are the absolute paths that the kubeconfig names. kube-apiserver opens
 	// them, so they must be visible inside its container.
@@ -28,7 +30,7 @@ type WebhookConfig struct {
 // CheckWebhookKubeconfig reads a kubeconfig as kube-apiserver would, but more strictly,
 // and follows current-context to its cluster and user. The messages start with
 // name:line:col and repeat no credential.
-func CheckWebhookKubeconfig(name string, data []byte) (cfg WebhookConfig, errs, warns []Problem) {
+func Check(name string, data []byte) (cfg Config, errs, warns []auditflags.Problem) {
 	r := &reader{name: name}
 	if doc := r.parse(data); doc != nil {
 		r.config(doc)
@@ -39,8 +41,8 @@ func CheckWebhookKubeconfig(name string, data []byte) (cfg WebhookConfig, errs, 
 
 type reader struct {
 	name        string
-	cfg         WebhookConfig
-	errs, warns []Problem
+	cfg         Config
+	errs, warns []auditflags.Problem
 }
 
 // fields is a YAML mapping, keys to values; keyed has the nodes of the keys.
@@ -66,8 +68,8 @@ func (r *reader) at(n *yaml.Node) string {
 	return fmt.Sprintf("%s:%d:%d", r.name, n.Line, n.Column)
 }
 
-func (r *reader) problem(n *yaml.Node, hint, format string, a ...any) Problem {
-	return Problem{Flags: []string{"webhook-config"}, Message: r.at(n) + ": " + fmt.Sprintf(format, a...), Hint: hint}
+func (r *reader) problem(n *yaml.Node, hint, format string, a ...any) auditflags.Problem {
+	return auditflags.Problem{Flags: []string{"webhook-config"}, Message: r.at(n) + ": " + fmt.Sprintf(format, a...), Hint: hint}
 }
 
 // refuse is for what kube-apiserver cannot load either, fail for what it would load.
@@ -133,7 +135,7 @@ func (r *reader) syntax(err error) {
 	if strings.Contains(reason, "anchor") {
 		reason = "an alias (*) without its anchor (&); quote a value that starts with *"
 	}
-	r.errs = append(r.errs, Problem{Flags: []string{"webhook-config"}, Message: where + ": " + reason, Upstream: true})
+	r.errs = append(r.errs, auditflags.Problem{Flags: []string{"webhook-config"}, Message: where + ": " + reason, Upstream: true})
 }
 
 // mapping reads a YAML mapping; known is nil when any field will do.

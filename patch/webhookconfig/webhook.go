@@ -1,4 +1,4 @@
-package patch
+package webhookconfig
 
 import (
 	"bytes"
@@ -13,11 +13,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"auditpatch/patch/auditflags"
 )
 
 // WebhookTarget says where kube-apiserver shall post events. The certificates and the
 // key are in PEM form; each may be empty.
-type WebhookTarget struct {
+type Target struct {
 	URL                       string
 	CA, ClientCert, ClientKey []byte
 }
@@ -25,11 +27,11 @@ type WebhookTarget struct {
 // WebhookKubeconfig writes the kubeconfig for --audit-webhook-config-file. What is
 // given as PEM is embedded, since a file named there would have to be mounted as
 // well. The result is nil when there are errs; it may hold a private key. No
-// part of a key or of a password comes back in a Problem.
-func WebhookKubeconfig(w WebhookTarget) (data []byte, errs, warns []Problem) {
+// part of a key or of a password comes back in a auditflags.Problem.
+func Kubeconfig(w Target) (data []byte, errs, warns []auditflags.Problem) {
 	errs, warns = checkServer(w.URL, serverWords{"webhook-url", "--webhook-url", "--webhook-url=%s"})
 	refuse := func(flag, format string, a ...any) {
-		errs = append(errs, Problem{Flags: []string{flag}, Message: "--" + flag + ": " + fmt.Sprintf(format, a...)})
+		errs = append(errs, auditflags.Problem{Flags: []string{flag}, Message: "--" + flag + ": " + fmt.Sprintf(format, a...)})
 	}
 	if err := checkCA(w.CA); len(w.CA) > 0 && err != nil {
 		refuse("webhook-ca", "%v", err)
@@ -49,24 +51,24 @@ func WebhookKubeconfig(w WebhookTarget) (data []byte, errs, warns []Problem) {
 		return nil, errs, warns
 	}
 	if strings.HasPrefix(strings.ToLower(w.URL), "http:") && (cert || len(w.CA) > 0) {
-		warns = append(warns, Problem{Flags: []string{"webhook-url"}, Message: "--webhook-url: with plain http neither the CA nor the client certificate is used"})
+		warns = append(warns, auditflags.Problem{Flags: []string{"webhook-url"}, Message: "--webhook-url: with plain http neither the CA nor the client certificate is used"})
 	}
 	return w.kubeconfig(), nil, warns
 }
 
 // webhookHead begins each config that auditpatch writes, and tells it from others.
-const webhookHead = "# Where kube-apiserver posts audit events. Written by auditpatch.\n"
+const Head = "# Where kube-apiserver posts audit events. Written by auditpatch.\n"
 
 // kubeconfig writes YAML by hand: the order is that in which people read it, and
 // nothing here needs care but the URL, which checkServer let pass.
-func (w WebhookTarget) kubeconfig() []byte {
+func (w Target) kubeconfig() []byte {
 	var b bytes.Buffer
 	embed := func(field string, data []byte) {
 		if len(data) > 0 {
 			fmt.Fprintf(&b, "    %s: %s\n", field, base64.StdEncoding.EncodeToString(data))
 		}
 	}
-	b.WriteString(webhookHead)
+	b.WriteString(Head)
 	b.WriteString("apiVersion: v1\nkind: Config\nclusters:\n- name: audit-webhook\n  cluster:\n")
 	fmt.Fprintf(&b, "    server: %q\n", w.URL)
 	embed("certificate-authority-data", w.CA)
@@ -86,8 +88,8 @@ func (w WebhookTarget) kubeconfig() []byte {
 // called, and what to type for a better one.
 type serverWords struct{ flag, subject, hint string }
 
-func (w serverWords) problem(hint, format string, a ...any) []Problem {
-	return []Problem{{Flags: []string{w.flag}, Message: w.subject + ": " + fmt.Sprintf(format, a...), Hint: hint}}
+func (w serverWords) problem(hint, format string, a ...any) []auditflags.Problem {
+	return []auditflags.Problem{{Flags: []string{w.flag}, Message: w.subject + ": " + fmt.Sprintf(format, a...), Hint: hint}}
 }
 
 // PublicURL is as much of a URL as holds no credential: scheme, host and port. That
@@ -109,7 +111,7 @@ var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_.])?$
 
 // checkServer looks at the URL that events go to. It never repeats more of it than
 // the host: user, path and the error of url.Parse may hold a credential.
-func checkServer(server string, w serverWords) (errs, warns []Problem) {
+func checkServer(server string, w serverWords) (errs, warns []auditflags.Problem) {
 	u, err := url.Parse(server)
 	switch {
 	case server == "":
@@ -156,7 +158,7 @@ func validPort(port string) bool {
 }
 
 // inCluster: the API server's pod has the node's network and the node's DNS.
-func inCluster(host string, w serverWords) []Problem {
+func inCluster(host string, w serverWords) []auditflags.Problem {
 	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
 	svc := len(labels) >= 3 && labels[2] == "svc"
 	if !svc && !strings.HasSuffix("."+strings.Join(labels, "."), ".cluster.local") {

@@ -1,4 +1,4 @@
-package patch
+package auditflags
 
 import (
 	"fmt"
@@ -45,7 +45,7 @@ audit-webhook-truncate-max-event-size int64    102400                 102400    
 
 func TestFlags(t *testing.T) {
 	rows := strings.Split(strings.TrimSpace(flagRows), "\n")
-	flags := Flags()
+	flags := All()
 	if len(flags) != len(rows) || len(rows) != 32 {
 		t.Fatalf("%d flags, %d rows, want 32", len(flags), len(rows))
 	}
@@ -70,7 +70,7 @@ func TestFlags(t *testing.T) {
 }
 
 func TestFlagWords(t *testing.T) {
-	for _, f := range Flags() {
+	for _, f := range All() {
 		if f.Meaning == "" || strings.ContainsAny(f.Meaning, "\n") || strings.HasSuffix(f.Meaning, ".") {
 			t.Errorf("--%s: meaning %q", f.Name, f.Meaning)
 		}
@@ -86,7 +86,7 @@ func TestFlagWords(t *testing.T) {
 				t.Errorf("--%s: default %q parses to %q, %v", f.Name, value, canonical, err)
 			}
 		}
-		if _, ok := LookupFlag(f.Deprecated); f.Deprecated != "" && !ok {
+		if _, ok := Lookup(f.Deprecated); f.Deprecated != "" && !ok {
 			t.Errorf("--%s: takes the place of an unknown flag %q", f.Name, f.Deprecated)
 		}
 	}
@@ -102,7 +102,7 @@ func TestLookupFlag(t *testing.T) {
 		"audit-dynamic-configuration": "",
 		"":                            "",
 	} {
-		if f, ok := LookupFlag(name); f.Name != want || ok != (want != "") {
+		if f, ok := Lookup(name); f.Name != want || ok != (want != "") {
 			t.Errorf("%q: %q, %v", name, f.Name, ok)
 		}
 	}
@@ -134,7 +134,7 @@ func TestParse(t *testing.T) {
 		{"audit-webhook-batch-max-wait", "30", "", `--audit-webhook-batch-max-wait "30": not a duration such as 30s or 1m30s`},
 		{"audit-webhook-mode", "Batch", "Batch", ""},
 	} {
-		f, _ := LookupFlag(c.flag)
+		f, _ := Lookup(c.flag)
 		got, err := f.Parse(c.value)
 		if got != c.want || err != nil && err.Error() != c.err || err == nil && c.err != "" {
 			t.Errorf("--%s=%s: %q, %v; want %q, %s", c.flag, c.value, got, err, c.want, c.err)
@@ -144,7 +144,7 @@ func TestParse(t *testing.T) {
 
 // Every value that parses comes out in a form that parses to itself.
 func TestParseCanonical(t *testing.T) {
-	for _, f := range Flags() {
+	for _, f := range All() {
 		for _, value := range []string{"0", "7", "0x7", "-1", "true", "F", "1.50", "NaN", "90s", "1h0m", "", "batch"} {
 			once, err := f.Parse(value)
 			if err != nil {
@@ -157,8 +157,8 @@ func TestParseCanonical(t *testing.T) {
 	}
 }
 
-func ExampleFlagSpec_Parse() {
-	f, _ := LookupFlag("audit_log_maxage")
+func ExampleFlag_Parse() {
+	f, _ := Lookup("audit_log_maxage")
 	_, err := f.Parse("ten")
 	fmt.Println(f.DefaultAt(Version{1, 35}), f.DefaultAt(Version{1, 36}), err)
 	// Output: 0 366 --audit-log-maxage "ten": not a whole number

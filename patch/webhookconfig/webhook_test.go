@@ -1,4 +1,4 @@
-package patch
+package webhookconfig
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"auditpatch/patch/auditflags"
 )
 
 func testPair(t testing.TB) (cert, key []byte) {
@@ -37,7 +39,7 @@ func testPair(t testing.TB) (cert, key []byte) {
 }
 
 func TestWebhookKubeconfig(t *testing.T) {
-	got, errs, warns := WebhookKubeconfig(WebhookTarget{URL: "https://10.0.0.7:9765/k8s-audit"})
+	got, errs, warns := Kubeconfig(Target{URL: "https://10.0.0.7:9765/k8s-audit"})
 	want := `# Where kube-apiserver posts audit events. Written by auditpatch.
 apiVersion: v1
 kind: Config
@@ -63,7 +65,7 @@ current-context: audit-webhook
 func TestWebhookKubeconfigEmbeds(t *testing.T) {
 	cert, key := testPair(t)
 	ca := append([]byte("# with a comment\n"), bytes.Repeat(cert, 2)...)
-	got, errs, warns := WebhookKubeconfig(WebhookTarget{"https://falco.example.com", ca, cert, key})
+	got, errs, warns := Kubeconfig(Target{"https://falco.example.com", ca, cert, key})
 	if len(errs)+len(warns) > 0 {
 		t.Fatal(errs, warns)
 	}
@@ -87,8 +89,8 @@ func TestWebhookKubeconfigEmbeds(t *testing.T) {
 	if !bytes.Equal(config.Clusters[0].Cluster.CA, ca) || !bytes.Equal(user.Cert, cert) || !bytes.Equal(user.Key, key) {
 		t.Errorf("not what was given:\n%s", got)
 	}
-	cfg, errs, warns := CheckWebhookKubeconfig("w.yaml", got)
-	if diff := cmp.Diff(WebhookConfig{Server: "https://falco.example.com"}, cfg); diff != "" || len(errs)+len(warns) > 0 {
+	cfg, errs, warns := Check("w.yaml", got)
+	if diff := cmp.Diff(Config{Server: "https://falco.example.com"}, cfg); diff != "" || len(errs)+len(warns) > 0 {
 		t.Error(diff, errs, warns)
 	}
 }
@@ -137,8 +139,8 @@ func TestWebhookURL(t *testing.T) {
 		"https://svc.example.com":               "",
 		"https://a.svc":                         "",
 	} {
-		data, errs, warns := WebhookKubeconfig(WebhookTarget{URL: url})
-		got := strings.Join(append(wording("fail", errs), wording("warn", warns)...), "\n")
+		data, errs, warns := Kubeconfig(Target{URL: url})
+		got := strings.Join(append(problemsIn("fail", errs), problemsIn("warn", warns)...), "\n")
 		if got = strings.Replace(got, "refuse", "fail", 1); got != want {
 			t.Errorf("%q:\n%s\nwant:\n%s", url, got, want)
 		}
@@ -162,33 +164,50 @@ func TestWebhookCertificates(t *testing.T) {
 	const https, http = "https://falco", "http://falco"
 	for _, c := range []struct {
 		name   string
-		target WebhookTarget
+		target Target
 		want   string
 	}{
-		{"all", WebhookTarget{https, cert, cert, key}, ""},
-		{"ca is junk", WebhookTarget{https, junk, nil, nil}, "fail webhook-ca: --webhook-ca: no certificate in PEM form"},
-		{"ca is broken", WebhookTarget{https, broken, nil, nil}, "fail webhook-ca: --webhook-ca: holds a certificate that does not parse"},
-		{"ca with a broken one", WebhookTarget{https, append(cert[:len(cert):len(cert)], broken...), nil, nil}, "fail webhook-ca: --webhook-ca: holds a certificate that does not parse"},
-		{"ca with its key", WebhookTarget{https, append(cert[:len(cert):len(cert)], key...), nil, nil}, "fail webhook-ca: --webhook-ca: holds a private key; only certificates belong here"},
-		{"ca is a request", WebhookTarget{https, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST"}), nil, nil}, "fail webhook-ca: --webhook-ca: holds something that is not a certificate"},
-		{"certificate alone", WebhookTarget{https, nil, cert, nil}, "fail webhook-client-cert: --webhook-client-cert: a client certificate needs its key: --webhook-client-key"},
-		{"key alone", WebhookTarget{https, nil, nil, key}, "fail webhook-client-key: --webhook-client-key: a client key needs its certificate: --webhook-client-cert"},
-		{"certificate is junk", WebhookTarget{https, nil, junk, key}, "fail webhook-client-cert: --webhook-client-cert: the client certificate is not in PEM form"},
-		{"certificate is broken", WebhookTarget{https, nil, broken, key}, "fail webhook-client-cert: --webhook-client-cert: the client certificate or its key does not parse"},
-		{"key is junk", WebhookTarget{https, nil, cert, junk}, "fail webhook-client-cert: --webhook-client-cert: the client key is not in PEM form"},
-		{"the two swapped", WebhookTarget{https, nil, key, cert}, "fail webhook-client-cert: --webhook-client-cert: the client certificate or its key does not parse"},
-		{"key encrypted", WebhookTarget{https, nil, cert, encrypted}, "fail webhook-client-cert: --webhook-client-cert: the client key is encrypted; kube-apiserver cannot ask for the passphrase"},
-		{"key encrypted the old way", WebhookTarget{https, nil, cert, legacy}, "fail webhook-client-cert: --webhook-client-cert: the client key is encrypted; kube-apiserver cannot ask for the passphrase"},
-		{"key of another", WebhookTarget{https, nil, cert, otherKey}, "fail webhook-client-cert: --webhook-client-cert: the client key does not belong to the client certificate"},
-		{"several faults", WebhookTarget{"falco://", junk, cert, nil}, "fail webhook-url: --webhook-url: a URL here starts with https:// or http://\n" +
+		{"all", Target{https, cert, cert, key}, ""},
+		{"ca is junk", Target{https, junk, nil, nil}, "fail webhook-ca: --webhook-ca: no certificate in PEM form"},
+		{"ca is broken", Target{https, broken, nil, nil}, "fail webhook-ca: --webhook-ca: holds a certificate that does not parse"},
+		{"ca with a broken one", Target{https, append(cert[:len(cert):len(cert)], broken...), nil, nil}, "fail webhook-ca: --webhook-ca: holds a certificate that does not parse"},
+		{"ca with its key", Target{https, append(cert[:len(cert):len(cert)], key...), nil, nil}, "fail webhook-ca: --webhook-ca: holds a private key; only certificates belong here"},
+		{"ca is a request", Target{https, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST"}), nil, nil}, "fail webhook-ca: --webhook-ca: holds something that is not a certificate"},
+		{"certificate alone", Target{https, nil, cert, nil}, "fail webhook-client-cert: --webhook-client-cert: a client certificate needs its key: --webhook-client-key"},
+		{"key alone", Target{https, nil, nil, key}, "fail webhook-client-key: --webhook-client-key: a client key needs its certificate: --webhook-client-cert"},
+		{"certificate is junk", Target{https, nil, junk, key}, "fail webhook-client-cert: --webhook-client-cert: the client certificate is not in PEM form"},
+		{"certificate is broken", Target{https, nil, broken, key}, "fail webhook-client-cert: --webhook-client-cert: the client certificate or its key does not parse"},
+		{"key is junk", Target{https, nil, cert, junk}, "fail webhook-client-cert: --webhook-client-cert: the client key is not in PEM form"},
+		{"the two swapped", Target{https, nil, key, cert}, "fail webhook-client-cert: --webhook-client-cert: the client certificate or its key does not parse"},
+		{"key encrypted", Target{https, nil, cert, encrypted}, "fail webhook-client-cert: --webhook-client-cert: the client key is encrypted; kube-apiserver cannot ask for the passphrase"},
+		{"key encrypted the old way", Target{https, nil, cert, legacy}, "fail webhook-client-cert: --webhook-client-cert: the client key is encrypted; kube-apiserver cannot ask for the passphrase"},
+		{"key of another", Target{https, nil, cert, otherKey}, "fail webhook-client-cert: --webhook-client-cert: the client key does not belong to the client certificate"},
+		{"several faults", Target{"falco://", junk, cert, nil}, "fail webhook-url: --webhook-url: a URL here starts with https:// or http://\n" +
 			"fail webhook-ca: --webhook-ca: no certificate in PEM form\n" +
 			"fail webhook-client-cert: --webhook-client-cert: a client certificate needs its key: --webhook-client-key"},
-		{"plain http with a certificate", WebhookTarget{http, nil, cert, key}, "warn webhook-url: --webhook-url: plain http: whoever is on the way can read the events and change them => --webhook-url=https://falco\n" +
+		{"plain http with a certificate", Target{http, nil, cert, key}, "warn webhook-url: --webhook-url: plain http: whoever is on the way can read the events and change them => --webhook-url=https://falco\n" +
 			"warn webhook-url: --webhook-url: with plain http neither the CA nor the client certificate is used"},
 	} {
-		data, errs, warns := WebhookKubeconfig(c.target)
-		if got := strings.Join(append(wording("fail", errs), wording("warn", warns)...), "\n"); got != c.want || (data == nil) != (len(errs) > 0) {
+		data, errs, warns := Kubeconfig(c.target)
+		if got := strings.Join(append(problemsIn("fail", errs), problemsIn("warn", warns)...), "\n"); got != c.want || (data == nil) != (len(errs) > 0) {
 			t.Errorf("%s:\n%s\nwant:\n%s", c.name, got, c.want)
 		}
 	}
+}
+
+// problemsIn are problems as lines.
+func problemsIn(kind string, problems []auditflags.Problem) []string {
+	var lines []string
+	for _, p := range problems {
+		word := kind
+		if p.Upstream {
+			word = "refuse"
+		}
+		line := word + " " + strings.Join(p.Flags, ",") + ": " + p.Message
+		if p.Hint != "" {
+			line += " => " + p.Hint
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

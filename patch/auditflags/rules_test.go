@@ -1,4 +1,4 @@
-package patch
+package auditflags
 
 import (
 	"strings"
@@ -375,7 +375,7 @@ func wording(kind string, problems []Problem) []string {
 func TestCheckFlags(t *testing.T) {
 	for _, c := range ruleCases {
 		t.Run(c.name, func(t *testing.T) {
-			errs, warns := CheckFlags(flagsOf(c.set), c.version)
+			errs, warns := Check(flagsOf(c.set), c.version)
 			got := append(wording("fail", errs), wording("warn", warns)...)
 			var want []string
 			if c.findings != "" {
@@ -391,11 +391,11 @@ func TestCheckFlags(t *testing.T) {
 // Every flag is named by a finding of some case.
 func TestRuleCasesCoverFlags(t *testing.T) {
 	left := map[string]bool{}
-	for _, f := range Flags() {
+	for _, f := range All() {
 		left[f.Name] = true
 	}
 	for _, c := range ruleCases {
-		errs, warns := CheckFlags(flagsOf(c.set), c.version)
+		errs, warns := Check(flagsOf(c.set), c.version)
 		for _, p := range append(errs, warns...) {
 			for _, name := range p.Flags {
 				delete(left, name)
@@ -413,14 +413,14 @@ func TestRuleCasesCoverFlags(t *testing.T) {
 // A hint that is a flag must itself parse and be a flag of that version.
 func TestHintsHold(t *testing.T) {
 	for _, c := range ruleCases {
-		errs, warns := CheckFlags(flagsOf(c.set), c.version)
+		errs, warns := Check(flagsOf(c.set), c.version)
 		for _, p := range append(errs, warns...) {
 			hint, isFlag := strings.CutPrefix(p.Hint, "--")
 			if !isFlag {
 				continue
 			}
 			name, value, _ := strings.Cut(hint, "=")
-			f, ok := LookupFlag(name)
+			f, ok := Lookup(name)
 			if !ok || c.version.Before(f.Since) {
 				t.Errorf("%s: hint %q names no flag of %s", c.name, p.Hint, c.version)
 			} else if _, err := f.Parse(value); err != nil {

@@ -1,4 +1,4 @@
-package patch
+package auditflags
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ const (
 // warns). The keys are flag names without dashes in front; the values are those
 // that take effect, "true" for a bool flag without one. Flags that are not about auditing
 // are passed over.
-func CheckFlags(set map[string]string, v Version) (errs, warns []Problem) {
+func Check(set map[string]string, v Version) (errs, warns []Problem) {
 	c := &checker{set: map[string]string{}, v: v}
 	c.read(set)
 	c.pairing()
@@ -84,7 +84,7 @@ func (c *checker) value(name string) string {
 	if value, ok := c.set[name]; ok {
 		return value
 	}
-	f, _ := LookupFlag(name)
+	f, _ := Lookup(name)
 	return f.DefaultAt(c.v)
 }
 
@@ -119,10 +119,10 @@ func (c *checker) on(plugin string) bool {
 func (c *checker) read(set map[string]string) {
 	for _, given := range slices.Sorted(maps.Keys(set)) {
 		name := strings.ReplaceAll(given, "_", "-")
-		if !strings.HasPrefix(name, "audit-") || name != given && hasKey(set, name) {
+		if !strings.HasPrefix(name, "audit-") || name != given && Has(set, name) {
 			continue
 		}
-		f, ok := LookupFlag(name)
+		f, ok := Lookup(name)
 		if !ok {
 			c.unknown(name, set[given])
 			continue
@@ -140,10 +140,10 @@ func (c *checker) read(set map[string]string) {
 	}
 }
 
-func hasKey(set map[string]string, name string) bool { _, ok := set[name]; return ok }
+func Has(set map[string]string, name string) bool { _, ok := set[name]; return ok }
 
 func (c *checker) unknown(name, value string) {
-	f, ok := findFlag(removedFlags, name)
+	f, ok := findFlag(Removed, name)
 	switch {
 	case !ok:
 		c.refuse([]string{name}, lookalike(name, value), "--%s: not an audit flag of kube-apiserver", name)
@@ -230,11 +230,11 @@ func (c *checker) unused(plugin string) {
 	if plugin == "webhook" {
 		opener = "audit-webhook-config-file"
 	}
-	c.idle(func(f FlagSpec) bool { return f.Backend == backendOf(plugin) && f.Name != opener }, "without --"+opener)
+	c.idle(func(f Flag) bool { return f.Backend == backendOf(plugin) && f.Name != opener }, "without --"+opener)
 }
 
 // idle warns about the flags of a kind that are set to something, to no effect.
-func (c *checker) idle(kind func(FlagSpec) bool, why string) {
+func (c *checker) idle(kind func(Flag) bool, why string) {
 	var names []string
 	for _, f := range flagTable {
 		if kind(f) && c.isSet(f.Name) && c.set[f.Name] != f.DefaultAt(c.v) {
@@ -252,7 +252,7 @@ func (c *checker) idle(kind func(FlagSpec) bool, why string) {
 
 // oneOf checks a flag that takes one of a few words; case matters.
 func (c *checker) oneOf(name string) bool {
-	f, _ := LookupFlag(name)
+	f, _ := Lookup(name)
 	value, allowed := c.value(name), f.Values
 	switch {
 	case strings.HasSuffix(name, "-mode") && c.v.Before(Version{1, 13}):
@@ -290,7 +290,7 @@ func (c *checker) strategy(plugin string) {
 		c.batch(plugin)
 		return
 	}
-	c.idle(func(f FlagSpec) bool { return strings.HasPrefix(f.Name, batchOnly) && f.Deprecated == "" }, "in mode "+mode)
+	c.idle(func(f Flag) bool { return strings.HasPrefix(f.Name, batchOnly) && f.Deprecated == "" }, "in mode "+mode)
 	switch {
 	case plugin == "webhook":
 		c.warn([]string{name}, "--"+name+"="+modeBatch,
@@ -361,7 +361,7 @@ func (c *checker) truncation(plugin string) {
 	if c.value(p+"enabled") == "true" {
 		return
 	}
-	c.idle(func(f FlagSpec) bool { return strings.HasPrefix(f.Name, p+"max-") }, "without --"+p+"enabled")
+	c.idle(func(f Flag) bool { return strings.HasPrefix(f.Name, p+"max-") }, "without --"+p+"enabled")
 	if plugin == "webhook" && c.value("audit-webhook-mode") == modeBatch && !c.v.Before(Version{1, 11}) {
 		c.warn([]string{p + "enabled"}, "--"+p+"enabled=true", "%s: one batch of large events can be more than the receiver takes, and is then lost whole", c.say(p+"enabled"))
 	}
@@ -382,7 +382,7 @@ var advised = map[string]string{
 func (c *checker) advise(name string) string {
 	value, ok := advised[name]
 	if !ok {
-		f, _ := LookupFlag(name)
+		f, _ := Lookup(name)
 		value = f.DefaultAt(c.v)
 	}
 	return "--" + name + "=" + value

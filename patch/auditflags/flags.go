@@ -1,4 +1,4 @@
-package patch
+package auditflags
 
 import (
 	"errors"
@@ -10,15 +10,15 @@ import (
 )
 
 // FlagType says how kube-apiserver reads a flag's value. The names are pflag's.
-type FlagType string
+type Type string
 
 const (
-	TypeString   FlagType = "string"
-	TypeBool     FlagType = "bool"
-	TypeInt      FlagType = "int"
-	TypeInt64    FlagType = "int64"
-	TypeFloat32  FlagType = "float32"
-	TypeDuration FlagType = "duration"
+	TypeString   Type = "string"
+	TypeBool     Type = "bool"
+	TypeInt      Type = "int"
+	TypeInt64    Type = "int64"
+	TypeFloat32  Type = "float32"
+	TypeDuration Type = "duration"
 )
 
 // Backend is the part of auditing that a flag belongs to.
@@ -31,9 +31,9 @@ const (
 )
 
 // FlagSpec describes one audit flag of kube-apiserver.
-type FlagSpec struct {
+type Flag struct {
 	Name       string // without dashes in front: audit-log-maxage
-	Type       FlagType
+	Type       Type
 	Backend    Backend
 	Meaning    string   // one line, with the unit and what 0 means
 	Values     []string // the only values there are; nil when any will do
@@ -68,7 +68,7 @@ func always(value string) []since { return []since{{value: value}} }
 // The releases were read in k8s.io/apiserver pkg/server/options/audit.go as of
 // 1.8 to 1.13, 1.17 to 1.20, 1.23, 1.24 and 1.29 to 1.37; upstream holds the table
 // against the code of two releases.
-var flagTable = []FlagSpec{
+var flagTable = []Flag{
 	{Name: "audit-policy-file", Type: TypeString, Backend: BackendBoth, defaults: always(""),
 		Meaning: "file with the audit policy; without it nothing is recorded"},
 
@@ -116,7 +116,7 @@ var flagTable = []FlagSpec{
 }
 
 // removedFlags are in no current kube-apiserver; old manifests still name them.
-var removedFlags = []FlagSpec{
+var Removed = []Flag{
 	{Name: "audit-dynamic-configuration", Type: TypeBool, Backend: BackendBoth, defaults: always("false"),
 		Since: Version{1, 13}, Until: Version{1, 19}, Meaning: "read webhooks from AuditSink objects"},
 }
@@ -128,15 +128,15 @@ func backendOf(plugin string) Backend {
 	return BackendWebhook
 }
 
-func versionFlag(plugin string) FlagSpec {
-	return FlagSpec{Name: "audit-" + plugin + "-version", Type: TypeString, Backend: backendOf(plugin),
+func versionFlag(plugin string) Flag {
+	return Flag{Name: "audit-" + plugin + "-version", Type: TypeString, Backend: backendOf(plugin),
 		Since: Version{1, 11}, Values: []string{auditV1},
 		defaults: []since{{value: "audit.k8s.io/v1beta1"}, {Version{1, 13}, auditV1}},
 		Meaning:  "API version that events are written in"}
 }
 
-func modeFlag(plugin, normal string, from Version) FlagSpec {
-	return FlagSpec{Name: "audit-" + plugin + "-mode", Type: TypeString, Backend: backendOf(plugin),
+func modeFlag(plugin, normal string, from Version) Flag {
+	return Flag{Name: "audit-" + plugin + "-mode", Type: TypeString, Backend: backendOf(plugin),
 		Since: from, Values: modes, defaults: always(normal),
 		Meaning: "batch hands events over later and drops them when the buffer is full, blocking makes requests wait, blocking-strict fails them as well"}
 }
@@ -150,12 +150,12 @@ var batchMeanings = map[string]string{
 	"throttle-burst":  "batches at once after a quiet time, when throttling is on",
 }
 
-func batchFlag(plugin, what string, t FlagType, defaults []since) FlagSpec {
+func batchFlag(plugin, what string, t Type, defaults []since) Flag {
 	from := Version{1, 10}
 	if plugin == "webhook" && what != "throttle-enable" {
 		from = Version{1, 9}
 	}
-	return FlagSpec{Name: "audit-" + plugin + "-batch-" + what, Type: t, Backend: backendOf(plugin),
+	return Flag{Name: "audit-" + plugin + "-batch-" + what, Type: t, Backend: backendOf(plugin),
 		Since: from, defaults: defaults, Meaning: batchMeanings[what] + "; only in batch mode"}
 }
 
@@ -165,32 +165,32 @@ var truncateMeanings = map[string]string{
 	"max-event-size": "most bytes in an event; a larger one loses its request and response, and is dropped if that is not enough",
 }
 
-func truncateFlag(plugin, what string, t FlagType, normal string) FlagSpec {
-	return FlagSpec{Name: "audit-" + plugin + "-truncate-" + what, Type: t, Backend: backendOf(plugin),
+func truncateFlag(plugin, what string, t Type, normal string) Flag {
+	return Flag{Name: "audit-" + plugin + "-truncate-" + what, Type: t, Backend: backendOf(plugin),
 		Since: Version{1, 11}, defaults: always(normal), Meaning: truncateMeanings[what]}
 }
 
 // Flags returns the audit flags of today's kube-apiserver: the policy first, then the
 // log's, then the webhook's.
-func Flags() []FlagSpec { return slices.Clone(flagTable) }
+func All() []Flag { return slices.Clone(flagTable) }
 
 // LookupFlag finds a flag of today's kube-apiserver by its name without dashes
 // in front. As kube-apiserver does, it takes _ for -.
-func LookupFlag(name string) (FlagSpec, bool) {
+func Lookup(name string) (Flag, bool) {
 	return findFlag(flagTable, strings.ReplaceAll(name, "_", "-"))
 }
 
-func findFlag(table []FlagSpec, name string) (FlagSpec, bool) {
-	i := slices.IndexFunc(table, func(f FlagSpec) bool { return f.Name == name })
+func findFlag(table []Flag, name string) (Flag, bool) {
+	i := slices.IndexFunc(table, func(f Flag) bool { return f.Name == name })
 	if i < 0 {
-		return FlagSpec{}, false
+		return Flag{}, false
 	}
 	return table[i], true
 }
 
 // DefaultAt returns what an unset flag means to a release. An unknown release is taken
 // as 1.35: its rotation defaults (0, keep for ever) are the ones that can fill a disk.
-func (f FlagSpec) DefaultAt(v Version) string {
+func (f Flag) DefaultAt(v Version) string {
 	if v == (Version{}) {
 		v = Version{1, 35}
 	}
@@ -206,7 +206,7 @@ func (f FlagSpec) DefaultAt(v Version) string {
 // Parse reads a value as kube-apiserver's flag parser does, and returns it the
 // way that parser would print it. The set of Values is CheckFlags' business:
 // kube-apiserver looks at it only for a backend that is on.
-func (f FlagSpec) Parse(value string) (canonical string, err error) {
+func (f Flag) Parse(value string) (canonical string, err error) {
 	switch f.Type {
 	case TypeBool:
 		var b bool
@@ -233,7 +233,7 @@ func (f FlagSpec) Parse(value string) (canonical string, err error) {
 	return canonical, nil
 }
 
-func (f FlagSpec) misread(err error) string {
+func (f Flag) misread(err error) string {
 	if errors.Is(err, strconv.ErrRange) {
 		return "out of range"
 	}

@@ -1,4 +1,4 @@
-package patch
+package webhookconfig
 
 import (
 	"encoding/base64"
@@ -119,8 +119,8 @@ var kubeconfigCases = []struct{ name, old, new, want string }{
 }
 
 func kubeconfigFindings(text string) string {
-	_, errs, warns := CheckWebhookKubeconfig("w.yaml", []byte(text))
-	lines := append(wording("fail", errs), wording("warn", warns)...)
+	_, errs, warns := Check("w.yaml", []byte(text))
+	lines := append(problemsIn("fail", errs), problemsIn("warn", warns)...)
 	return strings.ReplaceAll(strings.Join(lines, "\n"), " webhook-config: ", " ")
 }
 
@@ -148,8 +148,8 @@ func TestCheckWebhookKubeconfig(t *testing.T) {
 func TestWebhookConfigIsReturned(t *testing.T) {
 	text := strings.Replace(goodKubeconfig, "    server:", "    certificate-authority: /etc/falco/ca.crt\n    server:", 1)
 	text = strings.Replace(text, "token: hunter2", "client-certificate: /c\n    client-key: /k\n    tokenFile: /t", 1)
-	got, _, _ := CheckWebhookKubeconfig("w.yaml", []byte(text))
-	want := WebhookConfig{Server: "https://10.0.0.7:9765/...", Files: []string{"/etc/falco/ca.crt", "/c", "/k", "/t"}}
+	got, _, _ := Check("w.yaml", []byte(text))
+	want := Config{Server: "https://10.0.0.7:9765/...", Files: []string{"/etc/falco/ca.crt", "/c", "/k", "/t"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -169,7 +169,7 @@ func FuzzCheckWebhookKubeconfig(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Add([]byte("clusters: &c\n- *c\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, errs, warns := CheckWebhookKubeconfig("w.yaml", data)
+		cfg, errs, warns := Check("w.yaml", data)
 		for _, p := range append(errs, warns...) {
 			if !strings.HasPrefix(p.Message, "w.yaml:") {
 				t.Errorf("%q", p.Message)
@@ -178,7 +178,7 @@ func FuzzCheckWebhookKubeconfig(f *testing.F) {
 		if len(errs) > 0 {
 			return
 		}
-		if _, errs, _ := WebhookKubeconfig(WebhookTarget{URL: cfg.Server}); len(errs) > 0 {
+		if _, errs, _ := Kubeconfig(Target{URL: cfg.Server}); len(errs) > 0 {
 			t.Errorf("%q passed in a kubeconfig, but alone: %v", cfg.Server, errs)
 		}
 		for _, file := range cfg.Files {
@@ -189,9 +189,9 @@ func FuzzCheckWebhookKubeconfig(f *testing.F) {
 	})
 }
 
-func ExampleCheckWebhookKubeconfig() {
+func ExampleCheck() {
 	text := strings.Replace(goodKubeconfig, "current-context: audit", "current-context: prod", 1)
-	_, errs, _ := CheckWebhookKubeconfig("webhook.yaml", []byte(text))
+	_, errs, _ := Check("webhook.yaml", []byte(text))
 	fmt.Println(errs[0].Message)
 	// Output: webhook.yaml:16:18: current-context "prod": there is no context of that name
 }
