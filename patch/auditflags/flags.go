@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// FlagType says how kube-apiserver reads a flag's value. The names are pflag's.
+// Type says how kube-apiserver reads a flag's value. The names are pflag's.
 type Type string
 
 const (
@@ -30,7 +30,7 @@ const (
 	BackendWebhook                // on when --audit-webhook-config-file is set
 )
 
-// FlagSpec describes one audit flag of kube-apiserver.
+// Flag describes one audit flag of kube-apiserver.
 type Flag struct {
 	Name       string // without dashes in front: audit-log-maxage
 	Type       Type
@@ -115,7 +115,7 @@ var flagTable = []Flag{
 	truncateFlag("webhook", "max-event-size", TypeInt64, "102400"),
 }
 
-// removedFlags are in no current kube-apiserver; old manifests still name them.
+// Removed are in no current kube-apiserver; old manifests still name them.
 var Removed = []Flag{
 	{Name: "audit-dynamic-configuration", Type: TypeBool, Backend: BackendBoth, defaults: always("false"),
 		Since: Version{1, 13}, Until: Version{1, 19}, Meaning: "read webhooks from AuditSink objects"},
@@ -170,11 +170,11 @@ func truncateFlag(plugin, what string, t Type, normal string) Flag {
 		Since: Version{1, 11}, defaults: always(normal), Meaning: truncateMeanings[what]}
 }
 
-// Flags returns the audit flags of today's kube-apiserver: the policy first, then the
+// All returns the audit flags of today's kube-apiserver: the policy first, then the
 // log's, then the webhook's.
 func All() []Flag { return slices.Clone(flagTable) }
 
-// LookupFlag finds a flag of today's kube-apiserver by its name without dashes
+// Lookup finds a flag of today's kube-apiserver by its name without dashes
 // in front. As kube-apiserver does, it takes _ for -.
 func Lookup(name string) (Flag, bool) {
 	return findFlag(flagTable, strings.ReplaceAll(name, "_", "-"))

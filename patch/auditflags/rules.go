@@ -28,7 +28,7 @@ const (
 	manifestDir = "/etc/kubernetes/manifests/"
 )
 
-// CheckFlags holds a set of flags against what kube-apiserver of version v
+// Check holds a set of flags against what kube-apiserver of version v
 // accepts (errs) and against what is known to hurt (errs where it surely does, else
 // warns). The keys are flag names without dashes in front; the values are those
 // that take effect, "true" for a bool flag without one. Flags that are not about auditing

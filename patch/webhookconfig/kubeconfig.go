@@ -19,7 +19,7 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// WebhookConfig is what a plan must know of a kubeconfig for the audit webhook.
+// Config is what a plan must know of a kubeconfig for the audit webhook.
 type Config struct {
 	Server string // as PublicURL has it
 	// Files are the absolute paths that the kubeconfig names. kube-apiserver opens
@@ -27,7 +27,7 @@ type Config struct {
 	Files []string
 }
 
-// CheckWebhookKubeconfig reads a kubeconfig as kube-apiserver would, but more strictly,
+// Check reads a kubeconfig as kube-apiserver would, but more strictly,
 // and follows current-context to its cluster and user. The messages start with
 // name:line:col and repeat no credential.
 func Check(name string, data []byte) (cfg Config, errs, warns []auditflags.Problem) {

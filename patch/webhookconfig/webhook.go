@@ -17,14 +17,14 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// WebhookTarget says where kube-apiserver shall post events. The certificates and the
+// Target says where kube-apiserver shall post events. The certificates and the
 // key are in PEM form; each may be empty.
 type Target struct {
 	URL                       string
 	CA, ClientCert, ClientKey []byte
 }
 
-// WebhookKubeconfig writes the kubeconfig for --audit-webhook-config-file. What is
+// Kubeconfig writes the kubeconfig for --audit-webhook-config-file. What is
 // given as PEM is embedded, since a file named there would have to be mounted as
 // well. The result is nil when there are errs; it may hold a private key. No
 // part of a key or of a password comes back in a auditflags.Problem.
@@ -56,7 +56,7 @@ func Kubeconfig(w Target) (data []byte, errs, warns []auditflags.Problem) {
 	return w.kubeconfig(), nil, warns
 }
 
-// webhookHead begins each config that auditpatch writes, and tells it from others.
+// Head begins each config that auditpatch writes, and tells it from others.
 const Head = "# Where kube-apiserver posts audit events. Written by auditpatch.\n"
 
 // kubeconfig writes YAML by hand: the order is that in which people read it, and
