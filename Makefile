@@ -18,7 +18,7 @@ build: ## the static binary ./auditpatch
 	$(GOBUILD) -o auditpatch .
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 test: ## what the README says
 	go test ./...
@@ -102,3 +102,7 @@ clean: ## what the other targets have made
 .PHONY: e2e
 e2e: build ## the binary in real kind clusters; e2e/README.md has the variables
 	./e2e/run.sh
+
+.PHONY: e2e-versions
+e2e-versions: build ## the same on each minor release of Kubernetes from 1.30 on: hours, and a table
+	./e2e/versions.sh

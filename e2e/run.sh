@@ -69,7 +69,7 @@ main() {
 go_vet() { (cd "$REPO" && go vet -tags e2e ./e2e/...); }
 
 go_test() {
-  (cd "$REPO" && go test -tags e2e ./e2e/ -count=1 -v -timeout 60m -run "${E2E_RUN:-.}" 2>&1) |
+  (cd "$REPO" && go test -tags e2e ./e2e/ -count=1 -v -timeout "${E2E_TIMEOUT:-60m}" -run "${E2E_RUN:-.}" 2>&1) |
     tee "$OUT/go-test.log"
 }
 
