@@ -18,7 +18,7 @@ build: ## the static binary ./auditpatch
 	$(GOBUILD) -o auditpatch .
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 test: ## what the README says
 	go test ./...
@@ -58,6 +58,7 @@ upstream: ## our tables against the code of Kubernetes itself
 	cd upstream && go test -timeout 20m ./...
 	cd upstream && go test -timeout 20m -modfile=go135.mod ./...
 	cd upstream/kubelet && go test -timeout 40m ./...
+	cd upstream/kubelet && go test -timeout 40m -modfile=go136.mod ./...
 
 # The same commit and the same Go give the same bytes of dist/, wherever and whenever. So what the
 # caller's surroundings say of the build does not count.
@@ -101,6 +102,10 @@ clean: ## what the other targets have made
 .PHONY: e2e
 e2e: build ## the binary in real kind clusters; e2e/README.md has the variables
 	./e2e/run.sh
+
+.PHONY: e2e-versions
+e2e-versions: build ## the same on each minor release of Kubernetes from 1.30 on: hours, and a table
+	./e2e/versions.sh
 
 collection: dist ## the Ansible collection with the programs of make dist, in bin/
 	cp dist/auditpatch-linux-*64 ansible/roles/auditpatch/files/

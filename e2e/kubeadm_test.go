@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"auditpatch/e2e/cluster"
+	"auditpatch/patch"
 )
 
 // upgrade is kubeadm upgrade to the version that runs already: it writes every manifest anew
@@ -84,15 +86,37 @@ func TestKubeadmUpgrade(t *testing.T) {
 	l.stays(func() { l.putClusterConfig(kept) })
 }
 
-// exports wants kubeadm's strict loader to take what export kubeadm prints, in both versions.
+// exports wants kubeadm's strict loader to take what export kubeadm prints, in each version of
+// its API that this kubeadm reads, and to refuse the others as export kubeadm does.
 func (l *lab) exports() {
 	l.Helper()
-	for _, version := range []string{"v1beta3", "v1beta4"} {
-		l.exec("sh", "-ec", `cd "$(mktemp -d)"
-			auditpatch export kubeadm --api-version `+version+` >config
+	release := l.release()
+	for _, version := range patch.KubeadmAPIs(patch.Version{}) {
+		const script = `cd "$(mktemp -d)"
+			auditpatch export kubeadm --api-version "$1" >config
 			echo "kubernetesVersion: $(kubeadm version -o short)" >>config
-			kubeadm config validate --config config`)
+			kubeadm config validate --config config`
+		_, stderr, exit := l.node.Exec(l.ctx, "sh", "-ec", script, "sh", version)
+		reads := slices.Contains(patch.KubeadmAPIs(release), version)
+		if (exit == 0) != reads {
+			l.Fatalf("kubeadm %s, %s: exit status %d, want it read: %v\n%s", release, version, exit, reads, stderr)
+		}
+		_, stderr, exit = l.node.Auditpatch(l.ctx, "export", "kubeadm", "--manifest", cluster.Manifest, "--api-version", version)
+		if (exit == 0) != reads {
+			l.Fatalf("export kubeadm of %s, %s: exit status %d, want it done: %v\n%s", release, version, exit, reads, stderr)
+		}
 	}
+}
+
+// release is that of the node's Kubernetes, which E2E_KUBERNETES need not be.
+func (l *lab) release() patch.Version {
+	l.Helper()
+	stdout, stderr, _ := l.node.Exec(l.ctx, "kubeadm", "version", "-o", "short")
+	release, ok := patch.ParseImageVersion("kubeadm:" + strings.TrimSpace(stdout))
+	if !ok {
+		l.Fatalf("kubeadm version: %q %s", stdout, stderr)
+	}
+	return release
 }
 
 // patches wants kubeadm to take our patches, and the manifest to be one that the kubelet takes,
@@ -171,13 +195,13 @@ func (l *lab) clusterConfig() string {
 
 func (l *lab) putClusterConfig(text string) {
 	l.Helper()
-	patch, err := json.Marshal(map[string]any{"data": map[string]string{"ClusterConfiguration": text}})
+	body, err := json.Marshal(map[string]any{"data": map[string]string{"ClusterConfiguration": text}})
 	if err != nil {
 		l.Fatal(err)
 	}
 	// Also at the test's end, when its context is over.
 	out, err := exec.Command("docker", "exec", l.node.Name(), "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf",
-		"-n", "kube-system", "patch", "configmap", "kubeadm-config", "--type=merge", "--patch", string(patch)).CombinedOutput()
+		"-n", "kube-system", "patch", "configmap", "kubeadm-config", "--type=merge", "--patch", string(body)).CombinedOutput()
 	if err != nil {
 		l.T.Errorf("put kubeadm-config back: %v: %s", err, out)
 	}

@@ -6,7 +6,7 @@ CACHE=${E2E_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/auditpatch-e2e}
 OUT=$E2E/out
 CLUSTER=${E2E_CLUSTER:-auditpatch-e2e}
 KIND_VERSION=${E2E_KIND_VERSION:-v0.33.0}
-KUBERNETES=${E2E_KUBERNETES:-v1.36.3} # of our own image; an official one may be newer
+KUBERNETES=${E2E_KUBERNETES:-v1.37.2} # of our own image; an official one may be newer
 LOGS=$CACHE/logs/$KUBERNETES
 export DEBIAN_FRONTEND=noninteractive
 umask 022

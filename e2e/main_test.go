@@ -25,8 +25,18 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// most is how many nodes there are at once when all tests run: those of oneNode and threeNodes,
+// and that of TestKindCluster.
+const most = 5
+
 func run(m *testing.M) int {
 	var err error
+	if os.Getenv("E2E_RUN") == "" && os.Getenv("E2E_KEEP") != "1" {
+		if err = cluster.Room(most); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e: error:", err)
+			return 1
+		}
+	}
 	if oneNode, err = start("", "../kind-config.yaml"); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1

@@ -19,6 +19,18 @@ prepare() {
   exec 8>&-
 }
 
+# null_device: /dev/null is as everybody expects. A privileged container gets the mode that it
+# has here, and then nobody but root can write to it in a node.
+null_device() {
+  local is
+  is=$(stat -c '%a %t:%T' /dev/null) || is=missing
+  case $is in
+    666\ 1:3) ;;
+    *\ 1:3) die "/dev/null has mode ${is% *}, and users of the nodes would have it too: chmod 666 /dev/null" ;;
+    *) die "/dev/null is not the null device: rm -f /dev/null && mknod -m 666 /dev/null c 1 3" ;;
+  esac
+}
+
 # finish runs however the run ends, but for kill -9: the next run clears up after that.
 finish() {
   if [ "${E2E_KEEP:-}" = 1 ]; then
@@ -39,6 +51,7 @@ delete_clusters() {
 
 main() {
   command -v go >/dev/null || die "Go is not in PATH"
+  null_device
   mkdir -p "$LOGS" "$OUT"
   step "vet the tests" go_vet
   prepare
@@ -56,7 +69,7 @@ main() {
 go_vet() { (cd "$REPO" && go vet -tags e2e ./e2e/...); }
 
 go_test() {
-  (cd "$REPO" && go test -tags e2e ./e2e/ -count=1 -v -timeout 60m -run "${E2E_RUN:-.}" 2>&1) |
+  (cd "$REPO" && go test -tags e2e ./e2e/ -count=1 -v -timeout "${E2E_TIMEOUT:-60m}" -run "${E2E_RUN:-.}" 2>&1) |
     tee "$OUT/go-test.log"
 }
 

@@ -28,8 +28,17 @@ func (p *Plan) Settled() (*manifest.File, error) {
 }
 
 // ExportKubeadm writes a manifest's audit settings as a ClusterConfiguration of
-// a kubeadm API version (v1beta3, v1beta4).
+// a kubeadm API version, one of KubeadmAPIs. Without a version it is the newest that
+// belongs to the manifest's image; a version that its kubeadm does not read is refused.
 func ExportKubeadm(m *manifest.File, version string) ([]byte, error) {
+	version, err := chooseKubeadmAPI(m, version)
+	if err != nil {
+		return nil, err
+	}
+	return clusterConfiguration(m, version)
+}
+
+func clusterConfiguration(m *manifest.File, version string) ([]byte, error) {
 	text := "apiVersion: kubeadm.k8s.io/" + version + "\nkind: ClusterConfiguration\napiServer: {}\n"
 	p, err := PlanKubeadm([]byte(text), m)
 	if err != nil {
@@ -108,7 +117,7 @@ const KindDir = "/etc/kubernetes/audit"
 // none, and extraArgs as a mapping, which kind turns into a list where it has to
 // (pkg/internal/patch/kubeadm_merge.go).
 func ExportKind(m *manifest.File, dir string, nodes int) ([]byte, error) {
-	config, err := ExportKubeadm(m, "v1beta3")
+	config, err := clusterConfiguration(m, "v1beta3")
 	if err != nil {
 		return nil, err
 	}

@@ -7,5 +7,6 @@
 //	go test ./...                       against the newest release, as in go.mod
 //	go test -modfile=go135.mod ./...    against 1.35, the last before rotation changed
 //
-// The folder kubelet is a third module, on k8s.io/kubernetes.
+// The folder kubelet is another module, on k8s.io/kubernetes: go.mod has the newest release,
+// go136.mod the last that could still be told to take a static pod which names API objects.
 package upstream

@@ -156,6 +156,30 @@ func (c *Cluster) create(ctx context.Context, mark string) error {
 	if _, stderr, exit := c.kind(ctx, "delete", "cluster"); exit != 0 {
 		return fmt.Errorf("kind delete cluster: %s", stderr)
 	}
+	nodes, err := nodesOf(c.options.Config)
+	if err != nil {
+		return err
+	}
+	if err := Room(nodes); err != nil {
+		return err
+	}
+	if err := c.kindCreate(ctx); err != nil {
+		return err
+	}
+	if err := c.find(ctx); err != nil {
+		return err
+	}
+	for _, n := range c.nodes {
+		if err := n.prepare(ctx, mark); err != nil {
+			return err
+		}
+	}
+	c.options.Log("cluster %s made in %.1f s", c.options.Name, time.Since(started).Seconds())
+	return nil
+}
+
+// kindCreate leaves the containers of a cluster that does not come up: their logs say why.
+func (c *Cluster) kindCreate(ctx context.Context) error {
 	file, err := os.CreateTemp("", "kind-*.yaml")
 	if err != nil {
 		return err
@@ -172,15 +196,6 @@ func (c *Cluster) create(ctx context.Context, mark string) error {
 	if exit != 0 {
 		return fmt.Errorf("kind create cluster (the containers are kept): %s", stderr)
 	}
-	if err := c.find(ctx); err != nil {
-		return err
-	}
-	for _, n := range c.nodes {
-		if err := n.prepare(ctx, mark); err != nil {
-			return err
-		}
-	}
-	c.options.Log("cluster %s made in %.1f s", c.options.Name, time.Since(started).Seconds())
 	return nil
 }
 

@@ -48,6 +48,17 @@ func Config(base []byte, m Machine) ([]byte, error) {
 	return appendPatches(config, patches)
 }
 
+// nodesOf is the number of nodes of a kind configuration.
+func nodesOf(config []byte) (int, error) {
+	var c struct {
+		Nodes []any `json:"nodes"`
+	}
+	if err := yaml.Unmarshal(config, &c); err != nil {
+		return 0, fmt.Errorf("read the kind configuration: %w", err)
+	}
+	return max(len(c.Nodes), 1), nil // kind makes one where none is named
+}
+
 // appendPatches adds kubeadm patches, which kind wants as strings of YAML.
 func appendPatches(config map[string]any, patches []map[string]any) ([]byte, error) {
 	all, _ := config["kubeadmConfigPatches"].([]any)

@@ -35,15 +35,15 @@ networking:
 nodes:
 - role: control-plane
 `
-	v130, v136 := version.MustParseGeneric("v1.30.14"), version.MustParseGeneric("v1.36.3")
+	v130, v137 := version.MustParseGeneric("v1.30.14"), version.MustParseGeneric("v1.37.2")
 	for _, test := range []struct {
 		name    string
 		machine Machine
 		want    string
 	}{
-		{"official image", Machine{Kubernetes: v136}, plain},
+		{"official image", Machine{Kubernetes: v137}, plain},
 		{"old control groups, and a kubelet that does not mind", Machine{CgroupV1: true, Kubernetes: v130}, plain},
-		{"our own image", Machine{OwnImage: true, CgroupV1: true, Kubernetes: v136}, `apiVersion: kind.x-k8s.io/v1alpha4
+		{"our own image", Machine{OwnImage: true, CgroupV1: true, Kubernetes: v137}, `apiVersion: kind.x-k8s.io/v1alpha4
 kind: Cluster
 kubeadmConfigPatches:
 - |
@@ -77,5 +77,16 @@ nodes:
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestNodesOf(t *testing.T) {
+	for text, want := range map[string]int{
+		"kind: Cluster\n": 1,
+		"nodes:\n- role: control-plane\n- role: control-plane\n- role: worker\n": 3,
+	} {
+		if got, err := nodesOf([]byte(text)); got != want || err != nil {
+			t.Errorf("%q has %d nodes, %v; want %d", text, got, err, want)
+		}
 	}
 }

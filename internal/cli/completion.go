@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/rollout"
+	"auditpatch/patch"
 	"auditpatch/presets"
 )
 
@@ -121,7 +122,7 @@ func flagValues(name string) []string {
 	case "output":
 		return []string{"text", "json"}
 	case "api-version":
-		return kubeadmVersions
+		return patch.KubeadmAPIs(patch.Version{})
 	}
 	return nil
 }

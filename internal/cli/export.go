@@ -5,7 +5,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -48,9 +47,6 @@ func (f *exportFlags) manifestFlag() []cli.Flag {
 		Usage: "begin with what the manifest at `PATH` sets, - for standard input, as enable does; without it, with a manifest as kubeadm writes it"}}
 }
 
-// kubeadmVersions are those of kubeadm's API, the newest first.
-var kubeadmVersions = []string{"v1beta4", "v1beta3"}
-
 func (p *program) exportKubeadm() *cli.Command {
 	f := &exportFlags{}
 	return p.command(&cli.Command{
@@ -59,12 +55,9 @@ func (p *program) exportKubeadm() *cli.Command {
 		Description: "Takes the flags of enable and prints a ClusterConfiguration with just these settings, to be\n" +
 			"merged into your own. The policy has to be on the node first: auditpatch enable --root /",
 		Flags: join(f.settings.flags(), f.manifestFlag(), []cli.Flag{
-			&cli.StringFlag{Name: "api-version", Destination: &f.version, Category: howCategory, Value: "v1beta4", Usage: "`VERSION` of kubeadm's API: v1beta4 (from Kubernetes 1.31 on) or v1beta3"},
+			&cli.StringFlag{Name: "api-version", Destination: &f.version, Category: howCategory, Usage: "`VERSION` of kubeadm's API: v1beta4 (from Kubernetes 1.31 on) or v1beta3 (up to 1.36); without it, the newest that the kubeadm of the manifest's release reads"},
 		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
-			if !slices.Contains(kubeadmVersions, f.version) {
-				return hint.Errorf("--api-version="+kubeadmVersions[0], "--api-version %q: there are v1beta3 and v1beta4", f.version)
-			}
 			m, _, err := p.exportPlan(c, f, nil)
 			if err != nil {
 				return err

@@ -4,7 +4,7 @@
 //
 // It prints a line for each file, "FILE: ok" or "FILE: why not", and exits 1 when
 // any is refused, 2 when it cannot tell. The answer is that of k8s.io/kubernetes
-// as in go.mod, with its default feature gates.
+// as in go.mod, or in go136.mod with -modfile, with its default feature gates.
 package main
 
 import (
