@@ -15,6 +15,7 @@ import (
 
 	"auditpatch/e2e/cluster"
 	"auditpatch/patch"
+	"auditpatch/patch/auditflags"
 )
 
 // upgrade is kubeadm upgrade to the version that runs already: it writes every manifest anew
@@ -112,7 +113,7 @@ func (l *lab) exports() {
 func (l *lab) release() patch.Version {
 	l.Helper()
 	stdout, stderr, _ := l.node.Exec(l.ctx, "kubeadm", "version", "-o", "short")
-	release, ok := patch.ParseImageVersion("kubeadm:" + strings.TrimSpace(stdout))
+	release, ok := auditflags.ParseImageVersion("kubeadm:" + strings.TrimSpace(stdout))
 	if !ok {
 		l.Fatalf("kubeadm version: %q %s", stdout, stderr)
 	}
