@@ -60,7 +60,7 @@ func (p *program) cutShort(err error, status int) int {
 
 // run carries out one command line.
 func (p *program) run(ctx context.Context, args []string) int {
-	p.words = plainNames(args)
+	p.words = otherSpellings(plainNames(args))
 	p.json = asksForJSON(p.words) // a mistake may come before the flag
 	if err := refuseText(p.words); err != nil {
 		return p.end(err)
@@ -153,6 +153,19 @@ func plainNames(args []string) []string {
 		}
 	}
 	return out
+}
+
+// otherSpellings are --version and help COMMAND as the command line has them:
+// version and COMMAND --help.
+func otherSpellings(words []string) []string {
+	switch {
+	case len(words) < 2:
+	case words[1] == "--version":
+		return append([]string{words[0], "version"}, words[2:]...)
+	case words[1] == "help":
+		return append(append([]string{words[0]}, words[2:]...), "--help")
+	}
+	return words
 }
 
 // unknownCommand names the command that was probably meant.
