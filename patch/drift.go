@@ -89,7 +89,7 @@ func typeProblems(m *manifest.File) (out []Problem) {
 // CheckOwner refuses a Pod that another file defines too, or that another
 // program writes anew.
 func CheckOwner(m *manifest.File, s State) error {
-	if err := checkKeeper(m); err != nil {
+	if err := checkManagedBy(m); err != nil {
 		return err
 	}
 	return checkSiblings(m, s)

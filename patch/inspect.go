@@ -33,9 +33,9 @@ type Settings struct {
 	Server Server
 	// Proxy is how it reaches what is outside of the cluster.
 	Proxy Proxy
-	// Keeper names the program that writes this manifest anew, "" for kubeadm
+	// ManagedBy names the program that writes this manifest anew, "" for kubeadm
 	// and for manifests made by hand.
-	Keeper string
+	ManagedBy string
 }
 
 // Server is the API server that a manifest describes.
@@ -93,7 +93,7 @@ func Inspect(m *manifest.File) Settings {
 		}
 	}
 	s.UID, s.GID = runsAs(m)
-	s.Keeper = keeper(m)
+	s.ManagedBy = managedBy(m)
 	s.HostPaths = HostPaths(m)
 	s.Server = server(m)
 	s.Proxy = proxy(m)

@@ -15,8 +15,8 @@ import (
 // Task is a change that a command line asks for.
 type Task func(ctx context.Context, l change.Listener) (change.Result, error)
 
-// carry carries a task out and prints what comes of it.
-func (p *program) carry(ctx context.Context, task Task) (change.Result, error) {
+// perform carries a task out and prints what comes of it.
+func (p *program) perform(ctx context.Context, task Task) (change.Result, error) {
 	if p.reader != nil {
 		p.reader.task = task
 		return change.Result{}, errRead
@@ -36,24 +36,24 @@ func (p *program) listener() change.Listener {
 	return change.Listener{
 		Begin: p.Begin, Spared: p.Spared,
 		Warn:    func(w patch.Problem) { p.warn(w) },
-		Recover: func(id, what string) { p.say("recover   %-46s %s", id, what) },
+		Recover: func(id, what string) { p.printf("recover   %-46s %s", id, what) },
 		Plan:    p.sayPlan,
-		Backup:  func(id string) { p.say("%-9s %-46s auditpatch restore --to %s", "backup", id, id) },
+		Backup:  func(id string) { p.printf("%-9s %-46s auditpatch restore --to %s", "backup", id, id) },
 		Step:    p.sayStep,
 	}
 }
 
 // sayStep prints one step of a wait.
 func (p *program) sayStep(s rollout.Progress) {
-	p.say("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
+	p.printf("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
 	if s.Detail != "" {
-		p.say("%-9s %s", "", s.Detail)
+		p.printf("%-9s %s", "", s.Detail)
 	}
 }
 
 // run carries out a change of a node whose manifest may come from standard input.
 func (p *program) change(c *cli.Context, n *nodeFlags, task Task) error {
-	r, err := p.carry(c.Context, task)
+	r, err := p.perform(c.Context, task)
 	switch {
 	case err != nil:
 		return err
@@ -62,7 +62,7 @@ func (p *program) change(c *cli.Context, n *nodeFlags, task Task) error {
 	case r.DryRun:
 		p.printPlan(r)
 		if !p.json && !r.Plan.AsAsked() {
-			p.say("dry run: nothing was changed")
+			p.printf("dry run: nothing was changed")
 		}
 		return nil
 	}
@@ -73,12 +73,12 @@ func (p *program) change(c *cli.Context, n *nodeFlags, task Task) error {
 // printDone prints what was done.
 func (p *program) printDone(r change.Result) {
 	if r.Outcome != "" {
-		p.say("%s", r.Outcome)
+		p.printf("%s", r.Outcome)
 	}
 	for _, remark := range r.Remarks {
-		p.say("%s", remark.Message)
+		p.printf("%s", remark.Message)
 		if remark.Hint != "" {
-			p.say("auditpatch: hint: %s", remark.Hint)
+			p.printf("auditpatch: hint: %s", remark.Hint)
 		}
 	}
 	if p.json {
@@ -96,7 +96,7 @@ func (p *program) printFiltered(r change.Result) error {
 	}
 	if r.Plan.Verb == "enable" {
 		p.sayPlan(r.Plan)
-		p.say("the manifest went to standard output; nothing else was written, so the policy still has to be put in place")
+		p.printf("the manifest went to standard output; nothing else was written, so the policy still has to be put in place")
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (p *program) printPlan(r change.Result) {
 	case p.json:
 		p.printJSON(r)
 	case r.Plan.AsAsked():
-		p.say("%s", r.Outcome)
+		p.printf("%s", r.Outcome)
 	default:
 		p.sayPlan(r.Plan)
 		for _, d := range r.Diffs() {
@@ -127,14 +127,14 @@ func (p *program) sayPlan(plan *patch.Plan) {
 			if c.Kind == patch.MakeDir && role == "log" {
 				name = plan.After.Log.Host
 			}
-			p.say("%-9s %-46s %s", role, name, change.Why(c, plan))
+			p.printf("%-9s %-46s %s", role, name, change.Why(c, plan))
 		}
 	}
 	if k := plan.Kubeadm; k != nil && !k.Empty() {
-		p.say("%-9s %-46s %s", "kubeadm", patch.KubeadmConfig, k.Counts())
+		p.printf("%-9s %-46s %s", "kubeadm", patch.KubeadmConfig, k.Counts())
 	}
 	if len(plan.Kept) > 0 {
-		p.say("%-9s %s", "kept", strings.Join(plan.Kept, " "))
+		p.printf("%-9s %s", "kept", strings.Join(plan.Kept, " "))
 	}
 }
 

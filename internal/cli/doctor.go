@@ -50,7 +50,7 @@ func (p *program) printLastFailure(t *target.Target) error {
 	case p.json:
 		p.printJSON(r)
 	case r.Run == "":
-		p.say("no change has failed here")
+		p.printf("no change has failed here")
 	default:
 		how := "was put back"
 		switch r.Result {

@@ -63,7 +63,7 @@ func (p *program) diffCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			result, err := p.carry(c.Context, func(ctx context.Context, l change.Listener) (change.Result, error) {
+			result, err := p.perform(c.Context, func(ctx context.Context, l change.Listener) (change.Result, error) {
 				r.How.Listener = l
 				return change.Diff(ctx, r)
 			})

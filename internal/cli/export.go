@@ -220,13 +220,13 @@ func (p *program) printExport(e exported) error {
 		return nil
 	}
 	for _, f := range e.Files {
-		p.say("%-9s %s", "written", f)
+		p.printf("%-9s %s", "written", f)
 	}
 	if _, err := fmt.Fprint(p.Out, e.Config); err != nil {
 		return fmt.Errorf("print the configuration: %w", err)
 	}
 	if len(e.Files) == 0 || strings.HasSuffix(e.Files[0], patch.FlagsPatch) {
-		p.say("auditpatch: hint: the policy has to be on each node before kubeadm runs there: auditpatch enable --root /")
+		p.printf("auditpatch: hint: the policy has to be on each node before kubeadm runs there: auditpatch enable --root /")
 	}
 	return nil
 }

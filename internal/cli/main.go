@@ -315,8 +315,8 @@ func (p *program) warn(problems ...patch.Problem) {
 	}
 }
 
-// say prints progress and outcomes for people.
-func (p *program) say(format string, a ...any) {
+// printf prints progress and outcomes for people.
+func (p *program) printf(format string, a ...any) {
 	if !p.quiet {
 		fmt.Fprintf(p.Err, format+"\n", a...)
 	}

@@ -163,7 +163,7 @@ func (p *program) lint(f *lintFlags) error {
 	if len(findings) > 0 {
 		return status(exit.Differs)
 	}
-	p.say("%s: %s, no findings", in.Name, policy.Count(pol.Rules()))
+	p.printf("%s: %s, no findings", in.Name, policy.Count(pol.Rules()))
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (p *program) recoverCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			how := change.How{NoWait: f.wait.noWait, Timeout: f.wait.timeout, LockTimeout: f.wait.lockTimeout, Version: p.version}
 			var ended change.Recovered
-			r, err := p.carry(c.Context, func(ctx context.Context, l change.Listener) (r change.Result, err error) {
+			r, err := p.perform(c.Context, func(ctx context.Context, l change.Listener) (r change.Result, err error) {
 				how.Listener = l
 				ended, r, err = change.Recover(ctx, change.RecoverRequest{Target: f.node.options(p), How: how})
 				return r, err
@@ -34,7 +34,7 @@ func (p *program) recoverCommand() *cli.Command {
 			case p.json:
 				p.printJSON(ended)
 			case r.Outcome != "":
-				p.say("%s", r.Outcome)
+				p.printf("%s", r.Outcome)
 			}
 			return nil
 		},

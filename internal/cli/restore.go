@@ -73,7 +73,7 @@ func (p *program) listBackups(n *nodeFlags) error {
 		return nil
 	}
 	if len(entries) == 0 {
-		p.say("there are no backups: auditpatch has changed nothing here")
+		p.printf("there are no backups: auditpatch has changed nothing here")
 		return nil
 	}
 	return p.table(rows)

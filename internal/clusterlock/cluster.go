@@ -62,7 +62,7 @@ func (c *Cluster) Enter(ctx context.Context) error {
 	}
 	l := newLease(c.servers(peers), self, c.pace)
 	err = l.acquire(ctx, c.lockTimeout(), func(holder string) {
-		c.tell("waiting for %s, which is changing its API server", holder)
+		c.stepf("waiting for %s, which is changing its API server", holder)
 	})
 	if err != nil {
 		return c.withoutOthers(err)
@@ -108,7 +108,7 @@ func (c *Cluster) withoutOthers(err error) error {
 	case c.Late, c.Unseen:
 		return nil
 	case errors.As(err, &forbidden), c.Force:
-		c.warn("nothing keeps two control-plane nodes from restarting their API servers at once: %v", err)
+		c.warnf("nothing keeps two control-plane nodes from restarting their API servers at once: %v", err)
 		return nil
 	}
 	return &apiserver.NotHealthy{Reason: fmt.Sprintf("cannot see whether the other control-plane nodes are healthy: %v", err)}
@@ -151,7 +151,7 @@ func (c *Cluster) settle(ctx context.Context) error {
 	if !ok || ago >= c.pace.balancers || c.Late {
 		return nil
 	}
-	c.tell("%s has just restarted its API server: load balancers get %.0f s to notice", name, (c.pace.balancers - ago).Seconds())
+	c.stepf("%s has just restarted its API server: load balancers get %.0f s to notice", name, (c.pace.balancers - ago).Seconds())
 	select {
 	case <-ctx.Done():
 		return wait.ErrInterrupted
@@ -173,17 +173,17 @@ func (c *Cluster) healthy(ctx context.Context) error {
 		}
 		switch {
 		case len(unhealthy) == 0:
-			c.tell("%s", OthersReady(len(peers)))
+			c.stepf("%s", OthersReady(len(peers)))
 			return nil
 		case ctx.Err() != nil:
 			return wait.ErrInterrupted
 		case c.Force:
-			c.warn("other API servers are not healthy: %s", strings.Join(unhealthy, "; "))
+			c.warnf("other API servers are not healthy: %s", strings.Join(unhealthy, "; "))
 			return nil
 		case time.Now().After(deadline):
 			return &apiserver.NotHealthy{Reason: fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(unhealthy, "; "))}
 		case time.Since(told) > tellEvery:
-			c.tell("waiting until others are healthy: %s", strings.Join(unhealthy, "; "))
+			c.stepf("waiting until others are healthy: %s", strings.Join(unhealthy, "; "))
 			told = time.Now()
 		}
 		select {
@@ -240,13 +240,13 @@ func Others(ctx context.Context, s *apiserver.Server) (n int, unready []string, 
 	return len(peers), c.unready(ctx, peers), holder, nil
 }
 
-func (c *Cluster) tell(format string, a ...any) {
+func (c *Cluster) stepf(format string, a ...any) {
 	if c.Say != nil {
 		c.Say(fmt.Sprintf(format, a...), time.Since(c.start))
 	}
 }
 
-func (c *Cluster) warn(format string, a ...any) {
+func (c *Cluster) warnf(format string, a ...any) {
 	if c.Warn != nil {
 		c.Warn(fmt.Errorf(format, a...))
 	}

@@ -30,7 +30,7 @@ func guarded(k *kubelet.Watch, finalize func() error) func() error {
 func (w *watch) hold() {
 	w.drain, w.beforeFinal, w.held = nil, nil, true
 	w.account()
-	w.tell("restart", "the kubelet was restarted meanwhile: it starts the interim manifest first")
+	w.stepf("restart", "the kubelet was restarted meanwhile: it starts the interim manifest first")
 }
 
 // release writes the final manifest when the kubelet has heard from the API
@@ -43,10 +43,10 @@ func (w *watch) release(ctx context.Context, interim proc.Process) error {
 	if err := w.finalize(); err != nil {
 		return err
 	}
-	w.tell("restart", "kube-apiserver is ready with the interim manifest: once more with the final one")
+	w.stepf("restart", "kube-apiserver is ready with the interim manifest: once more with the final one")
 	w.held, w.released, w.seen, w.readySince, w.began = false, true, nil, time.Time{}, time.Now()
 	w.drain = w.newDrain([]proc.Process{interim})
-	w.drain.finalize, w.drain.tell = func() error { return nil }, w.tell
+	w.drain.finalize, w.drain.stepf = func() error { return nil }, w.stepf
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (w *watch) isInterim(ctx context.Context) bool {
 		return false
 	}
 	if !w.interimSaid {
-		w.tell("restart", "the kubelet has started the interim manifest, and has yet to see the final one")
+		w.stepf("restart", "the kubelet has started the interim manifest, and has yet to see the final one")
 		w.interimSaid = true
 	}
 	return true

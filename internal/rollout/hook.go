@@ -59,11 +59,11 @@ func (w *watch) proveWebhook(ctx context.Context, probe *apiserver.Probe, to *we
 	var unproven *webhook.Unproven
 	switch {
 	case err == nil:
-		w.tell("proof", "webhook %s takes events", to.Host)
+		w.stepf("proof", "webhook %s takes events", to.Host)
 	case errors.As(err, &warning):
 		return warning, nil
 	case errors.As(err, &unproven):
-		w.tell("proof", "webhook %s not proven: %s", to.Host, unproven.Reason)
+		w.stepf("proof", "webhook %s not proven: %s", to.Host, unproven.Reason)
 		return nil, nil
 	}
 	return nil, err

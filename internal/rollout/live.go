@@ -149,7 +149,7 @@ func (l *Live) Kubelet() string {
 func (l *Live) newDrain(s *apiserver.Server, ps []proc.Process, mayKill bool) *drain {
 	t := newDrain(s.Pod, s.Spec.Port, ps)
 	t.quick, t.mayKill = l.Restart == Quick, mayKill
-	t.tell, t.finalize = func(string, string, ...any) {}, func() error { return nil }
+	t.stepf, t.finalize = func(string, string, ...any) {}, func() error { return nil }
 	return t
 }
 
@@ -188,7 +188,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	}
 	w.kubelet = l.kubelet
 	if w.drain != nil {
-		w.drain.finalize, w.drain.tell = guarded(l.kubelet, files.Finalize), w.tell
+		w.drain.finalize, w.drain.stepf = guarded(l.kubelet, files.Finalize), w.stepf
 	}
 	err := l.runAndProve(ctx, w)
 	l.outcome = outcome{waited: true, failing: w.seen != nil || w.deaths > 0, failed: w.cgroups, started: w.started, kubeletAt: w.kubeletAt}
@@ -240,7 +240,7 @@ func (l *Live) runAndProve(ctx context.Context, w *watch) error {
 func (l *Live) prove(ctx context.Context, w *watch) error {
 	switch {
 	case l.Unproven != "":
-		w.tell("proof", "not proven: %s", l.Unproven)
+		w.stepf("proof", "not proven: %s", l.Unproven)
 	case l.Probe != nil && l.New.Log.Covered():
 		stop := w.heartbeat("proof", "waiting: a marked event has to be found in %s", l.New.Log.Host)
 		id, err := prove(ctx, w.server, *l.Probe, l.New, l.Delay)
@@ -248,7 +248,7 @@ func (l *Live) prove(ctx context.Context, w *watch) error {
 		if err != nil {
 			return err
 		}
-		w.tell("proof", "event %.8s found in the log", id) // as much of it as grep needs
+		w.stepf("proof", "event %.8s found in the log", id) // as much of it as grep needs
 	}
 	if l.Webhook == nil {
 		return nil
@@ -329,7 +329,7 @@ func (l *Live) Back(files Files) error {
 	if err != nil {
 		return err
 	}
-	w.tell("undo", "the earlier files are back")
+	w.stepf("undo", "the earlier files are back")
 	if l.unhealthy != nil {
 		if l.failing {
 			l.Clear() // what was new must not go while its containers may start again

@@ -24,11 +24,11 @@ func newNarrator(start time.Time, say func(Progress)) *narrator {
 	return &narrator{start: start, say: say, told: time.Now()}
 }
 
-// tell tells of a step.
-func (n *narrator) tell(step, format string, a ...any) { n.quote(step, "", format, a...) }
+// stepf tells of a step.
+func (n *narrator) stepf(step, format string, a ...any) { n.quotef(step, "", format, a...) }
 
-// quote tells of a step, and what the API server said.
-func (n *narrator) quote(step, detail, format string, a ...any) {
+// quotef tells of a step, and what the API server said.
+func (n *narrator) quotef(step, detail, format string, a ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.told = time.Now()
@@ -55,7 +55,7 @@ func (n *narrator) heartbeat(step, format string, a ...any) (stop func()) {
 			case <-quit:
 				return
 			case <-tick.C:
-				n.tell(step, format, a...)
+				n.stepf(step, format, a...)
 			}
 		}
 	}()

@@ -16,15 +16,15 @@ func (w *watch) pulse() {
 		return
 	}
 	if w.interim {
-		w.tell("restart", "waiting: the kubelet has yet to see the final manifest")
+		w.stepf("restart", "waiting: the kubelet has yet to see the final manifest")
 		return
 	}
 	if w.seen != nil {
 		why := cmp.Or(w.notReady, "it has just become ready")
-		w.tell("ready", "waiting: kube-apiserver pid %d is not ready for good yet: %s", w.seen.PID, why)
+		w.stepf("ready", "waiting: kube-apiserver pid %d is not ready for good yet: %s", w.seen.PID, why)
 		return
 	}
-	w.tell("restart", "waiting: %s", w.waitsFor())
+	w.stepf("restart", "waiting: %s", w.waitsFor())
 }
 
 // ready tells whether the API server is, and notes why it is not. It asks not much
@@ -79,7 +79,7 @@ func (w *watch) stuck() bool { return w.kubelet != nil && !w.held && w.kubelet.R
 func (w *watch) warnStuck() {
 	if w.stuck() && !w.stuckSaid {
 		w.stuckSaid = true
-		w.tell("undo", "the kubelet was restarted while the API server was away: if nothing starts, type: %s", kubelet.RestartCommand)
+		w.stepf("undo", "the kubelet was restarted while the API server was away: if nothing starts, type: %s", kubelet.RestartCommand)
 	}
 }
 
@@ -92,7 +92,7 @@ func (w *watch) unstick() {
 	w.stuckUnder = nil
 	w.kubelet.Trust()
 	w.timeout = time.Since(w.began) + DefaultTimeout
-	w.tell("undo", "the kubelet was restarted again: it starts kube-apiserver")
+	w.stepf("undo", "the kubelet was restarted again: it starts kube-apiserver")
 }
 
 // nothingStarts is what to type when the kubelet starts no container.

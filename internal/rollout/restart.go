@@ -92,7 +92,7 @@ type drain struct {
 	quick        bool
 	mayKill      bool // SIGKILL loses nothing but what it has not answered
 	finalize     func() error
-	tell         func(step, format string, a ...any)
+	stepf        func(step, format string, a ...any)
 	settleUnseen time.Duration // of a Pod whose control groups cannot be seen
 
 	ended   bool
@@ -144,7 +144,7 @@ func (t *drain) look(now time.Time) (done bool, err error) {
 	if !t.ended {
 		t.ended = true
 		if len(t.old) > 0 {
-			t.tell("restart", "old kube-apiserver %s", t.how(now))
+			t.stepf("restart", "old kube-apiserver %s", t.how(now))
 		}
 	}
 	settle, known := settleAfterPod, false
@@ -197,7 +197,7 @@ func (t *drain) end(s *oldServer, now time.Time) error {
 	if !t.drained(s, now) {
 		if now.Sub(s.closedAt) > drainWithin {
 			s.leftToKubelet = true
-			t.tell("restart", "old kube-apiserver is still busy, left to the kubelet")
+			t.stepf("restart", "old kube-apiserver is still busy, left to the kubelet")
 		}
 		return nil
 	}
@@ -212,7 +212,7 @@ func (t *drain) end(s *oldServer, now time.Time) error {
 			return t.kill(s)
 		}
 		s.leftToKubelet, s.cutAt = true, time.Time{}
-		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
+		t.stepf("restart", "old kube-apiserver left to the kubelet: %v", err)
 	case now.Sub(s.cutAt) < exitWithin:
 		// Connections that it had not yet accepted when its listener closed.
 		_ = t.host.Abort(s.Process, socks.Open)
@@ -240,7 +240,7 @@ func (t *drain) kill(s *oldServer) error {
 	s.killed = true
 	if err := t.host.Kill(s.Process); err != nil {
 		s.leftToKubelet = true
-		t.tell("restart", "old kube-apiserver left to the kubelet: %v", err)
+		t.stepf("restart", "old kube-apiserver left to the kubelet: %v", err)
 	}
 	return nil
 }

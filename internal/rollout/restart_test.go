@@ -112,7 +112,7 @@ func newEnding(t *testing.T, how string) *ending {
 		t.Fatalf("pid %d is not among %v", cmd.Process.Pid, all)
 	}
 	e.drain.old[0].cgroups = []string{e.group}
-	e.drain.tell = func(_, format string, a ...any) { e.steps = append(e.steps, fmt.Sprintf(format, a...)) }
+	e.drain.stepf = func(_, format string, a ...any) { e.steps = append(e.steps, fmt.Sprintf(format, a...)) }
 	e.drain.finalize = func() error { e.final = time.Now(); return nil }
 	return e
 }

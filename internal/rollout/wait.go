@@ -217,7 +217,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if w.interim = w.isInterim(ctx); w.interim {
 		return false, w.orphaned(now) // which else is only asked when none runs
 	}
-	w.tell("ready", "%s/readyz", w.server.Base)
+	w.stepf("ready", "%s/readyz", w.server.Base)
 	return true, nil
 }
 
@@ -342,7 +342,7 @@ func (w *watch) follow(fresh *proc.Process) error {
 	}
 	if !w.preexisted(fresh) {
 		w.started = w.cgroups
-		w.tell("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
+		w.stepf("restart", "%s kube-apiserver started, pid %d", w.which, fresh.PID)
 	}
 	return nil
 }
@@ -352,7 +352,7 @@ func (w *watch) ended() error {
 	gone, lived := w.seen, time.Since(w.seenAt).Seconds()
 	w.seen, w.readySince, w.interim = nil, time.Time{}, false
 	if w.preexisted(gone) {
-		w.tell("restart", "kube-apiserver pid %d ended", gone.PID)
+		w.stepf("restart", "kube-apiserver pid %d ended", gone.PID)
 		return nil
 	}
 	return w.death(fmt.Sprintf("%.1f s after its start", lived))
@@ -395,7 +395,7 @@ func (w *watch) death(when string) error {
 	if words, log := w.server.LastWordsSince(w.start); words != "" {
 		w.words, w.log = words, log
 	}
-	w.quote("restart", w.words, "%s kube-apiserver exited %s (time %d)", w.which, when, w.deaths)
+	w.quotef("restart", w.words, "%s kube-apiserver exited %s (time %d)", w.which, when, w.deaths)
 	if (w.deaths >= 2 || hopeless(w.words)) && !w.patient {
 		return w.died()
 	}

@@ -75,7 +75,7 @@ func (m *machine) watch() *watch {
 			m.steps = append(m.steps, strings.TrimRight(p.Step+" "+p.Text+" "+p.Detail, " "))
 		}),
 	}
-	turn.tell = w.tell
+	turn.stepf = w.stepf
 	return w
 }
 

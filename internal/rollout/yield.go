@@ -44,9 +44,9 @@ func (l *Live) Yield() error {
 	w.patient, w.volumes = false, theirs.HostPaths
 	w.which, w.timeout, w.began = "new", min(w.timeout, yieldWithin), time.Now()
 	if had {
-		w.tell("undo", "the manifest is somebody else's now: only the annotation %s was taken out of it", patch.RestartAnnotation)
+		w.stepf("undo", "the manifest is somebody else's now: only the annotation %s was taken out of it", patch.RestartAnnotation)
 	} else {
-		w.tell("undo", "the manifest is somebody else's now, and was left as it is")
+		w.stepf("undo", "the manifest is somebody else's now, and was left as it is")
 	}
 	w.warnStuck()
 	return w.run(context.Background())
@@ -83,6 +83,6 @@ func (l *Live) Await(ctx context.Context) (waited bool, err error) {
 		return false, err
 	}
 	w.which, w.patient, w.volumes = "new", false, l.New.HostPaths
-	w.tell("restart", "the API server is being restarted already")
+	w.stepf("restart", "the API server is being restarted already")
 	return true, l.runAndProve(ctx, w)
 }

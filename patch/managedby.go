@@ -6,9 +6,9 @@ import (
 	"auditpatch/manifest"
 )
 
-// keepers are programs that write the manifest anew from settings of their
+// programs are those that write the manifest anew from settings of their
 // own: an edit would be lost, so each is named with its own setting.
-var keepers = []struct {
+var programs = []struct {
 	name, hint string
 	keeps      func(m *manifest.File) bool
 }{
@@ -28,9 +28,9 @@ var keepers = []struct {
 		}},
 }
 
-// keeper names the program that regenerates this manifest, "" when none does.
-func keeper(m *manifest.File) string {
-	for _, k := range keepers {
+// managedBy names the program that regenerates this manifest, "" when none does.
+func managedBy(m *manifest.File) string {
+	for _, k := range programs {
 		if k.keeps(m) {
 			return k.name
 		}
@@ -38,9 +38,9 @@ func keeper(m *manifest.File) string {
 	return ""
 }
 
-// checkKeeper refuses a manifest that another program regenerates.
-func checkKeeper(m *manifest.File) error {
-	for _, k := range keepers {
+// checkManagedBy refuses a manifest that another program regenerates.
+func checkManagedBy(m *manifest.File) error {
+	for _, k := range programs {
 		if k.keeps(m) {
 			return refuse(k.hint, "%s: %s writes this manifest anew from its own settings: an edit would be lost", m.Name(), k.name)
 		}
