@@ -59,7 +59,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.runs()
 	if !d.manifest() {
 		if d.t.Live {
-			d.make(ctx, rollout.Preflight(apiserver.New(d.t.Node, patch.Server{}), d.t.Manifest, nil)[0])
+			d.make(ctx, rollout.KubeletCheck(d.t.Node, d.t.Manifest))
 		}
 		return
 	}

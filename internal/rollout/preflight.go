@@ -32,10 +32,15 @@ type Found struct {
 // ends at the first that fails; doctor makes all of them.
 func Preflight(s *apiserver.Server, manifest string, hook *webhook.Receiver) []Check {
 	return []Check{
-		{"kubelet", func(context.Context) (Found, error) { return checkKubelet(s.Node, manifest) }},
+		KubeletCheck(s.Node, manifest),
 		{"API server", func(ctx context.Context) (Found, error) { return checkServer(ctx, s, manifest, 0) }},
 		{"webhook", func(ctx context.Context) (Found, error) { return checkBlocking(ctx, hook) }},
 	}
+}
+
+// KubeletCheck is the one of them that needs no manifest which can be read.
+func KubeletCheck(n *node.Node, manifest string) Check {
+	return Check{"kubelet", func(context.Context) (Found, error) { return checkKubelet(n, manifest) }}
 }
 
 // checkKubelet wants one that reads the manifest's directory.
