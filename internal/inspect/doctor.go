@@ -30,6 +30,7 @@ type Finding struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// The verdicts.
 const (
 	OK      = "ok"
 	Warning = "warning"
@@ -82,7 +83,7 @@ func (d *doctor) refusal() {
 		d.ok("enable", "a change would not be refused for what lies on this node")
 		return
 	}
-	said := func(f Finding) bool { return f.Verdict != OK && strings.Contains(err.Error(), f.Detail) }
+	said := func(f Finding) bool { return f.Verdict == Wrong && strings.Contains(err.Error(), f.Detail) }
 	if !slices.ContainsFunc(d.findings, said) {
 		d.wrongErr("enable", err)
 	}
