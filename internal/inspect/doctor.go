@@ -57,11 +57,11 @@ func Doctor(ctx context.Context, t *target.Target) []Finding {
 // examine makes the checks. Without a manifest that can be read there is
 // nothing to hold the others against but the kubelet.
 func (d *doctor) examine(ctx context.Context) {
+	if d.t.Live {
+		d.make(ctx, rollout.KubeletCheck(d.t.Node, d.t.Manifest))
+	}
 	d.runs()
 	if !d.manifest() {
-		if d.t.Live {
-			d.make(ctx, rollout.KubeletCheck(d.t.Node, d.t.Manifest))
-		}
 		return
 	}
 	d.flags()
@@ -287,7 +287,7 @@ func (d *doctor) preflight(ctx context.Context) {
 	if f, err := d.t.Node.Read(hostOf(d.now.Webhook)); err == nil && f.Exists && d.now.Enabled() {
 		hook, _ = webhook.Read(f.Data, d.now) // what cannot be read has a finding already
 	}
-	for _, check := range rollout.Preflight(s, d.t.Manifest, hook) {
+	for _, check := range rollout.Preflight(s, d.t.Manifest, hook)[1:] { // the first is the kubelet's
 		d.make(ctx, check)
 	}
 	ready, _ := s.Ready(ctx)

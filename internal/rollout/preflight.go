@@ -29,7 +29,7 @@ type Found struct {
 }
 
 // Preflight are the checks that stand before a change of a running node. A change
-// ends at the first that fails; doctor makes all of them.
+// ends at the first that fails; doctor makes all of them. [KubeletCheck] is the first.
 func Preflight(s *apiserver.Server, manifest string, hook *webhook.Receiver) []Check {
 	return []Check{
 		KubeletCheck(s.Node, manifest),
@@ -38,7 +38,7 @@ func Preflight(s *apiserver.Server, manifest string, hook *webhook.Receiver) []C
 	}
 }
 
-// KubeletCheck is the one of them that needs no manifest which can be read.
+// KubeletCheck needs no manifest that can be read.
 func KubeletCheck(n *node.Node, manifest string) Check {
 	return Check{"kubelet", func(context.Context) (Found, error) { return checkKubelet(n, manifest) }}
 }
