@@ -7,15 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/version"
+
 	"auditpatch/e2e/cluster"
-	"auditpatch/patch"
-	"auditpatch/patch/auditflags"
 )
 
 // upgrade is kubeadm upgrade to the version that runs already: it writes every manifest anew
@@ -87,37 +86,43 @@ func TestKubeadmUpgrade(t *testing.T) {
 	l.stays(func() { l.putClusterConfig(kept) })
 }
 
+// kubeadmReads are the releases whose kubeadm reads a version of its API: from the first on,
+// and no more from the second on.
+var kubeadmReads = map[string][2]string{
+	"v1beta3": {"1.22", "1.37"},
+	"v1beta4": {"1.31", "2.0"},
+}
+
 // exports wants kubeadm's strict loader to take what export kubeadm prints, in each version of
-// its API that this kubeadm reads, and to refuse the others as export kubeadm does.
+// its API that this kubeadm reads, and both to refuse the others.
 func (l *lab) exports() {
 	l.Helper()
-	release := l.release()
-	for _, version := range patch.KubeadmAPIs(patch.Version{}) {
+	kubeadm := l.kubeadm()
+	for api, releases := range kubeadmReads {
+		reads := kubeadm.AtLeast(version.MustParseGeneric(releases[0])) && kubeadm.LessThan(version.MustParseGeneric(releases[1]))
 		const script = `cd "$(mktemp -d)"
 			auditpatch export kubeadm --api-version "$1" >config
 			echo "kubernetesVersion: $(kubeadm version -o short)" >>config
 			kubeadm config validate --config config`
-		_, stderr, exit := l.node.Exec(l.ctx, "sh", "-ec", script, "sh", version)
-		reads := slices.Contains(patch.KubeadmAPIs(release), version)
-		if (exit == 0) != reads {
-			l.Fatalf("kubeadm %s, %s: exit status %d, want it read: %v\n%s", release, version, exit, reads, stderr)
+		if _, stderr, exit := l.node.Exec(l.ctx, "sh", "-ec", script, "sh", api); (exit == 0) != reads {
+			l.Fatalf("kubeadm %s reads %s: exit status %d, want it to: %v\n%s", kubeadm, api, exit, reads, stderr)
 		}
-		_, stderr, exit = l.node.Auditpatch(l.ctx, "export", "kubeadm", "--manifest", cluster.Manifest, "--api-version", version)
+		_, stderr, exit := l.node.Auditpatch(l.ctx, "export", "kubeadm", "--manifest", cluster.Manifest, "--api-version", api)
 		if (exit == 0) != reads {
-			l.Fatalf("export kubeadm of %s, %s: exit status %d, want it done: %v\n%s", release, version, exit, reads, stderr)
+			l.Fatalf("export kubeadm writes %s for %s: exit status %d, want it to: %v\n%s", api, kubeadm, exit, reads, stderr)
 		}
 	}
 }
 
-// release is that of the node's Kubernetes, which E2E_KUBERNETES need not be.
-func (l *lab) release() patch.Version {
+// kubeadm is the version of the node's kubeadm, which E2E_KUBERNETES need not be.
+func (l *lab) kubeadm() *version.Version {
 	l.Helper()
 	stdout, stderr, _ := l.node.Exec(l.ctx, "kubeadm", "version", "-o", "short")
-	release, ok := auditflags.ParseImageVersion("kubeadm:" + strings.TrimSpace(stdout))
-	if !ok {
-		l.Fatalf("kubeadm version: %q %s", stdout, stderr)
+	v, err := version.ParseSemantic(strings.TrimSpace(stdout))
+	if err != nil {
+		l.Fatalf("kubeadm version: %v %s", err, stderr)
 	}
-	return release
+	return v
 }
 
 // patches wants kubeadm to take our patches, and the manifest to be one that the kubelet takes,

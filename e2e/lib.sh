@@ -60,7 +60,7 @@ go_build() {
   shift
   (cd "$dir" && env CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=mod -buildvcs=false" \
     nice -n 5 go build -trimpath "$@" 2>"$LOGS/go-build.log") ||
-    { grep -v '^go: downloading' "$LOGS/go-build.log" | tail -20 >&2; die "go build $*"; }
+    { { grep -v '^go: downloading' "$LOGS/go-build.log" || true; } | tail -20 >&2; die "go build $*"; }
 }
 
 # module_dir MODULE@VERSION: where the module lies, downloaded when it is not there.

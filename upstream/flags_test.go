@@ -16,8 +16,8 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// release tells the two that this module is run against apart by the one thing that
-// changed between them; a test binary does not know the versions it was built from.
+// release tells the newest from those before 1.36, in which the audit flags are the same, by
+// the one thing that changed; a test binary does not know the versions it was built from.
 func release() auditflags.Version {
 	if options.NewAuditOptions().LogOptions.MaxAge == 0 {
 		return auditflags.Version{Major: 1, Minor: 35}

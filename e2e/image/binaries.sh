@@ -6,9 +6,7 @@
 # asks for, one a line: nothing else tells which etcd and which pause belong to a version.
 #
 # Kubernetes' own go.mod requires its staging modules at v0.0.0 and replaces them by folders;
-# a replace counts only in the main module, so it is written there, with versions. The module
-# k8s.io/kube-proxy is nothing but the types of a configuration: v0.30.4 does for all of 1.30,
-# of which later ones cannot be had and verified everywhere.
+# a replace counts only in the main module, so it is written there, with versions.
 build_kubernetes() {
   local dir=$1 source component version=k8s.io/component-base/version packages=() ldflags
   source=$(module_dir "k8s.io/kubernetes@$KUBERNETES")
@@ -17,8 +15,7 @@ build_kubernetes() {
     printf 'module node\n\n'
     grep -E -m1 '^go ' "$source/go.mod"
     printf '\nrequire k8s.io/kubernetes %s\n\nreplace (\n' "$KUBERNETES"
-    sed -n 's#^\t*\(k8s.io/[a-z0-9-]*\) => ./staging/.*#\1#p' "$source/go.mod" | sort -u |
-      sed -e "s#.*#\t& => & v0.${KUBERNETES#v1.}#" -e 's#kube-proxy v0\.30\..*#kube-proxy v0.30.4#'
+    staging "$source/go.mod"
     printf ')\n'
   } >"$dir/src/go.mod"
   ldflags="-s -w -X $version.gitVersion=$KUBERNETES -X $version.gitMajor=1"
@@ -32,6 +29,28 @@ build_kubernetes() {
   go_build "$dir/src" -ldflags "$ldflags" -o "$dir/" "${packages[@]}"
   "$dir/kubeadm" config images list --kubernetes-version "$KUBERNETES" >"$dir/images"
   rm -rf "$dir/src"
+}
+
+# staging GOMOD: a replace for each staging module, with the version that belongs to
+# $KUBERNETES. Where the proxy lacks that one it is the latest before it of the same minor
+# release, which differs in fixes. The module k8s.io/kube-proxy is nothing but the types of a
+# configuration: v0.30.4 does for all of 1.30, of which later ones cannot be verified everywhere.
+staging() {
+  local modules
+  modules=$(sed -n 's#^\t*\(k8s.io/[a-z0-9-]*\) => ./staging/.*#\1#p' "$1" | sort -u)
+  # shellcheck disable=SC2086 # a word is a module
+  (cd / && GOFLAGS='' GOWORK=off go list -e -m -versions $modules) |
+    awk -v want="v0.${KUBERNETES#v1.}" '
+      BEGIN { split(want, wanted, ".") }
+      {
+        best = ""
+        for (i = 2; i <= NF && best != want; i++) { # in ascending order
+          split($i, v, ".")
+          if ($i == want || ($i ~ /^v0\.[0-9]+\.[0-9]+$/ && v[2] == wanted[2] && v[3] + 0 < wanted[3] + 0)) best = $i
+        }
+        print "\t" $1 " => " $1 " " (best == "" ? want : best)
+      }' |
+    sed 's#kube-proxy v0\.30\..*#kube-proxy v0.30.4#'
 }
 
 # build_etcd VERSION DIR, in a module of our own, because etcd's has replace directives. Only

@@ -67,7 +67,7 @@ func always(value string) []since { return []since{{value: value}} }
 
 // The releases were read in k8s.io/apiserver pkg/server/options/audit.go as of
 // 1.8 to 1.13, 1.17 to 1.20, 1.23, 1.24 and 1.29 to 1.37; upstream holds the table
-// against the code of two releases.
+// against the code of 1.30, 1.35 and 1.37.
 var flagTable = []Flag{
 	{Name: "audit-policy-file", Type: TypeString, Backend: BackendBoth, defaults: always(""),
 		Meaning: "file with the audit policy; without it nothing is recorded"},
