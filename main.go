@@ -28,8 +28,9 @@ func run() int {
 	debug.SetGCPercent(200)
 	// A dropped SSH connection must not end a change half way.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// Not given back at the end: a signal that comes then must not be the exit status of
+	// a change that was made.
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	streams := session.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	if text, isTask := ansible.TaskFile(os.Args); isTask {
 		return ansible.Main(ctx, text, streams, version)

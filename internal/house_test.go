@@ -28,7 +28,7 @@ var house = map[string][]string{
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
 	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/exit", "internal/hint",
 		"internal/rollout", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
-	"internal/change": {"internal/target", "internal/rollout", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
+	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/inspect": {"internal/change", "internal/rollout", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},

@@ -151,8 +151,8 @@ func (a *answer) succeed(t *task, r change.Result) {
 	a.Changed, a.Manifest, a.Backup, a.Edits, a.Kept = r.Changed, r.Manifest, r.Backup, r.Edits, r.Kept
 	a.Steps = append(a.Steps, r.Steps...)
 	a.Msg = r.Outcome
-	if len(r.Remarks) > 0 && a.Msg == "" {
-		a.Msg = r.Remarks[0].Message
+	for _, remark := range r.Remarks {
+		a.Msg, a.Hint = strings.TrimPrefix(a.Msg+"; "+strings.TrimSuffix(remark.Message, ":"), "; "), remark.Hint
 	}
 	if t.check {
 		a.Msg = foreseen(r.Plan)

@@ -99,7 +99,8 @@ func bareFault(err error) string {
 func newCredential(file string, kubeconfig []byte, base string, now time.Time) (*credential, error) {
 	cfg, err := clientcmd.Load(kubeconfig)
 	if err != nil {
-		return nil, err
+		// Not the parser's words: they may quote a token.
+		return nil, errors.New("it is not a kubeconfig that can be read")
 	}
 	for _, auth := range cfg.AuthInfos {
 		for _, f := range []*string{&auth.ClientCertificate, &auth.ClientKey} {

@@ -252,3 +252,16 @@ func proxied(t *testing.T) []*http.Transport {
 	}
 	return out
 }
+
+// TestUnreadableKubeconfig wants no word of a kubeconfig that cannot be read: the
+// parser's own may quote a token.
+func TestUnreadableKubeconfig(t *testing.T) {
+	for _, token := range []string{"*CANARY", "!!int CANARY"} {
+		m := standin.NewTree(t)
+		m.Write(Credentials[0], "apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user:\n    token: "+token+"\n")
+		s := New(node.New(m.Root, ""), patch.Server{})
+		if len(s.Skipped()) != 1 || strings.Contains(s.Skipped()[0].Error(), "CANARY") {
+			t.Errorf("%s: %v", token, s.Skipped())
+		}
+	}
+}

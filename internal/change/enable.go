@@ -211,6 +211,9 @@ func (j *job) fillState(s *patch.State, opts *patch.Options) ([]patch.Problem, e
 	if err := j.target.ReadFiles(s, files.All(), func(f string) bool { return f != files.LogFile }); err != nil {
 		return nil, err
 	}
+	if err := keptWebhook(*s, *opts, files.Webhook); err != nil {
+		return nil, err
+	}
 	if opts.Policy != nil || files.Policy == "" {
 		return nil, nil
 	}
@@ -240,6 +243,20 @@ func keptPolicy(name string, data []byte, s patch.State) ([]patch.Problem, error
 		return []patch.Problem{recordsNothing(name)}, nil
 	}
 	return nil, nil
+}
+
+// keptWebhook refuses a webhook's config that is there, stays, and that the API server
+// would not start with. The one that it was started with has passed already.
+func keptWebhook(s patch.State, opts patch.Options, name string) error {
+	there := s.Files[name]
+	if name == "" || opts.Webhook != nil || !there.Exists || there.Dir {
+		return nil
+	}
+	_, errs, _ := webhookconfig.Check(name, there.Data)
+	if patch.Inspect(s.Parsed).Annotations[patch.WebhookAnnotation] == patch.Checksum(there.Data) {
+		return nil
+	}
+	return problems(errs)
 }
 
 // recordsNothing warns of a policy that makes audit logging pointless.

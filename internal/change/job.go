@@ -7,6 +7,7 @@ import (
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/kubelet"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -78,7 +79,7 @@ func (j *job) finish(ctx context.Context, plan *patch.Plan) error {
 func (j *job) preview(plan *patch.Plan) error {
 	j.result.DryRun = true
 	if !j.target.Stdin() {
-		if err := rollout.CheckFiles(j.target.Node, plan); err != nil {
+		if err := checkNode(j.target.Node, plan); err != nil {
 			return err
 		}
 	}
@@ -100,6 +101,9 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 		o.Watch = l
 	} else if j.target.Live && plan.Restarts() {
 		o.Cluster = j.unwatched(plan)
+		if !kubelet.Runs(j.target.Node) {
+			j.warnPlan(patch.Problem{Message: rollout.ErrNoKubelet.Error(), Hint: "systemctl start kubelet"})
+		}
 	}
 	j.how.Listener.plan(plan)
 	if err := j.how.Listener.begin(); err != nil {

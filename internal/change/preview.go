@@ -1,8 +1,13 @@
 package change
 
 import (
+	"errors"
+	"io/fs"
+
+	"auditpatch/internal/node"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
+	"auditpatch/patch"
 )
 
 // Refusal is why Enable without settings would refuse this node before it looks at
@@ -10,9 +15,21 @@ import (
 // against what lies on the node.
 func Refusal(t *target.Target) error {
 	j := &job{target: t, result: newResult("enable")}
+	if err := t.CheckOwnRoot("enable"); err != nil {
+		return err
+	}
 	plan, err := j.enablePlan(Settings{Flags: map[string]string{}})
 	if err != nil {
 		return err
 	}
-	return rollout.CheckFiles(t.Node, plan)
+	return checkNode(t.Node, plan)
+}
+
+// checkNode refuses a plan for what lies on the node: its files, and the state
+// directory with the journal. Who may not look at that learns it from the change.
+func checkNode(n *node.Node, plan *patch.Plan) error {
+	if _, err := n.Unfinished(); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return rollout.CheckFiles(n, plan)
 }

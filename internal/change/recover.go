@@ -36,7 +36,7 @@ func Recover(ctx context.Context, r RecoverRequest) (Recovered, Result, error) {
 	if ended.ID == "" {
 		j.result.Outcome = "no run died half way, nothing to do"
 	}
-	return Recovered{ended.ID != "", ended.ID, string(ended.Outcome), ended.Waited}, j.result, err
+	return Recovered{ended.Touched, ended.ID, string(ended.Outcome), ended.Waited}, j.result, err
 }
 
 // recover ends an earlier run that died half way, and says so.
@@ -51,10 +51,10 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 		return rollout.Recovered{}, err
 	}
 	r, err := rollout.Recover(ctx, j.target.Node, func(run *node.Run) (rollout.Watcher, error) { return j.watcher(ctx, run) })
-	if r.ID == "" {
-		j.how.Listener.spared()
-	} else {
+	if r.Touched {
 		j.result.Touched = true
+	} else {
+		j.how.Listener.spared()
 	}
 	if r.Outcome != "" {
 		j.how.Listener.recover(r.ID, ended(r.Outcome))

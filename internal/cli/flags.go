@@ -193,7 +193,7 @@ func notText(flag string) error {
 // have credentials, and is not repeated.
 func IsText(name string) bool {
 	start := strings.TrimSpace(name)
-	return strings.Contains(name, "\n") || strings.HasPrefix(start, "{") || strings.HasPrefix(start, "-----BEGIN")
+	return strings.ContainsAny(name, "\n\r") || strings.HasPrefix(start, "{") || strings.HasPrefix(start, "-----BEGIN")
 }
 
 // logAccess reads --log-group and --log-file-mode.

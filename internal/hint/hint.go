@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 )
 
 // Remedier is an error that knows what to type next, "" when nothing is known.
@@ -39,6 +40,9 @@ func New(hint, reason string) error { return &Error{reason, hint} }
 func Of(err error) string {
 	if remedy := of(err); remedy != "" || !errors.Is(err, fs.ErrPermission) {
 		return remedy
+	}
+	if os.Geteuid() == 0 {
+		return "lsattr -d on that path and its folder: chattr -i lets it be changed"
 	}
 	return "run it as root: sudo auditpatch ..."
 }

@@ -323,13 +323,14 @@ type Recovered struct {
 	ID      string // "" when there was none
 	Outcome node.Outcome
 	Waited  bool // for the API server
+	Touched bool // some file is another one than before
 }
 
 // Recover ends a run that died, forward or back. watch gives who waits for the
 // API server of such a run, nil for nobody. A run that goes forward and whose
 // API server does not come back is undone: a *RolledBack says so, or a
 // *NotRestored.
-func Recover(ctx context.Context, n *node.Node, watch func(*node.Run) (Watcher, error)) (Recovered, error) {
+func Recover(ctx context.Context, n *node.Node, watch func(*node.Run) (Watcher, error)) (r Recovered, err error) {
 	run, err := n.Unfinished()
 	if run == nil || err != nil {
 		return Recovered{}, err
@@ -343,6 +344,11 @@ func Recover(ctx context.Context, n *node.Node, watch func(*node.Run) (Watcher, 
 	if run, err = n.Unfinished(); run == nil || err != nil {
 		return Recovered{}, err
 	}
+	before, _ := run.State()
+	defer func() {
+		after, err := run.State()
+		r.Touched = r.Outcome != "" || err == nil && !slices.Equal(before, after)
+	}()
 	w, err := watch(run)
 	if err != nil {
 		return Recovered{ID: run.ID}, err

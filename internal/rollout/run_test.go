@@ -237,7 +237,7 @@ func TestRecover(t *testing.T) {
 			t.Errorf("recover: %+v, %v, want %+v", r, err, want)
 		}
 	}
-	wantRecovered(notWaiting, Recovered{run.ID, node.Undone, false})
+	wantRecovered(notWaiting, Recovered{ID: run.ID, Outcome: node.Undone, Waited: false, Touched: true})
 	checkFiles(t, n, "old\n", "-")
 	if got := RestartOf(run); got != Quick {
 		t.Errorf("restart %q of a run that notes none", got)
@@ -251,7 +251,7 @@ func TestRecover(t *testing.T) {
 	if died, err := n.Unfinished(); err != nil || RestartOf(died) != Graceful {
 		t.Errorf("the run does not know that it was graceful: %v", err)
 	}
-	wantRecovered(notWaiting, Recovered{run.ID, node.Finished, false})
+	wantRecovered(notWaiting, Recovered{ID: run.ID, Outcome: node.Finished, Waited: false, Touched: true})
 	checkFiles(t, n, "new\n", "policy\n")
 	wantRecovered(notWaiting, Recovered{})
 }
@@ -283,7 +283,7 @@ func TestRecoverWaits(t *testing.T) {
 		n, id := begin(t, true)
 		w := &fakeWatch{}
 		r, err := Recover(context.Background(), n, with(w))
-		if want := (Recovered{id, node.Finished, true}); r != want || err != nil {
+		if want := (Recovered{ID: id, Outcome: node.Finished, Waited: true, Touched: true}); r != want || err != nil {
 			t.Errorf("recover: %+v, %v", r, err)
 		}
 		checkFiles(t, n, "new\n", "policy\n")
@@ -308,7 +308,7 @@ func TestRecoverWaits(t *testing.T) {
 		n, id := begin(t, false)
 		w := &fakeWatch{}
 		r, err := Recover(context.Background(), n, with(w))
-		if want := (Recovered{id, node.Undone, true}); r != want || err != nil {
+		if want := (Recovered{ID: id, Outcome: node.Undone, Waited: true, Touched: true}); r != want || err != nil {
 			t.Errorf("recover: %+v, %v", r, err)
 		}
 		checkFiles(t, n, "old\n", "-")

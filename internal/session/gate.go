@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -21,6 +22,26 @@ type gate struct {
 	mu          sync.Mutex
 	changing    bool
 	interrupted bool
+}
+
+// speaker writes what a command says, and nothing any more once the command is
+// interrupted: what is said then is said by whoever reports that.
+type speaker struct {
+	gate *gate
+	to   io.Writer
+	// final says that what is written is the command's result, after which it is not
+	// interrupted any more.
+	final bool
+}
+
+func (s *speaker) Write(text []byte) (int, error) {
+	s.gate.mu.Lock()
+	defer s.gate.mu.Unlock()
+	if s.gate.interrupted {
+		return len(text), nil
+	}
+	s.gate.changing = s.gate.changing || s.final
+	return s.to.Write(text)
 }
 
 // enter begins a change.

@@ -1,9 +1,12 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"auditpatch/internal/exit"
 )
@@ -58,5 +61,42 @@ func TestInterrupted(t *testing.T) {
 	})
 	if status != exit.Refused || err != ErrInterrupted {
 		t.Errorf("after a change that was none: exit status %d, %v", status, err)
+	}
+}
+
+// TestSilenced wants one result of a command: its own, or that it was interrupted.
+func TestSilenced(t *testing.T) {
+	cutShort := func(s *Session, err error, status int) int {
+		fmt.Fprintln(s.Out, err)
+		return status
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var out, said bytes.Buffer
+	over := make(chan bool)
+	status := Run(ctx, Streams{Out: &out, Err: &said}, func(s *Session) int {
+		cancel()
+		for s.Begin() == nil {
+			s.Spared()
+		}
+		fmt.Fprintln(s.Out, "its own result")
+		fmt.Fprintln(s.Err, "its own words")
+		close(over)
+		return exit.Refused
+	}, cutShort)
+	<-over
+	if status != exit.Refused || out.String() != "interrupted; nothing was changed\n" || said.Len() > 0 {
+		t.Errorf("exit status %d, %q, %q", status, out.String(), said.String())
+	}
+
+	ctx, cancel = context.WithCancel(context.Background())
+	out.Reset()
+	status = Run(ctx, Streams{Out: &out, Err: &said}, func(s *Session) int {
+		fmt.Fprintln(s.Out, "its own result")
+		cancel()
+		time.Sleep(200 * time.Millisecond)
+		return 0
+	}, cutShort)
+	if status != 0 || out.String() != "its own result\n" {
+		t.Errorf("interrupted after its result: exit status %d, %q", status, out.String())
 	}
 }

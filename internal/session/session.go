@@ -47,10 +47,12 @@ func (s *Session) Changed() bool { return s.changed.Load() }
 func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort func(*Session, error, int) int) int {
 	said, out := newConsole(to.Err), &output{to: to.Out}
 	defer said.close(ctx)
-	s := &Session{Streams: Streams{In: to.In, Out: out, Err: said}}
+	s := &Session{}
+	s.Streams = Streams{In: to.In, Out: &speaker{&s.gate, out, true}, Err: &speaker{&s.gate, said, false}}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
 	if err != nil {
-		status = cutShort(s, err, status)
+		// The command's own goroutine may still be at work with s.
+		status = cutShort(New(Streams{Out: out, Err: said}), err, status)
 	}
 	return s.printed(status, out.lost())
 }
