@@ -22,7 +22,12 @@ type gate struct {
 	mu          sync.Mutex
 	changing    bool
 	interrupted bool
+	writing     time.Time // since when the result is being written; zero when it is not
 }
+
+// writeWithin is how long a result may take to be written before an interruption ends
+// the command all the same: nobody reads it.
+const writeWithin = time.Second
 
 // speaker writes what a command says, and nothing any more once the command is
 // interrupted: what is said then is said by whoever reports that.
@@ -35,13 +40,31 @@ type speaker struct {
 }
 
 func (s *speaker) Write(text []byte) (int, error) {
-	s.gate.mu.Lock()
-	defer s.gate.mu.Unlock()
-	if s.gate.interrupted {
+	if !s.gate.speak(s.final) {
 		return len(text), nil
 	}
-	s.gate.changing = s.gate.changing || s.final
-	return s.to.Write(text)
+	n, err := s.to.Write(text)
+	if s.final {
+		s.gate.spoken()
+	}
+	return n, err
+}
+
+// speak tells whether a command may still say something, its result for instance.
+func (g *gate) speak(result bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if result && !g.interrupted {
+		g.writing = time.Now()
+	}
+	return !g.interrupted
+}
+
+// spoken says that a result is written: from here on the command is not interrupted.
+func (g *gate) spoken() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.writing, g.changing = time.Time{}, true
 }
 
 // enter begins a change.
@@ -62,11 +85,13 @@ func (g *gate) leave() {
 	g.changing = false
 }
 
-// interrupt keeps any change from beginning, ok only when none has begun.
+// interrupt keeps any change from beginning, ok only when none has begun, and no
+// result is being written.
 func (g *gate) interrupt() (ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.interrupted = !g.changing
+	busy := !g.writing.IsZero() && time.Since(g.writing) < writeWithin
+	g.interrupted = !g.changing && !busy
 	return g.interrupted
 }
 

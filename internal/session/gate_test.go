@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -98,5 +99,20 @@ func TestSilenced(t *testing.T) {
 	}, cutShort)
 	if status != 0 || out.String() != "its own result\n" {
 		t.Errorf("interrupted after its result: exit status %d, %q", status, out.String())
+	}
+}
+
+// TestUnreadResult wants an interruption to end a command whose result nobody takes.
+func TestUnreadResult(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	in, out := io.Pipe()
+	defer in.Close()
+	time.AfterFunc(100*time.Millisecond, cancel)
+	status := Run(ctx, Streams{Out: out, Err: io.Discard}, func(s *Session) int {
+		fmt.Fprintln(s.Out, "its own result")
+		return 0
+	}, func(_ *Session, _ error, status int) int { return status })
+	if status != exit.Refused {
+		t.Errorf("exit status %d", status)
 	}
 }
