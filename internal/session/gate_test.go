@@ -106,7 +106,7 @@ func TestSilenced(t *testing.T) {
 func TestUnreadResult(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	in, out := io.Pipe()
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	time.AfterFunc(100*time.Millisecond, cancel)
 	status := Run(ctx, Streams{Out: out, Err: io.Discard}, func(s *Session) int {
 		fmt.Fprintln(s.Out, "its own result")
