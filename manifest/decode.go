@@ -267,6 +267,9 @@ const (
 // "*": the text may be of another file than was meant.
 var anchorName = regexp.MustCompile(`anchor '[^']*'`)
 
+// taggedValue is quoted by the YAML parser too, when it is not what its tag says.
+var taggedValue = regexp.MustCompile("(?s)cannot decode (!!\\w+) `.*` as a")
+
 // yamlError gives a parser's message a position. The parsers name the line on
 // which the block or bracket began that they were in, sometimes one less; the
 // fault is on the line that has to go, with all behind it, for the rest to
@@ -288,5 +291,5 @@ func yamlError(src []byte, e error, parse func([]byte) error) *Error {
 		line = min(max(named, 1), len(t.lines))
 	}
 	spaces, _, _ := t.indent(line)
-	return refuse(line, spaces+1, "broken YAML: %s", anchorName.ReplaceAllString(msg, "anchor"))
+	return refuse(line, spaces+1, "broken YAML: %s", anchorName.ReplaceAllString(taggedValue.ReplaceAllString(msg, "cannot decode a $1 as a"), "anchor"))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -270,7 +271,12 @@ func quoted(text string) string {
 	return name
 }
 
+// taggedValue is quoted by the parsers when it is not what its tag says; a text that is
+// no policy may hold a token there.
+var taggedValue = regexp.MustCompile("(?s)cannot decode (!!\\w+) `.*` as a")
+
+// firstLine is what a parser says, without the value that it quotes.
 func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
+	line, _, _ := strings.Cut(taggedValue.ReplaceAllString(text, "cannot decode a $1 as a"), "\n")
 	return line
 }

@@ -85,9 +85,10 @@ func yamlProblem(err error) (line int, problem string) {
 	if err == nil {
 		return 1, "the text is not YAML"
 	}
-	m := yamlError.FindStringSubmatch(firstLine(err.Error()))
+	text := firstLine(err.Error())
+	m := yamlError.FindStringSubmatch(text)
 	if m == nil {
-		return 1, firstLine(err.Error())
+		return 1, text
 	}
 	line, _ = strconv.Atoi(m[1])
 	return line, m[2]
