@@ -46,7 +46,7 @@ var house = map[string][]string{
 	"internal/hint":        nil,
 	"internal/wait":        nil,
 	// standin has what tests put around the program instead of a node.
-	"internal/standin":        {"patch"},
+	"internal/standin":        {"patch", "patch/webhookconfig"},
 	"internal/auditlog":       nil,
 	"patch":                   {"manifest", "patch/auditflags", "patch/webhookconfig"},
 	"patch/auditflags":        nil,

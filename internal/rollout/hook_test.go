@@ -111,10 +111,7 @@ func newAPIServer(t *testing.T) *apiServer {
 // receives is the one that enable writes, with more settings.
 func receives(t *testing.T, url, mode string) *webhook.Receiver {
 	t.Helper()
-	data, errs, _ := webhookconfig.Kubeconfig(webhookconfig.Target{URL: url})
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
+	data := standin.Kubeconfig(t, webhookconfig.Target{URL: url})
 	flags := map[string]string{}
 	if mode != "" {
 		flags["audit-webhook-mode"] = mode

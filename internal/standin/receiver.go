@@ -10,6 +10,8 @@ import (
 	"time"
 
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+
+	"auditpatch/patch/webhookconfig"
 )
 
 // Receiver answers a webhook's posts with a status, after a while, and notes what
@@ -51,4 +53,14 @@ func Nobody(t testing.TB) string {
 	}
 	defer l.Close()
 	return "http://" + l.Addr().String()
+}
+
+// Kubeconfig is the webhook's config that enable writes.
+func Kubeconfig(t testing.TB, target webhookconfig.Target) []byte {
+	t.Helper()
+	data, errs, _ := webhookconfig.Kubeconfig(target)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return data
 }

@@ -70,10 +70,7 @@ func listener(t testing.TB) string {
 // webhook is the one that enable writes.
 func hookTo(t *testing.T, target webhookconfig.Target) *Receiver {
 	t.Helper()
-	data, errs, _ := webhookconfig.Kubeconfig(target)
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
+	data := standin.Kubeconfig(t, target)
 	w, err := Read(data, patch.Settings{})
 	if err != nil {
 		t.Fatal(err)
