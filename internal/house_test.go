@@ -23,12 +23,13 @@ import (
 var house = map[string][]string{
 	// Tests of the house itself.
 	"internal": nil,
-	".":        {"internal/ansible", "internal/cli", "internal/session"},
+	// A second API server begins as a second auditpatch, which main asks before all else.
+	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
 	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/exit", "internal/hint",
-		"internal/rollout", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
-	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
+		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/inspect": {"internal/change", "internal/rollout", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
@@ -36,7 +37,10 @@ var house = map[string][]string{
 	"internal/target":  {"internal/proc", "internal/node", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/session": {"internal/exit"},
 	"internal/rollout": {"internal/hint", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/webhook",
-		"internal/proc", "internal/node", "patch", "internal/auditlog", "internal/wait"},
+		"internal/proc", "internal/node", "patch", "internal/proof", "internal/wait"},
+	// rehearsal and rollout prove in the same way that events are written.
+	"internal/rehearsal":   {"internal/apiserver", "internal/proc", "internal/proof", "internal/auditlog", "internal/hint", "internal/wait", "patch", "patch/auditflags"},
+	"internal/proof":       {"internal/apiserver", "internal/auditlog", "internal/wait"},
 	"internal/clusterlock": {"internal/apiserver", "internal/proc", "internal/wait"},
 	"internal/webhook":     {"internal/apiserver", "patch", "internal/wait"},
 	"internal/apiserver":   {"internal/kubelet", "internal/proc", "internal/node", "patch", "internal/wait"},

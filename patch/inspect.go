@@ -49,6 +49,9 @@ type Server struct {
 	User    int    // that it runs as
 	Address string // where it can be reached from the node
 	Port    int
+	Image   string
+	Mounts  []Mount // of its container
+	traits  string
 }
 
 // Enabled tells whether these settings log anything: a policy and a backend.
@@ -109,6 +112,7 @@ func server(m *manifest.File) Server {
 		Command: slices.Concat(c.Command, c.Args), Env: environment(c), Address: "127.0.0.1", Port: 6443,
 	}
 	s.User, _ = runsAs(m)
+	s.Image, s.Mounts, s.traits = c.Image, containerMounts(m), traits(m)
 	if address, ok := s.expandedFlag(m, "bind-address"); ok {
 		if ip := net.ParseIP(address); ip != nil && !ip.IsUnspecified() {
 			s.Address = address

@@ -8,6 +8,7 @@ import (
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/kubelet"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -66,13 +67,21 @@ func (j *job) finish(ctx context.Context, plan *patch.Plan) error {
 	case j.target.Stdin():
 		return nil
 	case j.how.DryRun:
-		return j.preview(plan)
+		return j.dryRun(ctx, plan)
 	case plan.Empty() && !plan.AsAsked():
 		return j.persistAlone(ctx, plan)
 	case plan.Empty():
 		return j.leave(ctx, plan)
 	}
 	return j.carryOut(ctx, plan)
+}
+
+// dryRun is a preview, and with --rehearse=always everything but the change.
+func (j *job) dryRun(ctx context.Context, plan *patch.Plan) error {
+	if err := j.preview(plan); err != nil || j.how.Rehearse != rehearsal.Always || !plan.Restarts() {
+		return err
+	}
+	return j.rehearseOnly(ctx, plan)
 }
 
 // preview refuses what the change itself would be refused for.
@@ -158,7 +167,11 @@ func (j *job) live(ctx context.Context, plan *patch.Plan) (*rollout.Live, error)
 	if plan.After.Server.Command == nil { // the manifest itself stays
 		l.New = plan.Before
 	}
-	return l, j.addProbe(ctx, l, plan.Text)
+	if err := j.addProbe(ctx, l, plan.Text); err != nil {
+		return nil, err
+	}
+	l.Rehearse = j.rehearse(l, plan)
+	return l, nil
 }
 
 // unwatched prepares a change that nobody waits for: even so no other node may

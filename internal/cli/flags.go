@@ -15,6 +15,7 @@ import (
 	"auditpatch/internal/change"
 	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/hint"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -104,13 +105,14 @@ func (w *waitFlags) flags() []cli.Flag {
 type changeFlags struct {
 	waitFlags
 	dryRun, force, persist bool
-	restart                string
+	restart, rehearse      string
 }
 
 func (f *changeFlags) flags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: howCategory, Usage: "show what would be done, change nothing"},
 		&cli.StringFlag{Name: "restart", Destination: &f.restart, Category: howCategory, Value: string(rollout.Strategies[0].Restart), Usage: "`HOW` the old API server ends: " + strategies()},
+		&cli.StringFlag{Name: "rehearse", Destination: &f.rehearse, Category: howCategory, Value: string(rehearsal.Choices[0].When), Usage: "`WHEN` a second kube-apiserver tries the new settings out before anything is touched: " + occasions()},
 		&cli.BoolFlag{Name: "force", Destination: &f.force, Category: howCategory, Usage: "begin although the API server is not healthy now, or another of the cluster is not, a blocking webhook takes no event, or the disk of the log is full"},
 	}, f.waitFlags.flags()...)
 }
@@ -124,7 +126,7 @@ func (f *changeFlags) persistFlag() []cli.Flag {
 // how is how a change is carried out.
 func (f *changeFlags) how(p *program) change.How {
 	return change.How{
-		DryRun: f.dryRun, Force: f.force, NoWait: f.noWait, Persist: f.persist, Restart: rollout.Restart(f.restart),
+		DryRun: f.dryRun, Force: f.force, NoWait: f.noWait, Persist: f.persist, Restart: rollout.Restart(f.restart), Rehearse: rehearsal.When(f.rehearse),
 		Timeout: f.timeout, LockTimeout: f.lockTimeout, Version: p.version,
 	}
 }
@@ -136,6 +138,15 @@ func strategies() string {
 		words = append(words, fmt.Sprintf("%s (%s)", s.Restart, s.Means))
 	}
 	return strings.Join(words, ", or ")
+}
+
+// occasions are the choices of --rehearse in words.
+func occasions() string {
+	var words []string
+	for _, c := range rehearsal.Choices {
+		words = append(words, fmt.Sprintf("%s (%s)", c.When, c.Means))
+	}
+	return strings.Join(words, ", ")
 }
 
 // outputFlags are those of every command.

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/hint"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 )
 
@@ -48,8 +49,12 @@ func checkValue(c *cli.Context, f cli.Flag, name string) error {
 	if strings.TrimSpace(value) == "" {
 		return empty(f, name, value)
 	}
-	if name == "restart" {
+	switch name {
+	case "restart":
 		_, err := rollout.ParseRestart(value)
+		return err
+	case "rehearse":
+		_, err := rehearsal.ParseWhen(value)
 		return err
 	}
 	return nil

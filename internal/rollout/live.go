@@ -62,6 +62,8 @@ type Terms struct {
 	LockTimeout time.Duration
 	Force       bool    // begin although the API server is not healthy
 	Restart     Restart // how the old API server ends
+	// Rehearse tries the change out before anything is touched; nil for no rehearsal.
+	Rehearse func(context.Context) error
 }
 
 // Listener is who hears of a change; nil for nobody.
@@ -110,6 +112,9 @@ func (l *Live) Before(ctx context.Context) error {
 		err = l.testWebhook(ctx)
 	}
 	stop()
+	if err == nil {
+		err = l.rehearse(ctx, server)
+	}
 	if err != nil {
 		return err
 	}
@@ -118,6 +123,27 @@ func (l *Live) Before(ctx context.Context) error {
 	}
 	// That may have taken minutes.
 	return l.beforeChange(ctx, server)
+}
+
+// rehearse tries the change out.
+func (l *Live) rehearse(ctx context.Context, server *apiserver.Server) error {
+	if l.Rehearse == nil {
+		return nil
+	}
+	defer l.watch(server).heartbeat("rehearsal", "waiting: a second kube-apiserver has to get ready with the new settings")()
+	return l.Rehearse(ctx)
+}
+
+// Preview makes all checks that come before a change, and the rehearsal.
+func (l *Live) Preview(ctx context.Context) error {
+	server := apiserver.New(l.Node, l.Old.Server)
+	if err := l.beforeChange(ctx, server); err != nil {
+		return err
+	}
+	if err := l.testWebhook(ctx); err != nil {
+		return err
+	}
+	return l.rehearse(ctx, server)
 }
 
 // beforeChange looks at this node and remembers what it saw.

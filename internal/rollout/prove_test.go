@@ -10,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"auditpatch/internal/auditlog"
-	"auditpatch/internal/node"
-	"auditpatch/internal/standin"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
@@ -52,25 +49,6 @@ func TestProve(t *testing.T) {
 	defer cancel()
 	if id, err := prove(ctx, a.server, *probeOnce, after, 0); err != wait.ErrInterrupted {
 		t.Errorf("an event that mentions the ID is taken for its own: %q, %v", id, err)
-	}
-}
-
-// TestFind compares the reasons.
-func TestFind(t *testing.T) {
-	root := t.TempDir()
-	fsys, err := node.New(root, "").FS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fsys.Close()
-	search := auditlog.Begin(fsys, "/audit.log")
-	defer search.Close()
-	if _, err := find(context.Background(), search, []string{"a"}, 0); fmt.Sprint(err) != "/audit.log: file does not exist" {
-		t.Errorf("no log: %v", err)
-	}
-	(standin.Tree{T: t, Root: root}).Write("audit.log", "")
-	if _, err := find(context.Background(), search, []string{"a", "never"}, 0); fmt.Sprint(err) != "event never is not in it" {
-		t.Errorf("empty: %v", err)
 	}
 }
 
