@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) 
 			say("skipped: %s", not.Reason)
 			return nil
 		case errors.As(err, &not):
-			return hint.Errorf(orHint(not.Hint, "--rehearse=auto"), "the change cannot be rehearsed: %s", not.Reason)
+			return hint.Errorf(cmp.Or(not.Hint, "--rehearse=auto"), "the change cannot be rehearsed: %s", not.Reason)
 		case errors.As(err, &failed):
 			j.result.Rehearsal = &Rehearsal{Verdict: "failed", Why: failed.Reason}
 			return err
@@ -55,13 +56,6 @@ func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) 
 		say("%s", passed(report))
 		return nil
 	}
-}
-
-func orHint(hint, otherwise string) string {
-	if hint == "" {
-		return otherwise
-	}
-	return hint
 }
 
 // passed says what a rehearsal has shown.
@@ -82,5 +76,10 @@ func (j *job) rehearseOnly(ctx context.Context, plan *patch.Plan) error {
 	if err != nil {
 		return err
 	}
+	// An interruption has to wait for the second API server to be gone.
+	if err := j.how.Listener.begin(); err != nil {
+		return err
+	}
+	defer j.how.Listener.spared()
 	return l.Preview(ctx)
 }

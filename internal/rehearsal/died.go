@@ -1,6 +1,8 @@
 package rehearsal
 
 import (
+	"fmt"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,11 +15,17 @@ import (
 func (r Rehearsal) died(second *instance) *Failed {
 	log := second.output.String()
 	words := plain(apiserver.LastError(log))
-	if words == "" {
-		return &Failed{Reason: "kube-apiserver does not start with these settings, and says nothing", Log: log}
+	if r.logs() {
+		words = strings.ReplaceAll(words, r.logPath(), r.New.Log.Path)
 	}
-	return &Failed{Reason: "kube-apiserver does not start with these settings: " + words, Log: log, Hint: r.remedy(words)}
+	if words == "" {
+		words = "it says nothing"
+	}
+	return &Failed{Reason: doesNotStart + words, Log: log, Hint: r.remedy(words)}
 }
+
+// doesNotStart comes before the API server's own words.
+const doesNotStart = "kube-apiserver does not start with these settings: "
 
 // addressInUse tells whether an API server says so of its port.
 func addressInUse(log string) bool {
@@ -54,10 +62,13 @@ func (r Rehearsal) remedy(words string) string {
 	}
 	policy, webhook := r.New.Policy, r.New.Webhook
 	switch {
+	case r.logs() && r.New.Log.Covered() && strings.Contains(words, "ensureLogFile"):
+		dir := path.Dir(r.New.Log.Host)
+		return fmt.Sprintf("ls -la %s; findmnt -T %s", dir, dir)
 	case policy != nil && strings.Contains(words, "audit policy"):
 		return "auditpatch policy lint --policy " + policy.Host
 	case webhook != nil && (strings.Contains(words, "audit webhook") || strings.Contains(words, webhook.Path)):
-		return "kubectl config view --kubeconfig " + webhook.Host
+		return "kubectl config view --raw --flatten --kubeconfig FILE"
 	}
 	return ""
 }

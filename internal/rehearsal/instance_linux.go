@@ -1,8 +1,9 @@
 package rehearsal
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -89,18 +90,30 @@ func (i *instance) run(text []byte, started chan<- error) {
 	_, err = specWrite.Write(text)
 	specWrite.Close()
 	// Closed by exec, when it becomes the API server.
-	fault, _ := io.ReadAll(faultRead)
-	if len(fault) > 0 || err != nil {
+	text, _ = io.ReadAll(faultRead)
+	if len(text) > 0 || err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		if len(fault) > 0 {
-			err = fmt.Errorf("%s", bytes.TrimSpace(fault))
-		}
-		started <- err
+		started <- cmp.Or(faultOf(text), err)
 		return
 	}
 	started <- nil
 	_ = cmd.Wait() // how it ended stands in its output
+}
+
+// faultOf is the error that a process has reported which did not become the API server.
+func faultOf(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	var f fault
+	switch err := json.Unmarshal(text, &f); {
+	case err != nil:
+		return errors.New(string(text))
+	case f.Settings:
+		return &Failed{Reason: doesNotStart + f.Text}
+	}
+	return errors.New(f.Text)
 }
 
 // hasEnded tells whether it has.

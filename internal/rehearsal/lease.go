@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"net/http"
 	"strings"
 )
@@ -26,7 +27,12 @@ func hostName(machine string) string {
 // leaseName is the name of the Lease of an API server on a host
 // (k8s.io/apiserver/pkg/server/config.go, NewConfig).
 func leaseName(host string) string {
-	hash := sha256.Sum256([]byte(host))
+	var text []byte
+	for _, part := range []string{host, "kube-apiserver"} {
+		text = binary.BigEndian.AppendUint16(text, uint16(len(part)))
+		text = append(text, part...)
+	}
+	hash := sha256.Sum256(text)
 	return "apiserver-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(hash[:16]))
 }
 

@@ -34,6 +34,9 @@ func (r Rehearsal) spec(port int) (spec, error) {
 		return spec{}, impossible("%v", err)
 	}
 	s := spec{PID: running.PID, Hostname: hostName(machine)}
+	if r.logs() {
+		s.Log = r.New.Log.Path
+	}
 	if err := s.fill(r.Server.Host, running); err != nil {
 		return spec{}, impossible("the API server that runs cannot be looked at: %v", err)
 	}

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"auditpatch/internal/apiserver"
@@ -116,7 +118,12 @@ func (r Rehearsal) once(ctx context.Context) (report Report, err error) {
 	defer r.removeLog()
 	began := time.Now()
 	second, err := start(s)
-	if err != nil {
+	var failed *Failed
+	switch {
+	case errors.As(err, &failed):
+		failed.Hint = r.remedy(failed.Reason)
+		return Report{}, failed
+	case err != nil:
 		return Report{}, &Impossible{Reason: err.Error()}
 	}
 	defer func() {
@@ -193,23 +200,39 @@ func (r Rehearsal) prove(ctx context.Context, second *instance, server *apiserve
 		return "", &Impossible{Reason: fmt.Sprintf("the files of the rehearsed API server cannot be seen: %v", err)}
 	}
 	defer root.Close()
-	id, err = proof.Event(ctx, server, *r.Probe, root.FS(), r.logPath(), r.Delay)
-	var missing *proof.NotFound
-	if !errors.As(err, &missing) {
-		return id, err
-	}
-	if second.hasEnded() {
+	proving, stop := context.WithCancel(ctx)
+	defer stop()
+	go second.whenLogFails(proving, stop)
+	id, err = proof.Event(proving, server, *r.Probe, root.FS(), r.logPath(), r.Delay)
+	said := apiserver.AuditLogErrorIn(second.output.String())
+	switch {
+	case err == nil:
+		return id, nil
+	case second.hasEnded():
 		return "", r.died(second)
+	case ctx.Err() != nil:
+		return "", wait.ErrInterrupted
 	}
-	cause := missing.Error()
-	if said := apiserver.AuditLogErrorIn(second.output.String()); said != "" {
-		cause = said
-	}
+	cause := cmp.Or(strings.ReplaceAll(said, r.logPath(), r.New.Log.Path), err.Error())
 	dir := path.Dir(r.New.Log.Host)
 	return "", &Failed{
 		Reason: "kube-apiserver gets ready with these settings, but a request that the policy records was not found in its log: " + cause,
 		Log:    second.output.String(), Hint: fmt.Sprintf("df -h %s; df -i %s", dir, dir),
 	}
+}
+
+// whenLogFails calls a function when the API server ends, or says that it cannot write its
+// log.
+func (i *instance) whenLogFails(ctx context.Context, do func()) {
+	for !i.hasEnded() && apiserver.AuditLogErrorIn(i.output.String()) == "" {
+		select {
+		case <-ctx.Done():
+			return
+		case <-i.ended:
+		case <-time.After(pollEvery):
+		}
+	}
+	do()
 }
 
 // logs tells whether the log backend writes a file.

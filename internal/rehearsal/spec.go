@@ -17,10 +17,21 @@ type spec struct {
 	Mounts []mount // those of the new Pod, outer ones first
 	Files  []file  // that lie in those mounts once the change is made
 
+	// Log is the log of the new Pod, in the container; "" for none. The second API server
+	// writes another one, so whether this one opens is found out before.
+	Log string
+
 	Program   string
 	Args, Env []string
 	Dir       string
 	As        proc.Credentials
+}
+
+// fault is why a process did not become the second API server.
+type fault struct {
+	Text string
+	// Settings says that the settings are to blame, and not the rehearsal.
+	Settings bool
 }
 
 // mount is a mount of the new Pod.

@@ -35,7 +35,8 @@ func Stage(argv []string) {
 	unix.CloseOnExec(specFD)
 	unix.CloseOnExec(faultFD)
 	err := perform()
-	fmt.Fprint(os.NewFile(faultFD, "fault"), err)
+	var log *logError
+	_ = json.NewEncoder(os.NewFile(faultFD, "fault")).Encode(fault{err.Error(), errors.As(err, &log)})
 	os.Exit(1)
 }
 
@@ -76,6 +77,9 @@ func perform() error {
 	if err := become(s.As); err != nil {
 		return err
 	}
+	if err := openLog(s.Log); err != nil {
+		return err
+	}
 	// A change of credentials clears it, and exec keeps it.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("tie it to auditpatch: %w", err)
@@ -84,6 +88,26 @@ func perform() error {
 		return errors.New("auditpatch has ended")
 	}
 	return fmt.Errorf("start %s: %w", s.Program, unix.Exec(s.Program, append([]string{stageName}, s.Args...), s.Env))
+}
+
+// logError is what a log that does not open is to the API server, in its words.
+type logError struct{ error }
+
+// openLog opens the log as the API server would (k8s.io/apiserver/pkg/server/options/audit.go,
+// ensureLogFile), but makes none: whether that is possible the log of the second API server
+// shows.
+func openLog(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &logError{fmt.Errorf("ensureLogFile: %w", err)}
+	}
+	return f.Close()
 }
 
 // root is the file system of the second API server.
