@@ -113,7 +113,7 @@ func Same(want, got string) bool {
 
 // live is what differs on a node besides: durations, processes, events, sizes,
 // the time before a line of the API server, and whether it had to be drained.
-var live = regexp.MustCompile(`(drained and )?ended\b|[\d.]+ s\b|pid \d+|event [0-9a-f]{8}|[\d.]+ [KMGT]?B|\b[A-Z]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+|\btime \d+\b`)
+var live = regexp.MustCompile(`(drained and )?ended\b|[\d.]+ s\b|pid \d+|event [0-9a-f]{8}|[\d.]+ [KMGT]?B|\b[A-Z]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+|\btime \d+\b|\b[a-z_]+\.go:\d+\b`)
 
 // InOrder tells whether a node's output has all lines that a page shows, in
 // their order, and ends with the page's last one. It may have more lines, which

@@ -31,6 +31,10 @@ assemble() {
   cp -r "$E2E/image/node" "$dir/node"
   mkdir "$dir/bin" "$dir/images" "$dir/pods"
   ln "$programs"/{kubeadm,kubelet,kubectl} "$dir/bin/"
+  if wants_crictl; then
+    whole "crictl-$CRICTL_VERSION" build_crictl
+    ln "$CACHE/crictl-$CRICTL_VERSION/crictl" "$dir/bin/"
+  fi
   ln "$programs"/kube-{apiserver,controller-manager,scheduler} "$etcd/etcd" "$dir/pods/"
   go_build "$REPO" -mod=readonly -ldflags '-s -w' -o "$dir/pods/pause" ./e2e/image/pause
   while read -r tag; do save_image "$tag" "$dir"; done <"$programs/images"
@@ -38,6 +42,20 @@ assemble() {
   docker_build "$NODE_IMAGE" -f "$E2E/image/Dockerfile" --build-arg "BASE=$base" \
     --build-arg "KUBERNETES=$KUBERNETES" --build-arg "PAUSE=$(grep /pause: "$programs/images")" "$dir"
   rm -rf "$dir"
+}
+
+# wants_crictl: kubeadm upgrade of 1.30 does not go on without the program, whatever it is
+# told to ignore.
+wants_crictl() { [ "$(cut -d. -f2 <<<"$KUBERNETES")" -le 30 ]; }
+
+CRICTL_VERSION=v1.34.0
+
+# build_crictl DIR
+build_crictl() {
+  mkdir "$1/src"
+  printf 'module node\n\ngo 1.26.0\n\nrequire sigs.k8s.io/cri-tools %s\n' "$CRICTL_VERSION" >"$1/src/go.mod"
+  go_build "$1/src" -ldflags '-s -w' -o "$1/crictl" sigs.k8s.io/cri-tools/cmd/crictl
+  rm -rf "$1/src"
 }
 
 # save_image TAG DIR: DIR/images/NAME.tar, an image that has the program DIR/pods/NAME; none
