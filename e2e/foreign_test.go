@@ -169,7 +169,7 @@ func TestEmptyDirectory(t *testing.T) {
 	for i := range number("E2E_EMPTY_DIRECTORY", 2) {
 		// Each undo writes as soon as it may; the kubelet's back-off is at another point each time.
 		l.unwritableLog()
-		l.writes(4, func() { l.auditpatch(3, "enable", "--force") })
+		l.writes(4, func() { l.auditpatch(3, "enable", "--force", "--rehearse=never") })
 		l.exec("umount", "/var/log/kubernetes/audit")
 		l.wantWhole(original)
 		for range 10 {

@@ -45,19 +45,21 @@ func TaskFile(args []string) (text []byte, ok bool) {
 // answer is what Ansible reads, and what a playbook finds in a registered
 // result. The JSON of the command itself is decoded into it.
 type answer struct {
-	Changed    bool          `json:"changed"` // in check mode: would change
-	Failed     bool          `json:"failed"`
-	Msg        string        `json:"msg"`
-	Hint       string        `json:"hint,omitempty"`
-	Warnings   []string      `json:"warnings,omitempty"`
-	RC         int           `json:"rc"` // the exit status of the command
-	Manifest   string        `json:"manifest,omitempty"`
-	Backup     string        `json:"backup,omitempty"`
-	Edits      []string      `json:"edits"`
-	Kept       []string      `json:"kept"`
-	Steps      []change.Step `json:"steps"`
-	Diff       []fileDiff    `json:"diff,omitempty"`
-	Invocation *invocation   `json:"invocation,omitempty"`
+	Changed  bool          `json:"changed"` // in check mode: would change
+	Failed   bool          `json:"failed"`
+	Msg      string        `json:"msg"`
+	Hint     string        `json:"hint,omitempty"`
+	Warnings []string      `json:"warnings,omitempty"`
+	RC       int           `json:"rc"` // the exit status of the command
+	Manifest string        `json:"manifest,omitempty"`
+	Backup   string        `json:"backup,omitempty"`
+	Edits    []string      `json:"edits"`
+	Kept     []string      `json:"kept"`
+	Steps    []change.Step `json:"steps"`
+	// Rehearsal is what came of the rehearsal, nil when there was none.
+	Rehearsal  *change.Rehearsal `json:"rehearsal,omitempty"`
+	Diff       []fileDiff        `json:"diff,omitempty"`
+	Invocation *invocation       `json:"invocation,omitempty"`
 }
 
 type invocation struct {
@@ -127,7 +129,7 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 	if r.Touched {
 		s.SetChanged()
 	}
-	a.Warnings = t.warnings(r.Problems)
+	a.Warnings, a.Rehearsal = t.warnings(r.Problems), r.Rehearsal
 	if err != nil {
 		a.fail(t, r.Failure(err))
 		return

@@ -19,13 +19,15 @@ type Failure struct {
 	Backup  string `json:"backup,omitempty"` // of a change that was put back, or could not be
 	Status  int    `json:"status"`           // the exit status
 	Steps   []Step `json:"steps,omitempty"`  // of a change that was put back, or could not be
+	// Rehearsal is what came of the rehearsal, nil when there was none.
+	Rehearsal *Rehearsal `json:"rehearsal,omitempty"`
 
 	More []string `json:"-"` // further faults that were found at the same time
 }
 
 // Failure is what an error of the change means.
 func (r Result) Failure(err error) Failure {
-	f := Failure{Error: err.Error(), Hint: hint.Of(err), Status: exit.Refused, Steps: r.Steps, Changed: r.Touched}
+	f := Failure{Error: err.Error(), Hint: hint.Of(err), Status: exit.Refused, Steps: r.Steps, Rehearsal: r.Rehearsal, Changed: r.Touched}
 	var back *rollout.RolledBack
 	var not *rollout.NotRestored
 	var half *NotPersisted

@@ -8,9 +8,11 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
+	"auditpatch/internal/policy"
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // Restore goes back to a backup.
@@ -71,7 +73,34 @@ func (j *job) restore(ctx context.Context, r RestoreRequest) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRestored(plan); err != nil {
+		return err
+	}
 	return j.finish(ctx, plan)
+}
+
+// checkRestored refuses a policy or a webhook's config with which the API server would not
+// start, now or whenever it starts the next time.
+func checkRestored(plan *patch.Plan) error {
+	after := plan.After
+	if after.Server.Command == nil { // the manifest itself stays
+		after = plan.Before
+	}
+	if at := after.Policy; at.Covered() {
+		version := policy.Version{Major: after.Version.Major, Minor: after.Version.Minor}
+		if text, written := plan.Text(at.Host); written {
+			if _, err := policy.LoadFor(at.Host, text, version); err != nil {
+				return err
+			}
+		}
+	}
+	if at := after.Webhook; at.Covered() {
+		if text, written := plan.Text(at.Host); written {
+			_, errs, _ := webhookconfig.Check(at.Host, text)
+			return problems(errs)
+		}
+	}
+	return nil
 }
 
 // chooseBackup is the backup to restore: the one that is named, or the newest
