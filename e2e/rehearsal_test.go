@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -144,8 +145,6 @@ func (l *lab) badBackups() map[string]string {
 	manifest, policy := l.read(cluster.Manifest), l.read(policyPath)
 	l.exec("systemctl", "stop", "kubelet")
 	out := map[string]string{}
-	backup(logElsewhere...)
-	out["log"] = backup("--audit-log-path=/var/log/kubernetes/audit/audit.log")
 	presets := []string{"metadata", "writes"}
 	for i, bad := range allBadSettings {
 		switch bad.of {
@@ -158,6 +157,9 @@ func (l *lab) badBackups() map[string]string {
 			out[bad.name] = backup("--webhook-url", "https://127.0.0.1:9/other")
 		}
 	}
+	// The last one, since what is gone back to is the state of that time, and not one change.
+	backup(append(logElsewhere, "--audit-webhook-config-file=")...)
+	out["log"] = backup("--audit-log-path=/var/log/kubernetes/audit/audit.log")
 	l.write(cluster.Manifest, manifest)
 	l.write(policyPath, policy)
 	l.exec("rm", "-f", hookPath)
@@ -198,7 +200,7 @@ func (l *lab) refusesUnnoticed(bad badSettings, args ...string) string {
 // nothingLeft wants nothing to be left of a second API server.
 func (l *lab) nothingLeft() {
 	l.Helper()
-	const script = `pgrep -fa auditpatch-rehearsal
+	const script = `pgrep -xa auditpatch-rehe
 		find /var/log /run/containerd -name .auditpatch-rehearsal.log
 		leases=$(kubectl --kubeconfig /etc/kubernetes/admin.conf get leases -n kube-system -o name | grep -c /apiserver-)
 		[ "$leases" = 1 ] || echo "$leases identity leases"`
@@ -214,7 +216,7 @@ func TestRehearsalKilled(t *testing.T) {
 	server := l.server()
 	for _, seconds := range []string{"0.3", "1", "1.8", "2.6"} {
 		const script = `auditpatch enable --dry-run --rehearse=always >/dev/null 2>&1 & pid=$!
-			sleep "$1"; kill -KILL $pid; sleep 0.3; pgrep -fa auditpatch-rehearsal`
+			sleep "$1"; kill -KILL $pid; sleep 0.3; pgrep -xa auditpatch-rehe`
 		if stdout, _, _ := l.node.Exec(l.ctx, "bash", "-c", script, "bash", seconds); stdout != "" {
 			l.Fatalf("after %s s: the second API server goes on: %s", seconds, stdout)
 		}
@@ -225,5 +227,38 @@ func TestRehearsalKilled(t *testing.T) {
 	l.nothingLeft()
 	if now := l.server(); now.PID != server.PID {
 		l.Fatalf("kube-apiserver was pid %d and is %d now", server.PID, now.PID)
+	}
+}
+
+// TestRehearsalMemory prints how much memory a second API server takes at most, by the size of
+// what the cluster holds. E2E_REHEARSAL_MEMORY has the sizes, in MB; without it the test is
+// skipped.
+func TestRehearsalMemory(t *testing.T) {
+	sizes := strings.Fields(os.Getenv("E2E_REHEARSAL_MEMORY"))
+	if len(sizes) == 0 {
+		t.Skip("E2E_REHEARSAL_MEMORY has no sizes")
+	}
+	l := begin(t)
+	const objects = `export KUBECONFIG=/etc/kubernetes/admin.conf
+		kubectl create namespace ballast --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+		head -c 750000 /dev/urandom | base64 -w0 >/root/ballast
+		for i in $(seq "$1"); do kubectl create configmap -n ballast "b$i" --from-file=/root/ballast >/dev/null 2>&1; done
+		kubectl get configmaps -n ballast -o name | grep -c /b`
+	defer l.node.Kubectl(l.ctx, "delete", "namespace", "ballast", "--wait=false")
+	const peak = `auditpatch enable --dry-run --rehearse=always >/dev/null 2>/root/said & pid=$!
+		while kill -0 $pid 2>/dev/null; do
+			for p in $(pgrep -x auditpatch-rehe); do sed -n 's/^VmHWM:\t *//p' /proc/$p/status >>/root/peaks; done 2>/dev/null
+			sleep 0.05
+		done
+		wait $pid && sort -n /root/peaks | tail -n 1; rm /root/peaks; grep ^rehearsal /root/said
+		echo "the first: $(sed -n 's/^VmRSS:\t *//p' /proc/$(pgrep -x kube-apiserver)/status)"`
+	for _, size := range sizes {
+		stdout, stderr, _ := l.node.Exec(l.ctx, "bash", "-c", objects, "bash", size)
+		l.Logf("%s MB: objects of 1 MB: %s%s", size, stdout, stderr)
+		stdout, stderr, exit := l.node.Exec(l.ctx, "bash", "-c", peak)
+		if exit != 0 {
+			l.Fatalf("%s MB: %s%s", size, stdout, stderr)
+		}
+		l.Logf("%s MB: at most %s", size, stdout)
 	}
 }

@@ -76,6 +76,9 @@ func (j *job) restore(ctx context.Context, r RestoreRequest) error {
 	if err := checkRestored(plan); err != nil {
 		return err
 	}
+	if err := j.checkSpace(plan); err != nil {
+		return err
+	}
 	return j.finish(ctx, plan)
 }
 

