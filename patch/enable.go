@@ -1,13 +1,12 @@
 package patch
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
+	"auditpatch/internal/nodefile"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
@@ -257,10 +256,9 @@ func (p *planner) checksum(key string, content *Content, host string) {
 	}
 }
 
-// Checksum is what the annotations carry: SHA-256 in hex.
+// Checksum is what the annotations hold for a file with this content.
 func Checksum(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	return nodefile.Checksum(data)
 }
 
 // logFile is where the log lies on the node.

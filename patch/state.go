@@ -2,25 +2,16 @@ package patch
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 
+	"auditpatch/internal/nodefile"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
 
 // File is one file or directory of the node as it was read.
-type File struct {
-	Path     string
-	Real     string // where Path leads, when it is or passes a symlink
-	Exists   bool
-	Dir      bool
-	Empty    bool // a directory with nothing in it
-	Data     []byte
-	Mode     fs.FileMode // permission bits
-	UID, GID int
-}
+type File = nodefile.File
 
 // State is what a plan is made from. Nothing else is looked at.
 type State struct {

@@ -10,20 +10,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"auditpatch/internal/nodefile"
 )
 
 // File is a file or directory as it was found.
-type File struct {
-	Path   string // as asked
-	Real   string // where Path leads, when it is or passes a symlink; else ""
-	Exists bool
-	Dir    bool
-	Empty  bool   // a directory with nothing in it
-	Data   []byte // of a file, when it was read
-	Mode   fs.FileMode
-	UID    int
-	GID    int
-}
+type File = nodefile.File
 
 // Sibling is a file of a directory, or why it could not be read.
 type Sibling struct {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"path"
 	"slices"
+
+	"auditpatch/internal/nodefile"
 )
 
 // Since is what became of a file since a backup was made.
@@ -53,7 +55,7 @@ func (n *Node) Since(id, name string, now []byte) (Since, error) {
 		}
 		known = true
 	}
-	out.Ours = !known || hash == sum(now)
+	out.Ours = !known || hash == nodefile.Checksum(now)
 	return out, nil
 }
 

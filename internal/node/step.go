@@ -1,14 +1,14 @@
 package node
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"strconv"
 	"strings"
+
+	"auditpatch/internal/nodefile"
 )
 
 // Kind says what a path is, or is to become.
@@ -246,7 +246,7 @@ func (t tree) lookInside(real string) (entry, []byte, error) {
 		return entry{}, nil, err
 	}
 	e := describe(Regular, info)
-	e.SHA256 = sum(data)
+	e.SHA256 = nodefile.Checksum(data)
 	e.Xattrs, err = xattrs(f)
 	return e, data, err
 }
@@ -254,11 +254,6 @@ func (t tree) lookInside(real string) (entry, []byte, error) {
 func describe(kind Kind, info fs.FileInfo) entry {
 	mode, uid, gid := owned(info)
 	return entry{Kind: kind, Mode: octal(mode), UID: uid, GID: gid, Size: info.Size()}
-}
-
-func sum(data []byte) string {
-	h := sha256.Sum256(data)
-	return hex.EncodeToString(h[:])
 }
 
 // temp is the name beside the target under which one side of the step is laid

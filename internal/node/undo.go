@@ -8,11 +8,7 @@ import "slices"
 // *ForeignError. If that file is a decisive one, nothing at all is touched: it
 // may name the others. Abandon ends the run afterwards.
 func (r *Run) Undo() error {
-	left, err := r.undo()
-	if err == nil && left != nil {
-		err = &ForeignError{Paths: left}
-	}
-	return err
+	return foreign(r.undo())
 }
 
 // PutBack is the first part of an Undo: all that was replaced or removed is back,
@@ -28,11 +24,7 @@ func (r *Run) PutBack() error {
 	if left := r.takenOver(t); left != nil {
 		return &ForeignError{Paths: left}
 	}
-	left, err := r.putBack(t, rankFolder, rankDecisive)
-	if err == nil && left != nil {
-		err = &ForeignError{Paths: left}
-	}
-	return err
+	return foreign(r.putBack(t, rankFolder, rankDecisive))
 }
 
 // RemoveMade is the second part of an Undo.
@@ -42,11 +34,7 @@ func (r *Run) RemoveMade() error {
 		return err
 	}
 	defer t.close()
-	left, err := r.putBack(t, rankMade, rankMade)
-	if err == nil && left != nil {
-		err = &ForeignError{Paths: left}
-	}
-	return join(err, r.clean(t))
+	return join(foreign(r.putBack(t, rankMade, rankMade)), r.clean(t))
 }
 
 // Rewind begins an Undo: where there is an interim content it is put in the place
@@ -67,6 +55,14 @@ func (r *Run) Made() bool {
 		cur, err := s.look(t)
 		return err == nil && s.touched && s.New.Kind == Regular && s.state(cur) == StateNew
 	})
+}
+
+// foreign is the error for files that somebody else has changed.
+func foreign(changed []string, err error) error {
+	if err == nil && changed != nil {
+		return &ForeignError{Paths: changed}
+	}
+	return err
 }
 
 func (r *Run) undo() (left []string, err error) {

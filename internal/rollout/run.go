@@ -430,7 +430,7 @@ func steps(p *patch.Plan, twice bool) []node.Step {
 	for _, c := range p.Changes {
 		s := node.Step{
 			Path:   c.Path,
-			Old:    nodeFile(c.Old),
+			Old:    c.Old,
 			New:    node.Content{Data: c.Data, Mode: c.Mode, UID: c.UID, GID: c.GID},
 			Commit: c.Path == p.Manifest,
 		}
@@ -451,9 +451,4 @@ func steps(p *patch.Plan, twice bool) []node.Step {
 		out = append(out, s)
 	}
 	return slices.Clip(out)
-}
-
-// nodeFile is a file in the node's terms.
-func nodeFile(f patch.File) node.File {
-	return node.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
 }
