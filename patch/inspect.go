@@ -13,7 +13,8 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// Settings is what a manifest configures.
+// Settings is what a manifest configures. All its fields stand in one struct
+// because callers compare the settings of two manifests as a whole.
 type Settings struct {
 	Version Version
 	// Flags are the audit flags that count, by name; Line is where each stands.
