@@ -55,7 +55,7 @@ func (f *File) apply(edits []Edit, batch batcher) (*File, *Error) {
 		e.change(want)
 	}
 	if !want.same(g.tree()) {
-		return nil, f.refuseUnproven("the new text would mean something else than the old one plus the edits")
+		return nil, f.refuseUnproven("the new text would not mean the same as the old text with the edits")
 	}
 	return g, f.recheck(g)
 }
@@ -73,7 +73,7 @@ func (f *File) rewrite(edits []Edit, batch batcher) (*File, *Error) {
 			break
 		}
 		if steps == maxSteps || steps*len(d.src) > maxRead {
-			return nil, f.refuseUnproven(edits[0].String() + ": the edit does not come to an end")
+			return nil, f.refuseUnproven(edits[0].String() + ": the edit never finishes")
 		}
 		splices, all, err := batch(f, d, edits)
 		if err != nil {
@@ -111,7 +111,7 @@ func (f *File) held(d *document, edits []Edit) (n int, err *Error) {
 func (f *File) spliced(d *document, splices []splice, last bool) (*document, *File, *Error) {
 	src, ok := d.with(splices...)
 	if !ok {
-		return nil, nil, refuse(0, 0, "it would change one place twice")
+		return nil, nil, refuse(0, 0, "it would change the same place twice")
 	}
 	if !last {
 		d, err := load(src, f.index)
@@ -144,7 +144,7 @@ func (f *File) recheck(g *File) *Error {
 		return refuseNode(f.doc.container, "the edited manifest would be refused: %s", err.Reason)
 	}
 	if g.index != f.index || g.program != f.program {
-		return refuseNode(f.doc.container, "the edited manifest would run the API server in another way")
+		return refuseNode(f.doc.container, "the edited manifest would start the API server differently")
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func loadCluster(src []byte) (*clusterText, *Error) {
 		return nil, yamlError(src, e, func(src []byte) error { _, err := documents(src); return err })
 	}
 	if len(docs) != 1 || len(docs[0].Content) != 1 || docs[0].Content[0].Kind != yaml.MappingNode {
-		return nil, refuse(1, 1, "this is not one YAML document with a mapping, so not a ClusterConfiguration")
+		return nil, refuse(1, 1, "this is not a single YAML mapping, so it is not a ClusterConfiguration")
 	}
 	d := &clusterText{text: newText(src), root: docs[0].Content[0]}
 	if err := checkUnshared(d.root); err != nil {
@@ -102,9 +102,9 @@ func loadCluster(src []byte) (*clusterText, *Error) {
 func checkUnshared(n *yaml.Node) *Error {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		return refuseNode(n, "the alias *%s stands here", n.Value).hint("write it out in place of *%s", n.Value)
+		return refuseNode(n, "the alias *%s is not supported here", n.Value).hint("write it out in place of *%s", n.Value)
 	case n.Anchor != "":
-		return refuseNode(n, "the anchor &%s stands here", n.Anchor).hint("remove &%s, and write out what repeats it", n.Anchor)
+		return refuseNode(n, "the anchor &%s is not supported here", n.Anchor).hint("remove &%s, and write out what repeats it", n.Anchor)
 	}
 	for _, c := range n.Content {
 		if err := checkUnshared(c); err != nil {
@@ -137,7 +137,7 @@ func (d *clusterText) locate() *Error {
 	d.listDeep = max(listIndent(d.root, server), 0)
 	k, v := child(d.root, "apiServer")
 	if k != nil && v.Kind != yaml.MappingNode {
-		return refuseNode(k, "apiServer has no mapping").hint("write \"apiServer: {}\"")
+		return refuseNode(k, "apiServer is not a mapping").hint("write \"apiServer: {}\"")
 	}
 	return d.checkKinds(server)
 }
@@ -313,7 +313,7 @@ func (c *ClusterConfig) apply(edits []ClusterEdit) ([]byte, *Error) {
 		e.changeCluster(want, c.doc.list)
 	}
 	if !sameCluster(want, after.tree) {
-		return nil, c.unproven("the new text would mean something else than the old one plus the edits")
+		return nil, c.unproven("the new text would not mean the same as the old text with the edits")
 	}
 	if bytes.Equal(d.src, c.doc.src) {
 		return c.doc.src, nil
@@ -330,13 +330,13 @@ func (c *ClusterConfig) applyOne(d *clusterText, e ClusterEdit) (*clusterText, *
 		}
 		src, ok := d.with(splices...)
 		if !ok {
-			return nil, c.unproven(e.String() + ": it would change one place twice")
+			return nil, c.unproven(e.String() + ": it would change the same place twice")
 		}
 		if d, err = loadCluster(src); err != nil {
 			return nil, c.unproven(e.String() + ": " + err.Reason)
 		}
 	}
-	return nil, c.unproven(e.String() + ": the edit does not come to an end")
+	return nil, c.unproven(e.String() + ": the edit never finishes")
 }
 
 func (c *ClusterConfig) unproven(why string) *Error {

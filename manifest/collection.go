@@ -108,7 +108,7 @@ func (s *slot) fillNull(entry string, block func(col int) []string) ([]splice, *
 	mark, explicit := nullMarks[s.v.Value]
 	switch {
 	case s.v.Anchor != "" || s.v.Style&yaml.TaggedStyle != 0:
-		return nil, refuseNode(s.v, "%s is empty and carries an anchor or a tag", s.key).
+		return nil, refuseNode(s.v, "%s is empty and has an anchor or a tag", s.key).
 			hint("write \"%s: []\"", s.key)
 	case explicit:
 		off := s.t.offset(s.v.Line, s.v.Column)
@@ -118,7 +118,7 @@ func (s *slot) fillNull(entry string, block func(col int) []string) ([]splice, *
 		}
 		return []splice{{off: off, del: len(s.v.Value), ins: open + mark + entry + end}}, nil
 	case s.v.Value != "" || s.m.Style&yaml.FlowStyle != 0:
-		return nil, refuseNode(s.k, "%s has no value that can be filled in place", s.key).
+		return nil, refuseNode(s.k, "%s has no value that can be edited in place", s.key).
 			hint("write \"%s: []\"", s.key)
 	}
 	return []splice{s.t.linesAfter(s.k.Line, block(s.k.Column+s.null))}, nil
@@ -137,7 +137,7 @@ func (s *slot) cut(i int) ([]splice, *Error) {
 	if s.kind == yaml.MappingNode {
 		k := s.v.Content[2*i]
 		if !s.t.ownLine(k.Line, k.Column) {
-			return nil, refuseNode(k, "this key does not stand on a line of its own")
+			return nil, refuseNode(k, "this key is not on a line of its own")
 		}
 		end := max(s.t.blockEnd(k.Line, k.Column, true), s.t.nodeEnd(s.v.Content[2*i+1]))
 		return []splice{s.t.cutLines(k.Line, s.t.contentEnd(k.Line, end))}, nil
@@ -147,7 +147,7 @@ func (s *slot) cut(i int) ([]splice, *Error) {
 		return nil, err
 	}
 	if !s.t.ownLine(n, col) {
-		return nil, refuseNode(s.v.Content[i], "this list item does not stand on a line of its own")
+		return nil, refuseNode(s.v.Content[i], "this list item is not on a line of its own")
 	}
 	return []splice{s.t.cutLines(n, s.t.contentEnd(n, end))}, nil
 }
@@ -211,7 +211,7 @@ func (t *text) flowOf(n *yaml.Node) (flow, *Error) {
 			return f, nil
 		}
 	}
-	return flow{}, refuseNode(n, "the entries of this collection cannot be told apart").
+	return flow{}, refuseNode(n, "the entries of this collection cannot be separated").
 		hint("write it in block style, one entry a line")
 }
 

@@ -48,7 +48,7 @@ func (d *document) locate(index int) *Error {
 	}
 	d.containers, d.container = v, v.Content[index]
 	if d.container.Kind != yaml.MappingNode || len(d.container.Content) == 0 {
-		return refuseNode(d.container, "the API server's container is an alias of a mapping elsewhere").
+		return refuseNode(d.container, "the API server's container is an alias for a mapping elsewhere").
 			hint("write the container out here")
 	}
 	d.measureIndent(k)
@@ -63,7 +63,7 @@ func mapping(m *yaml.Node, key string) (*yaml.Node, *Error) {
 	case k == nil:
 		return nil, refuseNode(m, "%s is not written in this mapping", key)
 	case v.Kind == yaml.AliasNode:
-		return nil, refuseNode(v, "%s is an alias of a mapping elsewhere", key).
+		return nil, refuseNode(v, "%s is an alias for a mapping elsewhere", key).
 			hint("write %s out here", key)
 	case v.Kind != yaml.MappingNode || len(v.Content) == 0:
 		return nil, refuseNode(v, "%s is not a mapping with keys", key)

@@ -98,7 +98,7 @@ func (e SetFlag) check() *Error {
 		return refuse(0, 0, "%q is not the name of a flag", e.Name)
 	}
 	if !utf8.ValidString(e.Value) || strings.Contains(e.Value, "\x00") {
-		return refuse(0, 0, "--%s=%q cannot be an argument of a program", e.Name, e.Value)
+		return refuse(0, 0, "--%s=%q cannot be passed as a command-line argument", e.Name, e.Value)
 	}
 	return nil
 }

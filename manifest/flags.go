@@ -54,7 +54,7 @@ func (f *File) readItems() ([]item, *Error) {
 		it.Line, it.Col = at.Line, at.Column
 		switch {
 		case v[it.at] == "--":
-			return nil, refuseNode(at, "\"--\" ends the flags here: kube-apiserver reads none behind it").
+			return nil, refuseNode(at, "\"--\" ends the flags here: kube-apiserver ignores everything after it").
 				hint("remove the item \"--\"")
 		case it.Name == "":
 			return nil, refuseNode(at, "%q is not a flag: kube-apiserver does not start with it", v[it.at]).

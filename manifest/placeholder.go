@@ -35,7 +35,7 @@ func refusePlaceholder(line, col int, word string) *Error {
 	if r := []rune(word); len(r) > 40 {
 		word = string(r[:40]) + "..."
 	}
-	return refuse(line, col, "a template placeholder stands here (%s): this is the source of a manifest, not a manifest", word).
+	return refuse(line, col, "there is a template placeholder here (%s): this is a template, not a manifest", word).
 		hint("render the template first")
 }
 

@@ -81,7 +81,7 @@ func (t *text) replaceScalar(n *yaml.Node, value string) ([]splice, *Error) {
 	case n.Kind != yaml.ScalarNode:
 		return nil, refuseNode(n, "the value is not a string")
 	case n.Anchor != "" || n.Style&yaml.TaggedStyle != 0:
-		return nil, refuseNode(n, "the value carries an anchor or a tag").
+		return nil, refuseNode(n, "the value has an anchor or a tag").
 			hint("write the value without the & or ! in front")
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return nil, refuseNode(n, "the value is a block scalar").

@@ -43,7 +43,7 @@ func findServer(pod *corev1.Pod, root *yaml.Node) (index, items int, err *Error)
 			hint("keep one API server in the Pod")
 	case len(scripts) > 0:
 		at := findArgument(containerNode(root, scripts[0].container), scripts[0].script).node()
-		return 0, 0, refuseNode(at, "container %q starts kube-apiserver from a shell script: its flags stand inside a string", name(scripts[0])).
+		return 0, 0, refuseNode(at, "container %q starts kube-apiserver from a shell script: its flags are inside a string", name(scripts[0])).
 			hint("write the program and each flag as an item of command")
 	}
 	return 0, 0, noServer(pod, root)

@@ -119,7 +119,7 @@ func (d *document) memberOf(m *yaml.Node, id member) (*yaml.Node, *Error) {
 	}
 	at := s.v.Content[i]
 	if at.Kind == yaml.AliasNode {
-		return nil, refuseNode(at, "this entry of %s is an alias (*%s) of a mapping elsewhere", id.list, at.Value).
+		return nil, refuseNode(at, "this entry of %s is an alias (*%s) for a mapping elsewhere", id.list, at.Value).
 			hint("write it out here")
 	}
 	return at, nil

@@ -174,7 +174,7 @@ func (p *planner) checkUser() error {
 	for _, c := range p.plan.Changes {
 		if p.access.unknown && !c.Old.Exists {
 			return refuse("write \"runAsUser: UID\" beside runAsNonRoot",
-				"%s: the Pod says runAsNonRoot and no runAsUser: which user has to read %s is not known", p.m.Name(), c.Path)
+				"%s: the Pod sets runAsNonRoot but no runAsUser, so it is not known which user has to read %s is not known", p.m.Name(), c.Path)
 		}
 	}
 	return nil

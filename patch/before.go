@@ -78,7 +78,7 @@ func (p *planner) giveBack(l *leftovers) {
 		}
 		if h := (HostPath{v.HostPath.Path, old, name}); p.state.Kinds != nil && h.Fault(p.state.kind(h.Path)) != "" {
 			p.plan.Warnings = append(p.plan.Warnings, Problem{Message: fmt.Sprintf(
-				"volume %q keeps the type %s, and not the %s that it had before: %s", name, typeOf(v), old, h.Fault(p.state.kind(h.Path)))})
+				"volume %q keeps the type %s instead of its earlier type %s: %s", name, typeOf(v), old, h.Fault(p.state.kind(h.Path)))})
 			continue
 		}
 		p.edit(manifest.SetVolumeType{Name: name, Type: corev1.HostPathType(old)})

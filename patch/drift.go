@@ -20,7 +20,7 @@ func Drift(m *manifest.File, s State) []Problem {
 	}
 	if _, ok := now.Annotations[RestartAnnotation]; ok {
 		out = append(out, Problem{
-			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is under way, or has died half way",
+			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is in progress, or was interrupted",
 			Hint:    "auditpatch " + map[bool]string{true: "enable", false: "disable"}[now.Enabled()],
 		})
 	}
@@ -58,7 +58,7 @@ func MountProblems(m *manifest.File) (out []Problem) {
 		switch {
 		case a.at == nil:
 		case !a.at.Covered():
-			wrong("no mount brings --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
+			wrong("no volume mount covers --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
 		case a.write && a.kind == KindFile:
 			wrong("the log file %s itself is mounted: it cannot be rotated", a.at.Path)
 		case a.write && a.at.Mount.ReadOnly:
@@ -69,7 +69,7 @@ func MountProblems(m *manifest.File) (out []Problem) {
 }
 
 // typeProblems lists the volumes of audit paths whose type does not fit what lies
-// there: the kubelet makes no container with them.
+// there: the kubelet does not start the container with them.
 func typeProblems(m *manifest.File) (out []Problem) {
 	for _, a := range auditPaths(m) {
 		fault := typeFault(a.at, a.kind)

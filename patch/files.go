@@ -54,7 +54,7 @@ func (p *planner) logDir() error {
 	}
 	switch old := p.state.Files[p.logHost]; {
 	case old.Exists && !old.Dir:
-		return refuse(fmt.Sprintf("mv %s %s.old", p.logHost, p.logHost), "%s is a file, and the log needs a directory there", p.logHost)
+		return refuse(fmt.Sprintf("mv %s %s.old", p.logHost, p.logHost), "%s is a file, but the log needs a directory there", p.logHost)
 	case old.Exists && !p.access.may(old, mayRead|mayWrite|maySearch): // rotation lists the files too
 		return p.access.barred(old, "written", fmt.Sprintf("chown %d:%d %s", p.now.UID, p.now.GID, p.logHost))
 	case old.Exists:
@@ -109,7 +109,7 @@ func (p *planner) content(flag, host string, want *Content) error {
 	if old.Dir && old.Empty && want != nil {
 		old.Exists = false
 	} else if old.Dir {
-		return refuse("mv "+host+" "+host+".old", "%s is a directory, where a file belongs", host)
+		return refuse("mv "+host+" "+host+".old", "%s is a directory, not a file", host)
 	}
 	if want == nil {
 		if old.Exists && !p.access.may(old, mayRead) {
@@ -169,7 +169,7 @@ func (p *planner) checkLog() error {
 	// what it leads to here is not a log. One that is in use already goes on being so.
 	used := p.now.Flags[logFlag] == p.want[logFlag]
 	if old.Real != "" && !used && !below(old.Real, cmp.Or(p.state.Files[p.logHost].Real, p.logHost)) {
-		return refuse(p.propose(logFlag, ""), "%s is a symlink to %s, which lies outside the folder that the API server has", file, old.Real)
+		return refuse(p.propose(logFlag, ""), "%s is a symlink to %s, which is outside the directory that is mounted into the API server", file, old.Real)
 	}
 	if !old.Exists {
 		return nil
@@ -181,7 +181,7 @@ func (p *planner) checkLog() error {
 	}
 	switch {
 	case old.Dir:
-		return refuse("mv "+file+" "+file+".old", "%s is a directory, where the log belongs", file)
+		return refuse("mv "+file+" "+file+".old", "%s is a directory, not a log file", file)
 	case !p.access.may(old, mayRead|mayWrite):
 		return p.access.barred(old, "written", p.access.chown(old, "rw", 0o600))
 	}

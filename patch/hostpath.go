@@ -61,13 +61,13 @@ func (h HostPath) Fault(kind string) string {
 	case want == "":
 		return fmt.Sprintf("volume %q has the type %s, which the kubelet does not know", h.Volume, h.Type)
 	case kind == KindNothing:
-		return fmt.Sprintf("%s is missing, and volume %q has the type %s: the kubelet makes no container without it", h.Path, h.Volume, h.Type)
+		return fmt.Sprintf("%s is missing, but volume %q has the type %s: the kubelet does not start the container without it", h.Path, h.Volume, h.Type)
 	}
 	what := "a " + kind
 	if kind == KindOther {
 		what = kind
 	}
-	return fmt.Sprintf("%s is %s, and volume %q has the type %s: the kubelet makes no container with it", h.Path, what, h.Volume, h.Type)
+	return fmt.Sprintf("%s is %s, but volume %q has the type %s: the kubelet does not start the container with it", h.Path, what, h.Volume, h.Type)
 }
 
 // typeOf is a hostPath volume's type.
@@ -118,7 +118,7 @@ func typeFault(l *Location, kind string) string {
 	if h.Fault(need) == "" {
 		return ""
 	}
-	return fmt.Sprintf("volume %q has the type %s, and %s is a %s: the kubelet makes no container with it", h.Volume, h.Type, h.Path, need)
+	return fmt.Sprintf("volume %q has the type %s, but %s is a %s: the kubelet does not start the container with it", h.Volume, h.Type, h.Path, need)
 }
 
 // mendable tells whether a volume of the wrong type serves auditing alone, so that

@@ -142,7 +142,7 @@ func (k *kubeadmPlanner) volumes(want []manifest.ExtraVolume) error {
 
 func (k *kubeadmPlanner) taken(v manifest.ExtraVolume, what string) error {
 	return refuse("kubectl -n kube-system edit configmap kubeadm-config",
-		"%s:%d: %s of extraVolumes is taken by something else (host path %s)", k.c.Name(), v.Line, what, v.HostPath)
+		"%s:%d: %s of extraVolumes is already used for something else (host path %s)", k.c.Name(), v.Line, what, v.HostPath)
 }
 
 // sameVolume tells whether two volumes bring the same path in the same mode.

@@ -115,10 +115,10 @@ func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, vol
 	exact := path.Clean(l.Mount.MountPath) == path.Clean(n.path)
 	switch {
 	case !l.Covered() && l.Mount.SubPathExpr != "":
-		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)), "%s: --%s: the mount %s covers it by subPathExpr, so where it lies on the node is not known", at, n.flag, l.Mount.MountPath)
+		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)), "%s: --%s: the mount %s covers it with a subPathExpr, so its path on the node is not known", at, n.flag, l.Mount.MountPath)
 	case !l.Covered():
 		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)),
-			"%s: --%s: the mount %s covers it, and its volume %q is not a hostPath: the file would not lie on the node",
+			"%s: --%s: the mount %s covers it, and its volume %q is not a hostPath: the file would not be on the node",
 			at, n.flag, l.Mount.MountPath, l.Mount.Name)
 	case exact && !p.now.Enabled():
 		p.found.mounts = append(p.found.mounts, l.Mount.MountPath)
@@ -161,7 +161,7 @@ func (p *planner) makeWritable(n need, l *Location) ([]manifest.Edit, error) {
 	case path.Clean(mount.MountPath) != path.Clean(n.path):
 		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s covers it, and is read-only", at, n.flag, mount.MountPath)
 	case !inUse && !below(l.Host, "/var/log"):
-		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only, and it is not there for a log: it is not made writable", at, n.flag, mount.MountPath)
+		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only and serves something else, so it is not made writable", at, n.flag, mount.MountPath)
 	case mount.RecursiveReadOnly != nil && *mount.RecursiveReadOnly != corev1.RecursiveReadOnlyDisabled:
 		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only with all below it (recursiveReadOnly)", at, n.flag, mount.MountPath)
 	}

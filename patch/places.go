@@ -17,14 +17,14 @@ const podManifests = "/etc/kubernetes/manifests/"
 type folder struct{ path, self, within string }
 
 const (
-	ofImage   = "it belongs to the programs of node and image"
-	ofKernel  = "the kernel and the container runtime make it"
-	ofSetting = "it holds the settings of node and image"
+	ofImage   = "it holds programs of the node or the image"
+	ofKernel  = "the kernel and the container runtime manage it"
+	ofSetting = "it holds configuration of the node or the image"
 	ofKeys    = "it holds the cluster's keys"
 	ofRuntime = "the kubelet and the container runtime work in it"
-	ofPeople  = "it belongs to people"
-	ofAnybody = "anybody may make files in it, and they are cleaned away"
-	shared    = "others keep their files in it"
+	ofPeople  = "it holds home directories"
+	ofAnybody = "any user can create files in it, and they are cleaned up"
+	shared    = "other programs keep their files in it"
 )
 
 // folders are those of the Filesystem Hierarchy Standard, those of Kubernetes,
@@ -49,8 +49,8 @@ var folders = []folder{
 	{"/var/lib/dpkg", ofImage, ofImage}, {"/var/lib/rpm", ofImage, ofImage}, {"/var/lib/systemd", ofSetting, ofSetting},
 	{"/var/log", "it holds the logs of the whole node", ""},
 	{"/var/log/pods", ofRuntime, ofRuntime}, {"/var/log/containers", ofRuntime, ofRuntime},
-	{"/var/log/journal", "the node's journal writes in it", "the node's journal writes in it"},
-	{"/var/log/audit", "the node's auditd writes its own audit.log in it", ""},
+	{"/var/log/journal", "the node's journal is written to it", "the node's journal is written to it"},
+	{"/var/log/audit", "the node's auditd writes its own audit.log to it", ""},
 }
 
 // notForLogs says why a directory is no place for the log, "" when it is one.
@@ -88,7 +88,7 @@ func notForFiles(file string) string {
 	}
 	for _, f := range occupied {
 		if path.Clean(file) == f {
-			return "node and image need the file that lies there"
+			return "the node or the image needs the file at that path"
 		}
 	}
 	return ""
@@ -140,7 +140,7 @@ func (p *planner) placeFault(n need, l Location) string {
 	}
 	for _, dir := range []string{n.path, host} {
 		if why := notForLogs(dir); why != "" {
-			return fmt.Sprintf("%s, and %s is no place for it: %s", what, path.Clean(dir), why)
+			return fmt.Sprintf("%s, and %s is not a suitable place for it: %s", what, path.Clean(dir), why)
 		}
 	}
 	if flag, file := p.heldBy(n, path.Clean(n.path), host); flag != "" {
@@ -165,7 +165,7 @@ func (p *planner) fileFault(n need, l Location, host string) string {
 	}
 	for _, file := range []string{n.path, host} {
 		if why := notForFiles(file); why != "" {
-			return fmt.Sprintf("%s is no place for it: %s", path.Clean(file), why)
+			return fmt.Sprintf("%s is not a suitable place for it: %s", path.Clean(file), why)
 		}
 		if why := kubeconfigOf(path.Clean(file)); why != "" && n.flag == webhookFlag {
 			return why + ", and events would be posted where it leads, with its rights"

@@ -42,7 +42,7 @@ func spared(c Change, ms ...*manifest.File) string {
 	case c.Kind == RemoveFile:
 		return "it is neither an audit policy nor a webhook config"
 	}
-	return "it is not known as a config of the audit webhook"
+	return "it is not recognised as a config of the audit webhook"
 }
 
 // ownWebhook is how a webhook config begins that auditpatch wrote.
@@ -69,7 +69,7 @@ func inUse(at string, ms []*manifest.File) string {
 	case at == ".":
 		return ""
 	case under(at, "/etc/kubernetes/pki"):
-		return "it lies among the cluster's keys"
+		return "it is among the cluster's keys"
 	case kubeconfigOf(at) != "":
 		return kubeconfigOf(at)
 	case under(at, "/var/lib/kubelet"), under(at, "/var/lib/etcd"):
@@ -166,7 +166,7 @@ func (p *planner) spare(c Change, flag string) error {
 	if path.Clean(c.Path) == defaultOf(flag) {
 		hint = "mv " + c.Path + " " + c.Path + ".old"
 	}
-	return refuse(hint, "--%s: %s is there and is not overwritten: %s", flag, c.Path, why)
+	return refuse(hint, "--%s: %s exists and is not overwritten: %s", flag, c.Path, why)
 }
 
 // keeps warns of a file that a plan would remove and that is not auditing's.
@@ -201,7 +201,7 @@ func (p *Plan) spareOthers(s State, wanted []File) error {
 			continue
 		default:
 			if why := spared(c, ms...); why != "" {
-				return refuse("auditpatch restore --list", "%s is there and is not overwritten: %s", c.Path, why)
+				return refuse("auditpatch restore --list", "%s exists and is not overwritten: %s", c.Path, why)
 			}
 		}
 		changes = append(changes, c)

@@ -197,7 +197,7 @@ func (p *planner) restoreSettings(was *manifest.File) error {
 		was, is *Location
 	}{{policyFlag, then.Policy, p.plan.After.Policy}, {logFlag, then.Log, p.plan.After.Log}, {webhookFlag, then.Webhook, p.plan.After.Webhook}} {
 		if l.was.Covered() && l.was.Host != l.is.Host {
-			return refuse("", "--%s=%s lay at %s on the node, and would now lie at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
+			return refuse("", "--%s=%s was at %s on the node, and would now be at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
 		}
 	}
 	return nil

@@ -19,8 +19,8 @@ func interim(t *testing.T, n *Node) *Run {
 
 // TestChangedByOthers notices every content that the run has not put there last.
 func TestChangedByOthers(t *testing.T) {
-	const edited, reverted = manifestPath + ": changed by somebody else meanwhile, left as found",
-		"somebody else has put the earlier " + manifestPath + " back: another program writes it anew"
+	const edited, reverted = manifestPath + ": changed by someone else in the meantime, left as it is",
+		"another program has put the earlier " + manifestPath + " back: it manages this file"
 	steps := []struct {
 		name string
 		do   func(r *Run) error

@@ -34,7 +34,7 @@ type JournalError struct {
 }
 
 func (e *JournalError) Error() string {
-	return fmt.Sprintf("an earlier run died, and its journal %s is of no use: %v", e.Path, e.Err)
+	return fmt.Sprintf("an earlier run was interrupted, and its journal %s cannot be used: %v", e.Path, e.Err)
 }
 
 func (e *JournalError) Unwrap() error { return e.Err }
@@ -64,9 +64,9 @@ type ForeignError struct {
 
 func (e *ForeignError) Error() string {
 	if e.Reverted {
-		return "somebody else has put the earlier " + strings.Join(e.Paths, ", ") + " back: another program writes it anew"
+		return "another program has put the earlier " + strings.Join(e.Paths, ", ") + " back: it manages this file"
 	}
-	return strings.Join(e.Paths, ", ") + ": changed by somebody else meanwhile, left as found"
+	return strings.Join(e.Paths, ", ") + ": changed by someone else in the meantime, left as it is"
 }
 
 // Remedy is what to type.

@@ -31,7 +31,7 @@ func Load(name string, data []byte) (policy *Policy, err error) {
 	defer func() {
 		if trouble := recover(); trouble != nil {
 			policy, err = nil, newError(name, []Finding{{Line: 1, Col: 1,
-				Message: fmt.Sprintf("the YAML parser gives up on this text: %v", trouble)}})
+				Message: fmt.Sprintf("the YAML parser failed on this text: %v", trouble)}})
 		}
 	}()
 	if f := tooLarge(data, nil); f != nil {
