@@ -27,19 +27,19 @@ var nullMarks = map[string]string{"null": " ", "~": "  "}
 
 // slot is the place of one collection: the value of key in mapping m.
 type slot struct {
-	t      *text
-	m      *yaml.Node // the mapping
-	key    string
-	kind   yaml.Kind // what the value has to be
-	k, v   *yaml.Node
-	deep   int // how much deeper than its key a new block collection is written
-	null   int // the same where the key stands there without a value
-	nested int // how much deeper a mapping inside an entry is written
+	t           *text
+	m           *yaml.Node // the mapping
+	key         string
+	kind        yaml.Kind // what the value has to be
+	k, v        *yaml.Node
+	indent      int // how much deeper than its key a new block collection is written
+	nullIndent  int // the same where the key stands there without a value
+	entryIndent int // how much deeper a mapping inside an entry is written
 }
 
 // appendItem adds one list item.
 func (s *slot) appendItem(item any) ([]splice, *Error) {
-	return s.add(flowText(item, s.t.json, s.neighbour()), func(col int) []string { return listLines(col, item, s.nested) })
+	return s.add(flowText(item, s.t.json, s.neighbour()), func(col int) []string { return listLines(col, item, s.entryIndent) })
 }
 
 // appendPair adds one key with a string value to a mapping.
@@ -99,7 +99,7 @@ func (s *slot) addKey(entry string, block func(col int) []string) ([]splice, *Er
 	}
 	last := s.m.Content[len(s.m.Content)-2]
 	end := max(s.t.blockEnd(last.Line, last.Column, true), s.t.nodeEnd(s.m))
-	lines := append([]string{strings.Repeat(" ", last.Column-1) + s.key + ":"}, block(last.Column+s.deep)...)
+	lines := append([]string{strings.Repeat(" ", last.Column-1) + s.key + ":"}, block(last.Column+s.indent)...)
 	return []splice{s.t.linesAfter(end, lines)}, nil
 }
 
@@ -121,7 +121,7 @@ func (s *slot) fillNull(entry string, block func(col int) []string) ([]splice, *
 		return nil, refuseNode(s.k, "%s has no value that can be edited in place", s.key).
 			hint("write \"%s: []\"", s.key)
 	}
-	return []splice{s.t.linesAfter(s.k.Line, block(s.k.Column+s.null))}, nil
+	return []splice{s.t.linesAfter(s.k.Line, block(s.k.Column+s.nullIndent))}, nil
 }
 
 // cut removes entry i (of a mapping: the i-th pair), and with the last entry
@@ -130,7 +130,7 @@ func (s *slot) cut(i int) ([]splice, *Error) {
 	if s.v.Style&yaml.FlowStyle != 0 {
 		return s.cutFlow(i)
 	}
-	if entries(s.v) == 1 && s.brought() {
+	if entries(s.v) == 1 && s.isAsAdded() {
 		end := s.t.contentEnd(s.k.Line, max(s.t.blockEnd(s.k.Line, s.k.Column, true), s.t.nodeEnd(s.v)))
 		return []splice{s.t.cutLines(s.k.Line, end)}, nil
 	}
@@ -178,19 +178,19 @@ func (s *slot) cutFlow(i int) ([]splice, *Error) {
 	return s.t.cutFlow(f, i), nil
 }
 
-// brought tells whether the block collection is written as addKey writes one:
+// isAsAdded tells whether the block collection is written as addKey writes one:
 // the bare key on its line, the first entry on the next, in the file's indent.
-func (s *slot) brought() bool {
+func (s *slot) isAsAdded() bool {
 	line := s.t.line(s.k.Line)
 	if !s.t.ownLine(s.k.Line, s.k.Column) || strings.TrimSpace(line) != s.key+":" {
 		return false
 	}
 	if s.kind == yaml.MappingNode {
 		first := s.v.Content[0]
-		return first.Line == s.k.Line+1 && first.Column == s.k.Column+s.deep
+		return first.Line == s.k.Line+1 && first.Column == s.k.Column+s.indent
 	}
 	n, col, _, err := s.item(0)
-	return err == nil && n == s.k.Line+1 && col == s.k.Column+s.deep
+	return err == nil && n == s.k.Line+1 && col == s.k.Column+s.indent
 }
 
 // item is where block list item i stands: the line and column of its dash and

@@ -11,8 +11,8 @@ type document struct {
 	root, meta, spec *yaml.Node
 	containers       *yaml.Node // the list
 	container        *yaml.Node // the one that runs the API server
-	listDeep         int        // how much deeper than its key a list of mappings is indented
-	mapDeep          int        // the same for mappings
+	listIndent       int        // how much deeper than its key a list of mappings is indented
+	mapIndent        int        // the same for mappings
 }
 
 // load parses src for positions. index is the API server's container.
@@ -77,13 +77,13 @@ func (d *document) measureIndent(k *yaml.Node) {
 	if d.containers.Style&yaml.FlowStyle == 0 {
 		first := d.containers.Content[0]
 		if _, col, ok := d.dash(first.Line, first.Column); ok && col >= k.Column {
-			d.listDeep = col - k.Column
+			d.listIndent = col - k.Column
 		}
 	}
-	d.mapDeep = 2
+	d.mapIndent = 2
 	key, _ := child(d.root, "metadata")
 	if first := d.meta.Content[0]; d.meta.Style&yaml.FlowStyle == 0 && first.Line > key.Line {
-		d.mapDeep = max(first.Column-key.Column, 1)
+		d.mapIndent = max(first.Column-key.Column, 1)
 	}
 }
 
@@ -109,16 +109,16 @@ func checkDuplicates(maps ...*yaml.Node) *Error {
 
 // list is the slot of a list below the spec or the container.
 func (d *document) list(m *yaml.Node, key string) (*slot, *Error) {
-	s := &slot{t: d.text, m: m, key: key, kind: yaml.SequenceNode, deep: d.listDeep, nested: d.mapDeep}
-	if d.listDeep == 0 {
-		s.null = 2
+	s := &slot{t: d.text, m: m, key: key, kind: yaml.SequenceNode, indent: d.listIndent, entryIndent: d.mapIndent}
+	if d.listIndent == 0 {
+		s.nullIndent = 2
 	}
 	return s, d.fill(s)
 }
 
 // annotations is the slot of the annotations.
 func (d *document) annotations() (*slot, *Error) {
-	s := &slot{t: d.text, m: d.meta, key: "annotations", kind: yaml.MappingNode, deep: d.mapDeep, null: d.mapDeep + 2}
+	s := &slot{t: d.text, m: d.meta, key: "annotations", kind: yaml.MappingNode, indent: d.mapIndent, nullIndent: d.mapIndent + 2}
 	return s, d.fill(s)
 }
 

@@ -11,12 +11,12 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// Edit is one change of a manifest. Its verb is a promise about the result,
-// so an edit that already holds changes nothing:
+// Edit is one change of a manifest. Its verb describes the result, so an edit
+// that is already in effect changes nothing:
 //
-//	Set   it is so, once
-//	Add   it is there; what is there already stays as it is
-//	Drop  it is gone
+//	Set   the value is set, exactly once
+//	Add   the entry exists; an existing one stays as it is
+//	Drop  the entry is gone
 //
 // The set is closed: SetFlag, DropFlag, AddMount, DropMount, SetMountReadOnly,
 // AddVolume, DropVolume, SetVolumeType, SetAnnotation, DropAnnotation.
@@ -24,11 +24,11 @@ type Edit interface {
 	fmt.Stringer
 	// check refuses an edit that could not be written as it is.
 	check() *Error
-	// step gives the next splices that bring the text nearer to the edit, none
-	// when the edit holds.
+	// step returns the next splices on the way to the edited text, none when the
+	// edit is in effect.
 	step(d *document, program int) ([]splice, *Error)
-	// change makes the same edit on the decoded Pod.
-	change(p *podTree)
+	// applyToTree makes the same edit on the decoded Pod.
+	applyToTree(p *podTree)
 }
 
 // SetFlag gives the API server a flag. Where it stands already, the value that
@@ -122,7 +122,7 @@ func (e SetFlag) step(d *document, program int) ([]splice, *Error) {
 			return nil, err
 		}
 		return s.appendItem("--" + e.Name + "=" + e.Value)
-	case it.holds(e.Value):
+	case it.hasValue(e.Value):
 		return nil, nil
 	case it.items == 2 && looksLikeFlag(e.Value):
 		return d.cutArgument(it.at + 1)

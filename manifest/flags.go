@@ -168,8 +168,8 @@ func lastItem(items []item, name string) (item, bool) {
 	return item{}, false
 }
 
-// holds tells whether the flag has that value. One that stands alone is true.
-func (it item) holds(value string) bool {
+// hasValue tells whether the flag has that value. A flag without a value is true.
+func (it item) hasValue(value string) bool {
 	return it.Alone && value == "true" || !it.Alone && it.Value == value
 }
 

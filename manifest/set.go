@@ -140,14 +140,14 @@ func (d *document) addField(m *yaml.Node, key, value string) ([]splice, *Error) 
 	})
 }
 
-func (e SetMountReadOnly) change(p *podTree) {
+func (e SetMountReadOnly) applyToTree(p *podTree) {
 	m := memberIn(p.container, mountAt(e.MountPath))
 	if v, _ := m["readOnly"].(bool); m != nil && v != e.ReadOnly {
 		m["readOnly"] = e.ReadOnly
 	}
 }
 
-func (e SetVolumeType) change(p *podTree) {
+func (e SetVolumeType) applyToTree(p *podTree) {
 	m := memberIn(p.spec(), volumeNamed(e.Name))
 	host, _ := m["hostPath"].(map[string]any)
 	if v, _ := host["type"].(string); host != nil && v != string(e.Type) {

@@ -164,7 +164,7 @@ func TestLogForReaders(t *testing.T) {
 func TestUserOfTheImage(t *testing.T) {
 	spec := "  securityContext: {runAsNonRoot: true}\n"
 	refused(t, plain([]byte(pod("", "", "", spec))), patch.Options{Policy: anyPolicy},
-		manifestPath+": the Pod sets runAsNonRoot but no runAsUser, so it is not known which user has to read /var/log/kubernetes/audit is not known", `write "runAsUser: UID" beside runAsNonRoot`)
+		manifestPath+": the Pod sets runAsNonRoot but no runAsUser, so it is not known which user has to read /var/log/kubernetes/audit", `write "runAsUser: UID" beside runAsNonRoot`)
 	if _, err := patch.Enable(plain([]byte(pod("", "", "", strings.Replace(spec, "{", "{runAsUser: 5, ", 1)))), patch.Options{Policy: anyPolicy}); err != nil {
 		t.Error(err)
 	}

@@ -78,7 +78,7 @@ func typeProblems(m *manifest.File) (out []Problem) {
 		}
 		line, col := m.VolumeAt(a.at.Volume.Name)
 		hint := "auditpatch enable"
-		if !mendable(m, a.at) {
+		if !fixable(m, a.at) {
 			hint = typeHint(a.at, a.kind)
 		}
 		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: hint})

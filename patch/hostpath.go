@@ -123,7 +123,7 @@ func typeFault(l *Location, kind string) string {
 
 // mendable tells whether a volume of the wrong type serves auditing alone, so that
 // it may be given another: it has one mount, and no other flag's file lies there.
-func mendable(m *manifest.File, l *Location) bool {
+func fixable(m *manifest.File, l *Location) bool {
 	if len(usesOf(m, l.Volume.Name)) != 1 {
 		return false
 	}

@@ -63,7 +63,7 @@ func TestReusedMounts(t *testing.T) {
 			if d := cmp.Diff(tc.want, got); d != "" {
 				t.Errorf("edits (-want +got):\n%s", d)
 			}
-			if got := plan.After.Annotations[patch.BeforeAnnotation]; got != tc.before {
+			if got := plan.After.Annotations[patch.PreexistingAnnotation]; got != tc.before {
 				t.Errorf("before %s\nwant   %s", got, tc.before)
 			}
 			checkThereAndBack(t, tc.manifest, plan)

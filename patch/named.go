@@ -32,7 +32,7 @@ func (p *Plan) keepNamed(s State) {
 			return true
 		}
 		for _, f := range users {
-			if names(f, s.Leads, c.Path, c.Old.Real) {
+			if names(f, s.SymlinkTargets, c.Path, c.Old.Real) {
 				p.Warnings = append(p.Warnings, Problem{Message: fmt.Sprintf("%s is kept: %s names it", c.Path, f.Path)})
 				return true
 			}

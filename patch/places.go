@@ -105,8 +105,8 @@ func (p *planner) checkPlace(n need, l Location) error {
 	if why == "" {
 		return nil
 	}
-	message := fmt.Sprintf("--%s=%s: %s", n.flag, p.want[n.flag], why)
-	if line := p.now.Line[n.flag]; line > 0 && p.now.Flags[n.flag] == p.want[n.flag] {
+	message := fmt.Sprintf("--%s=%s: %s", n.flag, p.desired[n.flag], why)
+	if line := p.current.Line[n.flag]; line > 0 && p.current.Flags[n.flag] == p.desired[n.flag] {
 		message = fmt.Sprintf("%s:%d: %s", p.m.Name(), line, message)
 	}
 	hint := p.propose(n.flag, "")
@@ -122,7 +122,7 @@ func (p *planner) checkPlace(n need, l Location) error {
 
 // runsSo tells whether the manifest has this path already, in a mount that does.
 func (p *planner) runsSo(n need, l Location) bool {
-	return p.now.Flags[n.flag] == p.want[n.flag] && l.Covered() && !(n.write && l.Mount.ReadOnly)
+	return p.current.Flags[n.flag] == p.desired[n.flag] && l.Covered() && !(n.write && l.Mount.ReadOnly)
 }
 
 // placeFault says what else needs the place, "" when nothing does.
@@ -202,7 +202,7 @@ func (p *planner) heldBy(n need, at, host string) (flag, file string) {
 		}
 	}
 	for _, name := range []string{policyFlag, webhookFlag, logFlag} {
-		file := p.want[name]
+		file := p.desired[name]
 		if name == n.flag || file == "" || file == "-" {
 			continue
 		}
@@ -247,8 +247,8 @@ func (p *planner) manifests() string {
 func Places(m *manifest.File, s State) []Problem {
 	p := newPlanner("", m, s, Options{})
 	p.plan.Warnings = nil
-	for name, value := range p.now.Flags {
-		p.want[name] = value
+	for name, value := range p.current.Flags {
+		p.desired[name] = value
 	}
 	for _, n := range p.needs() {
 		if l := locate(m, n.path); n.write && p.runsSo(n, l) {

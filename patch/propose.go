@@ -17,11 +17,11 @@ var places = map[string][]string{
 // propose is a flag with a place that the same plan takes: a hint that is refused in
 // its turn leads in a circle. Without any it is otherwise.
 func (p *planner) propose(flag, otherwise string) string {
-	if p.trying {
+	if p.proposed {
 		return ""
 	}
 	for _, place := range places[flag] {
-		if path.Clean(place) == path.Clean(p.want[flag]) {
+		if path.Clean(place) == path.Clean(p.desired[flag]) {
 			continue
 		}
 		opts := p.opts
@@ -31,7 +31,7 @@ func (p *planner) propose(flag, otherwise string) string {
 		}
 		opts.Flags[flag] = place
 		try := newPlanner(p.plan.Verb, p.m, p.state, opts)
-		if try.trying = true; try.settle() == nil {
+		if try.proposed = true; try.settle() == nil {
 			return "--" + flag + "=" + place
 		}
 	}

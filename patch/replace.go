@@ -17,7 +17,7 @@ import (
 // may: it is new or empty, an audit policy, or a webhook config of auditing.
 // Every change of a plan but the manifest's own passes here. ms are the
 // manifests that count: the one that is there, and in a restore the one to come.
-func spared(c Change, ms ...*manifest.File) string {
+func overwriteFault(c Change, ms ...*manifest.File) string {
 	old := c.Old
 	switch {
 	case !old.Exists || old.Dir || c.Kind != WriteFile && c.Kind != RemoveFile:
@@ -156,9 +156,9 @@ func isKubeconfig(data []byte) bool {
 	return h.Kind == "Config" || len(h.Clusters) > 0 && h.Kind == ""
 }
 
-// spare refuses a change of a file that is not auditing's.
-func (p *planner) spare(c Change, flag string) error {
-	why := spared(c, p.m)
+// checkOverwrite refuses to change a file that does not belong to auditing.
+func (p *planner) checkOverwrite(c Change, flag string) error {
+	why := overwriteFault(c, p.m)
 	if why == "" {
 		return nil
 	}
@@ -171,16 +171,16 @@ func (p *planner) spare(c Change, flag string) error {
 
 // keeps warns of a file that a plan would remove and that is not auditing's.
 func keeps(p *Plan, c Change, ms ...*manifest.File) bool {
-	why := spared(c, ms...)
+	why := overwriteFault(c, ms...)
 	if why != "" {
 		p.Warnings = append(p.Warnings, Problem{Message: c.Path + " stays: " + why})
 	}
 	return why != ""
 }
 
-// spareOthers takes removals of files out that are not auditing's, with a warning,
+// keepForeignFiles drops removals of files that do not belong to auditing, with a warning,
 // and refuses to overwrite one.
-func (p *Plan) spareOthers(s State, wanted []File) error {
+func (p *Plan) keepForeignFiles(s State, wanted []File) error {
 	var ms []*manifest.File
 	if m, err := s.parse(); err == nil {
 		ms = append(ms, m)
@@ -200,7 +200,7 @@ func (p *Plan) spareOthers(s State, wanted []File) error {
 		case c.Kind == RemoveFile && keeps(p, c, ms...):
 			continue
 		default:
-			if why := spared(c, ms...); why != "" {
+			if why := overwriteFault(c, ms...); why != "" {
 				return refuse("auditpatch restore --list", "%s exists and is not overwritten: %s", c.Path, why)
 			}
 		}

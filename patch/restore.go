@@ -45,7 +45,7 @@ func Restore(s State, b Backup) (*Plan, error) {
 		return nil, err
 	}
 	r.plan.Changes = append(r.plan.Changes, r.removed...)
-	if err := r.plan.spareOthers(s, b.Files); err != nil {
+	if err := r.plan.keepForeignFiles(s, b.Files); err != nil {
 		return nil, err
 	}
 	return r.plan.finish(s), r.plan.checkMounts(s)
@@ -186,8 +186,8 @@ func (p *planner) restoreSettings(was *manifest.File) error {
 		return err
 	}
 	p.annotate()
-	if before := then.Annotations[BeforeAnnotation]; before != "" && p.now.Annotations[BeforeAnnotation] == "" && p.found.empty() {
-		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: before})
+	if before := then.Annotations[PreexistingAnnotation]; before != "" && p.current.Annotations[PreexistingAnnotation] == "" && p.preexisting.empty() {
+		p.edit(manifest.SetAnnotation{Key: PreexistingAnnotation, Value: before})
 	}
 	if err := p.plan.writeManifest(p.m, p.state.Manifest); err != nil {
 		return err

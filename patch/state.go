@@ -20,7 +20,7 @@ type State struct {
 	Siblings []File          // what else the kubelet reads in the manifest's directory
 	// Leads says where symlinks lead among the paths that the manifest and its
 	// siblings name; a plan that removes files needs it.
-	Leads map[string]string
+	SymlinkTargets map[string]string
 	// WebhookConfigs are paths at which earlier runs had a webhook's config.
 	WebhookConfigs []string
 	// Parsed is Manifest read by manifest.Parse, for a caller that has done so
@@ -79,8 +79,8 @@ const (
 	PolicyAnnotation  = "auditpatch/policy-sha256"
 	WebhookAnnotation = "auditpatch/webhook-sha256"
 	// BeforeAnnotation remembers leftovers of auditing that were in a manifest
-	// without working audit logging; see before.go.
-	BeforeAnnotation = "auditpatch/before"
+	// without working audit logging; see preexisting.go.
+	PreexistingAnnotation = "auditpatch/before"
 	// RestartAnnotation stands in the manifest only while the API server is being
 	// restarted; see [Plan.Interim].
 	RestartAnnotation = "auditpatch/restart"

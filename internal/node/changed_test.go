@@ -51,7 +51,7 @@ func TestChangedByOthers(t *testing.T) {
 				continue
 			}
 			wantErr(t, err, want)
-			equal(t, s.name+": reverted", asType[*ForeignError](t, err).Reverted, want == reverted)
+			equal(t, s.name+": reverted", asType[*ChangedByOthersError](t, err).Reverted, want == reverted)
 		}
 		must(t, os.WriteFile(name, ours, 0o600))
 	}
@@ -67,7 +67,7 @@ func TestPutBackKeepsWhatWasMade(t *testing.T) {
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "old manifest\n")
 	equal(t, "policy", string(read(t, n, policyPath).Data), "new policy\n")
 	again := dead(t, n) // whoever finds the run here goes on with the undo
-	onward, err := again.Onward()
+	onward, err := again.ShouldFinish()
 	must(t, err)
 	equal(t, "onward", onward, false)
 	must(t, r.RemoveMade())

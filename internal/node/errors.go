@@ -54,15 +54,15 @@ func (e *ChangedError) Remedy() string { return tryAgain }
 
 const tryAgain = "run the same command again"
 
-// ForeignError lists files that were left alone because somebody else has
+// ChangedByOthersError lists files that were left alone because somebody else has
 // changed them since the run wrote them.
-type ForeignError struct {
+type ChangedByOthersError struct {
 	Paths []string
 	// Reverted says that it is the earlier content that somebody has put back.
 	Reverted bool
 }
 
-func (e *ForeignError) Error() string {
+func (e *ChangedByOthersError) Error() string {
 	if e.Reverted {
 		return "another program has put the earlier " + strings.Join(e.Paths, ", ") + " back: it manages this file"
 	}
@@ -70,7 +70,7 @@ func (e *ForeignError) Error() string {
 }
 
 // Remedy is what to type.
-func (e *ForeignError) Remedy() string {
+func (e *ChangedByOthersError) Remedy() string {
 	if !e.Reverted {
 		return ""
 	}
@@ -108,10 +108,10 @@ func (e *LockedError) Error() string {
 // Remedy is what to type.
 func (e *LockedError) Remedy() string { return tryAgain }
 
-// several are errors in one line.
-type several []error
+// multiError is several errors in one line.
+type multiError []error
 
-func (e several) Error() string {
+func (e multiError) Error() string {
 	var texts []string
 	for _, err := range e {
 		texts = append(texts, err.Error())
@@ -119,7 +119,7 @@ func (e several) Error() string {
 	return strings.Join(slices.Compact(texts), "; ")
 }
 
-func (e several) Unwrap() []error { return e }
+func (e multiError) Unwrap() []error { return e }
 
 // join returns nil when all errors are.
 func join(errs ...error) error {
@@ -130,7 +130,7 @@ func join(errs ...error) error {
 	case 1:
 		return errs[0]
 	}
-	return several(errs)
+	return multiError(errs)
 }
 
 // fail is the one form of our errors: what was done, to which path on the node,

@@ -54,7 +54,7 @@ func (n *Node) Lock(purpose string) (*Lock, error) {
 	if l.tree, err = n.lockTree(text); err != nil {
 		return nil, join(err, l.flock.Unlock())
 	}
-	st.inform(lockName, text)
+	st.writeHolder(lockName, text)
 	return l, nil
 }
 
@@ -115,10 +115,10 @@ func (n *Node) lockPath() (string, error) {
 	return filepath.Join(n.Root, filepath.FromSlash(path.Join(real, lockName))), nil
 }
 
-// inform writes who holds the lock, in one piece into an emptied file: a reader
-// sees all of it or text that is no JSON. That it cannot be written (a full
-// disk) is no reason to refuse the lock.
-func (s *store) inform(name string, text []byte) {
+// writeHolder writes who holds the lock, in one write to an emptied file: a reader
+// sees either all of it or invalid JSON. A failure (a full disk) is no reason to
+// refuse the lock.
+func (s *store) writeHolder(name string, text []byte) {
 	f, err := s.dir.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return
@@ -179,7 +179,7 @@ func alive(pid int) bool {
 // process lock a new one while a second holds the old.
 func (l *Lock) Unlock() error {
 	if st, err := l.node.store(); err == nil && st != nil {
-		st.inform(lockName, nil)
+		st.writeHolder(lockName, nil)
 		st.close()
 	}
 	l.node.forgetLive()

@@ -139,7 +139,7 @@ func (t tree) stat(name string) (File, string, error) {
 	}
 	f.Exists, f.Dir = true, info.IsDir()
 	f.Mode, f.UID, f.GID = owned(info)
-	if err := odd(info); err != nil {
+	if err := checkType(info); err != nil {
 		return f, real, fail("read", name, err)
 	}
 	if f.Dir {
@@ -149,8 +149,8 @@ func (t tree) stat(name string) (File, string, error) {
 	return f, real, nil
 }
 
-// odd refuses what is neither a file nor a directory.
-func odd(info fs.FileInfo) error {
+// checkType refuses what is neither a file nor a directory.
+func checkType(info fs.FileInfo) error {
 	switch mode := info.Mode(); {
 	case mode.IsRegular() || mode.IsDir():
 		return nil
@@ -179,7 +179,7 @@ func (t tree) readRegular(real string) ([]byte, fs.FileInfo, error) {
 		return nil, nil, err
 	}
 	defer f.Close()
-	data, err := slurp(f)
+	data, err := readAll(f)
 	return data, info, err
 }
 
@@ -192,7 +192,7 @@ func (t tree) openRegular(real string) (*os.File, fs.FileInfo, error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = odd(info)
+		err = checkType(info)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -201,7 +201,7 @@ func (t tree) openRegular(real string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-func slurp(f *os.File) ([]byte, error) {
+func readAll(f *os.File) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
 		err = errTooLarge

@@ -43,7 +43,7 @@ func TestRecover(t *testing.T) {
 				must(t, err)
 				defer tr.close()
 				for _, s := range r.steps[:2] {
-					must(t, r.carryOut(tr, s, sideNew))
+					must(t, r.execute(tr, s, sideNew))
 				}
 			},
 			outcome: Undone,
@@ -71,7 +71,7 @@ func TestRecover(t *testing.T) {
 				must(t, r.Apply())
 				edit(t, root, manifestPath)
 			},
-			outcome: Left,
+			outcome: Overridden,
 			err:     manifestPath + ": changed by someone else in the meantime, left as it is",
 			want:    map[string]string{manifestPath: "by hand\n", policyPath: "new policy\n"},
 		},
@@ -96,7 +96,7 @@ func TestRecover(t *testing.T) {
 			equal(t, "outcome", outcome, c.outcome)
 			if c.err != "" {
 				wantErr(t, err, c.err)
-				_ = asType[*ForeignError](t, err)
+				_ = asType[*ChangedByOthersError](t, err)
 			} else {
 				must(t, err)
 			}

@@ -238,7 +238,7 @@ func TestChangedAfterLayout(t *testing.T) {
 	defer tr.close()
 	must(t, r.prepare(tr, r.steps[0]))
 	must(t, os.WriteFile(filepath.Join(root, manifestPath), []byte("by hand\n"), 0o600))
-	wantErr(t, r.carryOut(tr, r.steps[0], sideNew), manifestPath+" changed since it was read")
+	wantErr(t, r.execute(tr, r.steps[0], sideNew), manifestPath+" changed since it was read")
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "by hand\n")
 }
 
@@ -250,7 +250,7 @@ func TestUndoLeavesForeignFiles(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(root, webhookPath), []byte("by hand\n"), 0o600))
 	err := r.Undo()
 	wantErr(t, err, webhookPath+": changed by someone else in the meantime, left as it is")
-	equal(t, "paths", asType[*ForeignError](t, err).Paths, []string{webhookPath})
+	equal(t, "paths", asType[*ChangedByOthersError](t, err).Paths, []string{webhookPath})
 	equal(t, "webhook", string(read(t, n, webhookPath).Data), "by hand\n")
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "old manifest\n")
 	equal(t, "policy", read(t, n, policyPath).Exists, false)

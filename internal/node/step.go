@@ -238,7 +238,7 @@ func (t tree) lookInside(real string) (entry, []byte, error) {
 		return entry{}, nil, err
 	}
 	defer f.Close()
-	data, err := slurp(f)
+	data, err := readAll(f)
 	if errors.Is(err, errTooLarge) { // nothing of ours is
 		return describe(odds, info), nil, nil
 	}

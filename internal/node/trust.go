@@ -231,7 +231,7 @@ func enter(dir *os.Root, name string) (*os.Root, error) {
 func openNamed(dir *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	named, err := dir.Lstat(name)
 	if err == nil {
-		err = odd(named)
+		err = checkType(named)
 	}
 	if err != nil {
 		return nil, nil, err

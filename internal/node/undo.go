@@ -2,18 +2,18 @@ package node
 
 import "slices"
 
-// Undo puts every step back: contents, mode, owner and attributes, and takes
-// away what was made, directories only if nothing else lies in them. A file that
-// somebody else has changed meanwhile is left alone and listed in a
-// *ForeignError. If that file is a decisive one, nothing at all is touched: it
-// may name the others. Abandon ends the run afterwards.
+// Undo rolls back every step: it restores contents, mode, owner and attributes,
+// and removes what the run created, directories only if they are empty. A file
+// that someone else has changed in the meantime is skipped and listed in a
+// *ChangedByOthersError. If it is a decisive file, nothing at all is touched,
+// because it may refer to the others. Call Abandon afterwards to end the run.
 func (r *Run) Undo() error {
-	return foreign(r.undo())
+	return changedByOthers(r.undo())
 }
 
-// PutBack is the first part of an Undo: all that was replaced or removed is back,
-// the decisive file last. What the run has made stays for [Run.RemoveMade], until
-// no Pod that names it can start any more.
+// PutBack is the first part of an Undo: it restores everything that was replaced or
+// removed, the decisive file last. Files that the run created stay for
+// [Run.RemoveMade], until no Pod that refers to them can start.
 func (r *Run) PutBack() error {
 	r.markUndoing()
 	t, err := r.node.open()
@@ -22,9 +22,9 @@ func (r *Run) PutBack() error {
 	}
 	defer t.close()
 	if left := r.takenOver(t); left != nil {
-		return &ForeignError{Paths: left}
+		return &ChangedByOthersError{Paths: left}
 	}
-	return foreign(r.putBack(t, rankFolder, rankDecisive))
+	return changedByOthers(r.putBack(t, rankFolder, rankDecisive))
 }
 
 // RemoveMade is the second part of an Undo.
@@ -34,17 +34,17 @@ func (r *Run) RemoveMade() error {
 		return err
 	}
 	defer t.close()
-	return join(foreign(r.putBack(t, rankMade, rankMade)), r.clean(t))
+	return join(changedByOthers(r.putBack(t, rankMade, rankMade)), r.clean(t))
 }
 
-// Rewind begins an Undo: where there is an interim content it is put in the place
-// of the new one, and nothing else happens. Undo has to follow.
+// Rewind prepares an Undo: it replaces the new content with the interim content,
+// where there is one, and does nothing else. Undo has to follow.
 func (r *Run) Rewind() error {
 	r.markUndoing()
 	return r.putInterims(sideInterim)
 }
 
-// Made tells whether a file is still there that the run has made, for RemoveMade.
+// Made tells whether a file that the run created still exists, for RemoveMade.
 func (r *Run) Made() bool {
 	t, err := r.node.open()
 	if err != nil {
@@ -57,10 +57,10 @@ func (r *Run) Made() bool {
 	})
 }
 
-// foreign is the error for files that somebody else has changed.
-func foreign(changed []string, err error) error {
+// changedByOthers is the error for files that someone else has changed.
+func changedByOthers(changed []string, err error) error {
 	if err == nil && changed != nil {
-		return &ForeignError{Paths: changed}
+		return &ChangedByOthersError{Paths: changed}
 	}
 	return err
 }
@@ -99,7 +99,7 @@ func (r *Run) takenOver(t tree) (left []string) {
 		if !s.Commit || !s.touched {
 			continue
 		}
-		if cur, err := s.look(t); err == nil && s.state(cur) == StateOther && !s.stray(cur) {
+		if cur, err := s.look(t); err == nil && s.state(cur) == StateOther && !s.isStrayDir(cur) {
 			left = append(left, s.Path)
 		}
 	}
