@@ -32,7 +32,7 @@ type ExtraVolume struct {
 	Name, HostPath, MountPath string
 	ReadOnly                  bool
 	PathType                  string
-	Line                      int // where it stands, 0 for one that is to be added
+	Line                      int // where it is, 0 for one that is to be added
 }
 
 // versions are the API versions whose extraArgs are known: a map of strings in
@@ -213,7 +213,7 @@ func (d *clusterText) place(s *slot) *slot {
 	return s
 }
 
-// readArgs reads the arguments in the order of the text, of names that stand
+// readArgs reads the arguments in the order of the text, of names that are
 // twice all.
 func (c *ClusterConfig) readArgs() *Error {
 	s := c.doc.args()
@@ -235,7 +235,7 @@ func (c *ClusterConfig) readArgs() *Error {
 	return nil
 }
 
-// argAt is where argument i stands, in a mapping or a list.
+// argAt is where argument i is, in a mapping or a list.
 func argAt(v *yaml.Node, i int) (name, value *yaml.Node) {
 	if v.Kind == yaml.MappingNode {
 		return v.Content[2*i], v.Content[2*i+1]

@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// A list or mapping that an edit fills may be missing, stand empty ([], {}),
+// A list or mapping that an edit fills may be missing, be empty ([], {}),
 // or have no value (volumes:). Taking the last entry out again has to lead
 // back to just that, with nothing to remember but the text itself. So each
 // leaves its mark in how the entry is written:
@@ -33,7 +33,7 @@ type slot struct {
 	kind        yaml.Kind // what the value has to be
 	k, v        *yaml.Node
 	indent      int // how much deeper than its key a new block collection is written
-	nullIndent  int // the same where the key stands there without a value
+	nullIndent  int // the same where the key is there without a value
 	entryIndent int // how much deeper a mapping inside an entry is written
 }
 
@@ -193,7 +193,7 @@ func (s *slot) isAsAdded() bool {
 	return err == nil && n == s.k.Line+1 && col == s.k.Column+s.indent
 }
 
-// item is where block list item i stands: the line and column of its dash and
+// item is where block list item i is: the line and column of its dash and
 // the last line that belongs to it.
 func (s *slot) item(i int) (n, col, end int, err *Error) {
 	it := s.v.Content[i]
@@ -223,7 +223,7 @@ func entries(n *yaml.Node) int {
 	return len(n.Content)
 }
 
-// neighbour is the style of the last entry, for a new one beside it.
+// neighbour is the style of the last entry, for a new one next to it.
 func (s *slot) neighbour() yaml.Style {
 	if s.v == nil || len(s.v.Content) == 0 {
 		return 0
@@ -231,5 +231,5 @@ func (s *slot) neighbour() yaml.Style {
 	return s.v.Content[len(s.v.Content)-1].Style
 }
 
-// isNull tells whether the key stands there without a value.
+// isNull tells whether the key is there without a value.
 func (s *slot) isNull() bool { return s.v.Kind == yaml.ScalarNode && s.v.Tag == "!!null" }

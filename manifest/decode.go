@@ -67,7 +67,7 @@ func (f *File) readText() ([]*yaml.Node, *Error) {
 	return docs, nil
 }
 
-// beginJSON begins toJSON, beside the other parser; what it returns gives the result.
+// beginJSON starts toJSON in parallel with the other parser; what it returns gives the result.
 // Where there may be aliases it waits until it is known how much they repeat.
 func (f *File) beginJSON() func() ([]byte, error) {
 	if bytes.IndexByte(f.body, '*') >= 0 {

@@ -4,7 +4,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// document is the text with its nodes: where the parts of the Pod stand that
+// document is the text with its nodes: where the parts of the Pod are that
 // edits touch.
 type document struct {
 	*text
@@ -87,7 +87,7 @@ func (d *document) measureIndent(k *yaml.Node) {
 	}
 }
 
-// checkDuplicates refuses a key that stands twice in a mapping that edits
+// checkDuplicates refuses a duplicate key in a mapping that edits
 // walk through: parsers disagree on which one counts.
 func checkDuplicates(maps ...*yaml.Node) *Error {
 	for _, m := range maps {

@@ -31,9 +31,9 @@ type Edit interface {
 	applyToTree(p *podTree)
 }
 
-// SetFlag gives the API server a flag. Where it stands already, the value that
+// SetFlag gives the API server a flag. Where it is already, the value that
 // counts (the last one) is replaced in place; else "--Name=Value" is appended.
-// A flag that stands alone already is true.
+// A flag without a value is true.
 type SetFlag struct{ Name, Value string }
 
 // DropFlag takes a flag out, with all its repeats and whatever its spelling.

@@ -44,7 +44,7 @@ func (x *expansion) anchored(n *yaml.Node) int {
 	if size, ok := x.known[n]; ok {
 		return size
 	}
-	x.known[n] = maxExpanded + 1 // an alias to what it stands in never ends
+	x.known[n] = maxExpanded + 1 // an alias to what it is in never ends
 	x.known[n] = x.own(n)
 	return x.known[n]
 }

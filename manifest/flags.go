@@ -15,7 +15,7 @@ type Flag struct {
 	Col   int
 }
 
-// item is one flag and where it stands in command and args taken together.
+// item is one flag and where it is in command and args taken together.
 type item struct {
 	Flag
 	at    int
@@ -64,7 +64,7 @@ func (f *File) readItems() ([]item, *Error) {
 	return items, nil
 }
 
-// argument is where one item of command and args stands in the text.
+// argument is where one item of command and args is in the text.
 type argument struct {
 	m    *yaml.Node // the container
 	list string     // "command" or "args"

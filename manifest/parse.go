@@ -114,7 +114,7 @@ func checkBytes(src []byte) *Error {
 	return nil
 }
 
-// refuseAt is a refusal of what stands at offset off.
+// refuseAt is a refusal of what is at offset off.
 func refuseAt(src []byte, off int, format string, args ...any) *Error {
 	line, col := newText(src).position(off)
 	return refuse(line, col, format, args...)

@@ -40,7 +40,7 @@ func refusePlaceholder(line, col int, word string) *Error {
 }
 
 // checkPlaceholders looks at the decoded strings: everywhere for what is never
-// meant literally, and for ${X} only where no shell code can stand.
+// meant literally, and for ${X} only where no shell code can be.
 func (d *document) checkPlaceholders() *Error {
 	var found *Error
 	var walk func(n *yaml.Node, pattern *regexp.Regexp)

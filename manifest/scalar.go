@@ -54,7 +54,7 @@ func doubleQuote(s string) string {
 	return out.String()
 }
 
-// special tells what YAML does not take as it stands: C1 controls, NEL among
+// special tells what YAML does not take as it is: C1 controls, NEL among
 // them, Unicode's line breaks, byte order marks and noncharacters.
 func special(r rune) bool {
 	return r >= 0x7f && r <= 0x9f || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff

@@ -107,7 +107,7 @@ func (e SetVolumeType) step(d *document, _ int) ([]splice, *Error) {
 	return d.replaceScalar(v, string(e.Type))
 }
 
-// memberOf finds that member of a list of m, written out where it stands.
+// memberOf finds that member of a list of m, written out where it is.
 func (d *document) memberOf(m *yaml.Node, id member) (*yaml.Node, *Error) {
 	s, err := d.list(m, id.list)
 	if err != nil {

@@ -137,7 +137,7 @@ func addTo(m map[string]any, id member, entry fields) {
 	}
 }
 
-// dropFrom removes a member from a list of m, wherever it stands.
+// dropFrom removes a member from a list of m, wherever it is.
 func dropFrom(m map[string]any, id member) {
 	list, _ := m[id.list].([]any)
 	if slices.ContainsFunc(list, id.is) {

@@ -11,7 +11,7 @@ import (
 
 // Disable plans to take audit logging out again: all its flags, the mounts
 // and volumes that only it needs, and our annotations. After an Enable this
-// gives back the manifest as it was. The logs stay; the policy and the
+// restores the manifest as it was. The logs stay; the policy and the
 // webhook's config stay too unless purge is set.
 func Disable(s State, purge bool) (*Plan, error) {
 	m, err := s.parse()
@@ -67,7 +67,7 @@ func (p *planner) dropAll(before *preexisting) {
 }
 
 // purge plans to remove the files that the manifest no longer names, or that
-// lie where Enable puts them.
+// are where Enable puts them.
 func (p *planner) purge() {
 	for _, l := range []struct {
 		is   *Location

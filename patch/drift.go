@@ -8,8 +8,8 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// Drift lists what is wrong with a manifest as it stands: flags that
-// kube-apiserver refuses, paths that do not lie on the node, another file with
+// Drift lists what is wrong with a manifest as it is: flags that
+// kube-apiserver refuses, paths that are not on the node, another file with
 // the same Pod.
 func Drift(m *manifest.File, s State) []Problem {
 	now := Inspect(m)
@@ -27,7 +27,7 @@ func Drift(m *manifest.File, s State) []Problem {
 	return out
 }
 
-// audited is one path of the audit flags and what has to lie there.
+// audited is one path of the audit flags and what has to be there.
 type audited struct {
 	flag  string
 	at    *Location
@@ -68,7 +68,7 @@ func MountProblems(m *manifest.File) (out []Problem) {
 	return append(out, typeProblems(m)...)
 }
 
-// typeProblems lists the volumes of audit paths whose type does not fit what lies
+// typeProblems lists the volumes of audit paths whose type does not fit what is
 // there: the kubelet does not start the container with them.
 func typeProblems(m *manifest.File) (out []Problem) {
 	for _, a := range auditPaths(m) {
@@ -87,7 +87,7 @@ func typeProblems(m *manifest.File) (out []Problem) {
 }
 
 // CheckOwner refuses a Pod that another file defines too, or that another
-// program writes anew.
+// program regenerates.
 func CheckOwner(m *manifest.File, s State) error {
 	if err := checkManagedBy(m); err != nil {
 		return err

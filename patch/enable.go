@@ -22,7 +22,7 @@ type planner struct {
 	preexisting preexisting // of a manifest that did not log
 	// trying says that this plan is one that a hint may propose.
 	proposed bool
-	// Where the files lie on the node, "" when there is none.
+	// Where the files are on the node, "" when there is none.
 	policyHost, logHost, webhookHost string
 	access                           access // of the API server's process
 }
@@ -261,7 +261,7 @@ func Checksum(data []byte) string {
 	return nodefile.Checksum(data)
 }
 
-// logFile is where the log lies on the node.
+// logFile is where the log is on the node.
 func (p *planner) logFile() string {
 	if p.logHost == "" {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// files plans what has to lie on the node before the manifest names it.
+// files plans what has to be on the node before the manifest names it.
 func (p *planner) files() error {
 	for _, step := range []func() error{
 		p.checkReal, p.checkParentDirs, p.parents, p.logDir, p.policyFile, p.webhookFile, p.logContent, p.checkLog, p.checkUser,

@@ -70,7 +70,7 @@ func PlanKubeadm(text []byte, m *manifest.File) (*KubeadmPlan, error) {
 type kubeadmPlanner struct {
 	c                *manifest.ClusterConfig
 	current, desired map[string]string // the audit arguments
-	count            map[string]int    // how often each stands there
+	count            map[string]int    // how often each is there
 	drops            []manifest.ClusterEdit
 	sets             []manifest.ClusterEdit
 	adds             []manifest.ClusterEdit
@@ -284,7 +284,7 @@ func StandIn(name string) File {
 	return File{Path: name, Data: []byte(kubeadmPod), Mode: 0o600}
 }
 
-// volumesOf turns extra volumes into what stands in a Pod.
+// volumesOf turns extra volumes into what is in a Pod.
 func volumesOf(extra []manifest.ExtraVolume) (mounts []corev1.VolumeMount, volumes []corev1.Volume) {
 	for _, v := range extra {
 		kind := corev1.HostPathType(v.PathType)

@@ -90,7 +90,7 @@ func (p *planner) volumeNames() map[string]bool {
 	return names
 }
 
-// lies is the kind of what lies at the path.
+// lies is the kind of what is at the path.
 func (n need) lies() string {
 	if n.kind == corev1.HostPathFile {
 		return KindFile
@@ -98,7 +98,7 @@ func (n need) lies() string {
 	return KindDirectory
 }
 
-// cover makes sure that a path of the container lies on the node: by a mount
+// cover makes sure that a path of the container is on the node: by a mount
 // that is there in the right mode, or by a new one. It returns where.
 func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, volumes []manifest.Edit, err error) {
 	if host, mounted, err := p.fileMounted(n); mounted || err != nil {

@@ -98,7 +98,7 @@ func NamedFiles(text []byte) (paths []string, ok bool) {
 }
 
 // pathsOf are all absolute paths in a container's command line and environment,
-// those too that stand in a list.
+// those too that are in a list.
 func pathsOf(c *corev1.Container) (paths []string) {
 	env := Server{Env: environment(c)}
 	words := slices.Concat(c.Command, c.Args)

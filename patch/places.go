@@ -12,8 +12,8 @@ import (
 const podManifests = "/etc/kubernetes/manifests/"
 
 // folder is a directory of a node or of a container image that is not there for
-// audit logs. self says what it is when the log would lie right in it, within
-// when it would lie further down; "" where that does no harm.
+// audit logs. self says what it is when the log would be right in it, within
+// when it would be further down; "" where that does no harm.
 type folder struct{ path, self, within string }
 
 const (
@@ -79,7 +79,7 @@ var occupied = []string{
 	"/etc/nsswitch.conf", "/etc/fstab", "/etc/sudoers", "/etc/machine-id", "/etc/crontab",
 }
 
-// notForFiles says why a policy or webhook config must not lie at a path, "" when
+// notForFiles says why a policy or webhook config must not be at a path, "" when
 // it may.
 func notForFiles(file string) string {
 	switch why := notForLogs(file); {
@@ -94,7 +94,7 @@ func notForFiles(file string) string {
 	return ""
 }
 
-// below tells whether p lies below dir, and is not dir itself.
+// below tells whether p is below dir, and is not dir itself.
 func below(p, dir string) bool { return under(p, dir) && path.Clean(p) != path.Clean(dir) }
 
 // checkPlace refuses a log folder or a file's path that something else needs. A
@@ -180,7 +180,7 @@ func (p *planner) fileFault(n need, l Location, host string) string {
 	return p.inState(host)
 }
 
-// inState says that a path lies where auditpatch keeps its own files.
+// inState says that a path is where auditpatch keeps its own files.
 func (p *planner) inState(host string) string {
 	if dir := p.state.StateDir; dir != "" && under(host, dir) {
 		return fmt.Sprintf("it lies in %s, where auditpatch keeps its backups", dir)
@@ -188,7 +188,7 @@ func (p *planner) inState(host string) string {
 	return ""
 }
 
-// heldBy finds a flag whose file lies at or below a path, of the container or of
+// heldBy finds a flag whose file is at or below a path, of the container or of
 // the node.
 func (p *planner) heldBy(n need, at, host string) (flag, file string) {
 	for _, f := range p.m.Flags() {

@@ -6,8 +6,8 @@ import (
 	"path"
 )
 
-// places are where a file may lie when its usual place cannot be had, best first.
-// Those of files lie in folders that every node has: nothing else makes them.
+// places are where a file may be when its usual place cannot be had, best first.
+// Those of files are in folders that exist on every node: nothing else creates them.
 var places = map[string][]string{
 	policyFlag:  {DefaultPolicyPath, "/etc/kubernetes/auditpatch-policy.yaml", "/etc/auditpatch-policy.yaml"},
 	webhookFlag: {DefaultWebhookPath, "/etc/kubernetes/auditpatch-webhook.yaml", "/etc/auditpatch-webhook.yaml"},
@@ -44,6 +44,6 @@ func (p *planner) editMount(l Location) string {
 	return fmt.Sprintf("edit %s, line %d: the mount %s", p.m.Name(), line, l.Mount.MountPath)
 }
 
-// defaultOf is where a flag's file lies unless the manifest or the user says
+// defaultOf is where a flag's file is unless the manifest or the user says
 // otherwise.
 func defaultOf(flag string) string { return places[flag][0] }

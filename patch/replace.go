@@ -51,7 +51,7 @@ var ownWebhook = []byte(webhookconfig.Head)
 // clusterFiles are kubeconfigs that kubeadm writes.
 var clusterFiles = []string{"admin.conf", "super-admin.conf", "kubelet.conf", "bootstrap-kubelet.conf", "controller-manager.conf", "scheduler.conf"}
 
-// kubeconfigOf says whose kubeconfig usually lies at a path, "" for nobody's.
+// kubeconfigOf says whose kubeconfig usually is at a path, "" for nobody's.
 func kubeconfigOf(at string) string {
 	switch {
 	case path.Dir(at) == "/etc/kubernetes" && slices.Contains(clusterFiles, path.Base(at)):
@@ -94,7 +94,7 @@ func liesAt(m *manifest.File, file, at string) bool {
 	return l.Covered() && path.Clean(l.Host) == at || l.Mount == nil && path.Clean(file) == at
 }
 
-// isWebhook tells whether a file is the config of the audit webhook: it lies
+// isWebhook tells whether a file is the config of the audit webhook: it is
 // where Enable puts one, or a manifest names it so, and it looks like one.
 func isWebhook(at string, old File, ms []*manifest.File) bool {
 	if isKubeconfig(old.Data) {
@@ -111,7 +111,7 @@ func named(flag, at string, ms []*manifest.File) bool {
 	})
 }
 
-// isBroken tells whether a file is text that is no config of anything: somebody
+// isBroken tells whether a file is text that is no config of anything: someone
 // has spoilt it. What is in PEM form or says what it is is something else.
 func isBroken(data []byte) bool {
 	h := head{}

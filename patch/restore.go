@@ -135,7 +135,7 @@ func (r *restorer) settings(w File) error {
 	return nil
 }
 
-// planner begins the change of the present manifest, beside the other files as
+// planner begins the change of the present manifest, next to the other files as
 // they will be.
 func (r *restorer) planner(w File) (p *planner, was *manifest.File, err error) {
 	if was, err = manifest.Parse(r.backup.Stored, w.Data); err != nil {

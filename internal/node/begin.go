@@ -205,7 +205,7 @@ func (c Content) entry(cur entry) entry {
 }
 
 // fits refuses what would fail half way: two steps for one path, a file whose
-// directory nobody makes, and what lies in the state directory.
+// directory nobody makes, and what is in the state directory.
 func (r *Run) fits(t tree, s *step) error {
 	for _, other := range r.steps {
 		if other.Real == s.Real {

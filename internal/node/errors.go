@@ -54,11 +54,11 @@ func (e *ChangedError) Remedy() string { return tryAgain }
 
 const tryAgain = "run the same command again"
 
-// ChangedByOthersError lists files that were left alone because somebody else has
+// ChangedByOthersError lists files that were left alone because someone else has
 // changed them since the run wrote them.
 type ChangedByOthersError struct {
 	Paths []string
-	// Reverted says that it is the earlier content that somebody has put back.
+	// Reverted says that someone has restored the earlier content.
 	Reverted bool
 }
 
@@ -77,7 +77,7 @@ func (e *ChangedByOthersError) Remedy() string {
 	return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
 }
 
-// HalfwayError says that a run failed and that not everything could be put back.
+// HalfwayError says that a run failed and that not everything could be rolled back.
 // The old contents are in the backup ID.
 type HalfwayError struct {
 	ID   string

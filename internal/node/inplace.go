@@ -33,7 +33,7 @@ func (s *step) vet(t tree, cur entry) error {
 }
 
 // vetRemoval refuses to remove what a link leads to: whoever made the link had
-// that file from somebody else.
+// that file from someone else.
 func (s *step) vetRemoval(t tree) error {
 	dir, _, err := t.resolve(path.Dir(s.Path))
 	if err != nil || path.Join(dir, path.Base(s.Path)) == s.Real {

@@ -34,7 +34,7 @@ type holder struct {
 }
 
 // Lock takes the node's lock without waiting: the one of the state directory, and
-// one that is the same whatever the state directory is. If somebody else has it,
+// one that is the same whatever the state directory is. If someone else has it,
 // the error is a *LockedError.
 func (n *Node) Lock(purpose string) (*Lock, error) {
 	st, err := n.makeStore()
@@ -77,8 +77,8 @@ func (n *Node) tryLock(st *store) (*Lock, error) {
 	return &Lock{flock: l, node: n}, nil
 }
 
-// lockFile locks the file that is there now, nil if somebody else has it: one that
-// was removed and made anew between open and lock would be another lock. It
+// lockFile locks the file that is there now, nil if someone else has it: one that
+// was removed and created again between open and lock would be another lock. It
 // follows no link.
 func lockFile(name string) (*flock.Flock, error) {
 	for range 10 {
@@ -116,7 +116,7 @@ func (n *Node) lockPath() (string, error) {
 }
 
 // writeHolder writes who holds the lock, in one write to an emptied file: a reader
-// sees either all of it or invalid JSON. A failure (a full disk) is no reason to
+// sees either all of it or invalid JSON. A failure (a full disk) is not a reason to
 // refuse the lock.
 func (s *store) writeHolder(name string, text []byte) {
 	f, err := s.dir.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
@@ -156,7 +156,7 @@ func (n *Node) Holder() (*LockedError, error) {
 }
 
 // hasOpen tells whether a process has the file open: after a death without
-// Unlock somebody else may have the process id. What may not be looked into is
+// Unlock someone else may have the process id. What may not be looked into is
 // believed.
 func hasOpen(pid int, file os.FileInfo) bool {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)

@@ -155,7 +155,7 @@ func (r *Run) ShouldFinish() (bool, error) {
 }
 
 // ChangedByOthers returns a *ChangedByOthersError when a decisive file is not what this
-// process has put there last: also when somebody has put the earlier one back.
+// process has put there last: also when someone has put the earlier one back.
 func (r *Run) ChangedByOthers() error {
 	t, err := r.node.open()
 	if err != nil {
@@ -240,8 +240,8 @@ func (r *Run) Abandon(reason string) error {
 	return join(r.clean(t), err)
 }
 
-// Yield ends a run whose decisive file somebody else has changed, and notes why:
-// nothing was put back, and the file is theirs.
+// Yield ends a run whose decisive file someone else has changed, and notes why:
+// nothing was rolled back, and the file is theirs.
 func (r *Run) Yield(reason string) error {
 	t, err := r.node.open()
 	if err != nil {

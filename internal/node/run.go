@@ -9,7 +9,7 @@ import (
 	"auditpatch/internal/nodefile"
 )
 
-// Run is an ordered list of steps that is carried out as a whole.
+// Run is an ordered list of steps that is executed as a whole.
 type Run struct {
 	ID   string
 	Verb string

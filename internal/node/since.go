@@ -11,15 +11,15 @@ import (
 // Since is what became of a file since a backup was made.
 type Since struct {
 	// Ours says that nobody but the runs since then has changed it: each found
-	// what the one before it had written, and the last one's lies there now.
+	// what the one before it had written, and the last one's is there now.
 	Ours bool
-	// Stored is where the file's content in the backup lies on the node, "" when the
+	// Stored is where the file's content in the backup is on the node, "" when the
 	// backup has none.
 	Stored string
 }
 
 // Since follows a file through the runs from a backup's own on; now is its
-// content. What was put back counts as never written. A run that cannot be read
+// content. What was rolled back counts as never written. A run that cannot be read
 // is passed over: what it wrote shows in what the next one found.
 func (n *Node) Since(id, name string, now []byte) (Since, error) {
 	st, err := n.store()

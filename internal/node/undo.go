@@ -93,7 +93,7 @@ func (r *Run) markUndoing() {
 	_ = st.mark(r.ID, markUndoing)
 }
 
-// takenOver lists the decisive files that somebody else has changed since.
+// takenOver lists the decisive files that someone else has changed since.
 func (r *Run) takenOver(t tree) (left []string) {
 	for _, s := range r.steps {
 		if !s.Commit || !s.touched {
@@ -106,7 +106,7 @@ func (r *Run) takenOver(t tree) (left []string) {
 	return left
 }
 
-// The ranks in which steps are put back. Rank 1 comes before 2 because the old
+// The ranks in which steps are rolled back. Rank 1 comes before 2 because the old
 // manifest must find the old policy, and 3 after 2 because until then the new
 // manifest still names the new one.
 const (
@@ -128,7 +128,7 @@ func (s *step) rank() int {
 	return rankMade
 }
 
-// putBack goes through the ranks. If a decisive file cannot be put back, what
+// putBack goes through the ranks. If a decisive file cannot be rolled back, what
 // was made stays, since that file may name it.
 func (r *Run) putBack(t tree, from, to int) (left []string, err error) {
 	var errs []error
@@ -162,7 +162,7 @@ func (r *Run) ranked(rank int) []*step {
 }
 
 // back puts one step back. What the run has not touched is as it was, or
-// somebody else's.
+// someone else's.
 func (r *Run) back(t tree, s *step) error {
 	switch {
 	case !s.touched:
@@ -195,7 +195,7 @@ func (s *step) removeEmpty(t tree) error {
 func (s *step) unmake(t tree) error {
 	for _, real := range slices.Backward(s.Made) {
 		if info, err := t.lstat(real); err == nil && info != nil && !info.IsDir() {
-			continue // somebody else's, in the place of ours
+			continue // someone else's, in the place of ours
 		}
 		if err := t.unlink(real); err != nil {
 			return fail("remove", s.Path, err)
