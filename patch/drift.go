@@ -8,8 +8,8 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// Drift lists what is wrong with a manifest as it stands: flags that
-// kube-apiserver refuses, paths that do not lie on the node, another file with
+// Drift lists what is wrong with a manifest as it is: flags that
+// kube-apiserver refuses, paths that are not on the node, another file with
 // the same Pod.
 func Drift(m *manifest.File, s State) []Problem {
 	now := Inspect(m)
@@ -20,14 +20,14 @@ func Drift(m *manifest.File, s State) []Problem {
 	}
 	if _, ok := now.Annotations[RestartAnnotation]; ok {
 		out = append(out, Problem{
-			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is under way, or has died half way",
+			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is in progress, or was interrupted",
 			Hint:    "auditpatch " + map[bool]string{true: "enable", false: "disable"}[now.Enabled()],
 		})
 	}
 	return out
 }
 
-// audited is one path of the audit flags and what has to lie there.
+// audited is one path of the audit flags and what has to be there.
 type audited struct {
 	flag  string
 	at    *Location
@@ -58,7 +58,7 @@ func MountProblems(m *manifest.File) (out []Problem) {
 		switch {
 		case a.at == nil:
 		case !a.at.Covered():
-			wrong("no mount brings --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
+			wrong("no volume mount covers --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
 		case a.write && a.kind == KindFile:
 			wrong("the log file %s itself is mounted: it cannot be rotated", a.at.Path)
 		case a.write && a.at.Mount.ReadOnly:
@@ -68,8 +68,8 @@ func MountProblems(m *manifest.File) (out []Problem) {
 	return append(out, typeProblems(m)...)
 }
 
-// typeProblems lists the volumes of audit paths whose type does not fit what lies
-// there: the kubelet makes no container with them.
+// typeProblems lists the volumes of audit paths whose type does not fit what is
+// there: the kubelet does not start the container with them.
 func typeProblems(m *manifest.File) (out []Problem) {
 	for _, a := range auditPaths(m) {
 		fault := typeFault(a.at, a.kind)
@@ -78,7 +78,7 @@ func typeProblems(m *manifest.File) (out []Problem) {
 		}
 		line, col := m.VolumeAt(a.at.Volume.Name)
 		hint := "auditpatch enable"
-		if !mendable(m, a.at) {
+		if !fixable(m, a.at) {
 			hint = typeHint(a.at, a.kind)
 		}
 		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: hint})
@@ -87,7 +87,7 @@ func typeProblems(m *manifest.File) (out []Problem) {
 }
 
 // CheckOwner refuses a Pod that another file defines too, or that another
-// program writes anew.
+// program regenerates.
 func CheckOwner(m *manifest.File, s State) error {
 	if err := checkManagedBy(m); err != nil {
 		return err

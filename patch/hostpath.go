@@ -11,7 +11,7 @@ import (
 	"auditpatch/manifest"
 )
 
-// Kinds of what lies at a path, symlinks followed, as HostPath.Fault and
+// Kinds of what is at a path, symlinks followed, as HostPath.Fault and
 // State.Kinds speak of it.
 const (
 	KindNothing     = ""
@@ -45,7 +45,7 @@ func HostPaths(m *manifest.File) []HostPath {
 	return out
 }
 
-// Fault says why the kubelet would not mount the volume, given what lies at its
+// Fault says why the kubelet would not mount the volume, given what is at its
 // path; "" when it would. It is what pkg/volume/hostpath checks: the types that
 // end in OrCreate make what is missing, and without a type nothing is checked.
 func (h HostPath) Fault(kind string) string {
@@ -61,13 +61,13 @@ func (h HostPath) Fault(kind string) string {
 	case want == "":
 		return fmt.Sprintf("volume %q has the type %s, which the kubelet does not know", h.Volume, h.Type)
 	case kind == KindNothing:
-		return fmt.Sprintf("%s is missing, and volume %q has the type %s: the kubelet makes no container without it", h.Path, h.Volume, h.Type)
+		return fmt.Sprintf("%s is missing, but volume %q has the type %s: the kubelet does not start the container without it", h.Path, h.Volume, h.Type)
 	}
 	what := "a " + kind
 	if kind == KindOther {
 		what = kind
 	}
-	return fmt.Sprintf("%s is %s, and volume %q has the type %s: the kubelet makes no container with it", h.Path, what, h.Volume, h.Type)
+	return fmt.Sprintf("%s is %s, but volume %q has the type %s: the kubelet does not start the container with it", h.Path, what, h.Volume, h.Type)
 }
 
 // typeOf is a hostPath volume's type.
@@ -98,7 +98,7 @@ func usesOf(m *manifest.File, name string) []use {
 	return out
 }
 
-// kindNeeded is what has to lie at the path of a location's volume: what the
+// kindNeeded is what has to be at the path of a location's volume: what the
 // location itself needs where the mount is just of that, else a directory.
 func kindNeeded(l *Location, kind string) string {
 	if l.Mount.SubPath != "" || path.Clean(l.Mount.MountPath) != path.Clean(l.Path) {
@@ -118,12 +118,12 @@ func typeFault(l *Location, kind string) string {
 	if h.Fault(need) == "" {
 		return ""
 	}
-	return fmt.Sprintf("volume %q has the type %s, and %s is a %s: the kubelet makes no container with it", h.Volume, h.Type, h.Path, need)
+	return fmt.Sprintf("volume %q has the type %s, but %s is a %s: the kubelet does not start the container with it", h.Volume, h.Type, h.Path, need)
 }
 
 // mendable tells whether a volume of the wrong type serves auditing alone, so that
-// it may be given another: it has one mount, and no other flag's file lies there.
-func mendable(m *manifest.File, l *Location) bool {
+// it may be given another: it has one mount, and no other flag's file is there.
+func fixable(m *manifest.File, l *Location) bool {
 	if len(usesOf(m, l.Volume.Name)) != 1 {
 		return false
 	}
@@ -140,7 +140,7 @@ func typeHint(l *Location, kind string) string {
 	return fmt.Sprintf("write \"type: %s\" for volume %s", typeWanted(kindNeeded(l, kind)), l.Volume.Name)
 }
 
-// typeWanted is the type of a volume that Enable makes for what has to lie there.
+// typeWanted is the type of a volume that Enable makes for what has to be there.
 func typeWanted(kind string) corev1.HostPathType {
 	if kind == KindFile {
 		return corev1.HostPathFile
@@ -149,7 +149,7 @@ func typeWanted(kind string) corev1.HostPathType {
 }
 
 // Unmountable lists the volumes of a Pod that the kubelet would not mount as
-// the node is now, but for those that MountProblems lists. kind tells what lies
+// the node is now, but for those that MountProblems lists. kind tells what is
 // at a path.
 func Unmountable(m *manifest.File, kind func(path string) string) []Problem {
 	return unmountable(m, m, kind)

@@ -42,7 +42,7 @@ func managedBy(m *manifest.File) string {
 func checkManagedBy(m *manifest.File) error {
 	for _, k := range programs {
 		if k.keeps(m) {
-			return refuse(k.hint, "%s: %s writes this manifest anew from its own settings: an edit would be lost", m.Name(), k.name)
+			return refuse(k.hint, "%s: %s regenerates this manifest from its own settings: an edit would be lost", m.Name(), k.name)
 		}
 	}
 	return nil

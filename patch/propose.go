@@ -6,8 +6,8 @@ import (
 	"path"
 )
 
-// places are where a file may lie when its usual place cannot be had, best first.
-// Those of files lie in folders that every node has: nothing else makes them.
+// places are where a file may be when its usual place cannot be had, best first.
+// Those of files are in folders that exist on every node: nothing else creates them.
 var places = map[string][]string{
 	policyFlag:  {DefaultPolicyPath, "/etc/kubernetes/auditpatch-policy.yaml", "/etc/auditpatch-policy.yaml"},
 	webhookFlag: {DefaultWebhookPath, "/etc/kubernetes/auditpatch-webhook.yaml", "/etc/auditpatch-webhook.yaml"},
@@ -17,11 +17,11 @@ var places = map[string][]string{
 // propose is a flag with a place that the same plan takes: a hint that is refused in
 // its turn leads in a circle. Without any it is otherwise.
 func (p *planner) propose(flag, otherwise string) string {
-	if p.trying {
+	if p.proposed {
 		return ""
 	}
 	for _, place := range places[flag] {
-		if path.Clean(place) == path.Clean(p.want[flag]) {
+		if path.Clean(place) == path.Clean(p.desired[flag]) {
 			continue
 		}
 		opts := p.opts
@@ -31,7 +31,7 @@ func (p *planner) propose(flag, otherwise string) string {
 		}
 		opts.Flags[flag] = place
 		try := newPlanner(p.plan.Verb, p.m, p.state, opts)
-		if try.trying = true; try.settle() == nil {
+		if try.proposed = true; try.settle() == nil {
 			return "--" + flag + "=" + place
 		}
 	}
@@ -44,6 +44,6 @@ func (p *planner) editMount(l Location) string {
 	return fmt.Sprintf("edit %s, line %d: the mount %s", p.m.Name(), line, l.Mount.MountPath)
 }
 
-// defaultOf is where a flag's file lies unless the manifest or the user says
+// defaultOf is where a flag's file is unless the manifest or the user says
 // otherwise.
 func defaultOf(flag string) string { return places[flag][0] }

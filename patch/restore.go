@@ -45,7 +45,7 @@ func Restore(s State, b Backup) (*Plan, error) {
 		return nil, err
 	}
 	r.plan.Changes = append(r.plan.Changes, r.removed...)
-	if err := r.plan.spareOthers(s, b.Files); err != nil {
+	if err := r.plan.keepForeignFiles(s, b.Files); err != nil {
 		return nil, err
 	}
 	return r.plan.finish(s), r.plan.checkMounts(s)
@@ -135,7 +135,7 @@ func (r *restorer) settings(w File) error {
 	return nil
 }
 
-// planner begins the change of the present manifest, beside the other files as
+// planner begins the change of the present manifest, next to the other files as
 // they will be.
 func (r *restorer) planner(w File) (p *planner, was *manifest.File, err error) {
 	if was, err = manifest.Parse(r.backup.Stored, w.Data); err != nil {
@@ -186,8 +186,8 @@ func (p *planner) restoreSettings(was *manifest.File) error {
 		return err
 	}
 	p.annotate()
-	if before := then.Annotations[BeforeAnnotation]; before != "" && p.now.Annotations[BeforeAnnotation] == "" && p.found.empty() {
-		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: before})
+	if before := then.Annotations[PreexistingAnnotation]; before != "" && p.current.Annotations[PreexistingAnnotation] == "" && p.preexisting.empty() {
+		p.edit(manifest.SetAnnotation{Key: PreexistingAnnotation, Value: before})
 	}
 	if err := p.plan.writeManifest(p.m, p.state.Manifest); err != nil {
 		return err
@@ -197,7 +197,7 @@ func (p *planner) restoreSettings(was *manifest.File) error {
 		was, is *Location
 	}{{policyFlag, then.Policy, p.plan.After.Policy}, {logFlag, then.Log, p.plan.After.Log}, {webhookFlag, then.Webhook, p.plan.After.Webhook}} {
 		if l.was.Covered() && l.was.Host != l.is.Host {
-			return refuse("", "--%s=%s lay at %s on the node, and would now lie at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
+			return refuse("", "--%s=%s was at %s on the node, and would now be at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
 		}
 	}
 	return nil

@@ -2,45 +2,36 @@ package patch
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 
+	"auditpatch/internal/nodefile"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
 
 // File is one file or directory of the node as it was read.
-type File struct {
-	Path     string
-	Real     string // where Path leads, when it is or passes a symlink
-	Exists   bool
-	Dir      bool
-	Empty    bool // a directory with nothing in it
-	Data     []byte
-	Mode     fs.FileMode // permission bits
-	UID, GID int
-}
+type File = nodefile.File
 
-// State is what a plan is made from. Nothing else is looked at.
+// State is what a plan is made from. Nothing else is read.
 type State struct {
 	Manifest File
 	Files    map[string]File // by path on the node; those that Files names
 	Siblings []File          // what else the kubelet reads in the manifest's directory
-	// Leads says where symlinks lead among the paths that the manifest and its
-	// siblings name; a plan that removes files needs it.
-	Leads map[string]string
+	// SymlinkTargets has the targets of symlinks among the paths that the manifest
+	// and its siblings name; a plan that removes files needs them.
+	SymlinkTargets map[string]string
 	// WebhookConfigs are paths at which earlier runs had a webhook's config.
 	WebhookConfigs []string
 	// Parsed is Manifest read by manifest.Parse, for a caller that has done so
 	// already. It must be of the same bytes.
 	Parsed *manifest.File
-	// Offline says that the node does not run yet, so that files may still come.
+	// Offline says that the node is not running yet, so missing files may be added later.
 	Offline bool
-	// StateDir is where auditpatch keeps backups and journals, "" where that does not
+	// StateDir is where auditpatch keeps backups and journals, "" if that does not
 	// matter.
 	StateDir string
-	// Kinds tells what lies at the hostPaths of the Pod, by path: one of the Kind
+	// Kinds tells what is at the hostPaths of the Pod, by path: one of the Kind
 	// constants. nil when the node was not looked at.
 	Kinds map[string]string
 }
@@ -53,7 +44,7 @@ func (s State) parse() (*manifest.File, error) {
 	return manifest.Parse(s.Manifest.Path, s.Manifest.Data)
 }
 
-// Where files lie unless the manifest or the user says otherwise.
+// Where files are unless the manifest or the user says otherwise.
 const (
 	DefaultPolicyPath  = "/etc/kubernetes/audit-policy.yaml"
 	DefaultLogPath     = "/var/log/kubernetes/audit/audit.log"
@@ -88,9 +79,9 @@ const (
 	PolicyAnnotation  = "auditpatch/policy-sha256"
 	WebhookAnnotation = "auditpatch/webhook-sha256"
 	// BeforeAnnotation remembers leftovers of auditing that were in a manifest
-	// without working audit logging; see before.go.
-	BeforeAnnotation = "auditpatch/before"
-	// RestartAnnotation stands in the manifest only while the API server is being
+	// without working audit logging; see preexisting.go.
+	PreexistingAnnotation = "auditpatch/before"
+	// RestartAnnotation is in the manifest only while the API server is being
 	// restarted; see [Plan.Interim].
 	RestartAnnotation = "auditpatch/restart"
 )
@@ -155,7 +146,7 @@ func podKey(namespace, name string) string {
 	return namespace + "/" + name
 }
 
-// under tells whether path p is dir or lies below it.
+// under tells whether path p is dir or is below it.
 func under(p, dir string) bool {
 	p, dir = path.Clean(p), path.Clean(dir)
 	return p == dir || dir == "/" || strings.HasPrefix(p, dir+"/")

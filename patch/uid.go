@@ -17,5 +17,5 @@ func CheckUID(m *manifest.File) error {
 	}
 	at := fmt.Sprintf("%s:%d:%d", m.Name(), line, col)
 	return refuse(fmt.Sprintf("take metadata.uid out of %s, line %d", m.Name(), line),
-		"%s: metadata.uid is %q: the kubelet takes a changed file for the same Pod and does not start it anew", at, m.Pod().UID)
+		"%s: metadata.uid is %q: the kubelet takes a changed file for the same Pod and does not restart it", at, m.Pod().UID)
 }

@@ -43,7 +43,8 @@ func TaskFile(args []string) (text []byte, ok bool) {
 }
 
 // answer is what Ansible reads, and what a playbook finds in a registered
-// result. The JSON of the command itself is decoded into it.
+// result. The JSON of the command itself is decoded into it. Its fields are those
+// of the module's documented return values.
 type answer struct {
 	Changed    bool          `json:"changed"` // in check mode: would change
 	Failed     bool          `json:"failed"`

@@ -11,6 +11,7 @@ import (
 
 	"auditpatch/internal/cli"
 	"auditpatch/internal/hint"
+	"auditpatch/internal/spelling"
 )
 
 // task is a task of Ansible: the flags of one command, with _ for - in their
@@ -96,7 +97,7 @@ func (t *task) unknown(name string) error {
 			}
 		}
 	}
-	if best := cli.Nearest(names, name); best != "" {
+	if best := spelling.Nearest(name, names); best != "" {
 		return hint.Errorf(best+": ...", "unknown argument %q: did you mean %q?", name, best)
 	}
 	return hint.Errorf("auditpatch "+t.command+" --help", "unknown argument %q", name)

@@ -60,7 +60,7 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 		j.how.Listener.recover(r.ID, ended(r.Outcome))
 		j.result.Steps = append(j.result.Steps, Step{Step: "recover", Text: r.ID + ": " + ended(r.Outcome)})
 	}
-	var left *node.ForeignError
+	var left *node.ChangedByOthersError
 	var not *rollout.NotRestored
 	if r.Outcome != "" && errors.As(err, &left) && !errors.As(err, &not) {
 		j.warn(patch.Problem{Message: left.Error()}) // the run has ended all the same
@@ -102,7 +102,7 @@ func ended(o node.Outcome) string {
 	switch o {
 	case node.Finished:
 		return "this run was unfinished and is now finished"
-	case node.Left:
+	case node.Overridden:
 		return "this run was unfinished; somebody else has changed the manifest since, which was left as it is"
 	}
 	return "this run was unfinished and is now undone"

@@ -115,7 +115,7 @@ func (j *job) readBackup(id string) (patch.State, patch.Backup, error) {
 	}
 	b.Ours, b.Stored, b.Live = since.Ours, path.Join(j.target.Node.Root, since.Stored), path.Join(j.target.Node.Root, j.target.Manifest)
 	for _, name := range paths(files) {
-		f := target.PatchFile(files[name])
+		f := files[name]
 		if f.Path = name; !f.Dir {
 			b.Files = append(b.Files, f)
 		}

@@ -10,11 +10,11 @@ import (
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
-	"github.com/xrash/smetrics"
 
 	"auditpatch/internal/change"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
+	"auditpatch/internal/spelling"
 	"auditpatch/patch"
 )
 
@@ -178,14 +178,12 @@ func (p *program) unknownCommand(c *cli.Context) error {
 	if c.Command != nil && len(c.Command.Subcommands) > 0 {
 		commands = c.Command.Subcommands
 	}
-	best, distance := "", 3
+	var names []string
 	for _, cmd := range commands {
-		if d := editDistance(word, cmd.Name); d < distance {
-			best, distance = cmd.Name, d
-		}
+		names = append(names, cmd.Name)
 	}
 	next := path + " --help"
-	if best != "" {
+	if best := spelling.Nearest(word, names); best != "" {
 		next = path + " " + best
 	}
 	return hint.Errorf(next, "unknown command %q", strings.TrimPrefix(path+" "+word, "auditpatch "))
@@ -207,22 +205,11 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	for _, f := range c.Command.Flags {
 		names = append(names, f.Names()...)
 	}
-	best := Nearest(names, wrong)
+	best := spelling.Nearest(wrong, names)
 	if best == "" {
 		return hint.Errorf(name+" --help", "unknown flag --%s", wrong)
 	}
 	return hint.Errorf(name+" --"+best, "unknown flag --%s", wrong)
-}
-
-// Nearest is the name that was probably meant, "" when none is near.
-func Nearest(names []string, wrong string) string {
-	best, distance := "", len(wrong)/3+1
-	for _, n := range names {
-		if d := editDistance(wrong, n); d < distance {
-			best, distance = n, d
-		}
-	}
-	return best
 }
 
 // positional refuses an argument without a flag: the flag parser stops at the
@@ -259,9 +246,6 @@ func guessFlag(c *cli.Context, word string) string {
 	}
 	return ""
 }
-
-// editDistance counts the single-letter changes between two words.
-func editDistance(a, b string) int { return smetrics.WagnerFischer(a, b, 1, 1, 1) }
 
 // status is an error that only sets the exit status.
 type status int

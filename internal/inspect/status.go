@@ -21,7 +21,7 @@ import (
 	"auditpatch/patch/webhookconfig"
 )
 
-// Report is the JSON of status.
+// Report is the JSON of status, and has the fields of that documented object.
 type Report struct {
 	Changed    bool              `json:"changed"` // always false
 	Enabled    bool              `json:"enabled"` // the manifest configures a policy and a backend

@@ -37,7 +37,7 @@ func unfit(t *target.Target, m *manifest.File) []patch.Problem {
 		}
 		for _, name := range []string{path.Clean(l.Host), path.Dir(path.Clean(l.Host))} {
 			if f, err := t.Node.Stat(name); err == nil {
-				files[name] = target.PatchFile(f)
+				files[name] = f
 			}
 		}
 	}

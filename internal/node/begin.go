@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"auditpatch/internal/nodefile"
 )
 
 // Begin compares every Old with the disk, refuses with a *ChangedError if one
@@ -114,7 +116,7 @@ func (t tree) plan(want Step) (*step, error) {
 	if err != nil {
 		return nil, fail("read", want.Path, err)
 	}
-	if !want.Old.is(cur, data, real) {
+	if !isAsRead(want.Old, cur, data, real) {
 		return nil, &ChangedError{want.Path}
 	}
 	if want.Old.Empty && cur.Kind == Directory && want.New.Kind == Regular {
@@ -145,8 +147,8 @@ func (t tree) plan(want Step) (*step, error) {
 	return s, err
 }
 
-// is says whether f still describes what is there: kind, place and content.
-func (f File) is(cur entry, data []byte, real string) bool {
+// isAsRead says whether f still describes what is there: kind, place and content.
+func isAsRead(f File, cur entry, data []byte, real string) bool {
 	if f.Real != "" && f.Real != real || f.Real == "" && f.Exists && path.Clean(f.Path) != real {
 		return false
 	}
@@ -193,7 +195,7 @@ func (c Content) entry(cur entry) entry {
 	case Absent:
 		return entry{Kind: Absent}
 	case Regular:
-		e.SHA256, e.Size, e.Xattrs = sum(c.Data), int64(len(c.Data)), cur.Xattrs
+		e.SHA256, e.Size, e.Xattrs = nodefile.Checksum(c.Data), int64(len(c.Data)), cur.Xattrs
 	case Present, Directory:
 		if cur.Kind == c.Kind && !c.Enforce {
 			e.Mode, e.UID, e.GID = cur.Mode, cur.UID, cur.GID
@@ -203,7 +205,7 @@ func (c Content) entry(cur entry) entry {
 }
 
 // fits refuses what would fail half way: two steps for one path, a file whose
-// directory nobody makes, and what lies in the state directory.
+// directory nobody makes, and what is in the state directory.
 func (r *Run) fits(t tree, s *step) error {
 	for _, other := range r.steps {
 		if other.Real == s.Real {

@@ -34,7 +34,7 @@ type JournalError struct {
 }
 
 func (e *JournalError) Error() string {
-	return fmt.Sprintf("an earlier run died, and its journal %s is of no use: %v", e.Path, e.Err)
+	return fmt.Sprintf("an earlier run was interrupted, and its journal %s cannot be used: %v", e.Path, e.Err)
 }
 
 func (e *JournalError) Unwrap() error { return e.Err }
@@ -54,30 +54,30 @@ func (e *ChangedError) Remedy() string { return tryAgain }
 
 const tryAgain = "run the same command again"
 
-// ForeignError lists files that were left alone because somebody else has
+// ChangedByOthersError lists files that were left alone because someone else has
 // changed them since the run wrote them.
-type ForeignError struct {
+type ChangedByOthersError struct {
 	Paths []string
-	// Reverted says that it is the earlier content that somebody has put back.
+	// Reverted says that someone has restored the earlier content.
 	Reverted bool
 }
 
-func (e *ForeignError) Error() string {
+func (e *ChangedByOthersError) Error() string {
 	if e.Reverted {
-		return "somebody else has put the earlier " + strings.Join(e.Paths, ", ") + " back: another program writes it anew"
+		return "another program has put the earlier " + strings.Join(e.Paths, ", ") + " back: it manages this file"
 	}
-	return strings.Join(e.Paths, ", ") + ": changed by somebody else meanwhile, left as found"
+	return strings.Join(e.Paths, ", ") + ": changed by someone else in the meantime, left as it is"
 }
 
 // Remedy is what to type.
-func (e *ForeignError) Remedy() string {
+func (e *ChangedByOthersError) Remedy() string {
 	if !e.Reverted {
 		return ""
 	}
 	return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
 }
 
-// HalfwayError says that a run failed and that not everything could be put back.
+// HalfwayError says that a run failed and that not everything could be rolled back.
 // The old contents are in the backup ID.
 type HalfwayError struct {
 	ID   string
@@ -108,10 +108,10 @@ func (e *LockedError) Error() string {
 // Remedy is what to type.
 func (e *LockedError) Remedy() string { return tryAgain }
 
-// several are errors in one line.
-type several []error
+// multiError is several errors in one line.
+type multiError []error
 
-func (e several) Error() string {
+func (e multiError) Error() string {
 	var texts []string
 	for _, err := range e {
 		texts = append(texts, err.Error())
@@ -119,7 +119,7 @@ func (e several) Error() string {
 	return strings.Join(slices.Compact(texts), "; ")
 }
 
-func (e several) Unwrap() []error { return e }
+func (e multiError) Unwrap() []error { return e }
 
 // join returns nil when all errors are.
 func join(errs ...error) error {
@@ -130,7 +130,7 @@ func join(errs ...error) error {
 	case 1:
 		return errs[0]
 	}
-	return several(errs)
+	return multiError(errs)
 }
 
 // fail is the one form of our errors: what was done, to which path on the node,

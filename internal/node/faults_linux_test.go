@@ -227,7 +227,7 @@ func TestHalfway(t *testing.T) {
 	defer tr.close()
 	for _, s := range r.steps[:5] {
 		must(t, r.prepare(tr, s))
-		must(t, r.carryOut(tr, s, sideNew))
+		must(t, r.execute(tr, s, sideNew))
 	}
 	readOnly(t, filepath.Join(root, "etc/kubernetes"))
 	err = r.Apply()

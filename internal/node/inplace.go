@@ -33,7 +33,7 @@ func (s *step) vet(t tree, cur entry) error {
 }
 
 // vetRemoval refuses to remove what a link leads to: whoever made the link had
-// that file from somebody else.
+// that file from someone else.
 func (s *step) vetRemoval(t tree) error {
 	dir, _, err := t.resolve(path.Dir(s.Path))
 	if err != nil || path.Join(dir, path.Base(s.Path)) == s.Real {
@@ -124,8 +124,8 @@ func names(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// obtain opens what ensure is to dress, and makes it first if it is absent.
-func (s *step) obtain(t tree, want entry, absent bool) (*os.File, error) {
+// openOrCreate opens the file or directory for ensure, and creates it if it is absent.
+func (s *step) openOrCreate(t tree, want entry, absent bool) (*os.File, error) {
 	if !absent {
 		return s.openInPlace(t, want, s.created())
 	}

@@ -29,7 +29,7 @@ const (
 	markDone    = "done"
 	markUndone  = "undone"
 	markUndoing = "undoing"
-	// markOverridden: somebody else has changed the manifest, and it is theirs.
+	// markOverridden: someone else has changed the manifest, and it is theirs.
 	markOverridden = "overridden"
 )
 

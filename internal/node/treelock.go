@@ -51,7 +51,7 @@ func (n *Node) lockLive(text []byte) (*flock.Flock, error) {
 	if l == nil {
 		return nil, run.holder(path.Base(liveLock))
 	}
-	run.inform(path.Base(liveLock), text)
+	run.writeHolder(path.Base(liveLock), text)
 	return l, nil
 }
 
@@ -93,7 +93,7 @@ func (n *Node) forgetLive() {
 		return
 	}
 	if run, err := n.openRun(); err == nil {
-		run.inform(path.Base(liveLock), nil)
+		run.writeHolder(path.Base(liveLock), nil)
 		run.close()
 	}
 }

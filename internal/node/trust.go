@@ -16,10 +16,10 @@ import (
 // begin after it.
 const maxSystemUser = 999
 
-// errSwapped says that somebody works against us, or very close by.
+// errSwapped says that someone interferes, on purpose or by accident.
 var errSwapped = errors.New("was replaced while it was being opened")
 
-// UntrustedError refuses a path that somebody else decides about: what root did
+// UntrustedError refuses a path that someone else decides about: what root did
 // there would be done in that user's name.
 type UntrustedError struct {
 	Path string // what is not to be trusted, on the node: often a directory on the way
@@ -38,7 +38,7 @@ type owners []int
 
 func (o owners) has(uid int) bool { return slices.Contains(o, uid) }
 
-// fault says why others decide what lies in a directory, "" when they do not. That
+// fault says why others decide what is in a directory, "" when they do not. That
 // a group may add names is no fault: Ubuntu's /var/log is so. Neither is a sticky
 // directory, where nobody replaces what is not his own. Each link and each directory
 // below has to stand a test of its own.
@@ -69,7 +69,7 @@ func (o owners) strictFault(info fs.FileInfo) string {
 }
 
 // trustsLink says whether a symlink is of one of us. Who owns its directory now says
-// nothing: somebody else may have laid it when the directory was his.
+// nothing: someone else may have created it when the directory was theirs.
 func (o owners) trustsLink(link fs.FileInfo) bool {
 	_, uid, _ := owned(link)
 	return o.has(uid)
@@ -131,7 +131,7 @@ func account(uid int) string {
 	return fmt.Sprint(uid)
 }
 
-// vet refuses a path when somebody else could have laid the way to it: one of the
+// vet refuses a path that someone else could have redirected: one of the
 // directories, or a symlink. The users in also may own the last directory.
 func (t tree) vet(name string, also ...int) error {
 	w := walk{tree: t, also: also}
@@ -231,7 +231,7 @@ func enter(dir *os.Root, name string) (*os.Root, error) {
 func openNamed(dir *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	named, err := dir.Lstat(name)
 	if err == nil {
-		err = odd(named)
+		err = checkType(named)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -142,7 +142,7 @@ func TestLogSwapped(t *testing.T) {
 			tr, err := n.open()
 			must(t, err)
 			defer tr.close()
-			_, err = r.steps[0].obtain(tr, r.steps[0].New, false)
+			_, err = r.steps[0].openOrCreate(tr, r.steps[0].New, false)
 			wantErr(t, err, c.want)
 			if err := r.Apply(); err == nil {
 				t.Error("applied")

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// What lies in the state directory makes root write files: the journal names a
+// What is in the state directory makes root write files: the journal names a
 // run, and the run says which. So all of it has to be ours, and nobody else's to
 // change.
 
-// vetState refuses a state directory when others decide where it is, or what lies
+// vetState refuses a state directory when others decide where it is, or what is
 // in it.
 func (n *Node) vetState(t tree) error {
 	err := t.vet(n.StateDir)
@@ -37,7 +37,7 @@ func (n *Node) vetState(t tree) error {
 }
 
 // vet refuses a name of the state directory if it, or a directory on the way to
-// it, is somebody else's, can be written to by others, or is a link. What is
+// it, is someone else's, can be written to by others, or is a link. What is
 // absent is for the caller to miss.
 func (s *store) vet(name string) error {
 	for at, rest := ".", name; ; {
@@ -67,7 +67,7 @@ func (s *store) vet(name string) error {
 	}
 }
 
-// distrust says what to type. What somebody else has written there is not to be
+// distrust says what to type. What someone else has written there is not to be
 // made ours by a command that is typed without a look.
 func (s *store) distrust(name, why string) error {
 	e := s.tree.distrust(path.Join(s.path, name), why)

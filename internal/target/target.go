@@ -74,14 +74,14 @@ func (t *Target) ReadManifest() (patch.State, error) {
 	if !f.Exists {
 		return patch.State{}, hint.Errorf("auditpatch COMMAND --manifest PATH, on a control-plane node; before kubeadm init or join: auditpatch enable --root /", "there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.Manifest)
 	}
-	s := patch.State{Manifest: PatchFile(f), Files: map[string]patch.File{}, Offline: !t.Live, StateDir: t.Node.StateDir}
+	s := patch.State{Manifest: f, Files: map[string]patch.File{}, Offline: !t.Live, StateDir: t.Node.StateDir}
 	siblings, err := t.Node.Siblings(path.Dir(t.Manifest))
 	if err != nil {
 		return patch.State{}, err
 	}
 	for _, sib := range siblings {
 		if sib.Err == nil && sib.Path != t.Manifest {
-			s.Siblings = append(s.Siblings, PatchFile(sib.File))
+			s.Siblings = append(s.Siblings, sib.File)
 		}
 	}
 	return s, nil
@@ -104,7 +104,7 @@ func (t *Target) ReadFiles(s *patch.State, paths []string, content func(path str
 		if err != nil {
 			return err
 		}
-		s.Files[name] = PatchFile(f)
+		s.Files[name] = f
 	}
 	return nil
 }
@@ -133,9 +133,4 @@ func (t *Target) OwnFiles(plan *patch.Plan) {
 			}
 		}
 	}
-}
-
-// PatchFile is a file in the plan's terms.
-func PatchFile(f node.File) patch.File {
-	return patch.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
 }

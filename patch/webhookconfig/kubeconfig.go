@@ -166,7 +166,7 @@ func (r *reader) mapping(n *yaml.Node, what string, known []string) (fields, boo
 	return f, true
 }
 
-// deref follows an alias; an anchor cannot stand on an alias, so once is enough.
+// deref follows an alias; an anchor cannot be on an alias, so once is enough.
 func deref(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
