@@ -5,27 +5,7 @@ import (
 	"path"
 
 	"auditpatch/manifest"
-	"auditpatch/patch/auditflags"
 )
-
-// Drift lists what is wrong with a manifest as it stands: flags that
-// kube-apiserver refuses, paths that do not lie on the node, another file with
-// the same Pod.
-func Drift(m *manifest.File, s State) []Problem {
-	now := Inspect(m)
-	errs, _ := auditflags.Check(now.Flags, now.Version)
-	out := append(errs, MountProblems(m)...)
-	if err := checkSiblings(m, s); err != nil {
-		out = append(out, Problem{Message: err.Error()})
-	}
-	if _, ok := now.Annotations[RestartAnnotation]; ok {
-		out = append(out, Problem{
-			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is under way, or has died half way",
-			Hint:    "auditpatch " + map[bool]string{true: "enable", false: "disable"}[now.Enabled()],
-		})
-	}
-	return out
-}
 
 // audited is one path of the audit flags and what has to lie there.
 type audited struct {
@@ -84,13 +64,4 @@ func typeProblems(m *manifest.File) (out []Problem) {
 		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: hint})
 	}
 	return out
-}
-
-// CheckOwner refuses a Pod that another file defines too, or that another
-// program writes anew.
-func CheckOwner(m *manifest.File, s State) error {
-	if err := checkManagedBy(m); err != nil {
-		return err
-	}
-	return checkSiblings(m, s)
 }

@@ -138,29 +138,20 @@ func (s Settings) options(state patch.State) (patch.Options, []patch.Problem, er
 func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, error) {
 	switch {
 	case s.Preset != "":
-		return Preset(s.Preset, s.Namespaces)
+		return Preset(s.Preset, s.Namespaces, patch.Inspect(state.Parsed).Version)
 	case s.Policy == nil:
 		return nil, nil, nil
 	}
-	pol, err := policy.LoadFor(s.Policy.Name, s.Policy.Data, versionOf(state))
+	pol, warnings, err := loadPolicy(s.Policy.Name, s.Policy.Data, patch.Inspect(state.Parsed).Version)
 	if err != nil {
 		return nil, nil, err
-	}
-	var warnings []patch.Problem
-	if !pol.Records() {
-		warnings = append(warnings, recordsNothing(s.Policy.Name))
 	}
 	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, warnings, nil
 }
 
-// versionOf is the API server's version, zero when its image does not tell.
-func versionOf(s patch.State) policy.Version {
-	v := patch.Inspect(s.Parsed).Version
-	return policy.Version{Major: v.Major, Minor: v.Minor}
-}
-
-// Preset is a preset as a file, with a warning when it logs secrets.
-func Preset(name string, namespaces []string) (*patch.Content, []patch.Problem, error) {
+// Preset is a preset as a file for a version of Kubernetes, with a warning when it
+// logs secrets.
+func Preset(name string, namespaces []string, v patch.Version) (*patch.Content, []patch.Problem, error) {
 	preset, err := presets.Get(name)
 	if err != nil {
 		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
@@ -169,11 +160,10 @@ func Preset(name string, namespaces []string) (*patch.Content, []patch.Problem, 
 	if err != nil {
 		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
 	}
-	pol, err := policy.Load("preset "+name, data)
+	pol, warnings, err := loadPolicy("preset "+name, data, v)
 	if err != nil {
 		return nil, nil, err
 	}
-	var warnings []patch.Problem
 	if preset.Leaks != "" {
 		warnings = append(warnings, patch.Problem{Message: "preset " + name + ": " + preset.Leaks})
 	}
@@ -211,8 +201,10 @@ func (j *job) fillState(s *patch.State, opts *patch.Options) ([]patch.Problem, e
 	if err := j.target.ReadFiles(s, files.All(), func(f string) bool { return f != files.LogFile }); err != nil {
 		return nil, err
 	}
-	if err := keptWebhook(*s, *opts, files.Webhook); err != nil {
-		return nil, err
+	if there := s.Files[files.Webhook]; opts.Webhook == nil && there.Exists && !there.Dir {
+		if kept := JudgeWebhook(files.Webhook, there.Data, patch.Inspect(s.Parsed)); kept.Refused != nil {
+			return nil, kept.Refused
+		}
 	}
 	if opts.Policy != nil || files.Policy == "" {
 		return nil, nil
@@ -222,46 +214,14 @@ func (j *job) fillState(s *patch.State, opts *patch.Options) ([]patch.Problem, e
 	case there.Dir && !there.Empty:
 		return nil, nil // the plan refuses it, with what to type
 	case there.Exists && !there.Dir:
-		return keptPolicy(files.Policy, there.Data, *s)
+		kept := JudgePolicy(files.Policy, there.Data, patch.Inspect(s.Parsed))
+		return kept.Warnings, kept.Refused
 	case j.target.Stdin() && files.PolicySet:
 		return nil, nil // it cannot be seen from here
 	}
-	opts.Policy, _, err = Preset(presets.Default, nil)
-	return nil, err
-}
-
-// keptPolicy checks a policy that is there and stays. The one that was installed and
-// that the API server was started with has passed already, by the rules of its day.
-func keptPolicy(name string, data []byte, s patch.State) ([]patch.Problem, error) {
-	pol, err := policy.LoadFor(name, data, versionOf(s))
-	switch installed := patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(data); {
-	case err != nil && installed:
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case !pol.Records():
-		return []patch.Problem{recordsNothing(name)}, nil
-	}
-	return nil, nil
-}
-
-// keptWebhook refuses a webhook's config that is there, stays, and that the API server
-// would not start with. The one that it was started with has passed already.
-func keptWebhook(s patch.State, opts patch.Options, name string) error {
-	there := s.Files[name]
-	if name == "" || opts.Webhook != nil || !there.Exists || there.Dir {
-		return nil
-	}
-	_, errs, _ := webhookconfig.Check(name, there.Data)
-	if patch.Inspect(s.Parsed).Annotations[patch.WebhookAnnotation] == patch.Checksum(there.Data) {
-		return nil
-	}
-	return problems(errs)
-}
-
-// recordsNothing warns of a policy that makes audit logging pointless.
-func recordsNothing(name string) patch.Problem {
-	return patch.Problem{Message: policy.RecordsNothing(name), Hint: "auditpatch policy list"}
+	var warnings []patch.Problem
+	opts.Policy, warnings, err = Preset(presets.Default, nil, patch.Inspect(s.Parsed).Version)
+	return warnings, err
 }
 
 // checkSpace warns when a log would not fit on this node's disk. It refuses to
