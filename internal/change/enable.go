@@ -119,7 +119,7 @@ func (j *job) enablePlan(s Settings) (*patch.Plan, error) {
 	}
 	plan.Warnings = append(append(plan.Warnings, warnings...), more...)
 	j.target.OwnFiles(plan)
-	return plan, j.checkSpace(plan)
+	return plan, j.checkLog(plan)
 }
 
 // options are the settings as the plan takes them.
@@ -224,20 +224,31 @@ func (j *job) fillState(s *patch.State, opts *patch.Options) ([]patch.Problem, e
 	return warnings, err
 }
 
-// checkSpace warns when a log would not fit on this node's disk. It refuses to
-// begin where no event could be written, and the proof had to fail, unless it is
-// forced.
-func (j *job) checkSpace(plan *patch.Plan) error {
-	if !j.target.Live || !plan.After.Log.Covered() {
+// checkLog refuses to begin where no event could be written, and the proof had to
+// fail, unless it is forced. It warns when a log would not fit on this node's disk.
+func (j *job) checkLog(plan *patch.Plan) error {
+	if j.target.Stdin() || !plan.After.Log.Covered() {
+		return nil
+	}
+	begins := !plan.Empty() && !j.how.Force
+	lost, stuck := j.target.LogSeal(plan.After)
+	if lost != nil && begins {
+		return hint.Errorf(hint.Of(lost)+"; --force begins all the same", "%v", lost)
+	}
+	for _, err := range []error{lost, stuck} {
+		if err != nil {
+			plan.Warnings = append(plan.Warnings, patch.Problem{Message: err.Error(), Hint: hint.Of(err)})
+		}
+	}
+	if !j.target.Live {
 		return nil
 	}
 	d, err := j.target.MeasureLog(plan.After)
 	if err != nil {
 		return nil // whoever may not look is told so when it is written
 	}
-	full, change := d.Full(), !j.how.DryRun && !plan.Empty()
-	switch {
-	case full != "" && d.Hopeless() && change && !j.how.Force:
+	switch full := d.Full(); {
+	case full != "" && d.Hopeless() && begins:
 		return hint.Errorf(d.Relief()+"; --force begins all the same", "%s", full)
 	case d.Unlimited && full == "": // the check of the flags has said so
 	case full != "" || d.Tight() != "":

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 
-	"auditpatch/internal/node"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -15,19 +14,20 @@ import (
 // against what lies on the node.
 func Refusal(t *target.Target) error {
 	j := &job{target: t, result: newResult("enable")}
-	if err := t.CheckOwnRoot("enable"); err != nil {
-		return err
-	}
 	plan, err := j.enablePlan(Settings{Flags: map[string]string{}})
 	if err != nil {
 		return err
 	}
-	return checkNode(t.Node, plan)
+	return j.checkNode(plan)
 }
 
 // checkNode refuses a plan for what lies on the node: its files, and the state
 // directory with the journal. Who may not look at that learns it from the change.
-func checkNode(n *node.Node, plan *patch.Plan) error {
+func (j *job) checkNode(plan *patch.Plan) error {
+	if err := j.target.CheckOwnRoot(j.result.Command); err != nil {
+		return err
+	}
+	n := j.target.Node
 	if _, err := n.Unfinished(); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}

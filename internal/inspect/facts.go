@@ -37,6 +37,8 @@ type installed struct {
 	unfit           []patch.Problem // with what kubelet and API server cannot use of it
 	disk            *target.LogDisk // nil when no log lies on the node
 	noDisk          error           // why it cannot be measured
+	// lost and stuck are what the API server cannot do with the log's folder and file.
+	lost, stuck error
 }
 
 // refusal is why enable would refuse a change, nil when it would not.
@@ -100,6 +102,7 @@ func (f *facts) lookAtFiles() {
 	if f.now.Log.Covered() {
 		disk, err := f.target.MeasureLog(f.now)
 		f.disk, f.noDisk = &disk, err
+		f.lost, f.stuck = f.target.LogSeal(f.now)
 	}
 }
 

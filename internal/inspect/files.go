@@ -77,13 +77,15 @@ func (f *facts) logCheck(out *findings) {
 		out.fault(unseen, f.noDisk)
 		return
 	}
+	out.fault(broken, f.lost)
+	out.fault(hurts, f.stuck)
 	d := f.disk
 	switch full, tight := d.Full(), d.Tight(); {
 	case full != "":
 		out.say(broken, d.Relief(), "%s", full)
 	case tight != "":
 		out.say(hurts, d.Relief(), "%s", tight)
-	default:
+	case !out.trouble():
 		out.say(fine, "", "%s takes %s of at most %s; %s are free",
 			f.now.Log.Host, auditlog.FormatSize(d.Usage.Bytes), auditlog.FormatSize(d.Limit), auditlog.FormatSize(d.Space.Free))
 	}
