@@ -39,8 +39,6 @@ func MountProblems(m *manifest.File) (out []Problem) {
 		case a.at == nil:
 		case !a.at.Covered():
 			wrong("no mount brings --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
-		case a.write && a.kind == KindFile:
-			wrong("the log file %s itself is mounted: it cannot be rotated", a.at.Path)
 		case a.write && a.at.Mount.ReadOnly:
 			wrong("the mount %s of --%s is read-only", a.at.Mount.MountPath, a.flag)
 		}

@@ -118,7 +118,7 @@ func typeFault(l *Location, kind string) string {
 	if h.Fault(need) == "" {
 		return ""
 	}
-	return fmt.Sprintf("volume %q has the type %s, and %s is a %s: the kubelet makes no container with it", h.Volume, h.Type, h.Path, need)
+	return fmt.Sprintf("volume %q has the type %s, and a %s belongs at %s: the kubelet makes no container with it", h.Volume, h.Type, need, h.Path)
 }
 
 // mendable tells whether a volume of the wrong type serves auditing alone, so that
@@ -172,9 +172,20 @@ func unmountable(m, text *manifest.File, kind func(path string) string) (out []P
 		if line, col := text.VolumeAt(h.Volume); line > 0 {
 			fault = fmt.Sprintf("%s:%d:%d: %s", text.Name(), line, col, fault)
 		}
-		out = append(out, Problem{Message: fault, Hint: mendHint(h, kind(h.Path))})
+		hint := mendHint(h, kind(h.Path))
+		if mendedByEnable(m, h) {
+			hint = "auditpatch enable"
+		}
+		out = append(out, Problem{Message: fault, Hint: hint})
 	}
 	return out
+}
+
+// mendedByEnable tells whether a volume is there for the policy alone, at the path at
+// which Enable makes both fit.
+func mendedByEnable(m *manifest.File, h HostPath) bool {
+	l := locate(m, DefaultPolicyPath)
+	return Inspect(m).Policy == nil && l.Mount != nil && l.Mount.Name == h.Volume && kindNeeded(&l, KindFile) == KindFile && mendable(m, &l)
 }
 
 // mendHint is what makes a volume fit that the kubelet would not mount.

@@ -174,10 +174,10 @@ func TestMountsRefused(t *testing.T) {
 		want, hint     string
 	}{
 		{"a type that serves another mount too", spoiled("File", "File", "    - {mountPath: /other, name: audit-log}\n"), nil,
-			manifestPath + `:29:5: --audit-log-path: volume "audit-log" has the type File, and /var/log/kubernetes/audit/ is a directory: the kubelet makes no container with it`,
+			manifestPath + `:29:5: --audit-log-path: volume "audit-log" has the type File, and a directory belongs at /var/log/kubernetes/audit/: the kubelet makes no container with it`,
 			`write "type: DirectoryOrCreate" for volume audit-log`},
 		{"a type of a folder with other files", pod("    - --tls-cert-file=/var/log/kubernetes/x.crt\n", covered, "  - {name: logs, hostPath: {path: /var/log/kubernetes, type: File}}\n", ""), nil,
-			manifestPath + `:23:5: --audit-log-path: volume "logs" has the type File, and /var/log/kubernetes is a directory: the kubelet makes no container with it`,
+			manifestPath + `:23:5: --audit-log-path: volume "logs" has the type File, and a directory belongs at /var/log/kubernetes: the kubelet makes no container with it`,
 			`write "type: DirectoryOrCreate" for volume logs`},
 		{"a subPath that is not known", pod("", "    - {mountPath: /var/log/kubernetes/audit, name: logs, subPathExpr: $(X)}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit covers it by subPathExpr, so where it lies on the node is not known`,
@@ -233,11 +233,11 @@ func TestMountProblems(t *testing.T) {
 	on := func(policyType, logType, more string) string {
 		return strings.Replace(spoiled(policyType, logType, more), "    image:", allFlags+"    image:", 1)
 	}
-	const policyFault = manifestPath + `:31:5: volume "audit" has the type DirectoryOrCreate, and /etc/kubernetes/audit-policy.yaml is a file: the kubelet makes no container with it`
+	const policyFault = manifestPath + `:31:5: volume "audit" has the type DirectoryOrCreate, and a file belongs at /etc/kubernetes/audit-policy.yaml: the kubelet makes no container with it`
 	for _, tc := range []struct{ manifest, want string }{
 		{on("File", "Directory", ""), ""},
 		{on("DirectoryOrCreate", "Directory", ""), policyFault + " => auditpatch enable"},
-		{on("File", "Socket", "    - {mountPath: /b, name: audit-log}\n"), manifestPath + `:34:5: volume "audit-log" has the type Socket, and /var/log/kubernetes/audit/ is a directory: the kubelet makes no container with it => write "type: DirectoryOrCreate" for volume audit-log`},
+		{on("File", "Socket", "    - {mountPath: /b, name: audit-log}\n"), manifestPath + `:34:5: volume "audit-log" has the type Socket, and a directory belongs at /var/log/kubernetes/audit/: the kubelet makes no container with it => write "type: DirectoryOrCreate" for volume audit-log`},
 		{on("File", "Directory", "      readOnly: true\n"), "the mount /var/log/kubernetes/audit/ of --audit-log-path is read-only => auditpatch enable"},
 		{pod(allFlags, policyMount, volumes, ""), "no mount brings --audit-log-path=/var/log/kubernetes/audit/audit.log to the node => auditpatch enable"},
 	} {
