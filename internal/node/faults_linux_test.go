@@ -244,7 +244,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	readOnly(t, filepath.Join(root, stateDir))
 	wantErr(t, n.Check([]Step{write(t, n, policyPath, "new")}), "write /var/lib/state: read-only file system")
 	_, err = n.Begin("enable", []Step{write(t, n, policyPath, "new")}, nil)
-	wantErr(t, err, "write /var/lib/state/runs/2026-11-22T11:20:04Z-2: read-only file system")
+	wantErr(t, err, "write /var/lib/state: read-only file system")
 	n.StateDir = "/etc/kubernetes/manifests/state"
 	_, err = n.Lock("enable")
 	wantErr(t, err, "make /etc/kubernetes/manifests/state: read-only file system")
@@ -344,7 +344,7 @@ func TestPermissionDenied(t *testing.T) {
 	_, err = n.Backups()
 	wantErr(t, err, "read /var/lib/state: permission denied")
 	_, err = n.Lock("enable")
-	wantErr(t, err, "make /var/lib/state/runs: permission denied")
+	wantErr(t, err, "write /var/lib/state: permission denied")
 }
 
 func xattrTree(t *testing.T, attrs map[string]string) (string, *Node) {
