@@ -96,7 +96,7 @@ func (f *facts) journalCheck(out *findings) {
 	case j.by != nil:
 		out.say(broken, "wait for it, then: auditpatch status", "%s is going on now, pid %d", j.by.Purpose, j.by.PID)
 	case j.run != nil:
-		out.say(broken, "auditpatch recover", "the run %s (%s) %s", j.run.ID, j.run.Verb, target.Unfinished(j.run))
+		out.say(broken, "auditpatch recover", "the run %s (%s) %s", j.run.ID, j.run.Verb, target.WhyUnfinished(j.held))
 	default:
 		out.say(fine, "", "no run died half way")
 	}

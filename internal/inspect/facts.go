@@ -55,6 +55,7 @@ type file struct {
 // journal is what is known of changes that were made.
 type journal struct {
 	run     *node.Run         // one that is neither finished nor undone
+	held    string            // why its files are put back, and it has not ended; "" when it died
 	by      *node.LockedError // who changes the node now
 	backups []node.Backup     // from after the look at these two
 	err     error
@@ -90,6 +91,9 @@ func gather(ctx context.Context, t *target.Target, planning bool) *facts {
 func readJournal(t *target.Target) (j journal) {
 	if j.run, j.by, j.err = t.UnderWay(); j.err == nil {
 		j.backups, j.err = t.Node.Backups()
+	}
+	if j.run != nil {
+		j.held = j.run.Held()
 	}
 	return j
 }

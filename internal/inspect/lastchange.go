@@ -31,7 +31,7 @@ func (j journal) lastChange() (last *LastChange) {
 		last = &LastChange{ID: b.ID, Command: b.Verb, Time: b.Time, Result: string(b.Result), Reason: firstLine(b.Reason)}
 	}
 	if run := j.run; run != nil {
-		last = &LastChange{ID: run.ID, Command: run.Verb, Time: run.Time, Result: string(node.ResultUnfinished), Reason: firstLine(run.Held())}
+		last = &LastChange{ID: run.ID, Command: run.Verb, Time: run.Time, Result: string(node.ResultUnfinished), Reason: firstLine(j.held)}
 	}
 	if j.by != nil {
 		last = &LastChange{ID: j.unfinished(), Command: j.by.Purpose, Time: j.by.Since, Result: ResultRunning, PID: j.by.PID}

@@ -35,6 +35,8 @@ var kubeletScenarios = append([]scenario{
 		play: func(n *node) {
 			n.kubelet.stop()
 			n.wantExit(n.run("enable"), 2)
+			n.wantExit(n.run("enable", "--dry-run"), 2)
+			n.wantExit(n.run("diff"), 1)
 			n.wantBytes(manifestPath, n.original)
 			n.kubelet.start()
 			n.wantBack()
