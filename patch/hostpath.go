@@ -21,6 +21,7 @@ const (
 	KindCharDevice  = "character device"
 	KindBlockDevice = "block device"
 	KindOther       = "neither file nor directory" // a named pipe
+	KindToCome      = "to come"                    // nothing yet, on a node that does not run
 )
 
 // HostPath is a hostPath volume of a Pod as the kubelet looks at it before it
@@ -56,7 +57,7 @@ func (h HostPath) Fault(kind string) string {
 	}[corev1.HostPathType(h.Type)]
 	creates := h.Type == string(corev1.HostPathDirectoryOrCreate) || h.Type == string(corev1.HostPathFileOrCreate)
 	switch {
-	case h.Type == "", want != "" && kind == want, kind == KindNothing && creates:
+	case h.Type == "", want != "" && (kind == want || kind == KindToCome), kind == KindNothing && creates:
 		return ""
 	case want == "":
 		return fmt.Sprintf("volume %q has the type %s, which the kubelet does not know", h.Volume, h.Type)
@@ -173,8 +174,11 @@ func unmountable(m, text *manifest.File, kind func(path string) string) (out []P
 			fault = fmt.Sprintf("%s:%d:%d: %s", text.Name(), line, col, fault)
 		}
 		hint := mendHint(h, kind(h.Path))
-		if mendedByEnable(m, h) {
+		switch {
+		case mendedByEnable(m, h):
 			hint = "auditpatch enable"
+		case isLogFile(m, h) && kind(h.Path) == KindNothing:
+			hint = "touch " + h.Path
 		}
 		out = append(out, Problem{Message: fault, Hint: hint})
 	}
@@ -186,6 +190,12 @@ func unmountable(m, text *manifest.File, kind func(path string) string) (out []P
 func mendedByEnable(m *manifest.File, h HostPath) bool {
 	l := locate(m, DefaultPolicyPath)
 	return Inspect(m).Policy == nil && l.Mount != nil && l.Mount.Name == h.Volume && kindNeeded(&l, KindFile) == KindFile && mendable(m, &l)
+}
+
+// isLogFile tells whether a volume brings the log file itself.
+func isLogFile(m *manifest.File, h HostPath) bool {
+	l := Inspect(m).Log
+	return l.Covered() && l.Volume.Name == h.Volume && path.Clean(l.Host) == path.Clean(h.Path)
 }
 
 // mendHint is what makes a volume fit that the kubelet would not mount.

@@ -228,6 +228,26 @@ func TestUnmountable(t *testing.T) {
 	}
 }
 
+// TestUnmountableOwn proposes what leads out: enable mends the volume of its own policy,
+// and the log file has to be made.
+func TestUnmountableOwn(t *testing.T) {
+	nothing := func(string) string { return patch.KindNothing }
+	for _, tc := range []struct{ volume, path, flags, hint string }{
+		{"Directory", "/etc/kubernetes/audit-policy.yaml", "", "auditpatch enable"},
+		{"File", "/var/log/kubernetes/audit/audit.log", "    - --audit-log-path=/var/log/kubernetes/audit/audit.log\n", "touch /var/log/kubernetes/audit/audit.log"},
+		{"File", "/srv/other", "", "ls -ld /srv/other"},
+	} {
+		m := parsed(t, plain([]byte(pod(tc.flags, "    - {mountPath: "+tc.path+", name: own}\n", "  - {name: own, hostPath: {path: "+tc.path+", type: "+tc.volume+"}}\n", ""))))
+		got := patch.Unmountable(m, nothing)
+		if len(got) != 1 || got[0].Hint != tc.hint {
+			t.Errorf("%s: %+v, want the hint %s", tc.path, got, tc.hint)
+		}
+		if got := patch.Unmountable(m, func(string) string { return patch.KindToCome }); len(got) != 0 {
+			t.Errorf("%s: of a node that does not run: %+v", tc.path, got)
+		}
+	}
+}
+
 // TestMountProblems lists what status and doctor say of mounts.
 func TestMountProblems(t *testing.T) {
 	on := func(policyType, logType, more string) string {

@@ -126,8 +126,9 @@ func (f *facts) file(l *patch.Location, judge func(string, []byte, patch.Setting
 }
 
 // unmountable lists the volumes of the Pod that the kubelet would not mount. What
-// cannot be looked at is taken for missing. That no policy or webhook config lies
-// where one belongs is for the check of that to say.
+// cannot be looked at is taken for missing, and on a node that does not run may still
+// come. That no policy or webhook config lies where one belongs is for the check of that
+// to say.
 func (f *facts) unmountable() []patch.Problem {
 	return patch.Unmountable(f.manifest, func(name string) string {
 		for _, own := range []file{f.policy, f.webhook} {
@@ -136,6 +137,9 @@ func (f *facts) unmountable() []patch.Problem {
 			}
 		}
 		kind, _ := f.target.Node.Kind(name)
+		if kind == patch.KindNothing && !f.target.Live {
+			return patch.KindToCome
+		}
 		return kind
 	})
 }
