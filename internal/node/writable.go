@@ -97,11 +97,17 @@ func (t tree) mayCarryOut(s *step) error {
 	if s.New.Kind == Absent {
 		op = "remove"
 	}
-	err := t.sealed(s.Real, t.sealOf(s.Real))
+	// What gets another mode or owner alone is not replaced, and its folder stays.
+	inPlace := s.New.Kind != Regular && s.New.Kind == s.Old.Kind
+	why := t.sealOf(s.Real)
+	if inPlace && why == seal.Mount {
+		why = seal.None
+	}
+	err := t.sealed(s.Real, why)
 	if err == nil {
 		_, err = t.mayWriteIn(path.Dir(s.Real))
 	}
-	if err != nil {
+	if err != nil && !(inPlace && why == seal.None && !errors.Is(err, syscall.EROFS)) {
 		return named(err, op, s.Path)
 	}
 	return nil
