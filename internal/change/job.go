@@ -82,7 +82,7 @@ func (j *job) finish(ctx context.Context, plan *patch.Plan) error {
 func (j *job) preview(plan *patch.Plan) error {
 	j.result.DryRun = true
 	if !j.target.Stdin() {
-		if err := j.checkNode(plan); err != nil {
+		if err := checkNode(j.target.Node, plan); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"auditpatch/internal/node"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -14,20 +15,19 @@ import (
 // against what lies on the node.
 func Refusal(t *target.Target) error {
 	j := &job{target: t, result: newResult("enable")}
+	if err := t.CheckOwnRoot("enable"); err != nil {
+		return err
+	}
 	plan, err := j.enablePlan(Settings{Flags: map[string]string{}})
 	if err != nil {
 		return err
 	}
-	return j.checkNode(plan)
+	return checkNode(t.Node, plan)
 }
 
 // checkNode refuses a plan for what lies on the node: its files, and the state
 // directory with the journal. Who may not look at that learns it from the change.
-func (j *job) checkNode(plan *patch.Plan) error {
-	if err := j.target.CheckOwnRoot(j.result.Command); err != nil {
-		return err
-	}
-	n := j.target.Node
+func checkNode(n *node.Node, plan *patch.Plan) error {
 	if _, err := n.Unfinished(); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
