@@ -25,7 +25,7 @@ func TestBadInput(t *testing.T) {
 		{"disk full", true, "mount -t tmpfs -o size=40k tmpfs etc/kubernetes && cp -a ../saved/. etc/kubernetes && { dd if=/dev/zero of=etc/kubernetes/fill bs=1k 2>/dev/null; true; }", nil,
 			"auditpatch: error: write /etc/kubernetes/audit-policy.yaml: no space left on device"},
 		{"disk full where backups go", true, "mkdir -p var/lib && mount -t tmpfs -o size=4k tmpfs var/lib && { dd if=/dev/zero of=var/lib/fill bs=1k 2>/dev/null; true; }", nil,
-			"auditpatch: error: write /var/lib/auditpatch/runs/*: no space left on device"},
+			"auditpatch: error: write /var/lib/auditpatch: no space left on device"},
 		{"read-only file system", true, "mount --bind etc etc && mount -o remount,bind,ro etc", nil,
 			"auditpatch: error: write /etc/kubernetes/audit-policy.yaml: read-only file system"},
 		{"no manifest", false, "mv etc/kubernetes/manifests/kube-apiserver.yaml etc/kubernetes/manifests/kube-controller-manager.yaml", nil,

@@ -336,7 +336,7 @@ func TestFaultDoctor(t *testing.T) {
 	// As after a restart of the machine: there is no policy to mount, so no API server either.
 	l.write(cluster.Manifest, enabled)
 	l.exec("kill", "-KILL", fmt.Sprint(l.server().PID))
-	l.wantSaid(l.auditpatch(1, "doctor"), "/etc/kubernetes/audit-policy.yaml is missing: the API server would not start", "no kube-apiserver runs on this node")
+	l.wantSaid(l.auditpatch(1, "doctor"), "there is no policy at /etc/kubernetes/audit-policy.yaml: the API server would not start", "no kube-apiserver runs on this node")
 
 	l.write(cluster.Manifest, original)
 	l.exec("systemctl", "start", "kubelet")

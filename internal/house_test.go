@@ -59,7 +59,8 @@ var house = map[string][]string{
 	"manifest":                      nil,
 	"presets":                       {"internal/spelling"},
 	"internal/policy":               {"internal/spelling"},
-	"internal/node":                 {"internal/nodefile"},
+	"internal/node":                 {"internal/nodefile", "internal/node/seal"},
+	"internal/node/seal":            nil,
 	"internal/node/crashtest":       nil,
 	// A simulated node for tests: it knows the program from outside only, and
 	// stands in for kubelet and kube-apiserver with code of Kubernetes.

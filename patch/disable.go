@@ -18,7 +18,7 @@ func Disable(s State, purge bool) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkNode(m, s), checkManagedBy(m)); err != nil {
+	if err := errors.Join(checkNode(m, s), CheckManagedBy(m)); err != nil {
 		return nil, err
 	}
 	p := newPlanner("disable", m, s, Options{})

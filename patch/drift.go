@@ -5,27 +5,7 @@ import (
 	"path"
 
 	"auditpatch/manifest"
-	"auditpatch/patch/auditflags"
 )
-
-// Drift lists what is wrong with a manifest as it is: flags that
-// kube-apiserver refuses, paths that are not on the node, another file with
-// the same Pod.
-func Drift(m *manifest.File, s State) []Problem {
-	now := Inspect(m)
-	errs, _ := auditflags.Check(now.Flags, now.Version)
-	out := append(errs, MountProblems(m)...)
-	if err := checkSiblings(m, s); err != nil {
-		out = append(out, Problem{Message: err.Error()})
-	}
-	if _, ok := now.Annotations[RestartAnnotation]; ok {
-		out = append(out, Problem{
-			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is in progress, or was interrupted",
-			Hint:    "auditpatch " + map[bool]string{true: "enable", false: "disable"}[now.Enabled()],
-		})
-	}
-	return out
-}
 
 // audited is one path of the audit flags and what has to be there.
 type audited struct {
@@ -59,8 +39,6 @@ func MountProblems(m *manifest.File) (out []Problem) {
 		case a.at == nil:
 		case !a.at.Covered():
 			wrong("no volume mount covers --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
-		case a.write && a.kind == KindFile:
-			wrong("the log file %s itself is mounted: it cannot be rotated", a.at.Path)
 		case a.write && a.at.Mount.ReadOnly:
 			wrong("the mount %s of --%s is read-only", a.at.Mount.MountPath, a.flag)
 		}
@@ -84,13 +62,4 @@ func typeProblems(m *manifest.File) (out []Problem) {
 		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: hint})
 	}
 	return out
-}
-
-// CheckOwner refuses a Pod that another file defines too, or that another
-// program regenerates.
-func CheckOwner(m *manifest.File, s State) error {
-	if err := checkManagedBy(m); err != nil {
-		return err
-	}
-	return checkSiblings(m, s)
 }

@@ -103,7 +103,7 @@ func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {
 // settle decides on flags, mounts and volumes: all that the manifest alone
 // determines.
 func (p *planner) settle() error {
-	if err := checkManagedBy(p.m); err != nil {
+	if err := CheckManagedBy(p.m); err != nil {
 		return err
 	}
 	p.flags()

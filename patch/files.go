@@ -89,15 +89,26 @@ func (p *planner) webhookFile() error {
 	if p.webhookHost == "" {
 		return nil
 	}
-	if p.opts.Webhook == nil && !old.Exists {
-		gone := refuse("--webhook-config=FILE", "there is no webhook config at %s: the API server would not start", p.webhookHost)
-		if !p.state.Offline {
-			return gone
-		}
-		p.plan.Warnings = append(p.plan.Warnings, Problem{Message: gone.Reason, Hint: gone.Hint})
-		return nil
+	if nothing := !old.Exists || old.Dir && old.Empty; p.opts.Webhook == nil && nothing {
+		return p.noWebhook(old)
 	}
 	return p.content(webhookFlag, p.webhookHost, p.opts.Webhook)
+}
+
+// noWebhook refuses to go on with a webhook's config that is not there. On a node
+// before its first boot it may still come, and better so: what is in it is secret, and
+// an image is not. There the API server does not start before kubeadm has run.
+func (p *planner) noWebhook(old File) error {
+	instead := ""
+	if old.Dir {
+		instead = ", only an empty directory"
+	}
+	gone := refuse("--webhook-config=FILE", "there is no webhook config at %s%s: the API server would not start", p.webhookHost, instead)
+	if p.state.Manifest.Exists {
+		return gone
+	}
+	p.plan.Warnings = append(p.plan.Warnings, Problem{Message: gone.Reason, Hint: gone.Hint})
+	return nil
 }
 
 // content plans a file that only the API server has to read: 0600. The mode

@@ -21,6 +21,7 @@ const (
 	KindCharDevice  = "character device"
 	KindBlockDevice = "block device"
 	KindOther       = "neither file nor directory" // a named pipe
+	KindToCome      = "to come"                    // nothing yet, on a node that does not run
 )
 
 // HostPath is a hostPath volume of a Pod as the kubelet looks at it before it
@@ -56,7 +57,7 @@ func (h HostPath) Fault(kind string) string {
 	}[corev1.HostPathType(h.Type)]
 	creates := h.Type == string(corev1.HostPathDirectoryOrCreate) || h.Type == string(corev1.HostPathFileOrCreate)
 	switch {
-	case h.Type == "", want != "" && kind == want, kind == KindNothing && creates:
+	case h.Type == "", want != "" && (kind == want || kind == KindToCome), kind == KindNothing && creates:
 		return ""
 	case want == "":
 		return fmt.Sprintf("volume %q has the type %s, which the kubelet does not know", h.Volume, h.Type)
@@ -118,10 +119,10 @@ func typeFault(l *Location, kind string) string {
 	if h.Fault(need) == "" {
 		return ""
 	}
-	return fmt.Sprintf("volume %q has the type %s, but %s is a %s: the kubelet does not start the container with it", h.Volume, h.Type, h.Path, need)
+	return fmt.Sprintf("volume %q has the type %s, but a %s belongs at %s: the kubelet does not start the container with it", h.Volume, h.Type, need, h.Path)
 }
 
-// mendable tells whether a volume of the wrong type serves auditing alone, so that
+// fixable tells whether a volume of the wrong type serves auditing alone, so that
 // it may be given another: it has one mount, and no other flag's file is there.
 func fixable(m *manifest.File, l *Location) bool {
 	if len(usesOf(m, l.Volume.Name)) != 1 {
@@ -172,13 +173,33 @@ func unmountable(m, text *manifest.File, kind func(path string) string) (out []P
 		if line, col := text.VolumeAt(h.Volume); line > 0 {
 			fault = fmt.Sprintf("%s:%d:%d: %s", text.Name(), line, col, fault)
 		}
-		out = append(out, Problem{Message: fault, Hint: mendHint(h, kind(h.Path))})
+		hint := fixHint(h, kind(h.Path))
+		switch {
+		case fixedByEnable(m, h):
+			hint = "auditpatch enable"
+		case isLogFile(m, h) && kind(h.Path) == KindNothing:
+			hint = "touch " + h.Path
+		}
+		out = append(out, Problem{Message: fault, Hint: hint})
 	}
 	return out
 }
 
-// mendHint is what makes a volume fit that the kubelet would not mount.
-func mendHint(h HostPath, kind string) string {
+// fixedByEnable tells whether a volume is there for the policy alone, at the path at
+// which Enable makes both fit.
+func fixedByEnable(m *manifest.File, h HostPath) bool {
+	l := locate(m, DefaultPolicyPath)
+	return Inspect(m).Policy == nil && l.Mount != nil && l.Mount.Name == h.Volume && kindNeeded(&l, KindFile) == KindFile && fixable(m, &l)
+}
+
+// isLogFile tells whether a volume brings the log file itself.
+func isLogFile(m *manifest.File, h HostPath) bool {
+	l := Inspect(m).Log
+	return l.Covered() && l.Volume.Name == h.Volume && path.Clean(l.Host) == path.Clean(h.Path)
+}
+
+// fixHint is what makes a volume fit that the kubelet would not mount.
+func fixHint(h HostPath, kind string) string {
 	switch {
 	case kind == KindDirectory:
 		return "write \"type: Directory\" for volume " + h.Volume

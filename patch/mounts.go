@@ -194,7 +194,13 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 	if _, asked := p.opts.Flags[logFlag]; asked || !l.Covered() {
 		return "", true, refuse(hint, "%s", why)
 	}
-	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: strings.Replace(hint, "--", "auditpatch enable --", 1)})
+	if l.Mount.ReadOnly {
+		return "", true, refuse(hint, "%s: --%s: the mount of the log file is read-only", p.mountPosition(l), logFlag)
+	}
+	if strings.HasPrefix(hint, "--") {
+		hint = "auditpatch enable " + hint
+	}
+	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: hint})
 	return path.Dir(path.Clean(l.Host)), true, nil
 }
 
@@ -257,11 +263,12 @@ func (p *planner) dropStale(keep map[string]bool, before *preexisting) {
 }
 
 // onlyForAudit tells whether a mount is of exactly one of the paths that the
-// manifest's audit flags name, and of the node.
+// manifest's audit flags name, and of the node. One of the log file itself is none that
+// Enable makes, and stays with whoever made it.
 func (p *planner) onlyForAudit(m corev1.VolumeMount) bool {
 	at := path.Clean(m.MountPath)
 	exact := false
-	for _, l := range []*Location{p.current.Policy, p.current.Webhook, p.current.Log} {
+	for _, l := range []*Location{p.current.Policy, p.current.Webhook} {
 		exact = exact || l != nil && at == path.Clean(l.Path)
 	}
 	exact = exact || p.current.Log != nil && at == path.Dir(path.Clean(p.current.Log.Path))

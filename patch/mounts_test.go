@@ -174,10 +174,10 @@ func TestMountsRefused(t *testing.T) {
 		want, hint     string
 	}{
 		{"a type that serves another mount too", spoiled("File", "File", "    - {mountPath: /other, name: audit-log}\n"), nil,
-			manifestPath + `:29:5: --audit-log-path: volume "audit-log" has the type File, but /var/log/kubernetes/audit/ is a directory: the kubelet does not start the container with it`,
+			manifestPath + `:29:5: --audit-log-path: volume "audit-log" has the type File, but a directory belongs at /var/log/kubernetes/audit/: the kubelet does not start the container with it`,
 			`write "type: DirectoryOrCreate" for volume audit-log`},
 		{"a type of a folder with other files", pod("    - --tls-cert-file=/var/log/kubernetes/x.crt\n", covered, "  - {name: logs, hostPath: {path: /var/log/kubernetes, type: File}}\n", ""), nil,
-			manifestPath + `:23:5: --audit-log-path: volume "logs" has the type File, but /var/log/kubernetes is a directory: the kubelet does not start the container with it`,
+			manifestPath + `:23:5: --audit-log-path: volume "logs" has the type File, but a directory belongs at /var/log/kubernetes: the kubelet does not start the container with it`,
 			`write "type: DirectoryOrCreate" for volume logs`},
 		{"a subPath that is not known", pod("", "    - {mountPath: /var/log/kubernetes/audit, name: logs, subPathExpr: $(X)}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit covers it with a subPathExpr, so its path on the node is not known`,
@@ -228,16 +228,36 @@ func TestUnmountable(t *testing.T) {
 	}
 }
 
+// TestUnmountableOwn proposes what leads out: enable mends the volume of its own policy,
+// and the log file has to be made.
+func TestUnmountableOwn(t *testing.T) {
+	nothing := func(string) string { return patch.KindNothing }
+	for _, tc := range []struct{ volume, path, flags, hint string }{
+		{"Directory", "/etc/kubernetes/audit-policy.yaml", "", "auditpatch enable"},
+		{"File", "/var/log/kubernetes/audit/audit.log", "    - --audit-log-path=/var/log/kubernetes/audit/audit.log\n", "touch /var/log/kubernetes/audit/audit.log"},
+		{"File", "/srv/other", "", "ls -ld /srv/other"},
+	} {
+		m := parsed(t, plain([]byte(pod(tc.flags, "    - {mountPath: "+tc.path+", name: own}\n", "  - {name: own, hostPath: {path: "+tc.path+", type: "+tc.volume+"}}\n", ""))))
+		got := patch.Unmountable(m, nothing)
+		if len(got) != 1 || got[0].Hint != tc.hint {
+			t.Errorf("%s: %+v, want the hint %s", tc.path, got, tc.hint)
+		}
+		if got := patch.Unmountable(m, func(string) string { return patch.KindToCome }); len(got) != 0 {
+			t.Errorf("%s: of a node that does not run: %+v", tc.path, got)
+		}
+	}
+}
+
 // TestMountProblems lists what status and doctor say of mounts.
 func TestMountProblems(t *testing.T) {
 	on := func(policyType, logType, more string) string {
 		return strings.Replace(spoiled(policyType, logType, more), "    image:", allFlags+"    image:", 1)
 	}
-	const policyFault = manifestPath + `:31:5: volume "audit" has the type DirectoryOrCreate, but /etc/kubernetes/audit-policy.yaml is a file: the kubelet does not start the container with it`
+	const policyFault = manifestPath + `:31:5: volume "audit" has the type DirectoryOrCreate, but a file belongs at /etc/kubernetes/audit-policy.yaml: the kubelet does not start the container with it`
 	for _, tc := range []struct{ manifest, want string }{
 		{on("File", "Directory", ""), ""},
 		{on("DirectoryOrCreate", "Directory", ""), policyFault + " => auditpatch enable"},
-		{on("File", "Socket", "    - {mountPath: /b, name: audit-log}\n"), manifestPath + `:34:5: volume "audit-log" has the type Socket, but /var/log/kubernetes/audit/ is a directory: the kubelet does not start the container with it => write "type: DirectoryOrCreate" for volume audit-log`},
+		{on("File", "Socket", "    - {mountPath: /b, name: audit-log}\n"), manifestPath + `:34:5: volume "audit-log" has the type Socket, but a directory belongs at /var/log/kubernetes/audit/: the kubelet does not start the container with it => write "type: DirectoryOrCreate" for volume audit-log`},
 		{on("File", "Directory", "      readOnly: true\n"), "the mount /var/log/kubernetes/audit/ of --audit-log-path is read-only => auditpatch enable"},
 		{pod(allFlags, policyMount, volumes, ""), "no volume mount covers --audit-log-path=/var/log/kubernetes/audit/audit.log to the node => auditpatch enable"},
 	} {

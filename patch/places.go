@@ -243,7 +243,8 @@ func (p *planner) manifests() string {
 	return strings.TrimSuffix(podManifests, "/")
 }
 
-// Places warns of an audit log in a folder that something else needs.
+// Places warns of an audit log in a folder that something else needs, and of one that
+// has no folder of its own.
 func Places(m *manifest.File, s State) []Problem {
 	p := newPlanner("", m, s, Options{})
 	p.plan.Warnings = nil
@@ -251,6 +252,9 @@ func Places(m *manifest.File, s State) []Problem {
 		p.desired[name] = value
 	}
 	for _, n := range p.needs() {
+		if _, mounted, _ := p.fileMounted(n); mounted {
+			continue // a fault of the mount is among the MountProblems
+		}
 		if l := locate(m, n.path); n.write && p.runsSo(n, l) {
 			_ = p.checkPlace(n, l) // a log that runs so is only warned of
 		}

@@ -110,7 +110,7 @@ func (r *restorer) whole(w File) error {
 func (r *restorer) settings(w File) error {
 	p, was, err := r.planner(w)
 	if err == nil {
-		if err := errors.Join(checkNode(p.m, p.state), checkManagedBy(p.m)); err != nil {
+		if err := errors.Join(checkNode(p.m, p.state), CheckManagedBy(p.m)); err != nil {
 			return err
 		}
 		err = p.restoreSettings(was)

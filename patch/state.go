@@ -116,13 +116,13 @@ func checkNode(m *manifest.File, s State) error {
 	if err := CheckUID(m); err != nil && !s.Offline {
 		return err
 	}
-	return checkSiblings(m, s)
+	return CheckSiblings(m, s)
 }
 
-// checkSiblings refuses a second file that defines the same Pod: the kubelet
+// CheckSiblings refuses a second file that defines the same Pod: the kubelet
 // keeps one Pod a name, and on each look the file that sorts last wins, so an
 // edit of the other is silently reverted (KUBERNETES: pkg/kubelet/config).
-func checkSiblings(m *manifest.File, s State) error {
+func CheckSiblings(m *manifest.File, s State) error {
 	want := podKey(m.Pod().Namespace, m.Pod().Name)
 	for _, f := range s.Siblings {
 		if f.Path == s.Manifest.Path {

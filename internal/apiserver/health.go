@@ -6,6 +6,9 @@ package apiserver
 type NotHealthy struct {
 	Reason string
 	Hint   string // what mends it, for whoever only looks; may be empty
+	// Kubelet says that it acts on no manifest, so that nothing else can be mended
+	// before it is.
+	Kubelet bool
 }
 
 func (e *NotHealthy) Error() string { return e.Reason }

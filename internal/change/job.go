@@ -66,7 +66,10 @@ func (j *job) finish(ctx context.Context, plan *patch.Plan) error {
 	case j.target.Stdin():
 		return nil
 	case j.how.DryRun:
-		return j.preview(plan)
+		if err := j.preview(plan); err != nil {
+			return err
+		}
+		return j.previewLive(ctx, plan)
 	case plan.Empty() && !plan.AsAsked():
 		return j.persistAlone(ctx, plan)
 	case plan.Empty():
@@ -89,6 +92,30 @@ func (j *job) preview(plan *patch.Plan) error {
 	return nil
 }
 
+// previewLive refuses what the change itself would be refused for as the node runs
+// now. It does not wait for other nodes, whose turn it may be.
+func (j *job) previewLive(ctx context.Context, plan *patch.Plan) error {
+	switch {
+	case !j.target.Live || !plan.Restarts():
+		return nil
+	case j.how.NoWait:
+		j.warnNoKubelet()
+		return nil
+	}
+	l, err := j.live(ctx, plan)
+	if err != nil {
+		return err
+	}
+	return l.Preview(ctx)
+}
+
+// warnNoKubelet tells whoever does not wait that nothing acts on the manifest.
+func (j *job) warnNoKubelet() {
+	if !kubelet.Runs(j.target.Node) {
+		j.warnPlan(patch.Problem{Message: rollout.ErrNoKubelet.Error(), Hint: "systemctl start kubelet"})
+	}
+}
+
 // carryOut writes the files, waits and proves.
 func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 	waited := j.target.Live && !j.how.NoWait && plan.Restarts()
@@ -101,9 +128,7 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 		o.Watch = l
 	} else if j.target.Live && plan.Restarts() {
 		o.Cluster = j.unwatched(plan)
-		if !kubelet.Runs(j.target.Node) {
-			j.warnPlan(patch.Problem{Message: rollout.ErrNoKubelet.Error(), Hint: "systemctl start kubelet"})
-		}
+		j.warnNoKubelet()
 	}
 	j.how.Listener.plan(plan)
 	if err := j.how.Listener.begin(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/patch"
 	"auditpatch/patch/auditflags"
 	"auditpatch/presets"
 )
@@ -90,7 +91,7 @@ func (p *program) policyShowCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
 		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
-			content, warnings, err := change.Preset(f.preset, f.namespaces.Value())
+			content, warnings, err := change.Preset(f.preset, f.namespaces.Value(), patch.Version{})
 			if err != nil {
 				return err
 			}

@@ -43,7 +43,17 @@ func (n *Node) Begin(verb string, steps []Step, meta map[string]string) (*Run, e
 }
 
 // Check refuses what Begin would refuse of the steps, and writes nothing.
-func (n *Node) Check(steps []Step) error { return (&Run{node: n}).take(steps) }
+func (n *Node) Check(steps []Step) error {
+	t, err := n.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if err := n.mayKeepState(t); err != nil {
+		return err
+	}
+	return (&Run{node: n}).take(steps)
+}
 
 // free refuses when a run is unfinished.
 func (s *store) free() error {
@@ -100,7 +110,15 @@ func (r *Run) take(steps []Step) error {
 	if !slices.ContainsFunc(r.steps, func(s *step) bool { return s.Commit }) {
 		r.steps[len(r.steps)-1].Commit = true
 	}
-	return nil
+	for _, s := range r.steps {
+		if s.settled(s.Old, sideNew) {
+			continue
+		}
+		if err := t.mayCarryOut(s); err != nil {
+			return err
+		}
+	}
+	return r.fitsDisk(t)
 }
 
 // plan compares one step with the disk and notes what is there.

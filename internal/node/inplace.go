@@ -19,8 +19,11 @@ func (s *step) vet(t tree, cur entry) error {
 	if err := t.vet(s.Path, s.also()...); err != nil {
 		return err
 	}
-	if s.New.Kind == Absent {
-		return s.vetRemoval(t)
+	switch {
+	case s.New.Kind == Absent:
+		return s.vetLink(t, "which is not ours to remove")
+	case s.New.Kind == Regular && cur.Kind == Absent:
+		return s.vetLink(t, "where nothing is: what is written there could not be taken away again")
 	}
 	if s.New.Kind == Regular || s.New.Kind != cur.Kind { // a new file takes the place
 		return nil
@@ -32,15 +35,15 @@ func (s *step) vet(t tree, cur entry) error {
 	return err
 }
 
-// vetRemoval refuses to remove what a link leads to: whoever made the link had
-// that file from someone else.
-func (s *step) vetRemoval(t tree) error {
+// vetLink refuses to make or remove what a link leads to: whoever made the link had
+// that file, or waits for it, from somebody else.
+func (s *step) vetLink(t tree, why string) error {
 	dir, _, err := t.resolve(path.Dir(s.Path))
 	if err != nil || path.Join(dir, path.Base(s.Path)) == s.Real {
 		return err
 	}
 	on := filepath.Join(t.at, filepath.FromSlash(s.Path))
-	return &UntrustedError{s.Path, "is a symlink to " + s.Real + ", which is not ours to remove", "rm " + on}
+	return &UntrustedError{s.Path, "is a symlink to " + s.Real + ", " + why, "rm " + on}
 }
 
 // also are the users who may own the directory of a file that is not ours: a log

@@ -19,6 +19,7 @@ type Finding struct {
 	Field     string // path of the field, such as rules[0].level; empty when the file as a whole is meant
 	Message   string // what is wrong, and what would come of it
 	Hint      string // what to type; may be empty
+	Ignored   bool   // kube-apiserver passes over it, and starts
 }
 
 // Error is the first finding with its position, and how many there are more.

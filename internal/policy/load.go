@@ -131,7 +131,7 @@ func (d decoded) strictErrors() (errs []error, ok bool) {
 }
 
 // LoadFor loads a policy and holds it against the version of the API server that
-// is going to read it.
+// is going to read it, more strictly than [LoadStartable].
 func LoadFor(file string, data []byte, v Version) (*Policy, error) {
 	p, err := Load(file, data)
 	if err != nil {

@@ -120,6 +120,24 @@ func (l *Live) Before(ctx context.Context) error {
 	return l.beforeChange(ctx, server)
 }
 
+// Preview refuses what Before would refuse for how this node is, and neither waits nor
+// remembers.
+func (l *Live) Preview(ctx context.Context) error {
+	for _, check := range Preflight(apiserver.New(l.Node, l.Old.Server), l.Manifest, l.Webhook) {
+		if _, err := check.Run(ctx); err != nil && !(l.Force && forced(err)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// forced tells whether a change that is forced begins in spite of an error.
+func forced(err error) bool {
+	var down *apiserver.NotHealthy
+	var blocked *webhook.Blocked
+	return errors.As(err, &down) || errors.As(err, &blocked)
+}
+
 // beforeChange looks at this node and remembers what it saw.
 func (l *Live) beforeChange(ctx context.Context, server *apiserver.Server) (err error) {
 	l.preexisting = preexisting{start: time.Now()}

@@ -1,0 +1,41 @@
+package inspect
+
+import (
+	"strings"
+
+	"auditpatch/internal/clusterlock"
+)
+
+// serverCheck wants an API server that runs as the manifest has it.
+func (f *facts) serverCheck(out *findings) {
+	f.preflightCheck(out)
+	if f.live.current != nil && !*f.live.current {
+		out.say(apart, "journalctl -u kubelet", "the API server that runs was started before the manifest was last changed")
+	}
+}
+
+// credentialsCheck looks at the kubeconfigs, with which the API server was asked.
+func (f *facts) credentialsCheck(out *findings) {
+	if none := f.live.NoCredentials(); f.live.User == "" {
+		out.say(hurts, none.Remedy(), "%v; so nothing can be proven", none)
+		return
+	}
+	for _, e := range f.live.Skipped() {
+		out.say(hurts, e.Hint, "%v; %s is used", e, f.live.Kubeconfig())
+	}
+}
+
+// clusterCheck looks at the API servers of the other control-plane nodes.
+func (f *facts) clusterCheck(out *findings) {
+	switch o := f.live.others; {
+	case o == nil:
+	case o.err != nil:
+		out.say(doubt, "", "the other control-plane nodes cannot be seen: %v", o.err)
+	case len(o.unready) > 0:
+		out.say(refused, "auditpatch doctor, on that node", "other API servers are not healthy: %s", strings.Join(o.unready, "; "))
+	case o.holder != "":
+		out.say(doubt, "kubectl -n kube-system get lease auditpatch", "%s has the cluster's lock: a change here would wait for it", o.holder)
+	case o.n > 0:
+		out.say(fine, "", "%s", clusterlock.OthersReady(o.n))
+	}
+}
