@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -119,20 +120,19 @@ func (a access) give(c *Change) string {
 }
 
 // barred refuses something that the process needs and must not use as it is.
-func (a access) barred(f File, what, hint string) *Error {
-	return refuse(hint, "%s cannot be %s by the API server, which runs as user %d (it is %04o %d:%d)", f.Path, what, a.uid, f.Mode.Perm(), f.UID, f.GID)
+func (a access) barred(f File, what string, h hint.Hint) *Error {
+	return refuse(h, "%s cannot be %s by the API server, which runs as user %d (it is %04o %d:%d)", f.Path, what, a.uid, f.Mode.Perm(), f.UID, f.GID)
 }
 
 // chown is what gives a file to the process, with the rights of its owner.
-func (a access) chown(f File, rights string, bits fs.FileMode) string {
-	var todo []string
+func (a access) chown(f File, rights string, bits fs.FileMode) (todo hint.Hint) {
 	if f.UID != a.uid {
-		todo = append(todo, fmt.Sprintf("chown %d %s", a.uid, f.Path))
+		todo = hint.Shell("chown %d %s", a.uid, hint.Path(f.Path))
 	}
 	if f.Mode&bits != bits {
-		todo = append(todo, "chmod u+"+rights+" "+f.Path)
+		todo = todo.Then(" && ", hint.Shell("chmod %s %s", "u+"+rights, hint.Path(f.Path)))
 	}
-	return strings.Join(todo, " && ")
+	return todo
 }
 
 // passages are the directories between a mount and the files in it: the API
@@ -164,7 +164,7 @@ func (p *planner) checkPassages() error {
 			continue
 		}
 		who := map[int]string{6: "u", 3: "g", 0: "o"}[p.access.class(f)]
-		return p.access.barred(f, "passed", "chmod "+who+"+x "+f.Path)
+		return p.access.barred(f, "passed", hint.Shell("chmod %s %s", who+"+x", hint.Path(f.Path)))
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (p *planner) checkPassages() error {
 func (p *planner) checkUser() error {
 	for _, c := range p.plan.Changes {
 		if p.access.unknown && !c.Old.Exists {
-			return refuse("write \"runAsUser: UID\" beside runAsNonRoot",
+			return refuse(hint.Words("write \"runAsUser: UID\" beside runAsNonRoot"),
 				"%s: the Pod says runAsNonRoot and no runAsUser: which user has to read %s is not known", p.m.Name(), c.Path)
 		}
 	}
@@ -184,8 +184,8 @@ func (p *planner) checkUser() error {
 // in s.Files that the manifest names, each with what to type.
 func Unusable(m *manifest.File, s State) (out []Problem) {
 	a, now := accessOf(m), Inspect(m)
-	barred := func(flag string, f File, what, hint string) {
-		out = append(out, Problem{Flags: []string{flag}, Message: a.barred(f, what, "").Reason, Hint: hint})
+	barred := func(flag string, f File, what string, h hint.Hint) {
+		out = append(out, Problem{Flags: []string{flag}, Message: a.barred(f, what, nil).Reason, Hint: h})
 	}
 	for _, named := range []struct {
 		flag string
@@ -203,7 +203,7 @@ func Unusable(m *manifest.File, s State) (out []Problem) {
 	}
 	file := path.Clean(now.Log.Host)
 	if f := s.Files[path.Dir(file)]; f.Dir && !a.may(f, mayRead|mayWrite|maySearch) {
-		barred(logFlag, f, "written", fmt.Sprintf("chown %d:%d %s", a.uid, a.gid, f.Path))
+		barred(logFlag, f, "written", hint.Shell("chown %d:%d %s", a.uid, a.gid, hint.Path(f.Path)))
 	}
 	if f := s.Files[file]; f.Exists && !f.Dir && !a.may(f, mayRead|mayWrite) {
 		barred(logFlag, f, "written", a.chown(f, "rw", 0o600))

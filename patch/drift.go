@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
@@ -21,7 +22,7 @@ func Drift(m *manifest.File, s State) []Problem {
 	if _, ok := now.Annotations[RestartAnnotation]; ok {
 		out = append(out, Problem{
 			Message: "the manifest has the annotation " + RestartAnnotation + ": a restart of the API server is under way, or has died half way",
-			Hint:    "auditpatch " + map[bool]string{true: "enable", false: "disable"}[now.Enabled()],
+			Hint:    hint.Command(map[bool]string{true: "enable", false: "disable"}[now.Enabled()]),
 		})
 	}
 	return out
@@ -53,7 +54,7 @@ func auditPaths(m *manifest.File) []audited {
 func MountProblems(m *manifest.File) (out []Problem) {
 	for _, a := range auditPaths(m) {
 		wrong := func(format string, args ...any) {
-			out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf(format, args...), Hint: "auditpatch enable"})
+			out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf(format, args...), Hint: hint.Command("enable")})
 		}
 		switch {
 		case a.at == nil:
@@ -77,11 +78,11 @@ func typeProblems(m *manifest.File) (out []Problem) {
 			continue
 		}
 		line, col := m.VolumeAt(a.at.Volume.Name)
-		hint := "auditpatch enable"
+		next := hint.Command("enable")
 		if !mendable(m, a.at) {
-			hint = typeHint(a.at, a.kind)
+			next = typeHint(a.at, a.kind)
 		}
-		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: hint})
+		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: next})
 	}
 	return out
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+
+	"auditpatch/internal/hint"
 )
 
 // files plans what has to lie on the node before the manifest names it.
@@ -35,6 +37,11 @@ func (p *planner) dirs() (out []string) {
 	return out
 }
 
+// moveAway makes room at a path of the node.
+func moveAway(name string) hint.Hint {
+	return hint.Shell("mv %s %s", hint.Path(name), hint.Path(name+".old"))
+}
+
 // parents makes those that are missing, as kubeadm and its packages do.
 func (p *planner) parents() error {
 	for _, d := range p.dirs() {
@@ -54,9 +61,9 @@ func (p *planner) logDir() error {
 	}
 	switch old := p.state.Files[p.logHost]; {
 	case old.Exists && !old.Dir:
-		return refuse(fmt.Sprintf("mv %s %s.old", p.logHost, p.logHost), "%s is a file, and the log needs a directory there", p.logHost)
+		return refuse(moveAway(p.logHost), "%s is a file, and the log needs a directory there", p.logHost)
 	case old.Exists && !p.access.may(old, mayRead|mayWrite|maySearch): // rotation lists the files too
-		return p.access.barred(old, "written", fmt.Sprintf("chown %d:%d %s", p.now.UID, p.now.GID, p.logHost))
+		return p.access.barred(old, "written", hint.Shell("chown %d:%d %s", p.now.UID, p.now.GID, hint.Path(p.logHost)))
 	case old.Exists:
 		return nil
 	default:
@@ -76,7 +83,7 @@ func (p *planner) policyFile() error {
 		return nil
 	}
 	if p.opts.Policy == nil && !old.Exists {
-		return refuse("--preset=baseline", "there is no policy at %s", p.policyHost)
+		return refuse(hint.Flag("preset", "baseline"), "there is no policy at %s", p.policyHost)
 	}
 	if p.opts.Policy == nil {
 		p.plan.Kept = append(p.plan.Kept, "policy "+p.policyHost)
@@ -90,7 +97,7 @@ func (p *planner) webhookFile() error {
 		return nil
 	}
 	if p.opts.Webhook == nil && !old.Exists {
-		gone := refuse("--webhook-config=FILE", "there is no webhook config at %s: the API server would not start", p.webhookHost)
+		gone := refuse(hint.Flag("webhook-config", "FILE"), "there is no webhook config at %s: the API server would not start", p.webhookHost)
 		if !p.state.Offline {
 			return gone
 		}
@@ -109,7 +116,7 @@ func (p *planner) content(flag, host string, want *Content) error {
 	if old.Dir && old.Empty && want != nil {
 		old.Exists = false
 	} else if old.Dir {
-		return refuse("mv "+host+" "+host+".old", "%s is a directory, where a file belongs", host)
+		return refuse(moveAway(host), "%s is a directory, where a file belongs", host)
 	}
 	if want == nil {
 		if old.Exists && !p.access.may(old, mayRead) {
@@ -151,7 +158,7 @@ func (p *planner) checkReal() error {
 		l := locate(p.m, n.path)
 		l.Host = real
 		if why := p.placeFault(n, l); why != "" {
-			return refuse(p.propose(n.flag, ""), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.want[n.flag], host, real, why)
+			return refuse(p.propose(n.flag, nil), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.want[n.flag], host, real, why)
 		}
 	}
 	return nil
@@ -169,7 +176,7 @@ func (p *planner) checkLog() error {
 	// what it leads to here is not a log. One that is in use already goes on being so.
 	used := p.now.Flags[logFlag] == p.want[logFlag]
 	if old.Real != "" && !used && !below(old.Real, cmp.Or(p.state.Files[p.logHost].Real, p.logHost)) {
-		return refuse(p.propose(logFlag, ""), "%s is a symlink to %s, which lies outside the folder that the API server has", file, old.Real)
+		return refuse(p.propose(logFlag, nil), "%s is a symlink to %s, which lies outside the folder that the API server has", file, old.Real)
 	}
 	if !old.Exists {
 		return nil
@@ -181,7 +188,7 @@ func (p *planner) checkLog() error {
 	}
 	switch {
 	case old.Dir:
-		return refuse("mv "+file+" "+file+".old", "%s is a directory, where the log belongs", file)
+		return refuse(moveAway(file), "%s is a directory, where the log belongs", file)
 	case !p.access.may(old, mayRead|mayWrite):
 		return p.access.barred(old, "written", p.access.chown(old, "rw", 0o600))
 	}
@@ -210,7 +217,7 @@ func (p *planner) logContent() error {
 	}
 	switch {
 	case !p.access.may(File{Mode: mode, UID: c.UID, GID: gid}, mayRead|mayWrite):
-		return refuse("--log-file-mode=0640", "--log-file-mode=%04o: the API server, which runs as user %d, could not write the log", mode, p.now.UID)
+		return refuse(hint.Flag("log-file-mode", "0640"), "--log-file-mode=%04o: the API server, which runs as user %d, could not write the log", mode, p.now.UID)
 	case old.Exists && old.Mode.Perm() == mode && old.GID == gid && old.UID == c.UID:
 		return nil
 	}

@@ -206,7 +206,7 @@ func refused(t *testing.T, s patch.State, opts patch.Options, want, hint string)
 	if err == nil || err.Error() != want {
 		t.Fatalf("got  %v\nwant %s", err, want)
 	}
-	if pe, ok := err.(*patch.Error); !ok || pe.Hint != hint {
+	if pe, ok := err.(*patch.Error); !ok || pe.Hint.String() != hint {
 		t.Errorf("hint %q\nwant %q", pe.Hint, hint)
 	}
 }
@@ -244,7 +244,7 @@ func TestMountProblems(t *testing.T) {
 		s := plain([]byte(tc.manifest))
 		var got []string
 		for _, p := range patch.MountProblems(parsed(t, s)) {
-			got = append(got, p.Message+" => "+p.Hint)
+			got = append(got, p.Message+" => "+p.Hint.String())
 		}
 		if g := strings.Join(got, "\n"); g != tc.want {
 			t.Errorf("got  %s\nwant %s", g, tc.want)

@@ -364,8 +364,8 @@ func wording(kind string, problems []Problem) []string {
 			word = "refuse"
 		}
 		line := word + " " + strings.Join(p.Flags, ",") + ": " + p.Message
-		if p.Hint != "" {
-			line += " => " + p.Hint
+		if len(p.Hint) > 0 {
+			line += " => " + p.Hint.String()
 		}
 		lines = append(lines, line)
 	}
@@ -415,7 +415,7 @@ func TestHintsHold(t *testing.T) {
 	for _, c := range ruleCases {
 		errs, warns := Check(flagsOf(c.set), c.version)
 		for _, p := range append(errs, warns...) {
-			hint, isFlag := strings.CutPrefix(p.Hint, "--")
+			hint, isFlag := strings.CutPrefix(p.Hint.String(), "--")
 			if !isFlag {
 				continue
 			}
