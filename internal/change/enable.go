@@ -163,11 +163,11 @@ func versionOf(s patch.State) policy.Version {
 func Preset(name string, namespaces []string) (*patch.Content, []patch.Problem, error) {
 	preset, err := presets.Get(name)
 	if err != nil {
-		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+		return nil, nil, hint.Errorf(hint.Command("policy list"), "%v", err)
 	}
 	data, err := preset.Policy(namespaces)
 	if err != nil {
-		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+		return nil, nil, hint.Errorf(hint.Command("policy list"), "%v", err)
 	}
 	pol, err := policy.Load("preset "+name, data)
 	if err != nil {
@@ -238,7 +238,7 @@ func keptPolicy(name string, data []byte, s patch.State) ([]patch.Problem, error
 	case err != nil && installed:
 		return nil, nil
 	case err != nil:
-		return nil, err
+		return nil, policy.OnNode(err)
 	case !pol.Records():
 		return []patch.Problem{recordsNothing(name)}, nil
 	}
@@ -252,7 +252,7 @@ func keptWebhook(s patch.State, opts patch.Options, name string) error {
 	if name == "" || opts.Webhook != nil || !there.Exists || there.Dir {
 		return nil
 	}
-	_, errs, _ := webhookconfig.Check(name, there.Data)
+	_, errs, _ := webhookconfig.CheckOnNode(name, there.Data)
 	if patch.Inspect(s.Parsed).Annotations[patch.WebhookAnnotation] == patch.Checksum(there.Data) {
 		return nil
 	}
@@ -261,7 +261,7 @@ func keptWebhook(s patch.State, opts patch.Options, name string) error {
 
 // recordsNothing warns of a policy that makes audit logging pointless.
 func recordsNothing(name string) patch.Problem {
-	return patch.Problem{Message: policy.RecordsNothing(name), Hint: "auditpatch policy list"}
+	return patch.Problem{Message: policy.RecordsNothing(name), Hint: hint.Command("policy list")}
 }
 
 // checkSpace warns when a log would not fit on this node's disk. It refuses to
@@ -278,7 +278,7 @@ func (j *job) checkSpace(plan *patch.Plan) error {
 	full, change := d.Full(), !j.how.DryRun && !plan.Empty()
 	switch {
 	case full != "" && d.Hopeless() && change && !j.how.Force:
-		return hint.Errorf(d.Relief()+"; --force begins all the same", "%s", full)
+		return hint.Errorf(d.Relief().Then("; ", hint.Switch("force").Note("begins all the same")), "%s", full)
 	case d.Unlimited && full == "": // the check of the flags has said so
 	case full != "" || d.Tight() != "":
 		plan.Warnings = append(plan.Warnings, patch.Problem{Message: cmp.Or(full, d.Tight()), Hint: d.Relief()})

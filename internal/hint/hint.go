@@ -150,6 +150,16 @@ func (h Hint) As(command string) Hint {
 	return out
 }
 
+// First is the first of some hints that is one.
+func First(hints ...Hint) Hint {
+	for _, h := range hints {
+		if len(h) > 0 {
+			return h
+		}
+	}
+	return nil
+}
+
 func (h Hint) add(flags ...Option) Hint {
 	return h.last(func(p *Part) { p.Flags = append(slices.Clip(p.Flags), flags...) })
 }

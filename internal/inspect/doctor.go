@@ -24,10 +24,10 @@ import (
 
 // Finding is the verdict of one check.
 type Finding struct {
-	Check   string `json:"check"`
-	Verdict string `json:"verdict"` // ok, warning, wrong
-	Detail  string `json:"detail"`
-	Hint    string `json:"hint,omitempty"`
+	Check   string    `json:"check"`
+	Verdict string    `json:"verdict"` // ok, warning, wrong
+	Detail  string    `json:"detail"`
+	Hint    hint.Hint `json:"hint,omitempty"`
 }
 
 // The verdicts.
@@ -90,15 +90,15 @@ func (d *doctor) refusal() {
 }
 
 func (d *doctor) ok(check, format string, a ...any) {
-	d.findings = append(d.findings, Finding{check, OK, fmt.Sprintf(format, a...), ""})
+	d.findings = append(d.findings, Finding{check, OK, fmt.Sprintf(format, a...), nil})
 }
 
-func (d *doctor) warning(check, hint, format string, a ...any) {
-	d.findings = append(d.findings, Finding{check, Warning, fmt.Sprintf(format, a...), hint})
+func (d *doctor) warning(check string, h hint.Hint, format string, a ...any) {
+	d.findings = append(d.findings, Finding{check, Warning, fmt.Sprintf(format, a...), h})
 }
 
-func (d *doctor) wrong(check, hint, format string, a ...any) {
-	d.findings = append(d.findings, Finding{check, Wrong, fmt.Sprintf(format, a...), hint})
+func (d *doctor) wrong(check string, h hint.Hint, format string, a ...any) {
+	d.findings = append(d.findings, Finding{check, Wrong, fmt.Sprintf(format, a...), h})
 }
 
 func (d *doctor) wrongErr(check string, err error) { d.wrong(check, hint.Of(err), "%v", err) }
@@ -111,9 +111,9 @@ func (d *doctor) runs() {
 	case err != nil:
 		d.wrongErr(check, err)
 	case by != nil:
-		d.wrong(check, "run the same command again", "%s is going on now, pid %d", by.Purpose, by.PID)
+		d.wrong(check, by.Remedy(), "%s is going on now, pid %d", by.Purpose, by.PID)
 	case run != nil:
-		d.wrong(check, "auditpatch recover", "the run %s (%s) %s", run.ID, run.Verb, target.Unfinished(run))
+		d.wrong(check, hint.Command("recover"), "the run %s (%s) %s", run.ID, run.Verb, target.Unfinished(run))
 	default:
 		d.ok(check, "no run died half way")
 	}
@@ -137,13 +137,13 @@ func (d *doctor) manifest() bool {
 		d.ok(check, "%s is a Pod that the kubelet takes", d.t.Manifest)
 	}
 	if _, left := d.now.Annotations[patch.RestartAnnotation]; left {
-		d.wrong(check, "auditpatch enable", "it has the annotation %s: a restart is under way, or has died half way", patch.RestartAnnotation)
+		d.wrong(check, hint.Command("enable"), "it has the annotation %s: a restart is under way, or has died half way", patch.RestartAnnotation)
 	}
 	if err := patch.CheckUID(d.m); err != nil {
 		d.wrongErr(check, err)
 	}
 	for _, u := range d.m.Unknown() {
-		d.warning(check, "", "%s: the kubelet ignores it", u)
+		d.warning(check, nil, "%s: the kubelet ignores it", u)
 	}
 	if err := patch.CheckOwner(d.m, d.state); err != nil {
 		d.wrongErr("owner", err)
@@ -196,7 +196,7 @@ func (d *doctor) policy() {
 	}
 	f, err := d.t.Node.Read(d.now.Policy.Host)
 	if err == nil && !f.Exists {
-		d.wrong(check, "auditpatch enable --preset=baseline", "%s is missing: the API server would not start", d.now.Policy.Host)
+		d.wrong(check, hint.Command("enable").Flag("preset", "baseline"), "%s is missing: the API server would not start", d.now.Policy.Host)
 		return
 	}
 	var pol *policy.Policy
@@ -205,11 +205,11 @@ func (d *doctor) policy() {
 	}
 	switch sum, known := d.now.Annotations[patch.PolicyAnnotation]; {
 	case err != nil:
-		d.wrongErr(check, err)
+		d.wrongErr(check, policy.OnNode(err))
 	case known && sum != patch.Checksum(f.Data):
-		d.warning(check, "auditpatch enable", "%s was changed since the API server was started with it", d.now.Policy.Host)
+		d.warning(check, hint.Command("enable"), "%s was changed since the API server was started with it", d.now.Policy.Host)
 	case !pol.Records():
-		d.warning(check, "auditpatch policy list", "%s records nothing at all", d.now.Policy.Host)
+		d.warning(check, hint.Command("policy list"), "%s records nothing at all", d.now.Policy.Host)
 	default:
 		d.ok(check, "%s, %s", d.now.Policy.Host, policy.Count(pol.Rules()))
 	}
@@ -227,7 +227,7 @@ func (d *doctor) policyToKeep() {
 		_, err = policy.LoadFor(patch.DefaultPolicyPath, f.Data, version(d.now))
 	}
 	if err != nil {
-		d.wrongErr(check, err)
+		d.wrongErr(check, policy.OnNode(err))
 	}
 }
 
@@ -243,10 +243,10 @@ func (d *doctor) webhook() {
 		d.wrongErr(check, err)
 		return
 	case !f.Exists:
-		d.wrong(check, "auditpatch enable --webhook-config=FILE", "%s is missing: the API server would not start", d.now.Webhook.Host)
+		d.wrong(check, hint.Command("enable").Flag("webhook-config", "FILE"), "%s is missing: the API server would not start", d.now.Webhook.Host)
 		return
 	}
-	cfg, errs, warns := webhookconfig.Check(d.now.Webhook.Host, f.Data)
+	cfg, errs, warns := webhookconfig.CheckOnNode(d.now.Webhook.Host, f.Data)
 	for _, e := range errs {
 		d.wrong(check, e.Hint, "%s", e.Message)
 	}
@@ -306,7 +306,7 @@ func (d *doctor) make(ctx context.Context, check rollout.Check) {
 	case err != nil:
 		d.wrongErr(check.Name, err)
 	case found.Doubt:
-		d.warning(check.Name, "", "%s", found.Text)
+		d.warning(check.Name, nil, "%s", found.Text)
 	case found.Text != "":
 		d.ok(check.Name, "%s", found.Text)
 	}
@@ -339,11 +339,11 @@ func (d *doctor) others(ctx context.Context, s *apiserver.Server) {
 	n, unready, holder, err := clusterlock.Others(ctx, s)
 	switch {
 	case err != nil:
-		d.warning(check, "", "the other control-plane nodes cannot be seen: %v", err)
+		d.warning(check, nil, "the other control-plane nodes cannot be seen: %v", err)
 	case len(unready) > 0:
-		d.wrong(check, "auditpatch doctor, on that node", "other API servers are not healthy: %s", strings.Join(unready, "; "))
+		d.wrong(check, hint.Command("doctor").Elsewhere().Note(", on that node"), "other API servers are not healthy: %s", strings.Join(unready, "; "))
 	case holder != "":
-		d.warning(check, "kubectl -n kube-system get lease auditpatch", "%s has the cluster's lock: a change here would wait for it", holder)
+		d.warning(check, hint.Shell("kubectl -n kube-system get lease auditpatch"), "%s has the cluster's lock: a change here would wait for it", holder)
 	case n > 0:
 		d.ok(check, "%s", clusterlock.OthersReady(n))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
@@ -61,12 +62,13 @@ func (r *Report) compareKubeadm(text []byte, m *manifest.File) {
 	switch {
 	case same || !r.Enabled && !plan.Audits:
 	case !plan.Audits:
-		r.Warnings = append(r.Warnings, "the next kubeadm upgrade takes audit logging out: auditpatch enable --persist")
+		r.warn("the next kubeadm upgrade takes audit logging out: %s", hint.Command("enable").Switch("persist"))
 	case !r.Enabled:
-		r.drift("%s has audit settings and the manifest none: auditpatch enable, or auditpatch disable --persist", k.ConfigMap)
+		r.drift("%s has audit settings and the manifest none: %s", k.ConfigMap,
+			hint.Command("enable").Then(", or ", hint.Command("disable").Switch("persist")))
 	default:
 		for _, d := range plan.Differences() {
-			r.drift("%s: %s: auditpatch enable --persist", k.ConfigMap, d)
+			r.drift("%s: %s: %s", k.ConfigMap, d, hint.Command("enable").Switch("persist"))
 		}
 	}
 }

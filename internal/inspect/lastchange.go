@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
 	"auditpatch/internal/target"
 )
@@ -38,9 +39,9 @@ func (r *Report) addLastChange(run *node.Run, by *node.LockedError, backups []no
 	switch {
 	case by != nil:
 		r.LastChange = &LastChange{ID: r.Unfinished, Command: by.Purpose, Time: by.Since, Result: ResultRunning, PID: by.PID}
-		r.drift("%s is going on now, pid %d: wait for it, then: auditpatch status", by.Purpose, by.PID)
+		r.drift("%s is going on now, pid %d: wait for it, then: %s", by.Purpose, by.PID, hint.Command("status"))
 	case run != nil:
-		r.drift("the run %s (%s) %s: auditpatch recover", run.ID, run.Verb, target.Unfinished(run))
+		r.drift("the run %s (%s) %s: %s", run.ID, run.Verb, target.Unfinished(run), hint.Command("recover"))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/rollout"
@@ -38,6 +39,7 @@ type Report struct {
 	Backups    int               `json:"backups"`
 	Drift      []string          `json:"drift"`    // what is not as it should be
 	Warnings   []string          `json:"warnings"` // known to hurt, but as configured
+	here       hint.Node
 }
 
 type PolicyStatus struct {
@@ -92,13 +94,13 @@ func Status(ctx context.Context, t *target.Target) (*Report, error) {
 	now := patch.Inspect(m)
 	r := &Report{
 		Enabled: now.Enabled(), Manifest: state.Manifest.Path, Flags: now.Flags,
-		Drift: []string{}, Warnings: []string{},
+		Drift: []string{}, Warnings: []string{}, here: t.Here,
 	}
 	if now.Version != (patch.Version{}) {
 		r.Kubernetes = now.Version.String()
 	}
 	if !r.Enabled {
-		r.drift("audit logging is off: %s: auditpatch enable", missing(now))
+		r.drift("audit logging is off: %s: %s", missing(now), hint.Command("enable"))
 	}
 	for _, problem := range patch.Drift(m, state) {
 		r.drift("%s", withHint(problem))
@@ -121,14 +123,14 @@ func Status(ctx context.Context, t *target.Target) (*Report, error) {
 		err = r.addServer(ctx, t, now)
 		r.addKubeadm(ctx, t, m)
 	}
-	slices.SortStableFunc(r.Drift, func(a, b string) int { return cmp.Compare(orderOf(a), orderOf(b)) })
+	slices.SortStableFunc(r.Drift, func(a, b string) int { return cmp.Compare(r.orderOf(a), r.orderOf(b)) })
 	return r, err
 }
 
 // orderOf is the place of a drift among others, by what mends it: a change waits for a
 // kubelet that acts, and ends an earlier run first.
-func orderOf(drift string) int {
-	for i, command := range []string{"systemctl start kubelet", "systemctl restart kubelet", "auditpatch recover"} {
+func (r *Report) orderOf(drift string) int {
+	for i, command := range []string{"systemctl start kubelet", "systemctl restart kubelet", hint.Command("recover").In(r.here).String()} {
 		if strings.HasSuffix(drift, ": "+command) {
 			return i
 		}
@@ -146,14 +148,14 @@ func (r *Report) addServer(ctx context.Context, t *target.Target, now patch.Sett
 	r.Server = &ServerStatus{PID: running.PID, Pod: running.UID, AsManifest: running.PID != 0}
 	r.Server.Ready, r.Server.NotReady = server.Ready(ctx)
 	for _, e := range server.Skipped() {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%v: %s", e, e.Hint))
+		r.warn("%v: %s", e, e.Hint)
 	}
 	switch {
 	case running.PID == 0:
 		down := rollout.NotRunning(t.Node, t.Manifest, running)
 		r.drift("%s: %s", down.Reason, down.Hint)
 	case !r.Server.Ready:
-		r.drift("the API server is not ready: %s: auditpatch doctor", r.Server.NotReady)
+		r.drift("the API server is not ready: %s: %s", r.Server.NotReady, hint.Command("doctor"))
 	default:
 		r.startedWith(ctx, server, now)
 	}
@@ -176,8 +178,18 @@ func (r *Report) startedWith(ctx context.Context, server *apiserver.Server, now 
 	}
 }
 
-func (r *Report) drift(format string, a ...any) {
-	r.Drift = append(r.Drift, fmt.Sprintf(format, a...))
+func (r *Report) drift(format string, a ...any) { r.Drift = append(r.Drift, r.line(format, a)) }
+
+func (r *Report) warn(format string, a ...any) { r.Warnings = append(r.Warnings, r.line(format, a)) }
+
+// line is one line, whose hints name the same node as the command line.
+func (r *Report) line(format string, a []any) string {
+	for i := range a {
+		if h, is := a[i].(hint.Hint); is {
+			a[i] = h.In(r.here)
+		}
+	}
+	return fmt.Sprintf(format, a...)
 }
 
 // missing says what a manifest that logs nothing lacks.
@@ -206,7 +218,7 @@ func (r *Report) addPolicy(t *target.Target, now patch.Settings) error {
 	if sum, ok := now.Annotations[patch.PolicyAnnotation]; ok {
 		same := sum == r.Policy.SHA256
 		if r.Policy.AsStarted = &same; !same {
-			r.drift("the policy %s was changed since the API server was started with it: auditpatch enable restarts it", now.Policy.Host)
+			r.drift("the policy %s was changed since the API server was started with it: %s", now.Policy.Host, hint.Command("enable").Note("restarts it"))
 		}
 	}
 	pol, err := policy.Load(now.Policy.Host, f.Data)
@@ -245,7 +257,7 @@ func (r *Report) addLog(t *target.Target, now patch.Settings) error {
 	case full != "":
 		r.drift("%s: %s", full, disk.Relief())
 	case tight != "":
-		r.Warnings = append(r.Warnings, tight+": "+disk.Relief())
+		r.warn("%s: %s", tight, disk.Relief())
 	}
 	return nil
 }
@@ -265,7 +277,7 @@ func (r *Report) addWebhook(t *target.Target, now patch.Settings) error {
 		return nil
 	}
 	if sum, ok := now.Annotations[patch.WebhookAnnotation]; ok && sum != patch.Checksum(f.Data) {
-		r.drift("the webhook config %s was changed since the API server was started with it: auditpatch enable restarts it", now.Webhook.Host)
+		r.drift("the webhook config %s was changed since the API server was started with it: %s", now.Webhook.Host, hint.Command("enable").Note("restarts it"))
 	}
 	cfg, errs, _ := webhookconfig.Check(now.Webhook.Host, f.Data)
 	r.Webhook.Server = cfg.Server

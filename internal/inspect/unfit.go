@@ -2,8 +2,8 @@ package inspect
 
 import (
 	"path"
-	"strings"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
@@ -45,12 +45,6 @@ func unfit(t *target.Target, m *manifest.File) []patch.Problem {
 }
 
 // withHint is a problem in one line, with what to type for it.
-func withHint(p patch.Problem) string {
-	switch {
-	case p.Hint == "":
-		return p.Message
-	case strings.HasPrefix(p.Hint, "--"):
-		return p.Message + ": auditpatch enable " + p.Hint
-	}
-	return p.Message + ": " + p.Hint
+func withHint(p patch.Problem) hint.Hint {
+	return hint.Words("%s", p.Message).Then(": ", p.Hint.As("enable"))
 }
