@@ -143,7 +143,7 @@ func TestTaskWords(t *testing.T) {
 		{hint.Command(hint.Any).Spaced("manifest", "PATH").Note(", on a control-plane node"), "manifest: PATH, on a control-plane node"},
 		{hint.Command("doctor").Note("says more").Then("; ", hint.Switch("force").Note("begins all the same")),
 			"auditpatch doctor --root /mnt/img says more; force: true begins all the same"},
-		{hint.Command("restore").Switch("list"), "auditpatch restore --list --root /mnt/img"},
+		{hint.Command("restore").Switch("list"), "auditpatch restore --root /mnt/img --list"},
 		{hint.Words(`write "x"`).Then("; ", hint.Command("policy lint").Spaced("policy", "policy_content").Note("shows all 3 findings")),
 			`write "x"; auditpatch policy lint --policy FILE shows all 3 findings`},
 		{hint.Shell("chmod o-w %s", hint.Path("/etc/kubernetes")), "chmod o-w /mnt/img/etc/kubernetes"},

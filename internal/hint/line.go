@@ -44,11 +44,14 @@ func (p Part) in(n Node) Part {
 	if !p.whole || !OnNode(p.Command) || p.has("help") {
 		return p
 	}
+	var own []Option
 	for _, f := range n {
 		if !p.has(f.Name) && !slices.Contains(p.without, f.Name) {
-			p.Flags = append(p.Flags, f)
+			own = append(own, f)
 		}
 	}
+	// First, since a flag without a value would take the next word for it.
+	p.Flags = append(own, p.Flags...)
 	return p
 }
 
