@@ -33,8 +33,8 @@ var instead = map[string]hint.Hint{
 	"list":    hint.Shell("ansible NODE -m command -a %s", hint.Command("restore").Switch("list")),
 }
 
-// set is an argument as a task has it, for those that no flag of the command line is
-// like.
+// set is an argument with its value, where a hint is about the task itself and not about
+// a flag.
 func set(name, value string) hint.Hint { return hint.Words("%s: %s", name, value) }
 
 // lookup is the text of a file, as a task has it.

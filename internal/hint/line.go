@@ -25,12 +25,13 @@ func OnNode(command string) bool { return slices.Contains(nodeCommands, command)
 func (h Hint) In(n Node) Hint {
 	out := slices.Clone(h)
 	for i := range out {
-		out[i] = out[i].in(n)
+		out[i] = out[i].In(n)
 	}
 	return out
 }
 
-func (p Part) in(n Node) Part {
+// In is the part for whoever has typed a command line that names a node.
+func (p Part) In(n Node) Part {
 	if p.text != nil {
 		p.text = p.text.in(n)
 		return p
@@ -98,7 +99,7 @@ func (h Hint) Say(part func(Part) string) string {
 // MarshalText is how JSON has a hint.
 func (h Hint) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-// UnmarshalText reads it as words.
+// UnmarshalText is for whoever reads that JSON back: the line as words.
 func (h *Hint) UnmarshalText(line []byte) error {
 	*h = nil
 	if len(line) > 0 {
@@ -127,9 +128,6 @@ func (p Part) String() string {
 	}
 	return strings.Join(words, " ")
 }
-
-// In is the part for whoever has typed a command line that names a node.
-func (p Part) In(n Node) Part { return p.in(n) }
 
 // String is the flag for a shell.
 func (o Option) String() string {

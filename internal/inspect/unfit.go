@@ -44,7 +44,8 @@ func unfit(t *target.Target, m *manifest.File) []patch.Problem {
 	return append(unmountable(t, m), patch.Unusable(m, patch.State{Files: files})...)
 }
 
-// withHint is a problem in one line, with what to type for it.
+// withHint is a problem in one line, with what to type for it, as a hint that is still to
+// learn of the node.
 func withHint(p patch.Problem) hint.Hint {
 	return hint.Words("%s", p.Message).Then(": ", p.Hint.As("enable"))
 }
