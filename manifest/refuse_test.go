@@ -31,7 +31,7 @@ func checkRefusals(t *testing.T, cases []refusal) {
 			if !errors.As(err, &e) {
 				t.Fatalf("not refused: %v\n%s", err, c.src)
 			}
-			if d := cmp.Diff([]string{c.want, c.hint}, []string{err.Error(), e.Hint}); d != "" {
+			if d := cmp.Diff([]string{c.want, c.hint}, []string{err.Error(), e.Hint.String()}); d != "" {
 				t.Errorf("-want +got:\n%s\nin\n%.2000s", d, c.src)
 			}
 		})

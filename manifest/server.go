@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/internal/hint"
 )
 
 // shells run their argument as a script: flags inside it cannot be told from
@@ -76,7 +78,9 @@ func noServer(pod *corev1.Pod, root *yaml.Node) *Error {
 	if len(runs) > 0 {
 		reason += " (it runs " + strings.Join(runs, ", ") + ")"
 	}
-	return refuseNode(containerNode(root, 0), "%s", reason).hint("name the manifest of the API server with --manifest")
+	err := refuseNode(containerNode(root, 0), "%s", reason)
+	err.Hint = hint.Words("name the manifest of the API server with").Then(" ", hint.Switch("manifest"))
+	return err
 }
 
 // containerNode is where container i is, or what comes nearest to it.

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -120,21 +121,20 @@ func (a access) grantRead(c *Change) string {
 }
 
 // denied is the error for a file that the process needs but may not use.
-func (a access) denied(f File, what, hint string) *Error {
-	return refuse(hint, "%s cannot be %s by the API server, which runs as user %d (it is %04o %d:%d)", f.Path, what, a.uid, f.Mode.Perm(), f.UID, f.GID)
+func (a access) denied(f File, what string, h hint.Hint) *Error {
+	return refuse(h, "%s cannot be %s by the API server, which runs as user %d (it is %04o %d:%d)", f.Path, what, a.uid, f.Mode.Perm(), f.UID, f.GID)
 }
 
 // chown is the command that makes the process the owner of a file, with these
 // permissions.
-func (a access) chown(f File, rights string, bits fs.FileMode) string {
-	var todo []string
+func (a access) chown(f File, rights string, bits fs.FileMode) (todo hint.Hint) {
 	if f.UID != a.uid {
-		todo = append(todo, fmt.Sprintf("chown %d %s", a.uid, f.Path))
+		todo = hint.Shell("chown %d %s", a.uid, hint.Path(f.Path))
 	}
 	if f.Mode&bits != bits {
-		todo = append(todo, "chmod u+"+rights+" "+f.Path)
+		todo = todo.Then(" && ", hint.Shell("chmod %s %s", "u+"+rights, hint.Path(f.Path)))
 	}
-	return strings.Join(todo, " && ")
+	return todo
 }
 
 // parentDirs are the directories between a mount and the files in it, which the API
@@ -165,7 +165,7 @@ func (p *planner) checkParentDirs() error {
 			continue
 		}
 		who := map[int]string{6: "u", 3: "g", 0: "o"}[p.access.class(f)]
-		return p.access.denied(f, "passed", "chmod "+who+"+x "+f.Path)
+		return p.access.denied(f, "passed", hint.Shell("chmod %s %s", who+"+x", hint.Path(f.Path)))
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func (p *planner) checkParentDirs() error {
 func (p *planner) checkUser() error {
 	for _, c := range p.plan.Changes {
 		if p.access.unknown && !c.Old.Exists {
-			return refuse("write \"runAsUser: UID\" beside runAsNonRoot",
+			return refuse(hint.Words("write \"runAsUser: UID\" beside runAsNonRoot"),
 				"%s: the Pod sets runAsNonRoot but no runAsUser, so it is not known which user has to read %s", p.m.Name(), c.Path)
 		}
 	}
@@ -185,8 +185,8 @@ func (p *planner) checkUser() error {
 // in s.Files that the manifest names, each with what to type.
 func Unusable(m *manifest.File, s State) (out []Problem) {
 	a, now := accessOf(m), Inspect(m)
-	denied := func(flag string, f File, what, hint string) {
-		out = append(out, Problem{Flags: []string{flag}, Message: a.denied(f, what, "").Reason, Hint: hint})
+	denied := func(flag string, f File, what string, h hint.Hint) {
+		out = append(out, Problem{Flags: []string{flag}, Message: a.denied(f, what, nil).Reason, Hint: h})
 	}
 	for _, named := range []struct {
 		flag string
@@ -204,7 +204,7 @@ func Unusable(m *manifest.File, s State) (out []Problem) {
 	}
 	file := path.Clean(now.Log.Host)
 	if f := s.Files[path.Dir(file)]; f.Dir && !a.allows(f, mayRead|mayWrite|maySearch) {
-		denied(logFlag, f, "written", fmt.Sprintf("chown %d:%d %s", a.uid, a.gid, f.Path))
+		denied(logFlag, f, "written", hint.Shell("chown %d:%d %s", a.uid, a.gid, hint.Path(f.Path)))
 	}
 	if f := s.Files[file]; f.Exists && !f.Dir && !a.allows(f, mayRead|mayWrite) {
 		denied(logFlag, f, "written", a.chown(f, "rw", 0o600))

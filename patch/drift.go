@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -33,7 +34,7 @@ func auditPaths(m *manifest.File) []audited {
 func MountProblems(m *manifest.File) (out []Problem) {
 	for _, a := range auditPaths(m) {
 		wrong := func(format string, args ...any) {
-			out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf(format, args...), Hint: "auditpatch enable"})
+			out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf(format, args...), Hint: hint.Command("enable")})
 		}
 		switch {
 		case a.at == nil:
@@ -55,11 +56,11 @@ func typeProblems(m *manifest.File) (out []Problem) {
 			continue
 		}
 		line, col := m.VolumeAt(a.at.Volume.Name)
-		hint := "auditpatch enable"
+		next := hint.Command("enable")
 		if !fixable(m, a.at) {
-			hint = typeHint(a.at, a.kind)
+			next = typeHint(a.at, a.kind)
 		}
-		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: hint})
+		out = append(out, Problem{Flags: []string{a.flag}, Message: fmt.Sprintf("%s:%d:%d: %s", m.Name(), line, col, fault), Hint: next})
 	}
 	return out
 }

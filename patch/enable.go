@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/nodefile"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
@@ -146,7 +147,7 @@ func (p *planner) flags() {
 func (p *planner) check() error {
 	for name, value := range p.desired {
 		if strings.Contains(value, "$(") {
-			return refuse("", "--%s %q: the kubelet would expand $( ) in it", name, value)
+			return refuse(nil, "--%s %q: the kubelet would expand $( ) in it", name, value)
 		}
 	}
 	errs, warns := auditflags.Check(p.desired, p.current.Version)
@@ -209,11 +210,11 @@ func (p *planner) outsideManifests() error {
 		{logFlag, p.logHost, DefaultLogPath},
 	} {
 		if f.host != "" && under(f.host, dir) {
-			return refuse(p.propose(f.flag, fmt.Sprintf("--%s=%s", f.flag, f.instead)),
+			return refuse(p.propose(f.flag, hint.Flag(f.flag, f.instead)),
 				"--%s: %s lies in %s, where the kubelet runs every file as a pod", f.flag, f.host, dir)
 		}
 		if real := p.state.Files[f.host].Real; f.host != "" && real != "" && under(real, dir) {
-			return refuse(p.propose(f.flag, ""),
+			return refuse(p.propose(f.flag, nil),
 				"--%s: %s is a symlink to %s, where the kubelet runs every file as a pod", f.flag, f.host, real)
 		}
 	}

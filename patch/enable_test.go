@@ -237,7 +237,7 @@ func TestEnableRefuses(t *testing.T) {
 			if err == nil || err.Error() != tc.want {
 				t.Errorf("got  %v\nwant %s", err, tc.want)
 			}
-			if pe, ok := err.(*patch.Error); ok && tc.hint != "" && pe.Hint != tc.hint {
+			if pe, ok := err.(*patch.Error); ok && tc.hint != "" && pe.Hint.String() != tc.hint {
 				t.Errorf("hint %q, want %q", pe.Hint, tc.hint)
 			}
 		})

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+
+	"auditpatch/internal/hint"
 )
 
 // files plans what has to be on the node before the manifest names it.
@@ -35,6 +37,11 @@ func (p *planner) dirs() (out []string) {
 	return out
 }
 
+// MoveAway makes room at a path of the node.
+func MoveAway(name string) hint.Hint {
+	return hint.Shell("mv %s %s", hint.Path(name), hint.Path(name+".old"))
+}
+
 // parents makes those that are missing, as kubeadm and its packages do.
 func (p *planner) parents() error {
 	for _, d := range p.dirs() {
@@ -54,9 +61,9 @@ func (p *planner) logDir() error {
 	}
 	switch old := p.state.Files[p.logHost]; {
 	case old.Exists && !old.Dir:
-		return refuse(fmt.Sprintf("mv %s %s.old", p.logHost, p.logHost), "%s is a file, but the log needs a directory there", p.logHost)
+		return refuse(MoveAway(p.logHost), "%s is a file, but the log needs a directory there", p.logHost)
 	case old.Exists && !p.access.allows(old, mayRead|mayWrite|maySearch): // rotation lists the files too
-		return p.access.denied(old, "written", fmt.Sprintf("chown %d:%d %s", p.current.UID, p.current.GID, p.logHost))
+		return p.access.denied(old, "written", hint.Shell("chown %d:%d %s", p.current.UID, p.current.GID, hint.Path(p.logHost)))
 	case old.Exists:
 		return nil
 	default:
@@ -76,7 +83,7 @@ func (p *planner) policyFile() error {
 		return nil
 	}
 	if p.opts.Policy == nil && !old.Exists {
-		return refuse("--preset=baseline", "there is no policy at %s", p.policyHost)
+		return refuse(hint.Flag("preset", "baseline"), "there is no policy at %s", p.policyHost)
 	}
 	if p.opts.Policy == nil {
 		p.plan.Kept = append(p.plan.Kept, "policy "+p.policyHost)
@@ -103,7 +110,7 @@ func (p *planner) noWebhook(old File) error {
 	if old.Dir {
 		instead = ", only an empty directory"
 	}
-	gone := refuse("--webhook-config=FILE", "there is no webhook config at %s%s: the API server would not start", p.webhookHost, instead)
+	gone := refuse(hint.Flag("webhook-config", "FILE"), "there is no webhook config at %s%s: the API server would not start", p.webhookHost, instead)
 	if p.state.Manifest.Exists {
 		return gone
 	}
@@ -120,7 +127,7 @@ func (p *planner) content(flag, host string, want *Content) error {
 	if old.Dir && old.Empty && want != nil {
 		old.Exists = false
 	} else if old.Dir {
-		return refuse("mv "+host+" "+host+".old", "%s is a directory, not a file", host)
+		return refuse(MoveAway(host), "%s is a directory, not a file", host)
 	}
 	if want == nil {
 		if old.Exists && !p.access.allows(old, mayRead) {
@@ -162,7 +169,7 @@ func (p *planner) checkReal() error {
 		l := locate(p.m, n.path)
 		l.Host = real
 		if why := p.placeFault(n, l); why != "" {
-			return refuse(p.propose(n.flag, ""), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.desired[n.flag], host, real, why)
+			return refuse(p.propose(n.flag, nil), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.desired[n.flag], host, real, why)
 		}
 	}
 	return nil
@@ -180,7 +187,7 @@ func (p *planner) checkLog() error {
 	// what it leads to here is not a log. One that is in use already goes on being so.
 	used := p.current.Flags[logFlag] == p.desired[logFlag]
 	if old.Real != "" && !used && !below(old.Real, cmp.Or(p.state.Files[p.logHost].Real, p.logHost)) {
-		return refuse(p.propose(logFlag, ""), "%s is a symlink to %s, which is outside the directory that is mounted into the API server", file, old.Real)
+		return refuse(p.propose(logFlag, nil), "%s is a symlink to %s, which is outside the directory that is mounted into the API server", file, old.Real)
 	}
 	if !old.Exists {
 		return nil
@@ -192,7 +199,7 @@ func (p *planner) checkLog() error {
 	}
 	switch {
 	case old.Dir:
-		return refuse("mv "+file+" "+file+".old", "%s is a directory, not a log file", file)
+		return refuse(MoveAway(file), "%s is a directory, not a log file", file)
 	case !p.access.allows(old, mayRead|mayWrite):
 		return p.access.denied(old, "written", p.access.chown(old, "rw", 0o600))
 	}
@@ -221,7 +228,7 @@ func (p *planner) logContent() error {
 	}
 	switch {
 	case !p.access.allows(File{Mode: mode, UID: c.UID, GID: gid}, mayRead|mayWrite):
-		return refuse("--log-file-mode=0640", "--log-file-mode=%04o: the API server, which runs as user %d, could not write the log", mode, p.current.UID)
+		return refuse(hint.Flag("log-file-mode", "0640"), "--log-file-mode=%04o: the API server, which runs as user %d, could not write the log", mode, p.current.UID)
 	case old.Exists && old.Mode.Perm() == mode && old.GID == gid && old.UID == c.UID:
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -137,8 +138,8 @@ func fixable(m *manifest.File, l *Location) bool {
 }
 
 // typeHint says what to write into the manifest by hand.
-func typeHint(l *Location, kind string) string {
-	return fmt.Sprintf("write \"type: %s\" for volume %s", typeWanted(kindNeeded(l, kind)), l.Volume.Name)
+func typeHint(l *Location, kind string) hint.Hint {
+	return hint.Words("write \"type: %s\" for volume %s", typeWanted(kindNeeded(l, kind)), l.Volume.Name)
 }
 
 // typeWanted is the type of a volume that Enable makes for what has to be there.
@@ -173,14 +174,14 @@ func unmountable(m, text *manifest.File, kind func(path string) string) (out []P
 		if line, col := text.VolumeAt(h.Volume); line > 0 {
 			fault = fmt.Sprintf("%s:%d:%d: %s", text.Name(), line, col, fault)
 		}
-		hint := fixHint(h, kind(h.Path))
+		next := fixHint(h, kind(h.Path))
 		switch {
 		case fixedByEnable(m, h):
-			hint = "auditpatch enable"
+			next = hint.Command("enable")
 		case isLogFile(m, h) && kind(h.Path) == KindNothing:
-			hint = "touch " + h.Path
+			next = hint.Shell("touch %s", hint.Path(h.Path))
 		}
-		out = append(out, Problem{Message: fault, Hint: hint})
+		out = append(out, Problem{Message: fault, Hint: next})
 	}
 	return out
 }
@@ -199,14 +200,14 @@ func isLogFile(m *manifest.File, h HostPath) bool {
 }
 
 // fixHint is what makes a volume fit that the kubelet would not mount.
-func fixHint(h HostPath, kind string) string {
+func fixHint(h HostPath, kind string) hint.Hint {
 	switch {
 	case kind == KindDirectory:
-		return "write \"type: Directory\" for volume " + h.Volume
+		return hint.Words("write \"type: Directory\" for volume %s", h.Volume)
 	case kind == KindFile:
-		return "write \"type: File\" for volume " + h.Volume
+		return hint.Words("write \"type: File\" for volume %s", h.Volume)
 	case kind == KindNothing && h.Type == string(corev1.HostPathDirectory):
-		return "mkdir -p " + h.Path
+		return hint.Shell("mkdir -p %s", hint.Path(h.Path))
 	}
-	return "ls -ld " + h.Path
+	return hint.Shell("ls -ld %s", hint.Path(h.Path))
 }

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
@@ -141,7 +142,7 @@ func (k *kubeadmPlanner) volumes(want []manifest.ExtraVolume) error {
 }
 
 func (k *kubeadmPlanner) conflict(v manifest.ExtraVolume, what string) error {
-	return refuse("kubectl -n kube-system edit configmap kubeadm-config",
+	return refuse(hint.Shell("kubectl -n kube-system edit configmap kubeadm-config"),
 		"%s:%d: %s of extraVolumes is already used for something else (host path %s)", k.c.Name(), v.Line, what, v.HostPath)
 }
 
@@ -181,7 +182,7 @@ func auditVolumes(m *manifest.File) (out []manifest.ExtraVolume, err error) {
 			continue
 		}
 		if l.Mount.SubPath != "" || l.Mount.SubPathExpr != "" {
-			return nil, refuse("mount the path itself, without subPath", "%s: the mount %s has a subPath, which extraVolumes of kubeadm cannot have", m.Name(), l.Mount.MountPath)
+			return nil, refuse(hint.Words("mount the path itself, without subPath"), "%s: the mount %s has a subPath, which extraVolumes of kubeadm cannot have", m.Name(), l.Mount.MountPath)
 		}
 		v := manifest.ExtraVolume{Name: l.Volume.Name, HostPath: l.Volume.HostPath.Path, MountPath: l.Mount.MountPath, ReadOnly: l.Mount.ReadOnly}
 		if t := l.Volume.HostPath.Type; t != nil {

@@ -69,7 +69,7 @@ func TestExportKubeadmVersion(t *testing.T) {
 			got = err.Error()
 		}
 		if refusal := (*Error)(nil); errors.As(err, &refusal) {
-			hint = refusal.Hint
+			hint = refusal.Hint.String()
 		}
 		if got != c.want || hint != c.hint {
 			t.Errorf("image %s, version %q: %q, hint %q; want %q, hint %q", c.tag, c.asked, got, hint, c.want, c.hint)

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -179,7 +180,7 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 		return "", false, nil
 	}
 	if path.Clean(n.path) == "/" {
-		return "", false, refuse(p.propose(logFlag, "--"+logFlag+"="+DefaultLogPath), "--%s=%s: the log needs a directory of its own", logFlag, file)
+		return "", false, refuse(p.propose(logFlag, hint.Flag(logFlag, DefaultLogPath)), "--%s=%s: the log needs a directory of its own", logFlag, file)
 	}
 	l := locate(p.m, file)
 	if l.Mount == nil || path.Clean(l.Mount.MountPath) != path.Clean(file) {
@@ -190,17 +191,14 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 		return "", true, refuse(typeHint(&l, KindFile), "%s:%d:%d: --%s: %s", p.m.Name(), line, col, n.flag, fault)
 	}
 	why := fmt.Sprintf("%s: --%s: the log file itself is mounted, so it cannot be rotated and events are lost once it is full; its directory has to be mounted", p.mountPosition(l), logFlag)
-	hint := p.propose(logFlag, p.editMount(l))
+	next := p.propose(logFlag, p.editMount(l))
 	if _, asked := p.opts.Flags[logFlag]; asked || !l.Covered() {
-		return "", true, refuse(hint, "%s", why)
+		return "", true, refuse(next, "%s", why)
 	}
 	if l.Mount.ReadOnly {
-		return "", true, refuse(hint, "%s: --%s: the mount of the log file is read-only", p.mountPosition(l), logFlag)
+		return "", true, refuse(next, "%s: --%s: the mount of the log file is read-only", p.mountPosition(l), logFlag)
 	}
-	if strings.HasPrefix(hint, "--") {
-		hint = "auditpatch enable " + hint
-	}
-	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: hint})
+	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: next.As("enable")})
 	return path.Dir(path.Clean(l.Host)), true, nil
 }
 

@@ -206,7 +206,7 @@ func refused(t *testing.T, s patch.State, opts patch.Options, want, hint string)
 	if err == nil || err.Error() != want {
 		t.Fatalf("got  %v\nwant %s", err, want)
 	}
-	if pe, ok := err.(*patch.Error); !ok || pe.Hint != hint {
+	if pe, ok := err.(*patch.Error); !ok || pe.Hint.String() != hint {
 		t.Errorf("hint %q\nwant %q", pe.Hint, hint)
 	}
 }
@@ -239,7 +239,7 @@ func TestUnmountableOwn(t *testing.T) {
 	} {
 		m := parsed(t, plain([]byte(pod(tc.flags, "    - {mountPath: "+tc.path+", name: own}\n", "  - {name: own, hostPath: {path: "+tc.path+", type: "+tc.volume+"}}\n", ""))))
 		got := patch.Unmountable(m, nothing)
-		if len(got) != 1 || got[0].Hint != tc.hint {
+		if len(got) != 1 || got[0].Hint.String() != tc.hint {
 			t.Errorf("%s: %+v, want the hint %s", tc.path, got, tc.hint)
 		}
 		if got := patch.Unmountable(m, func(string) string { return patch.KindToCome }); len(got) != 0 {
@@ -264,7 +264,7 @@ func TestMountProblems(t *testing.T) {
 		s := plain([]byte(tc.manifest))
 		var got []string
 		for _, p := range patch.MountProblems(parsed(t, s)) {
-			got = append(got, p.Message+" => "+p.Hint)
+			got = append(got, p.Message+" => "+p.Hint.String())
 		}
 		if g := strings.Join(got, "\n"); g != tc.want {
 			t.Errorf("got  %s\nwant %s", g, tc.want)

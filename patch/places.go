@@ -109,15 +109,12 @@ func (p *planner) checkPlace(n need, l Location) error {
 	if line := p.current.Line[n.flag]; line > 0 && p.current.Flags[n.flag] == p.desired[n.flag] {
 		message = fmt.Sprintf("%s:%d: %s", p.m.Name(), line, message)
 	}
-	hint := p.propose(n.flag, "")
+	next := p.propose(n.flag, nil)
 	if p.runsSo(n, l) {
-		if hint != "" {
-			hint = "auditpatch enable " + hint
-		}
-		p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{n.flag}, Message: message, Hint: hint})
+		p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{n.flag}, Message: message, Hint: next.As("enable")})
 		return nil
 	}
-	return refuse(hint, "%s", message)
+	return refuse(next, "%s", message)
 }
 
 // runsSo tells whether the manifest has this path already, in a mount that does.

@@ -110,7 +110,7 @@ func TestPlacesKept(t *testing.T) {
 	src := pod(flags, policyMount+mount, strings.ReplaceAll(volumes, "/var/log/kubernetes/audit/", "/var/log/"), "")
 	const want = manifestPath + ":12: --audit-log-path=/var/log/audit.log: the folder is mounted writable, and /var/log is not a suitable place for it: it holds the logs of the whole node"
 	plan, err := patch.Enable(plain([]byte(src)), patch.Options{Policy: anyPolicy})
-	if err != nil || len(plan.Warnings) != 1 || plan.Warnings[0].Message != want || plan.Warnings[0].Hint != "auditpatch enable --audit-log-path=/var/log/kubernetes/audit/audit.log" {
+	if err != nil || len(plan.Warnings) != 1 || plan.Warnings[0].Message != want || plan.Warnings[0].Hint.String() != "auditpatch enable --audit-log-path=/var/log/kubernetes/audit/audit.log" {
 		t.Fatalf("%v %v\nwant %s", plan, err, want)
 	}
 	if got := patch.Places(parsed(t, plain([]byte(src))), patch.State{}); len(got) != 1 || got[0].Message != want {

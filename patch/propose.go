@@ -1,9 +1,10 @@
 package patch
 
 import (
-	"fmt"
 	"maps"
 	"path"
+
+	"auditpatch/internal/hint"
 )
 
 // places are where a file may be when its usual place cannot be had, best first.
@@ -16,9 +17,9 @@ var places = map[string][]string{
 
 // propose is a flag with a place that the same plan takes: a hint that is refused in
 // its turn leads in a circle. Without any it is otherwise.
-func (p *planner) propose(flag, otherwise string) string {
+func (p *planner) propose(flag string, otherwise hint.Hint) hint.Hint {
 	if p.proposed {
-		return ""
+		return nil
 	}
 	for _, place := range places[flag] {
 		if path.Clean(place) == path.Clean(p.desired[flag]) {
@@ -32,16 +33,16 @@ func (p *planner) propose(flag, otherwise string) string {
 		opts.Flags[flag] = place
 		try := newPlanner(p.plan.Verb, p.m, p.state, opts)
 		if try.proposed = true; try.settle() == nil {
-			return "--" + flag + "=" + place
+			return hint.Flag(flag, place)
 		}
 	}
 	return otherwise
 }
 
 // editMount is what to type in the manifest where no flag helps.
-func (p *planner) editMount(l Location) string {
+func (p *planner) editMount(l Location) hint.Hint {
 	line, _ := p.m.MountAt(l.Mount.MountPath)
-	return fmt.Sprintf("edit %s, line %d: the mount %s", p.m.Name(), line, l.Mount.MountPath)
+	return hint.Words("edit %s, line %d: the mount %s", hint.Path(p.m.Name()), line, l.Mount.MountPath)
 }
 
 // defaultOf is where a flag's file is unless the manifest or the user says

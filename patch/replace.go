@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch/webhookconfig"
 )
@@ -162,11 +163,11 @@ func (p *planner) checkOverwrite(c Change, flag string) error {
 	if why == "" {
 		return nil
 	}
-	hint := "--" + flag + "=" + defaultOf(flag)
+	next := hint.Flag(flag, defaultOf(flag))
 	if path.Clean(c.Path) == defaultOf(flag) {
-		hint = "mv " + c.Path + " " + c.Path + ".old"
+		next = MoveAway(c.Path)
 	}
-	return refuse(hint, "--%s: %s exists and is not overwritten: %s", flag, c.Path, why)
+	return refuse(next, "--%s: %s exists and is not overwritten: %s", flag, c.Path, why)
 }
 
 // keeps warns of a file that a plan would remove and that is not auditing's.
@@ -201,7 +202,7 @@ func (p *Plan) keepForeignFiles(s State, wanted []File) error {
 			continue
 		default:
 			if why := overwriteFault(c, ms...); why != "" {
-				return refuse("auditpatch restore --list", "%s exists and is not overwritten: %s", c.Path, why)
+				return refuse(hint.Command("restore").Switch("list"), "%s exists and is not overwritten: %s", c.Path, why)
 			}
 		}
 		changes = append(changes, c)

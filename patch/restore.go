@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -67,7 +68,7 @@ func (r *restorer) files() error {
 		}
 		old, known := r.state.Files[w.Path]
 		if !known {
-			return refuse("auditpatch restore --list", "the backup has %s, which was not read", w.Path)
+			return refuse(hint.Command("restore").Switch("list"), "the backup has %s, which was not read", w.Path)
 		}
 		switch c := r.change(w, old); {
 		case w.Dir || old.Dir || !w.Exists && !old.Exists:
@@ -116,7 +117,7 @@ func (r *restorer) settings(w File) error {
 		err = p.restoreSettings(was)
 	}
 	if err != nil {
-		return refuse(fmt.Sprintf("diff %s %s shows what differs, cp %[1]s %[2]s puts all of it back", r.backup.Stored, r.backup.Live),
+		return refuse(r.compare().Note("shows what differs").Then(", ", hint.Shell("cp %s %s", r.backup.Stored, r.backup.Live).Note("puts all of it back")),
 			"others have changed %s since %s, and the audit settings cannot go back alone: %v", w.Path, r.backup.Origin, err)
 	}
 	r.plan.SettingsOnly, r.plan.Kept = true, differences(was, p.m)
@@ -129,10 +130,15 @@ func (r *restorer) settings(w File) error {
 		}
 		r.plan.Warnings = append(p.plan.Warnings, Problem{
 			Message: fmt.Sprintf("others have changed %s since %s: only the audit settings go back, %s", w.Path, r.backup.Origin, stays),
-			Hint:    fmt.Sprintf("diff %s %s", r.backup.Stored, r.backup.Live),
+			Hint:    r.compare(),
 		})
 	}
 	return nil
+}
+
+// compare shows what others have changed.
+func (r *restorer) compare() hint.Hint {
+	return hint.Shell("diff %s %s", r.backup.Stored, r.backup.Live)
 }
 
 // planner begins the change of the present manifest, next to the other files as
@@ -197,7 +203,7 @@ func (p *planner) restoreSettings(was *manifest.File) error {
 		was, is *Location
 	}{{policyFlag, then.Policy, p.plan.After.Policy}, {logFlag, then.Log, p.plan.After.Log}, {webhookFlag, then.Webhook, p.plan.After.Webhook}} {
 		if l.was.Covered() && l.was.Host != l.is.Host {
-			return refuse("", "--%s=%s was at %s on the node, and would now be at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
+			return refuse(nil, "--%s=%s was at %s on the node, and would now be at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
 		}
 	}
 	return nil

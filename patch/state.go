@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/nodefile"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
@@ -95,17 +96,17 @@ type Version = auditflags.Version
 // Error is a refusal: nothing has been changed.
 type Error struct {
 	Reason string // a phrase without a full stop, with file:line:col where it has one
-	Hint   string // something to type
+	Hint   hint.Hint
 	More   []Problem
 }
 
 func (e *Error) Error() string { return e.Reason }
 
 // Remedy is the hint, as an error's method.
-func (e *Error) Remedy() string { return e.Hint }
+func (e *Error) Remedy() hint.Hint { return e.Hint }
 
-func refuse(hint, format string, a ...any) *Error {
-	return &Error{Reason: fmt.Sprintf(format, a...), Hint: hint}
+func refuse(h hint.Hint, format string, a ...any) *Error {
+	return &Error{Reason: fmt.Sprintf(format, a...), Hint: h}
 }
 
 // checkNode refuses what must not be on a node that runs.
@@ -132,7 +133,7 @@ func CheckSiblings(m *manifest.File, s State) error {
 		if !ok || podKey(namespace, name) != want {
 			continue
 		}
-		return refuse(fmt.Sprintf("mv %s /root/", f.Path),
+		return refuse(hint.Shell("mv %s /root/", hint.Path(f.Path)),
 			"%s defines the same Pod %q as %s: the kubelet reads every file of that directory whatever its extension, and the last one by name wins",
 			f.Path, want, s.Manifest.Path)
 	}

@@ -145,7 +145,7 @@ func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, er
 	case s.Policy == nil:
 		return nil, nil, nil
 	}
-	pol, warnings, err := loadPolicy(s.Policy.Name, s.Policy.Data, patch.Inspect(state.Parsed).Version)
+	pol, warnings, err := policyFile{name: s.Policy.Name, data: s.Policy.Data}.load(patch.Inspect(state.Parsed).Version)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,13 +157,13 @@ func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, er
 func Preset(name string, namespaces []string, v patch.Version) (*patch.Content, []patch.Problem, error) {
 	preset, err := presets.Get(name)
 	if err != nil {
-		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+		return nil, nil, hint.Errorf(hint.Command("policy list"), "%v", err)
 	}
 	data, err := preset.Policy(namespaces)
 	if err != nil {
-		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+		return nil, nil, hint.Errorf(hint.Command("policy list"), "%v", err)
 	}
-	pol, warnings, err := loadPolicy("preset "+name, data, v)
+	pol, warnings, err := policyFile{name: "preset " + name, data: data}.load(v)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -236,7 +236,7 @@ func (j *job) checkLog(plan *patch.Plan) error {
 	begins := !plan.Empty() && !j.how.Force
 	lost, stuck := j.target.LogSeal(plan.After)
 	if lost != nil && begins {
-		return hint.Errorf(hint.Of(lost)+"; --force begins all the same", "%v", lost)
+		return hint.Errorf(orForce(hint.Of(lost)), "%v", lost)
 	}
 	for _, err := range []error{lost, stuck} {
 		if err != nil {
@@ -252,10 +252,15 @@ func (j *job) checkLog(plan *patch.Plan) error {
 	}
 	switch full := d.Full(); {
 	case full != "" && d.Hopeless() && begins:
-		return hint.Errorf(d.Relief()+"; --force begins all the same", "%s", full)
+		return hint.Errorf(orForce(d.Relief()), "%s", full)
 	case d.Unlimited && full == "": // the check of the flags has said so
 	case full != "" || d.Tight() != "":
 		plan.Warnings = append(plan.Warnings, patch.Problem{Message: cmp.Or(full, d.Tight()), Hint: d.Relief()})
 	}
 	return nil
+}
+
+// orForce is a way out, or to begin without it.
+func orForce(way hint.Hint) hint.Hint {
+	return way.Then("; ", hint.Switch("force").Note("begins all the same"))
 }

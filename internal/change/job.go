@@ -7,6 +7,7 @@ import (
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/kubelet"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
@@ -112,7 +113,7 @@ func (j *job) previewLive(ctx context.Context, plan *patch.Plan) error {
 // warnNoKubelet tells whoever does not wait that nothing acts on the manifest.
 func (j *job) warnNoKubelet() {
 	if !kubelet.Runs(j.target.Node) {
-		j.warnPlan(patch.Problem{Message: rollout.ErrNoKubelet.Error(), Hint: "systemctl start kubelet"})
+		j.warnPlan(patch.Problem{Message: rollout.ErrNoKubelet.Error(), Hint: hint.Of(rollout.ErrNoKubelet)})
 	}
 }
 
@@ -147,7 +148,7 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 	if plan.Unbuilt() && plan.Verb == "enable" {
 		j.result.Remarks = append(j.result.Remarks, patch.Problem{
 			Message: "there is no kube-apiserver manifest yet; kubeadm init and join write it, with what they are told:",
-			Hint:    "auditpatch export kubeadm",
+			Hint:    hint.Command("export kubeadm"),
 		})
 	}
 	return nil
@@ -164,7 +165,7 @@ func (j *job) leave(ctx context.Context, plan *patch.Plan) error {
 		j.result.Waited, err = l.Await(ctx)
 		var down *apiserver.NotHealthy
 		if errors.As(err, &down) {
-			j.warn(patch.Problem{Message: down.Error(), Hint: "auditpatch doctor"})
+			j.warn(patch.Problem{Message: down.Error(), Hint: hint.Command("doctor")})
 		} else if err != nil {
 			return err
 		}

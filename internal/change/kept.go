@@ -21,7 +21,7 @@ type Kept struct {
 // JudgePolicy judges the policy that an API server is to go on with. The one that it
 // was started with has passed already, by the rules of its day.
 func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
-	pol, warnings, err := loadPolicy(name, data, now.Version)
+	pol, warnings, err := policyFile{name, data, true}.load(now.Version)
 	k := Kept{Refused: err, Warnings: warnings}
 	if pol != nil {
 		k.Rules = pol.Rules()
@@ -34,7 +34,7 @@ func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
 
 // JudgeWebhook judges the webhook's config that an API server is to go on with.
 func JudgeWebhook(name string, data []byte, now patch.Settings) Kept {
-	cfg, errs, warnings := webhookconfig.Check(name, data)
+	cfg, errs, warnings := webhookconfig.CheckOnNode(name, data)
 	k := Kept{Refused: problems(errs), Warnings: warnings, Server: cfg.Server}
 	if now.Annotations[patch.WebhookAnnotation] == patch.Checksum(data) {
 		k.Refused, k.Warnings = nil, append(errs, warnings...)
@@ -42,11 +42,21 @@ func JudgeWebhook(name string, data []byte, now patch.Settings) Kept {
 	return k
 }
 
-// loadPolicy loads a policy with which kube-apiserver would start, and warns of what
-// would come of it all the same. A policy whose version alone does not fit comes with
-// the error.
-func loadPolicy(name string, data []byte, v patch.Version) (pol *policy.Policy, warnings []patch.Problem, err error) {
-	pol, ignored, err := policy.LoadStartable(name, data, policy.Version{Major: v.Major, Minor: v.Minor})
+// policyFile is a policy that is to be loaded.
+type policyFile struct {
+	name   string
+	data   []byte
+	onNode bool // the name is a path on the node, and not on this machine
+}
+
+// load loads a policy with which kube-apiserver would start, and warns of what would
+// come of it all the same. A policy whose version alone does not fit comes with the
+// error.
+func (f policyFile) load(v patch.Version) (pol *policy.Policy, warnings []patch.Problem, err error) {
+	pol, ignored, err := policy.LoadStartable(f.name, f.data, policy.Version{Major: v.Major, Minor: v.Minor})
+	if f.onNode {
+		err, ignored = policy.OnNode(err), policy.OnNode(ignored)
+	}
 	if err != nil {
 		return pol, nil, err
 	}
@@ -54,7 +64,7 @@ func loadPolicy(name string, data []byte, v patch.Version) (pol *policy.Policy, 
 		warnings = append(warnings, patch.Problem{Message: ignored.Error(), Hint: hint.Of(ignored)})
 	}
 	if !pol.Records() {
-		warnings = append(warnings, patch.Problem{Message: policy.RecordsNothing(name), Hint: "auditpatch policy list"})
+		warnings = append(warnings, patch.Problem{Message: policy.RecordsNothing(f.name), Hint: hint.Command("policy list")})
 	}
 	return pol, warnings, nil
 }

@@ -27,7 +27,7 @@ func Recover(ctx context.Context, r RecoverRequest) (Recovered, Result, error) {
 		return Recovered{}, newResult("recover"), err
 	}
 	if j.target.Stdin() {
-		return Recovered{}, j.result, hint.Errorf("auditpatch recover", "recover works on a node, not on standard input")
+		return Recovered{}, j.result, hint.Errorf(hint.Command("recover"), "recover works on a node, not on standard input")
 	}
 	ended, err := j.recover(ctx)
 	if err != nil && ended.ID != "" {
@@ -93,7 +93,7 @@ func (j *job) warnUnfinished() {
 	}
 	j.warn(patch.Problem{
 		Message: "the run " + run.ID + " (" + run.Verb + ") " + target.Unfinished(run) + ": a change ends it first, and may then differ from what is shown here",
-		Hint:    "auditpatch recover",
+		Hint:    hint.Command("recover"),
 	})
 }
 

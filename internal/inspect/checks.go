@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
 	"auditpatch/patch/auditflags"
@@ -80,9 +81,9 @@ func (f *facts) preflightCheck(out *findings) {
 		case r.err != nil:
 			out.fault(unseen, r.err)
 		case r.found.Doubt:
-			out.say(doubt, "", "%s", r.found.Text)
+			out.say(doubt, nil, "%s", r.found.Text)
 		case r.found.Text != "":
-			out.say(fine, "", "%s", r.found.Text)
+			out.say(fine, nil, "%s", r.found.Text)
 		}
 	}
 }
@@ -94,11 +95,11 @@ func (f *facts) journalCheck(out *findings) {
 	case j.err != nil:
 		out.fault(unseen, j.err)
 	case j.by != nil:
-		out.say(broken, "wait for it, then: auditpatch status", "%s is going on now, pid %d", j.by.Purpose, j.by.PID)
+		out.say(broken, hint.Words("wait for it, then").Then(": ", hint.Command("status")), "%s is going on now, pid %d", j.by.Purpose, j.by.PID)
 	case j.run != nil:
-		out.say(broken, "auditpatch recover", "the run %s (%s) %s", j.run.ID, j.run.Verb, target.WhyUnfinished(j.held))
+		out.say(broken, hint.Command("recover"), "the run %s (%s) %s", j.run.ID, j.run.Verb, target.WhyUnfinished(j.held))
 	default:
-		out.say(fine, "", "no run died half way")
+		out.say(fine, nil, "no run died half way")
 	}
 }
 
@@ -114,15 +115,15 @@ func (f *facts) manifestCheck(out *findings) {
 	}
 	nameless := f.manifest.Nameless()
 	if out.fault(dead, nameless); nameless == nil {
-		out.say(fine, "", "%s is a Pod that the kubelet takes", f.state.Manifest.Path)
+		out.say(fine, nil, "%s is a Pod that the kubelet takes", f.state.Manifest.Path)
 	}
 	if _, left := f.now.Annotations[patch.RestartAnnotation]; left {
-		hint := "auditpatch " + map[bool]string{true: "enable", false: "disable"}[f.now.Enabled()]
-		out.say(broken, hint, "the manifest has the annotation %s: a restart of the API server is under way, or has died half way", patch.RestartAnnotation)
+		next := hint.Command(map[bool]string{true: "enable", false: "disable"}[f.now.Enabled()])
+		out.say(broken, next, "the manifest has the annotation %s: a restart of the API server is in progress, or was interrupted", patch.RestartAnnotation)
 	}
 	out.fault(change, patch.CheckUID(f.manifest))
 	for _, u := range f.manifest.Unknown() {
-		out.say(hurts, "", "%s: %s: the kubelet ignores it", f.manifest.Name(), u)
+		out.say(hurts, nil, "%s: %s: the kubelet ignores it", f.manifest.Name(), u)
 	}
 }
 
@@ -131,7 +132,7 @@ func (f *facts) ownerCheck(out *findings) {
 	out.fault(refused, patch.CheckManagedBy(f.manifest))
 	out.fault(broken, patch.CheckSiblings(f.manifest, f.state))
 	if !out.trouble() {
-		out.say(fine, "", "no other program or file defines this Pod")
+		out.say(fine, nil, "no other program or file defines this Pod")
 	}
 }
 
@@ -139,12 +140,12 @@ func (f *facts) ownerCheck(out *findings) {
 func (f *facts) flagsCheck(out *findings) {
 	errs, warns := auditflags.Check(f.now.Flags, f.now.Version)
 	if !f.now.Enabled() {
-		out.say(off, "auditpatch enable", "audit logging is off: %s", missing(f.now))
+		out.say(off, hint.Command("enable"), "audit logging is off: %s", missing(f.now))
 	}
 	out.problems(broken, errs...)
 	out.problems(hurts, warns...)
 	if len(out.all) == 0 {
-		out.say(fine, "", "kube-apiserver takes all %d audit flags", len(f.now.Flags))
+		out.say(fine, nil, "kube-apiserver takes all %d audit flags", len(f.now.Flags))
 	}
 }
 
@@ -162,7 +163,7 @@ func (f *facts) mountsCheck(out *findings) {
 	out.problems(broken, patch.MountProblems(f.manifest)...)
 	out.problems(broken, f.unfit...)
 	if !out.trouble() && f.now.Enabled() {
-		out.say(fine, "", "every path of the audit flags lies on this node")
+		out.say(fine, nil, "every path of the audit flags lies on this node")
 	}
 	out.problems(hurts, patch.Places(f.manifest, f.state)...)
 }
@@ -172,7 +173,7 @@ func (f *facts) enableCheck(out *findings) {
 	switch {
 	case f.enable == nil:
 	case f.enable.cause == nil:
-		out.say(fine, "", "a change would not be refused for what lies on this node")
+		out.say(fine, nil, "a change would not be refused for what lies on this node")
 	default:
 		out.fault(refused, f.enable.cause)
 	}

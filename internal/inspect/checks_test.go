@@ -71,9 +71,9 @@ func TestRepeats(t *testing.T) {
 		want    int
 	}{{"m:7:1: /srv is missing", 0}, {"/opt is missing", 1}} {
 		out := &findings{check: "mounts"}
-		out.say(broken, "", "/srv is missing")
+		out.say(broken, nil, "/srv is missing")
 		enable := &findings{check: "enable"}
-		enable.fault(refused, hint.New("mkdir", c.refusal))
+		enable.fault(refused, hint.New(hint.Shell("mkdir"), c.refusal))
 		left := withoutRepeats(append(out.all, enable.all...))
 		if len(left) != 1+c.want {
 			t.Errorf("%s: %+v", c.refusal, left)

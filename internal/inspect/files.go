@@ -3,9 +3,9 @@ package inspect
 import (
 	"cmp"
 	"errors"
-	"fmt"
 
 	"auditpatch/internal/auditlog"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/patch"
 )
@@ -15,9 +15,9 @@ func (f *facts) policyCheck(out *findings) {
 	if f.policy.at == "" {
 		return
 	}
-	f.policy.check(out, kind{"policy", patch.PolicyAnnotation, "auditpatch enable --preset=baseline"}, f.now)
+	f.policy.check(out, kind{"policy", patch.PolicyAnnotation, hint.Command("enable").Flag("preset", "baseline")}, f.now)
 	if !out.trouble() {
-		out.say(fine, "", "%s, %s", f.policy.at, policy.Count(f.policy.kept.Rules))
+		out.say(fine, nil, "%s, %s", f.policy.at, policy.Count(f.policy.kept.Rules))
 	}
 }
 
@@ -25,9 +25,9 @@ func (f *facts) policyCheck(out *findings) {
 // the receiver, where requests would wait for that.
 func (f *facts) webhookCheck(out *findings) {
 	if f.webhook.at != "" {
-		f.webhook.check(out, kind{"webhook config", patch.WebhookAnnotation, "auditpatch enable --webhook-config=FILE"}, f.now)
+		f.webhook.check(out, kind{"webhook config", patch.WebhookAnnotation, hint.Command("enable").Flag("webhook-config", "FILE")}, f.now)
 		if !out.trouble() {
-			out.say(fine, "", "%s, to %s", f.webhook.at, cmp.Or(f.webhook.kept.Server, "?"))
+			out.say(fine, nil, "%s, to %s", f.webhook.at, cmp.Or(f.webhook.kept.Server, "?"))
 		}
 	}
 	f.preflightCheck(out)
@@ -36,8 +36,8 @@ func (f *facts) webhookCheck(out *findings) {
 // kind is what a file that the manifest names is.
 type kind struct {
 	what       string
-	annotation string // with the checksum of the one that was installed
-	install    string // what makes a new one
+	annotation string    // with the checksum of the one that was installed
+	install    hint.Hint // what makes a new one
 }
 
 // check wants a file that the API server starts with, and has started with.
@@ -51,14 +51,14 @@ func (n file) check(out *findings, k kind, now patch.Settings) {
 		out.say(broken, k.install, "there is no %s at %s, only an empty directory: %s", k.what, n.at, lost)
 		return
 	case n.Dir:
-		out.say(broken, fmt.Sprintf("mv %s %[1]s.old", n.at), "%s is a directory, where a file belongs", n.at)
+		out.say(broken, patch.MoveAway(n.at), "%s is a directory, not a file", n.at)
 		return
 	case !n.Exists:
 		out.say(broken, k.install, "there is no %s at %s: %s", k.what, n.at, lost)
 		return
 	}
 	if sum, known := now.Annotations[k.annotation]; known && sum != patch.Checksum(n.Data) {
-		out.say(apart, "auditpatch enable", "the %s %s was changed since the API server was started with it", k.what, n.at)
+		out.say(apart, hint.Command("enable"), "the %s %s was changed since the API server was started with it", k.what, n.at)
 	}
 	out.fault(broken, n.kept.Refused)
 	var several *patch.Error
@@ -86,7 +86,7 @@ func (f *facts) logCheck(out *findings) {
 	case tight != "":
 		out.say(hurts, d.Relief(), "%s", tight)
 	case !out.trouble():
-		out.say(fine, "", "%s takes %s of at most %s; %s are free",
+		out.say(fine, nil, "%s takes %s of at most %s; %s are free",
 			f.now.Log.Host, auditlog.FormatSize(d.Usage.Bytes), auditlog.FormatSize(d.Limit), auditlog.FormatSize(d.Space.Free))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"auditpatch/internal/hint"
 	"auditpatch/patch"
@@ -12,10 +11,10 @@ import (
 
 // Finding is the verdict of one check.
 type Finding struct {
-	Check   string `json:"check"`
-	Verdict string `json:"verdict"` // ok, warning, wrong
-	Detail  string `json:"detail"`
-	Hint    string `json:"hint,omitempty"`
+	Check   string    `json:"check"`
+	Verdict string    `json:"verdict"` // ok, warning, wrong
+	Detail  string    `json:"detail"`
+	Hint    hint.Hint `json:"hint,omitempty"`
 
 	status place
 	err    error // why something could not be looked at
@@ -64,11 +63,8 @@ type findings struct {
 	all   []Finding
 }
 
-func (f *findings) say(m meaning, hint, format string, a ...any) {
-	if strings.HasPrefix(hint, "--") {
-		hint = "auditpatch enable " + hint
-	}
-	f.all = append(f.all, Finding{Check: f.check, Verdict: m.verdict, Detail: fmt.Sprintf(format, a...), Hint: hint, status: m.status, turn: f.turn})
+func (f *findings) say(m meaning, h hint.Hint, format string, a ...any) {
+	f.all = append(f.all, Finding{Check: f.check, Verdict: m.verdict, Detail: fmt.Sprintf(format, a...), Hint: h.As("enable"), status: m.status, turn: f.turn})
 }
 
 func (f *findings) problems(m meaning, all ...patch.Problem) {
@@ -90,16 +86,17 @@ func (f *findings) trouble() bool {
 	return slices.ContainsFunc(f.all, func(f Finding) bool { return f.Verdict != OK })
 }
 
-// at lists what status shows in one place, in one line each.
-func at(p place, all []Finding) []string {
+// at lists what status shows in one place, in one line each, whose hints name the same
+// node as the command line.
+func at(p place, all []Finding, here hint.Node) []string {
 	lines := []string{}
 	for _, f := range all {
 		switch {
 		case f.status != p:
-		case f.Hint == "":
+		case len(f.Hint) == 0:
 			lines = append(lines, f.Detail)
 		default:
-			lines = append(lines, f.Detail+": "+f.Hint)
+			lines = append(lines, f.Detail+": "+f.Hint.In(here).String())
 		}
 	}
 	return lines

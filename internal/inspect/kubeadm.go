@@ -1,6 +1,9 @@
 package inspect
 
-import "auditpatch/patch"
+import (
+	"auditpatch/internal/hint"
+	"auditpatch/patch"
+)
 
 // KubeadmStatus is how kubeadm-config stands to the manifest.
 type KubeadmStatus struct {
@@ -21,18 +24,20 @@ func (f *facts) kubeadmCheck(out *findings) {
 		return
 	}
 	plan, err := patch.PlanKubeadm(c.text, f.manifest)
+	persist := hint.Command("enable").Switch("persist")
 	switch {
 	case err != nil:
 	case plan.Empty() && plan.Audits:
-		out.say(fine, "", "%s has the same audit settings", patch.KubeadmConfig)
+		out.say(fine, nil, "%s has the same audit settings", patch.KubeadmConfig)
 	case plan.Empty(), !f.now.Enabled() && !plan.Audits:
 	case !plan.Audits:
-		out.say(hurts, "auditpatch enable --persist", "the next kubeadm upgrade takes audit logging out")
+		out.say(hurts, persist, "the next kubeadm upgrade takes audit logging out")
 	case !f.now.Enabled():
-		out.say(apart, "auditpatch enable, or auditpatch disable --persist", "%s has audit settings and the manifest none", patch.KubeadmConfig)
+		out.say(apart, hint.Command("enable").Then(", or ", hint.Command("disable").Switch("persist")),
+			"%s has audit settings and the manifest none", patch.KubeadmConfig)
 	default:
 		for _, d := range plan.Differences() {
-			out.say(apart, "auditpatch enable --persist", "%s: %s", patch.KubeadmConfig, d)
+			out.say(apart, persist, "%s: %s", patch.KubeadmConfig, d)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestCompareKubeadm(t *testing.T) {
 		f := &facts{configured: configured{manifest: c.m, now: patch.Inspect(c.m)}, live: &live{kubeadm: clusterConfig{text: []byte(c.text)}}}
 		out := &findings{}
 		f.kubeadmCheck(out)
-		lines := func(p place) []string { return append([]string(nil), at(p, out.all)...) }
+		lines := func(p place) []string { return append([]string(nil), at(p, out.all, nil)...) }
 		if d := cmp.Diff([]any{c.words, c.drift, c.warnings}, []any{f.kubeadmStatus().String(), lines(drift), lines(warnings)}); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}

@@ -4,13 +4,14 @@ import (
 	"strings"
 
 	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/hint"
 )
 
 // serverCheck wants an API server that runs as the manifest has it.
 func (f *facts) serverCheck(out *findings) {
 	f.preflightCheck(out)
 	if f.live.current != nil && !*f.live.current {
-		out.say(apart, "journalctl -u kubelet", "the API server that runs was started before the manifest was last changed")
+		out.say(apart, hint.Shell("journalctl -u kubelet"), "the API server that runs was started before the manifest was last changed")
 	}
 }
 
@@ -30,12 +31,12 @@ func (f *facts) clusterCheck(out *findings) {
 	switch o := f.live.others; {
 	case o == nil:
 	case o.err != nil:
-		out.say(doubt, "", "the other control-plane nodes cannot be seen: %v", o.err)
+		out.say(doubt, nil, "the other control-plane nodes cannot be seen: %v", o.err)
 	case len(o.unready) > 0:
-		out.say(refused, "auditpatch doctor, on that node", "other API servers are not healthy: %s", strings.Join(o.unready, "; "))
+		out.say(refused, hint.Command("doctor").Elsewhere().Note(", on that node"), "other API servers are not healthy: %s", strings.Join(o.unready, "; "))
 	case o.holder != "":
-		out.say(doubt, "kubectl -n kube-system get lease auditpatch", "%s has the cluster's lock: a change here would wait for it", o.holder)
+		out.say(doubt, hint.Shell("kubectl -n kube-system get lease auditpatch"), "%s has the cluster's lock: a change here would wait for it", o.holder)
 	case o.n > 0:
-		out.say(fine, "", "%s", clusterlock.OthersReady(o.n))
+		out.say(fine, nil, "%s", clusterlock.OthersReady(o.n))
 	}
 }

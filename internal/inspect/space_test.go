@@ -51,7 +51,7 @@ func TestStatusFull(t *testing.T) {
 		}
 		out := &findings{}
 		(&facts{configured: configured{now: settings}, installed: installed{disk: &disk}}).logCheck(out)
-		if got := strings.Join(append(at(drift, out.all), at(warnings, out.all)...), "\n"); got != c.want {
+		if got := strings.Join(append(at(drift, out.all, nil), at(warnings, out.all, nil)...), "\n"); got != c.want {
 			t.Errorf("with %d MB:\ngot  %s\nwant %s", c.size, got, c.want)
 		}
 	}

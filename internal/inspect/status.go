@@ -78,7 +78,7 @@ func Status(ctx context.Context, t *target.Target) (*Report, error) {
 		Enabled: f.now.Enabled(), Manifest: f.state.Manifest.Path, Flags: f.now.Flags,
 		Policy: f.policyStatus(), Log: f.logStatus(), Webhook: f.webhookStatus(), Server: f.serverStatus(), Kubeadm: f.kubeadmStatus(),
 		Unfinished: f.journal.unfinished(), LastChange: f.journal.lastChange(), Backups: f.journal.done(),
-		Drift: at(drift, all), Warnings: at(warnings, all),
+		Drift: at(drift, all, t.Here), Warnings: at(warnings, all, t.Here),
 	}
 	if f.now.Version != (patch.Version{}) {
 		r.Kubernetes = f.now.Version.String()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"auditpatch/internal/hint"
 )
 
 // ErrUnfinished says that an earlier run was neither finished nor undone.
@@ -18,7 +20,7 @@ type unfinishedError struct{}
 func (*unfinishedError) Error() string { return "an earlier run is unfinished" }
 
 // Remedy is what to type.
-func (*unfinishedError) Remedy() string { return "auditpatch recover" }
+func (*unfinishedError) Remedy() hint.Hint { return hint.Command("recover") }
 
 var (
 	errNotAbsolute = errors.New("not an absolute path")
@@ -40,8 +42,8 @@ func (e *JournalError) Error() string {
 func (e *JournalError) Unwrap() error { return e.Err }
 
 // Remedy is what to type.
-func (e *JournalError) Remedy() string {
-	return "look at the manifest and the policy, then: rm " + e.Path
+func (e *JournalError) Remedy() hint.Hint {
+	return hint.Words("look at the manifest and the policy, then").Then(": ", hint.Shell("rm %s", hint.Path(e.Path)))
 }
 
 // ChangedError says that a file is no longer what it was when it was read.
@@ -50,9 +52,9 @@ type ChangedError struct{ Path string }
 func (e *ChangedError) Error() string { return e.Path + " changed since it was read" }
 
 // Remedy is what to type.
-func (e *ChangedError) Remedy() string { return tryAgain }
+func (e *ChangedError) Remedy() hint.Hint { return tryAgain }
 
-const tryAgain = "run the same command again"
+var tryAgain = hint.Words("run the same command again")
 
 // ChangedByOthersError lists files that were left alone because someone else has
 // changed them since the run wrote them.
@@ -70,11 +72,11 @@ func (e *ChangedByOthersError) Error() string {
 }
 
 // Remedy is what to type.
-func (e *ChangedByOthersError) Remedy() string {
+func (e *ChangedByOthersError) Remedy() hint.Hint {
 	if !e.Reverted {
-		return ""
+		return nil
 	}
-	return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
+	return hint.Words("make the change in the program that writes the manifest, or stop that program").Then("; then: ", hint.Command("enable"))
 }
 
 // HalfwayError says that a run failed and that not everything could be rolled back.
@@ -106,7 +108,7 @@ func (e *LockedError) Error() string {
 }
 
 // Remedy is what to type.
-func (e *LockedError) Remedy() string { return tryAgain }
+func (e *LockedError) Remedy() hint.Hint { return tryAgain }
 
 // multiError is several errors in one line.
 type multiError []error

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"auditpatch/internal/hint"
 )
 
 // vet refuses a step whose place others decide about, before anything is written.
@@ -43,7 +45,7 @@ func (s *step) vetLink(t tree, why string) error {
 		return err
 	}
 	on := filepath.Join(t.at, filepath.FromSlash(s.Path))
-	return &UntrustedError{s.Path, "is a symlink to " + s.Real + ", " + why, "rm " + on}
+	return &UntrustedError{s.Path, "is a symlink to " + s.Real + ", " + why, hint.Shell("rm %s", on)}
 }
 
 // also are the users who may own the directory of a file that is not ours: a log
@@ -99,7 +101,7 @@ func (s *step) expect(t tree, kind Kind, file fs.FileInfo) error {
 		return &ChangedError{s.Path}
 	case kind == Present && names(file) > 1:
 		e := t.distrust(s.Real, fmt.Sprintf("has %d names (hard links)", names(file)))
-		e.Hint = "find / -xdev -samefile " + filepath.Join(t.at, filepath.FromSlash(s.Real))
+		e.Hint = hint.Shell("find / -xdev -samefile %s", filepath.Join(t.at, filepath.FromSlash(s.Real)))
 		return e
 	}
 	return nil

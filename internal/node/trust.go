@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"auditpatch/internal/hint"
 )
 
 // maxSystemUser is the last of the numbers that system accounts have; people's
@@ -24,13 +26,13 @@ var errSwapped = errors.New("was replaced while it was being opened")
 type UntrustedError struct {
 	Path string // what is not to be trusted, on the node: often a directory on the way
 	Why  string
-	Hint string // what to type
+	Hint hint.Hint
 }
 
 func (e *UntrustedError) Error() string { return e.Path + " " + e.Why }
 
 // Remedy is the hint, as an error's method.
-func (e *UntrustedError) Remedy() string { return e.Hint }
+func (e *UntrustedError) Remedy() hint.Hint { return e.Hint }
 
 // owners are the users whose files and directories are as good as our own: root,
 // whoever runs this, and the owner of the tree, who can replace all of it anyway.
@@ -110,16 +112,16 @@ func (t tree) ownerOf(folder string) (uid int, ok bool) {
 // distrust is the refusal of one path, with the command that mends it.
 func (t tree) distrust(real, why string) *UntrustedError {
 	on := filepath.Join(t.at, filepath.FromSlash(real))
-	e := &UntrustedError{Path: real, Why: why, Hint: "ls -ld " + on}
+	e := &UntrustedError{Path: real, Why: why, Hint: hint.Shell("ls -ld %s", on)}
 	switch {
 	case strings.HasPrefix(why, "belongs"):
-		e.Hint = fmt.Sprintf("chown %s %s", account(os.Geteuid()), on)
+		e.Hint = hint.Shell("chown %s %s", account(os.Geteuid()), on)
 	case strings.HasSuffix(why, "by everybody"):
-		e.Hint = "chmod o-w " + on
+		e.Hint = hint.Shell("chmod o-w %s", on)
 	case strings.HasPrefix(why, "is writable"):
-		e.Hint = "chmod g-w " + on
+		e.Hint = hint.Shell("chmod g-w %s", on)
 	case strings.HasPrefix(why, "is a symlink"):
-		e.Hint = fmt.Sprintf("chown -h %s %s", account(os.Geteuid()), on)
+		e.Hint = hint.Shell("chown -h %s %s", account(os.Geteuid()), on)
 	}
 	return e
 }

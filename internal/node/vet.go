@@ -3,12 +3,13 @@ package node
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"auditpatch/internal/hint"
 )
 
 // What is in the state directory makes root write files: the journal names a
@@ -21,7 +22,7 @@ func (n *Node) vetState(t tree) error {
 	err := t.vet(n.StateDir)
 	var bad *UntrustedError
 	if errors.As(err, &bad) && path.Clean(n.StateDir) != defaultState {
-		bad.Hint = "--state-dir=" + defaultState
+		bad.Hint = hint.Flag("state-dir", defaultState)
 	}
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func (s *store) distrust(name, why string) error {
 		return e
 	}
 	dir := filepath.Join(s.tree.at, filepath.FromSlash(path.Clean(s.path)))
-	e.Hint = fmt.Sprintf("ls -lR %s, and to begin anew: mv %s %s.untrusted", dir, dir, dir)
+	e.Hint = hint.Shell("ls -lR %s", dir).Then(", and to begin anew: ", hint.Shell("mv %s %s", dir, dir+".untrusted"))
 	return e
 }
 

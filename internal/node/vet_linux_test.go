@@ -41,7 +41,7 @@ func TestStateOfSomebodyElse(t *testing.T) {
 			bad := asType[*UntrustedError](t, err)
 			equal(t, "refusal", bad.Error(), c.want)
 			if c.hint != "" {
-				equal(t, "hint", bad.Hint, strings.ReplaceAll(c.hint, "STATE", root+stateDir))
+				equal(t, "hint", bad.Hint.String(), strings.ReplaceAll(c.hint, "STATE", root+stateDir))
 			}
 			if err := recoverNode(n); err == nil {
 				t.Error("recovered")

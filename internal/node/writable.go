@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/node/seal"
 )
 
@@ -18,7 +19,7 @@ import (
 // SealedError says that the file system does not let something be written.
 type SealedError struct {
 	op, path string
-	hint     string
+	hint     hint.Hint
 	Why      string // what is sealed, and how; "" when Err says all
 	Appends  bool   // it can be appended to
 	Err      error  // of the system call that would fail
@@ -31,7 +32,7 @@ func (e *SealedError) Error() string {
 func (e *SealedError) Unwrap() error { return e.Err }
 
 // Remedy is what to type.
-func (e *SealedError) Remedy() string { return e.hint }
+func (e *SealedError) Remedy() hint.Hint { return e.hint }
 
 // sealOf is what keeps the file or directory at a resolved path from being changed.
 func (t tree) sealOf(real string) seal.Seal {
@@ -54,11 +55,11 @@ func (t tree) sealed(real string, s seal.Seal) error {
 	case seal.None:
 		return nil
 	case seal.AppendOnly:
-		e.hint, e.Appends = "chattr -a "+on, true
+		e.hint, e.Appends = hint.Shell("chattr -a %s", on), true
 	case seal.Mount:
-		e.hint, e.Err = "findmnt "+on, syscall.EBUSY
+		e.hint, e.Err = hint.Shell("findmnt %s", on), syscall.EBUSY
 	default:
-		e.hint = "chattr -i " + on
+		e.hint = hint.Shell("chattr -i %s", on)
 	}
 	return e
 }
@@ -139,7 +140,7 @@ func (t tree) mayWriteIn(want string) (there string, err error) {
 		return there, err
 	}
 	if err = seal.Writable(dir); errors.Is(err, syscall.EROFS) {
-		err = &SealedError{hint: "findmnt -T " + filepath.Join(t.at, filepath.FromSlash(there)), Err: err}
+		err = &SealedError{hint: hint.Shell("findmnt -T %s", filepath.Join(t.at, filepath.FromSlash(there))), Err: err}
 	}
 	return there, err
 }
@@ -263,9 +264,9 @@ func (t tree) grants(d *demand) error {
 	switch {
 	case s.Total == 0: // a file system that does not count
 	case free < d.bytes+min(mostSpare, s.Total/16):
-		return &SealedError{op: "write", path: d.path, hint: "df -h " + on, Err: syscall.ENOSPC}
+		return &SealedError{op: "write", path: d.path, hint: hint.Shell("df -h %s", on), Err: syscall.ENOSPC}
 	case s.NoFiles || s.Files > 0 && s.Files < d.files:
-		return &SealedError{op: "write", path: d.path, hint: "df -i " + on, Err: syscall.ENOSPC}
+		return &SealedError{op: "write", path: d.path, hint: hint.Shell("df -i %s", on), Err: syscall.ENOSPC}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/wait"
@@ -60,13 +61,13 @@ func checkKubelet(n *node.Node, manifest string) (Found, error) {
 	case err != nil:
 		return Found{}, err
 	case k.PID == 0:
-		return Found{}, &apiserver.NotHealthy{Reason: ErrNoKubelet.Error(), Hint: "systemctl start kubelet"}
+		return Found{}, &apiserver.NotHealthy{Reason: ErrNoKubelet.Error(), Hint: startKubelet}
 	case k.StaticPodPath == "":
 		return Found{Text: fmt.Sprintf("it runs (pid %d); its configuration %s does not say where manifests are", k.PID, k.Config), Doubt: true}, nil
 	case k.StaticPodPath != dir:
 		return Found{}, &apiserver.NotHealthy{
 			Reason: fmt.Sprintf("the kubelet reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir),
-			Hint:   "auditpatch doctor --manifest " + path.Join(k.StaticPodPath, path.Base(manifest)),
+			Hint:   hint.Command("doctor").Spaced("manifest", path.Join(k.StaticPodPath, path.Base(manifest))),
 		}
 	default:
 		return Found{Text: fmt.Sprintf("it runs (pid %d) and reads %s", k.PID, dir)}, nil
@@ -105,15 +106,15 @@ func checkServer(ctx context.Context, s *apiserver.Server, manifest string, pati
 // NotRunning says of a static Pod in which no API server runs as the manifest has
 // it what runs instead, and what to type.
 func NotRunning(n *node.Node, manifest string, running apiserver.Running) *apiserver.NotHealthy {
-	down := &apiserver.NotHealthy{Reason: "no kube-apiserver runs on this node", Hint: "journalctl -u kubelet"}
+	down := &apiserver.NotHealthy{Reason: "no kube-apiserver runs on this node", Hint: hint.Shell("journalctl -u kubelet")}
 	if kubelet.Stuck(n, manifest) { // it was started while the API server was away
-		down.Hint, down.Kubelet = kubelet.RestartCommand, true
+		down.Hint, down.Kubelet = hint.Shell(kubelet.RestartCommand), true
 	}
 	switch {
 	case running.Others > 0:
 		down.Reason = "the kube-apiserver that runs was started with other flags than the manifest has, and the kubelet has not acted on it"
 	case running.Ending > 0:
-		return &apiserver.NotHealthy{Reason: "the earlier kube-apiserver is ending, and the kubelet has yet to start one with the manifest's flags", Hint: "auditpatch enable waits for it"}
+		return &apiserver.NotHealthy{Reason: "the earlier kube-apiserver is ending, and the kubelet has yet to start one with the manifest's flags", Hint: hint.Command("enable").Note("waits for it")}
 	case running.Stranger != "":
 		down.Reason = "no kube-apiserver runs in this manifest's Pod: " + running.Stranger
 	}

@@ -209,7 +209,7 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 		}
 	}
 	if err := run.Done(); err != nil {
-		return Report{}, &NotRestored{Backup: run.ID, Cause: err, Undo: errors.New("auditpatch recover ends the run")}
+		return Report{}, &NotRestored{Backup: run.ID, Cause: err, Undo: errors.New("the run has not ended")}
 	}
 	return Report{Backup: run.ID}, nil
 }

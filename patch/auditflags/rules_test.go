@@ -404,16 +404,15 @@ func TestHintsHold(t *testing.T) {
 	for _, c := range ruleCases {
 		errs, warns := auditflags.Check(flagsOf(c.set), c.version)
 		for _, p := range append(errs, warns...) {
-			hint, isFlag := strings.CutPrefix(p.Hint, "--")
-			if !isFlag {
-				continue
-			}
-			name, value, _ := strings.Cut(hint, "=")
-			f, ok := auditflags.Lookup(name)
-			if !ok || c.version.Before(f.Since) {
-				t.Errorf("%s: hint %q names no flag of %s", c.name, p.Hint, c.version)
-			} else if _, err := f.Parse(value); err != nil {
-				t.Errorf("%s: hint %q: %v", c.name, p.Hint, err)
+			for _, part := range p.Hint {
+				for _, flag := range part.Flags {
+					f, ok := auditflags.Lookup(flag.Name)
+					if !ok || c.version.Before(f.Since) {
+						t.Errorf("%s: hint %q names no flag of %s", c.name, p.Hint, c.version)
+					} else if _, err := f.Parse(flag.Value); err != nil {
+						t.Errorf("%s: hint %q: %v", c.name, p.Hint, err)
+					}
+				}
 			}
 		}
 	}

@@ -22,8 +22,8 @@ func Lines(kind string, problems []auditflags.Problem) []string {
 			word = "refuse"
 		}
 		line := word + " " + strings.Join(p.Flags, ",") + ": " + p.Message
-		if p.Hint != "" {
-			line += " => " + p.Hint
+		if len(p.Hint) > 0 {
+			line += " => " + p.Hint.String()
 		}
 		lines = append(lines, line)
 	}
