@@ -47,7 +47,7 @@ func (l *lab) foreignSed(after string) {
 	theirs := strings.Replace(l.filtered(), "    - --secure-port=6443\n", "    - --secure-port=6443\n    - --profiling=false\n", 1)
 	run := l.timed(fmt.Sprintf(sedScript, after), "enable")
 	l.wantExit(run, 4)
-	l.wantSaid(run.text(), "changed by somebody else meanwhile", "the API server is healthy with it")
+	l.wantSaid(run.text(), "changed by someone else in the meantime", "the API server is healthy with it")
 	if strings.Contains(run.text(), "put back") {
 		l.Fatal("it says that something was put back")
 	}
@@ -213,7 +213,7 @@ func TestWrongHostPathType(t *testing.T) {
 	l.uncounted(func() {
 		run := l.timed(`said "backup "; rm `+policy+`; mkdir `+policy, "enable")
 		l.wantExit(run, 3)
-		l.wantSaid(run.text(), policy+" is a directory", "the kubelet makes no container with it", "the earlier settings are back and healthy")
+		l.wantSaid(run.text(), policy+" is a directory", "the kubelet does not start the container with it", "the earlier settings are back and healthy")
 		l.wantEnd(run, "backup ", 90*time.Second)
 		l.wantWhole(original)
 	})

@@ -13,10 +13,11 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// Settings is what a manifest configures.
+// Settings is what a manifest configures. All its fields are in one struct
+// because callers compare the settings of two manifests as a whole.
 type Settings struct {
 	Version Version
-	// Flags are the audit flags that count, by name; Line is where each stands.
+	// Flags are the audit flags that count, by name; Line is where each is.
 	Flags map[string]string
 	Line  map[string]int
 	// Policy, Log and Webhook are the paths of the three flags, nil when not set.
@@ -33,7 +34,7 @@ type Settings struct {
 	Server Server
 	// Proxy is how it reaches what is outside of the cluster.
 	Proxy Proxy
-	// ManagedBy names the program that writes this manifest anew, "" for kubeadm
+	// ManagedBy names the program that regenerates this manifest, "" for kubeadm
 	// and for manifests made by hand.
 	ManagedBy string
 }
@@ -59,7 +60,7 @@ func (s Settings) Enabled() bool {
 	return s.Policy != nil && (s.Flags[logFlag] != "" || s.Webhook != nil)
 }
 
-// Location is a path of the API server's container and where it lies on the
+// Location is a path of the API server's container and where it is on the
 // node.
 type Location struct {
 	Path  string // in the container

@@ -1,7 +1,6 @@
 package change
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +44,7 @@ func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) 
 			say("skipped: %s", not.Reason)
 			return nil
 		case errors.As(err, &not):
-			return hint.Errorf(cmp.Or(not.Hint, "--rehearse=auto"), "the change cannot be rehearsed: %s", not.Reason)
+			return hint.Errorf(hint.First(not.Hint, hint.Flag("rehearse", rehearsal.Auto)), "the change cannot be rehearsed: %s", not.Reason)
 		case errors.As(err, &failed):
 			j.result.Rehearsal = &Rehearsal{Verdict: "failed", Why: failed.Reason}
 			return err
@@ -65,21 +64,4 @@ func passed(r rehearsal.Report) string {
 		text += fmt.Sprintf(", event %.8s written", r.Event)
 	}
 	return text
-}
-
-// rehearseOnly is a preview with all that comes before the change.
-func (j *job) rehearseOnly(ctx context.Context, plan *patch.Plan) error {
-	if !j.target.Live {
-		return hint.Errorf("--rehearse=auto", "--rehearse=always: no API server runs on the node below --root")
-	}
-	l, err := j.live(ctx, plan)
-	if err != nil {
-		return err
-	}
-	// An interruption has to wait for the second API server to be gone.
-	if err := j.how.Listener.begin(); err != nil {
-		return err
-	}
-	defer j.how.Listener.spared()
-	return l.Preview(ctx)
 }

@@ -17,7 +17,8 @@ import (
 )
 
 // Result is what came of a change, or would come of it. Its JSON is that of enable,
-// disable, restore and diff.
+// disable, restore and diff. It has as many fields as that JSON object, and those
+// that only the text output needs.
 type Result struct {
 	Command  string       `json:"command"`
 	Changed  bool         `json:"changed"` // with dryRun and diff: would change

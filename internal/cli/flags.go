@@ -33,6 +33,8 @@ const (
 // DefaultManifest is where kubeadm has it.
 const DefaultManifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
+const defaultStateDir = "/var/lib/auditpatch"
+
 // settingFlags are what enable, diff and export are asked for, from one place: the
 // audit flags come from the table in package patch.
 type settingFlags struct {
@@ -75,13 +77,13 @@ func (n *nodeFlags) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "manifest", Destination: &n.manifest, Category: howCategory, Value: DefaultManifest, Usage: "`PATH` of the API server's manifest"},
 		&cli.StringFlag{Name: "root", Destination: &n.root, Category: howCategory, Usage: "`DIR` where a node's file system is mounted, for image builds"},
-		&cli.StringFlag{Name: "state-dir", Destination: &n.stateDir, Category: howCategory, Value: "/var/lib/auditpatch", Usage: "`DIR` on the node for backups and the journal"},
+		&cli.StringFlag{Name: "state-dir", Destination: &n.stateDir, Category: howCategory, Value: defaultStateDir, Usage: "`DIR` on the node for backups and the journal"},
 	}
 }
 
 // options are the node for whoever works on it.
 func (n *nodeFlags) options(p *program) target.Options {
-	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In}
+	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In, Here: p.node}
 }
 
 // stdin tells whether the manifest comes from standard input.
@@ -197,7 +199,7 @@ func (p *program) readInput(flag, name string) (*change.Input, error) {
 }
 
 func notText(flag string) error {
-	return hint.Errorf("--"+flag+"=FILE", "--%s: it takes the path of a file, not the text of one", flag)
+	return hint.Errorf(hint.Flag(flag, "FILE"), "--%s: it takes the path of a file, not the text of one", flag)
 }
 
 // IsText tells whether the text of a file was given where its path belongs. It may
@@ -220,9 +222,9 @@ func (s *settingFlags) logAccess() (group *int, mode uint32, err error) {
 		m, err := strconv.ParseUint(text, 8, 32)
 		switch {
 		case err != nil || m > 0o777 || m&0o600 != 0o600:
-			return nil, 0, hint.Errorf("--log-file-mode=0640", "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
+			return nil, 0, hint.Errorf(hint.Flag("log-file-mode", "0640"), "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
 		case m != 0o600 && m != 0o640:
-			return nil, 0, hint.Errorf("--log-file-mode=0640", "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
+			return nil, 0, hint.Errorf(hint.Flag("log-file-mode", "0640"), "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
 		}
 		mode = uint32(m)
 	}
@@ -236,13 +238,13 @@ func groupID(name string) (int, error) {
 	if strings.Trim(name, "0123456789") != "" {
 		g, err := user.LookupGroup(name)
 		if err != nil {
-			return 0, hint.Errorf("getent group "+name, "--log-group %q: there is no such group on this machine", name)
+			return 0, hint.Errorf(hint.Shell("getent group %s", name), "--log-group %q: there is no such group on this machine", name)
 		}
 		number = g.Gid
 	}
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == math.MaxUint32 {
-		return 0, hint.Errorf("getent group", "--log-group %q: the number of a group is at most 4294967294", name)
+		return 0, hint.Errorf(hint.Shell("getent group"), "--log-group %q: the number of a group is at most 4294967294", name)
 	}
 	return int(n), nil
 }
@@ -255,7 +257,7 @@ func conflict(command string, a, b given) error {
 	if a.value == "" || b.value == "" {
 		return nil
 	}
-	return hint.Errorf(command+" --"+a.name+" ...", "--%s and --%s exclude each other", a.name, b.name)
+	return hint.Errorf(commandOf(command).Spaced(a.name, "...").Without(b.name), "--%s and --%s exclude each other", a.name, b.name)
 }
 
 // fullFlag is all that urfave/cli asks of a flag.

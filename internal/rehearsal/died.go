@@ -1,13 +1,13 @@
 package rehearsal
 
 import (
-	"fmt"
 	"path"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/patch/auditflags"
 )
 
@@ -49,26 +49,26 @@ func plain(line string) string {
 var flagName = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
 
 // remedy is what to type against last words.
-func (r Rehearsal) remedy(words string) string {
+func (r Rehearsal) remedy(words string) hint.Hint {
 	for _, m := range flagName.FindAllStringSubmatch(words, -1) {
 		f, known := auditflags.Lookup(m[1])
 		normal := f.DefaultAt(r.New.Version)
 		switch {
 		case known && strings.HasPrefix(words, "unknown flag"):
-			return "auditpatch disable, then enable without --" + f.Name
+			return hint.Command("disable").Note("and enable without --" + f.Name)
 		case known && normal != "":
-			return "--" + f.Name + "=" + normal
+			return hint.Flag(f.Name, normal)
 		}
 	}
 	policy, webhook := r.New.Policy, r.New.Webhook
 	switch {
 	case r.logs() && r.New.Log.Covered() && strings.Contains(words, "ensureLogFile"):
-		dir := path.Dir(r.New.Log.Host)
-		return fmt.Sprintf("ls -la %s; findmnt -T %s", dir, dir)
+		dir := hint.Path(path.Dir(r.New.Log.Host))
+		return hint.Shell("ls -la %s; findmnt -T %s", dir, dir)
 	case policy != nil && strings.Contains(words, "audit policy"):
-		return "auditpatch policy lint --policy " + policy.Host
+		return hint.Command("policy lint").Spaced("policy", hint.Path(policy.Host))
 	case webhook != nil && (strings.Contains(words, "audit webhook") || strings.Contains(words, webhook.Path)):
-		return "kubectl config view --raw --flatten --kubeconfig FILE"
+		return hint.Shell("kubectl config view --raw --flatten --kubeconfig FILE")
 	}
-	return ""
+	return nil
 }

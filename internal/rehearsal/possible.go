@@ -8,6 +8,7 @@ import (
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/auditlog"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/proc"
 )
 
@@ -49,7 +50,7 @@ func Possible(s *apiserver.Server, running proc.Process) error {
 	if err == nil && free < leastMemory {
 		return &Impossible{
 			Reason: fmt.Sprintf("%s of memory are available, and a second kube-apiserver takes up to %s", auditlog.FormatSize(free), auditlog.FormatSize(leastMemory)),
-			Hint:   "free -m",
+			Hint:   hint.Shell("free -m"),
 		}
 	}
 	return nil

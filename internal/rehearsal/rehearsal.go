@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/proof"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
@@ -39,25 +40,25 @@ type Report struct {
 // Impossible says why a change cannot be rehearsed, which says nothing of its settings.
 type Impossible struct {
 	Reason string
-	Hint   string
+	Hint   hint.Hint
 }
 
 func (e *Impossible) Error() string { return e.Reason }
 
 // Remedy is what to type.
-func (e *Impossible) Remedy() string { return e.Hint }
+func (e *Impossible) Remedy() hint.Hint { return e.Hint }
 
 // Failed says that the settings do not work.
 type Failed struct {
 	Reason string
 	Log    string // what the API server has said, the end of it
-	Hint   string
+	Hint   hint.Hint
 }
 
 func (e *Failed) Error() string { return e.Reason }
 
 // Remedy is what to type.
-func (e *Failed) Remedy() string { return e.Hint }
+func (e *Failed) Remedy() hint.Hint { return e.Hint }
 
 // LogName is the name of the second API server's log, in the directory of the real one. It
 // is removed in the end, and by the next rehearsal when this one is killed.
@@ -96,7 +97,7 @@ func (r Rehearsal) checkPort() error {
 	at := net.JoinHostPort(is.Address, strconv.Itoa(is.Port))
 	l, err := net.Listen("tcp", at)
 	if err != nil && is.Port != was.Port {
-		return &Failed{Reason: fmt.Sprintf("kube-apiserver could not listen on %s: %s", at, apiserver.NetCause(err)), Hint: fmt.Sprintf("ss -ltnp sport = :%d", is.Port)}
+		return &Failed{Reason: fmt.Sprintf("kube-apiserver could not listen on %s: %s", at, apiserver.NetCause(err)), Hint: hint.Shell("ss -ltnp sport = :%s", strconv.Itoa(is.Port))}
 	}
 	if err == nil {
 		l.Close()
@@ -170,7 +171,7 @@ func (r Rehearsal) awaitReady(ctx context.Context, second *instance, server *api
 			words := apiserver.LastError(second.output.String())
 			return &Failed{
 				Reason: fmt.Sprintf("kube-apiserver was not ready with these settings within %s: %s%s", readyWithin, why, lastly(words)),
-				Log:    second.output.String(), Hint: "--rehearse=never begins without this",
+				Log:    second.output.String(), Hint: hint.Flag("rehearse", Never).Note("begins without this"),
 			}
 		}
 		select {
@@ -214,10 +215,10 @@ func (r Rehearsal) prove(ctx context.Context, second *instance, server *apiserve
 		return "", wait.ErrInterrupted
 	}
 	cause := cmp.Or(strings.ReplaceAll(said, r.logPath(), r.New.Log.Path), err.Error())
-	dir := path.Dir(r.New.Log.Host)
+	dir := hint.Path(path.Dir(r.New.Log.Host))
 	return "", &Failed{
 		Reason: "kube-apiserver gets ready with these settings, but a request that the policy records was not found in its log: " + cause,
-		Log:    second.output.String(), Hint: fmt.Sprintf("df -h %s; df -i %s", dir, dir),
+		Log:    second.output.String(), Hint: hint.Shell("df -h %s; df -i %s", dir, dir),
 	}
 }
 

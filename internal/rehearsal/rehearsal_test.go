@@ -37,13 +37,13 @@ func TestRemedy(t *testing.T) {
 	}}
 	for words, want := range map[string]string{
 		`invalid argument "10x" for "--audit-log-mode" flag`:                            "--audit-log-mode=blocking",
-		"unknown flag: --audit-log-compress":                                            "auditpatch disable, then enable without --audit-log-compress",
+		"unknown flag: --audit-log-compress":                                            "auditpatch disable and enable without --audit-log-compress",
 		"ensureLogFile: open /log/audit.log: is a directory":                            "ls -la /host/log; findmnt -T /host/log",
 		"loading audit policy file: failed to read":                                     "auditpatch policy lint --policy /host/p.yaml",
 		"initializing audit webhook: invalid configuration: unable to read certificate": "kubectl config view --raw --flatten --kubeconfig FILE",
 		"unknown flag: --no-such-flag":                                                  "",
 	} {
-		if got := r.remedy(words); got != want {
+		if got := r.remedy(words).String(); got != want {
 			t.Errorf("%s: got %q, want %q", words, got, want)
 		}
 	}

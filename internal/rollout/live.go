@@ -62,8 +62,8 @@ type Terms struct {
 	LockTimeout time.Duration
 	Force       bool    // begin although the API server is not healthy
 	Restart     Restart // how the old API server ends
-	// Rehearse tries the change out before anything is touched; nil for no rehearsal.
-	Rehearse func(context.Context) error
+	// Rehearsal tries the change out before anything is touched; nil for none.
+	Rehearsal func(context.Context) error
 }
 
 // Listener is who hears of a change; nil for nobody.
@@ -113,7 +113,7 @@ func (l *Live) Before(ctx context.Context) error {
 	}
 	stop()
 	if err == nil {
-		err = l.rehearse(ctx, server)
+		err = l.Rehearse(ctx)
 	}
 	if err != nil {
 		return err
@@ -125,25 +125,32 @@ func (l *Live) Before(ctx context.Context) error {
 	return l.beforeChange(ctx, server)
 }
 
-// rehearse tries the change out.
-func (l *Live) rehearse(ctx context.Context, server *apiserver.Server) error {
-	if l.Rehearse == nil {
+// Rehearse tries the change out, if it is to be rehearsed.
+func (l *Live) Rehearse(ctx context.Context) error {
+	if l.Rehearsal == nil {
 		return nil
 	}
+	server := apiserver.New(l.Node, l.Old.Server)
 	defer l.watch(server).heartbeat("rehearsal", "waiting: a second kube-apiserver has to get ready with the new settings")()
-	return l.Rehearse(ctx)
+	return l.Rehearsal(ctx)
 }
 
-// Preview makes all checks that come before a change, and the rehearsal.
+// Preview refuses what Before would refuse for how this node is, and neither waits nor
+// remembers.
 func (l *Live) Preview(ctx context.Context) error {
-	server := apiserver.New(l.Node, l.Old.Server)
-	if err := l.beforeChange(ctx, server); err != nil {
-		return err
+	for _, check := range Preflight(apiserver.New(l.Node, l.Old.Server), l.Manifest, l.Webhook) {
+		if _, err := check.Run(ctx); err != nil && !(l.Force && forced(err)) {
+			return err
+		}
 	}
-	if err := l.testWebhook(ctx); err != nil {
-		return err
-	}
-	return l.rehearse(ctx, server)
+	return nil
+}
+
+// forced tells whether a change that is forced begins in spite of an error.
+func forced(err error) bool {
+	var down *apiserver.NotHealthy
+	var blocked *webhook.Blocked
+	return errors.As(err, &down) || errors.As(err, &blocked)
 }
 
 // beforeChange looks at this node and remembers what it saw.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/proof"
 	"auditpatch/patch"
 )
@@ -31,12 +32,12 @@ func (e *NotLogged) Error() string {
 func (e *NotLogged) Unwrap() error { return e.Cause }
 
 // Remedy is what to type.
-func (e *NotLogged) Remedy() string {
+func (e *NotLogged) Remedy() hint.Hint {
 	if e.Reason == "" {
-		return ""
+		return nil
 	}
-	dir := path.Dir(e.Log)
-	return fmt.Sprintf("df -h %s; df -i %s", dir, dir)
+	dir := hint.Path(path.Dir(e.Log))
+	return hint.Shell("df -h %s; df -i %s", dir, dir)
 }
 
 // prove sends the probe and finds its audit ID in the log.
