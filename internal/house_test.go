@@ -31,7 +31,7 @@ var house = map[string][]string{
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
-	"internal/inspect": {"internal/change", "internal/rollout", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
+	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// target is the node that a command works on, as change and inspect both read it.
 	"internal/target":  {"internal/proc", "internal/node", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},

@@ -31,6 +31,7 @@ var checks = []struct {
 	{"log", whereRead((*facts).logCheck)},
 	{"enable", (*facts).enableCheck},
 	{"API server", whereLive((*facts).serverCheck)},
+	{"rehearsal", whereLive((*facts).rehearsalCheck)},
 	{"credentials", whereLive((*facts).credentialsCheck)},
 	{"cluster", whereLive((*facts).clusterCheck)},
 	{"kubeadm", whereLive((*facts).kubeadmCheck)},
@@ -85,6 +86,18 @@ func (f *facts) preflightCheck(out *findings) {
 		case r.found.Text != "":
 			out.say(fine, nil, "%s", r.found.Text)
 		}
+	}
+}
+
+// rehearsalCheck tells whether a change could be rehearsed.
+func (f *facts) rehearsalCheck(out *findings) {
+	o := f.live.rehearsal
+	switch {
+	case o == nil:
+	case o.err != nil:
+		out.say(doubt, hint.Of(o.err), "a change would not be rehearsed: %v", o.err)
+	default:
+		out.say(fine, nil, "a second kube-apiserver can try a change out before anything is touched")
 	}
 }
 

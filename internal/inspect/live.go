@@ -7,6 +7,7 @@ import (
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/webhook"
 	"auditpatch/patch"
@@ -28,7 +29,12 @@ type live struct {
 	current *bool
 	kubeadm clusterConfig
 	others  *others // nil when they were not asked for
+	// rehearsal is whether a change could be rehearsed; nil when that was not asked.
+	rehearsal *obstacle
 }
+
+// obstacle is what stands in the way of something; its error is nil when nothing does.
+type obstacle struct{ err error }
 
 // others are the API servers of the other control-plane nodes.
 type others struct {
@@ -100,5 +106,6 @@ func (l *live) ask(ctx context.Context, now patch.Settings, planning bool) {
 		o := &others{}
 		o.n, o.unready, o.holder, o.err = clusterlock.Others(ctx, l.Server)
 		l.others = o
+		l.rehearsal = &obstacle{rehearsal.Possible(l.Server)}
 	}
 }

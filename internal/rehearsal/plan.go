@@ -23,7 +23,7 @@ func (r Rehearsal) spec(port int) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
-	if err := Possible(r.Server, running); err != nil {
+	if err := possible(r.Server, running); err != nil {
 		return spec{}, err
 	}
 	if why := r.New.Server.Unlike(r.Server.Spec); why != "" {

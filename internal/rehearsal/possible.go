@@ -25,9 +25,18 @@ var needed = []struct {
 	{5, "CAP_KILL"}, {6, "CAP_SETGID"}, {7, "CAP_SETUID"}, {8, "CAP_SETPCAP"}, {18, "CAP_SYS_CHROOT"}, {19, "CAP_SYS_PTRACE"}, {21, "CAP_SYS_ADMIN"},
 }
 
-// Possible says why a second API server like the one that runs cannot be started here, as an
-// *Impossible; nil when nothing is known that speaks against it.
-func Possible(s *apiserver.Server, running proc.Process) error {
+// Possible says why a second API server beside the one that runs cannot be started here, as
+// an *Impossible; nil when nothing is known that speaks against it.
+func Possible(s *apiserver.Server) error {
+	running, err := runs(s)
+	if err != nil {
+		return err
+	}
+	return possible(s, running)
+}
+
+// possible is Possible of an API server that is known to run.
+func possible(s *apiserver.Server, running proc.Process) error {
 	if !supported {
 		return impossible("only Linux has the namespaces that it takes")
 	}
