@@ -59,6 +59,9 @@ var (
 // pairs makes certificates and keys that do not belong together.
 const pairs = `for i in 1 2; do openssl req -x509 -newkey rsa:2048 -nodes -keyout /root/key$i -out /root/cert$i -subj /CN=x$i 2>/dev/null; done; `
 
+// onPage are the settings that docs/how-it-works.md has as an example.
+const onPage = "webhook with a CA that is missing"
+
 var allBadSettings = []badSettings{
 	{"log on a file system that is full", "log", "mount -t tmpfs -o size=32k none $dir; head -c 64k /dev/zero >$dir/x 2>/dev/null; true", logElsewhere, "full|no space left"},
 	{"log on a file system without inodes", "log", "mount -t tmpfs -o nr_inodes=1 none $dir", logElsewhere, "inodes|no space left"},
@@ -73,7 +76,7 @@ var allBadSettings = []badSettings{
 	{"policy without rules", "policy", policyFile(`apiVersion: audit.k8s.io/v1\nkind: Policy\n`), badPolicy, "rule"},
 	{"policy that is empty", "policy", policyFile(``), badPolicy, "empty"},
 	{"policy that is no YAML", "policy", policyFile(`rules: [\n`), badPolicy, "bad.yaml:|audit-policy.yaml:"},
-	{"webhook with a CA that is missing", "webhook", hookFile("server: \"https://127.0.0.1:9\", certificate-authority: /etc/kubernetes/pki/none.crt", ""), badHook, "none.crt"},
+	{onPage, "webhook", hookFile("server: \"https://127.0.0.1:9\", certificate-authority: /etc/kubernetes/pki/none.crt", ""), badHook, "none.crt"},
 	{"webhook with a certificate that is missing", "webhook", hookFile("server: \"https://127.0.0.1:9\"", "client-certificate: /etc/kubernetes/pki/none.crt, client-key: /etc/kubernetes/pki/none.key"), badHook, "none.crt"},
 	{"webhook with a context that is missing", "webhook", hookFile("server: \"https://127.0.0.1:9\"", "") + "; sed -i s/current-context:.*/current-context:\\ b/ /root/bad.yaml " + hookPath, badHook, "context"},
 	{"webhook with a key that does not fit", "webhook", pairs + hookFile("server: \"https://127.0.0.1:9\"", "client-certificate-data: '$(base64 -w0 /root/cert1)', client-key-data: '$(base64 -w0 /root/key2)'") +
@@ -182,6 +185,9 @@ func (l *lab) refusesUnnoticed(bad badSettings, args ...string) string {
 		if c.Probe == cluster.Readyz && c.State != "200" {
 			l.Fatalf("%s: the API server was %s", bad.name, c.State)
 		}
+	}
+	if bad.name == onPage && args[0] == "enable" {
+		pageOutput(l, "rehearsal", strings.ReplaceAll(said, "bad.yaml", "hook.yaml"))
 	}
 	if found, err := regexp.MatchString(bad.cause, said); err != nil || !found {
 		l.Fatalf("%s: it does not say %s", bad.name, bad.cause)
