@@ -68,7 +68,7 @@ func (l *lab) foreignWriter() {
 	original := l.read(cluster.Manifest)
 	run := l.timed(writeBackScript, "enable")
 	l.wantExit(run, 3)
-	l.wantSaid(run.text(), "another program writes it anew", "the earlier settings are back and healthy")
+	l.wantSaid(run.text(), "another program has put the earlier", "the earlier settings are back and healthy")
 	if said := run.at("undo").Sub(run.at("mark theirs again")); said > sayWithin {
 		l.Fatalf("noticed only after %.1f s", said.Seconds())
 	}
