@@ -11,6 +11,7 @@ import (
 
 	"auditpatch/internal/ansible"
 	"auditpatch/internal/cli"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/session"
 )
 
@@ -23,6 +24,7 @@ func main() {
 
 // run is main without the exit, so that what it defers runs.
 func run() int {
+	rehearsal.Stage(os.Args)
 	// A run ends at little more than the 4 MB at which the first collection would begin,
 	// which takes a tenth of its time.
 	debug.SetGCPercent(200)

@@ -99,9 +99,9 @@ func flagDefault(f auditflags.Flag) string {
 
 var longFlag = regexp.MustCompile(`--[a-z][a-z0-9]*(?:-[a-z0-9]+)*`)
 
-// foreignFlags are those of other programs that the pages name: kind, sha256sum,
+// foreignFlags are those of other programs that the pages name: kind, kubectl, sha256sum,
 // ansible-playbook, kubeadm.
-var foreignFlags = []string{"--config", "--ignore-missing", "--diff", "--patches"}
+var foreignFlags = []string{"--config", "--ignore-missing", "--diff", "--patches", "--raw", "--flatten", "--kubeconfig"}
 
 // TestPagesFlags wants every flag in docs/reference.md, and none on any page that
 // no command knows.

@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,8 +29,13 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "mounts":
+				return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "none", t.TempDir()).Run() == nil, nil
+			case "chattr":
+				return seals(t), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -39,6 +45,16 @@ func TestScript(t *testing.T) {
 			"perm":   permCmd,
 		},
 	})
+}
+
+// seals tells whether files of the tests can be made immutable.
+func seals(t *testing.T) bool {
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		return false
+	}
+	sealed := exec.Command("chattr", "+i", name).Run() == nil
+	return exec.Command("chattr", "-i", name).Run() == nil && sealed
 }
 
 // nodeCmd makes the file tree of a control-plane node: node DIR [MANIFEST].

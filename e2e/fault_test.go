@@ -213,7 +213,7 @@ func TestFaultPolicyDeleted(t *testing.T) {
 	l := begin(t)
 	l.rollsBack(3, `
 		said "backup "; rm /etc/kubernetes/audit-policy.yaml`,
-		nil, "/etc/kubernetes/audit-policy.yaml is missing, and volume \"audit\" has the type File: the kubelet makes no container without it")
+		nil, "/etc/kubernetes/audit-policy.yaml is missing, but volume \"audit\" has the type File: the kubelet does not start the container without it")
 }
 
 // TestFaultPortTaken lets somebody else listen where the API server would.
@@ -237,7 +237,7 @@ func TestFaultForeignEdit(t *testing.T) {
 	l.writes(2, func() {
 		said := l.auditpatchWhile(`
 			said "old kube-apiserver"; mv /root/theirs.yaml `+cluster.Manifest, 4, "enable")
-		l.wantSaid(said, cluster.Manifest+": changed by somebody else meanwhile, left as found")
+		l.wantSaid(said, cluster.Manifest+": changed by someone else in the meantime, left as it is")
 		if _, err := l.node.WaitServer(l.ctx, 0); err != nil {
 			l.Fatal(err)
 		}
@@ -336,7 +336,7 @@ func TestFaultDoctor(t *testing.T) {
 	// As after a restart of the machine: there is no policy to mount, so no API server either.
 	l.write(cluster.Manifest, enabled)
 	l.exec("kill", "-KILL", fmt.Sprint(l.server().PID))
-	l.wantSaid(l.auditpatch(1, "doctor"), "/etc/kubernetes/audit-policy.yaml is missing: the API server would not start", "no kube-apiserver runs on this node")
+	l.wantSaid(l.auditpatch(1, "doctor"), "there is no policy at /etc/kubernetes/audit-policy.yaml: the API server would not start", "no kube-apiserver runs on this node")
 
 	l.write(cluster.Manifest, original)
 	l.exec("systemctl", "start", "kubelet")

@@ -47,7 +47,7 @@ func (l *lab) foreignSed(after string) {
 	theirs := strings.Replace(l.filtered(), "    - --secure-port=6443\n", "    - --secure-port=6443\n    - --profiling=false\n", 1)
 	run := l.timed(fmt.Sprintf(sedScript, after), "enable")
 	l.wantExit(run, 4)
-	l.wantSaid(run.text(), "changed by somebody else meanwhile", "the API server is healthy with it")
+	l.wantSaid(run.text(), "changed by someone else in the meantime", "the API server is healthy with it")
 	if strings.Contains(run.text(), "put back") {
 		l.Fatal("it says that something was put back")
 	}
@@ -68,7 +68,7 @@ func (l *lab) foreignWriter() {
 	original := l.read(cluster.Manifest)
 	run := l.timed(writeBackScript, "enable")
 	l.wantExit(run, 3)
-	l.wantSaid(run.text(), "another program writes it anew", "the earlier settings are back and healthy")
+	l.wantSaid(run.text(), "another program has put the earlier", "the earlier settings are back and healthy")
 	if said := run.at("undo").Sub(run.at("mark theirs again")); said > sayWithin {
 		l.Fatalf("noticed only after %.1f s", said.Seconds())
 	}
@@ -169,7 +169,7 @@ func TestEmptyDirectory(t *testing.T) {
 	for i := range number("E2E_EMPTY_DIRECTORY", 2) {
 		// Each undo writes as soon as it may; the kubelet's back-off is at another point each time.
 		l.unwritableLog()
-		l.writes(4, func() { l.auditpatch(3, "enable", "--force") })
+		l.writes(4, func() { l.auditpatch(3, "enable", "--force", "--rehearse=never") })
 		l.exec("umount", "/var/log/kubernetes/audit")
 		l.wantWhole(original)
 		for range 10 {
@@ -213,7 +213,7 @@ func TestWrongHostPathType(t *testing.T) {
 	l.uncounted(func() {
 		run := l.timed(`said "backup "; rm `+policy+`; mkdir `+policy, "enable")
 		l.wantExit(run, 3)
-		l.wantSaid(run.text(), policy+" is a directory", "the kubelet makes no container with it", "the earlier settings are back and healthy")
+		l.wantSaid(run.text(), policy+" is a directory", "the kubelet does not start the container with it", "the earlier settings are back and healthy")
 		l.wantEnd(run, "backup ", 90*time.Second)
 		l.wantWhole(original)
 	})

@@ -46,7 +46,7 @@ func TestSecondServer(t *testing.T) {
 
 	l.unwritableLog()
 	defer l.node.Exec(l.ctx, "umount", "/var/log/kubernetes/audit")
-	l.writes(4, func() { l.auditpatch(3, "enable", "--force") })
+	l.writes(4, func() { l.auditpatch(3, "enable", "--force", "--rehearse=never") })
 	wantAlive("an enable that was undone")
 	l.wantServed(original)
 }

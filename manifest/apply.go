@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// maxSteps bounds the readings of the text for one list of edits: a flag repeated
-// more often than this is not a manifest that anyone wrote.
+// maxSteps limits how often the text is parsed for one list of edits: nobody writes
+// a manifest that repeats a flag more often than this.
 const maxSteps = 1000
 
-// maxRead bounds the same in bytes, for a large file: each step reads it again.
+// maxRead limits the same in bytes, for large files: each step parses the file again.
 const maxRead = 128 << 20
 
-// Apply makes the edits and returns the new text, or the same text when they
-// all hold already. It writes text only; before it returns, the new text is
-// decoded and must mean exactly the old Pod plus the edits, must be a Pod that
-// the kubelet accepts, and must still be one that Parse accepts. Anything else
-// is an *Error and nothing has changed.
+// Apply makes the edits and returns the new text, or the same text if all of
+// them are already in effect. It edits text only. Before it returns, the new text
+// is decoded: it must be exactly the old Pod plus the edits, a Pod that the
+// kubelet accepts, and a text that Parse accepts. Otherwise Apply returns an
+// *Error and f is unchanged.
 func (f *File) Apply(edits ...Edit) ([]byte, error) {
 	g, err := f.Edited(edits...)
 	if err != nil {
@@ -25,12 +25,12 @@ func (f *File) Apply(edits ...Edit) ([]byte, error) {
 	return g.src, nil
 }
 
-// Edited is Apply that returns the new text as Parse would read it; f itself
-// when all edits hold already.
+// Edited is like Apply, but returns the new text as Parse would read it, or f
+// itself if all edits are already in effect.
 func (f *File) Edited(edits ...Edit) (*File, error) {
 	g, err := f.apply(edits, together)
 	if err != nil {
-		// One after the other has fewer ways to go wrong, and knows what to say.
+		// One edit at a time is more likely to succeed, and gives a better error.
 		g, err = f.apply(edits, oneByOne)
 	}
 	if err != nil {
@@ -52,20 +52,20 @@ func (f *File) apply(edits []Edit, batch batcher) (*File, *Error) {
 	}
 	want := f.tree()
 	for _, e := range edits {
-		e.change(want)
+		e.applyToTree(want)
 	}
 	if !want.same(g.tree()) {
-		return nil, f.refuseUnproven("the new text would mean something else than the old one plus the edits")
+		return nil, f.refuseUnproven("the new text would not mean the same as the old text with the edits")
 	}
 	return g, f.recheck(g)
 }
 
-// rewrite makes the edits on the text, as many at a time as batch allows: after
-// each step the text is read again, and an edit is done when it has no more to do.
+// rewrite makes the edits on the text, as many at a time as batch allows. After
+// each step the text is parsed again. An edit is done when it has no splices left.
 func (f *File) rewrite(edits []Edit, batch batcher) (*File, *Error) {
 	d, g := f.doc, f // g is f, or what d decodes to, or nil
 	for steps := 0; ; steps++ {
-		n, err := f.held(d, edits)
+		n, err := f.countApplied(d, edits)
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func (f *File) rewrite(edits []Edit, batch batcher) (*File, *Error) {
 			break
 		}
 		if steps == maxSteps || steps*len(d.src) > maxRead {
-			return nil, f.refuseUnproven(edits[0].String() + ": the edit does not come to an end")
+			return nil, f.refuseUnproven(edits[0].String() + ": the edit never finishes")
 		}
 		splices, all, err := batch(f, d, edits)
 		if err != nil {
@@ -96,8 +96,8 @@ func (f *File) rewrite(edits []Edit, batch batcher) (*File, *Error) {
 	return g, nil
 }
 
-// held counts the edits at the front that have nothing to do.
-func (f *File) held(d *document, edits []Edit) (n int, err *Error) {
+// countApplied counts the edits at the front that are already in effect.
+func (f *File) countApplied(d *document, edits []Edit) (n int, err *Error) {
 	for ; n < len(edits); n++ {
 		splices, err := edits[n].step(d, f.program)
 		if err != nil || len(splices) > 0 {
@@ -107,11 +107,11 @@ func (f *File) held(d *document, edits []Edit) (n int, err *Error) {
 	return n, nil
 }
 
-// spliced reads the text after the splices: as a whole when it may be the last one.
+// spliced parses the text after the splices, completely if this may be the last step.
 func (f *File) spliced(d *document, splices []splice, last bool) (*document, *File, *Error) {
 	src, ok := d.with(splices...)
 	if !ok {
-		return nil, nil, refuse(0, 0, "it would change one place twice")
+		return nil, nil, refuse(0, 0, "it would change the same place twice")
 	}
 	if !last {
 		d, err := load(src, f.index)
@@ -144,13 +144,13 @@ func (f *File) recheck(g *File) *Error {
 		return refuseNode(f.doc.container, "the edited manifest would be refused: %s", err.Reason)
 	}
 	if g.index != f.index || g.program != f.program {
-		return refuseNode(f.doc.container, "the edited manifest would run the API server in another way")
+		return refuseNode(f.doc.container, "the edited manifest would start the API server differently")
 	}
 	return nil
 }
 
-// refuseUnproven ends an edit whose result is not what it should be: the
-// manifest is written in a way that this package does not edit.
+// refuseUnproven is the error for an edit whose result is not what it should be:
+// the manifest uses a form of YAML that this package cannot edit.
 func (f *File) refuseUnproven(why string) *Error {
 	return refuseNode(f.doc.container, "the manifest is written in a way that cannot be edited safely: %s", why).
 		hint("write the container and the volumes in plain block style")

@@ -42,7 +42,7 @@ type batch struct {
 	append  int             // offset at which flags are appended, 0 for none
 }
 
-// fits tells whether an edit gives the same text beside the others as after them.
+// fits tells whether an edit gives the same text together with the others as after them.
 func (b *batch) fits(e Edit, splices []splice, eol string) bool {
 	kind, name, shared := collection(e)
 	switch {

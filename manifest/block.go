@@ -85,7 +85,7 @@ func (t *text) dash(line, column int) (n, col int, ok bool) {
 	}
 }
 
-// ownLine tells whether nothing but spaces stands left of column col of line n.
+// ownLine tells whether there are only spaces to the left of column col of line n.
 func (t *text) ownLine(n, col int) bool {
 	return strings.TrimSpace(t.line(n)[:col-1]) == ""
 }

@@ -32,7 +32,7 @@ type ExtraVolume struct {
 	Name, HostPath, MountPath string
 	ReadOnly                  bool
 	PathType                  string
-	Line                      int // where it stands, 0 for one that is to be added
+	Line                      int // where it is, 0 for one that is to be added
 }
 
 // versions are the API versions whose extraArgs are known: a map of strings in
@@ -45,9 +45,9 @@ const (
 // clusterText is the text with its nodes.
 type clusterText struct {
 	*text
-	root     *yaml.Node
-	list     bool // extraArgs is a list
-	listDeep int  // how much deeper than its key a list is indented
+	root       *yaml.Node
+	list       bool // extraArgs is a list
+	listIndent int  // how much deeper than its key a list is indented
 }
 
 // ParseClusterConfig reads a ClusterConfiguration. name is what errors call it.
@@ -89,7 +89,7 @@ func loadCluster(src []byte) (*clusterText, *Error) {
 		return nil, yamlError(src, e, func(src []byte) error { _, err := documents(src); return err })
 	}
 	if len(docs) != 1 || len(docs[0].Content) != 1 || docs[0].Content[0].Kind != yaml.MappingNode {
-		return nil, refuse(1, 1, "this is not one YAML document with a mapping, so not a ClusterConfiguration")
+		return nil, refuse(1, 1, "this is not a single YAML mapping, so it is not a ClusterConfiguration")
 	}
 	d := &clusterText{text: newText(src), root: docs[0].Content[0]}
 	if err := checkUnshared(d.root); err != nil {
@@ -102,9 +102,9 @@ func loadCluster(src []byte) (*clusterText, *Error) {
 func checkUnshared(n *yaml.Node) *Error {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		return refuseNode(n, "the alias *%s stands here", n.Value).hint("write it out in place of *%s", n.Value)
+		return refuseNode(n, "the alias *%s is not supported here", n.Value).hint("write it out in place of *%s", n.Value)
 	case n.Anchor != "":
-		return refuseNode(n, "the anchor &%s stands here", n.Anchor).hint("remove &%s, and write out what repeats it", n.Anchor)
+		return refuseNode(n, "the anchor &%s is not supported here", n.Anchor).hint("remove &%s, and write out what repeats it", n.Anchor)
 	}
 	for _, c := range n.Content {
 		if err := checkUnshared(c); err != nil {
@@ -134,10 +134,10 @@ func (d *clusterText) locate() *Error {
 			hint("kubeadm config migrate --old-config FILE")
 	}
 	d.list = version.Value == withArgList
-	d.listDeep = max(listIndent(d.root, server), 0)
+	d.listIndent = max(listIndent(d.root, server), 0)
 	k, v := child(d.root, "apiServer")
 	if k != nil && v.Kind != yaml.MappingNode {
-		return refuseNode(k, "apiServer has no mapping").hint("write \"apiServer: {}\"")
+		return refuseNode(k, "apiServer is not a mapping").hint("write \"apiServer: {}\"")
 	}
 	return d.checkKinds(server)
 }
@@ -188,7 +188,7 @@ func (d *clusterText) server() *yaml.Node {
 
 // args is the slot of extraArgs.
 func (d *clusterText) args() *slot {
-	s := &slot{t: d.text, m: d.server(), key: "extraArgs", kind: yaml.MappingNode, deep: 2, null: 4}
+	s := &slot{t: d.text, m: d.server(), key: "extraArgs", kind: yaml.MappingNode, indent: 2, nullIndent: 4}
 	if d.list {
 		s.kind = yaml.SequenceNode
 	}
@@ -202,9 +202,9 @@ func (d *clusterText) volumes() *slot {
 
 func (d *clusterText) place(s *slot) *slot {
 	if s.kind == yaml.SequenceNode {
-		s.deep, s.nested = d.listDeep, 2
-		if d.listDeep == 0 {
-			s.null = 2
+		s.indent, s.entryIndent = d.listIndent, 2
+		if d.listIndent == 0 {
+			s.nullIndent = 2
 		}
 	}
 	if s.m != nil {
@@ -213,7 +213,7 @@ func (d *clusterText) place(s *slot) *slot {
 	return s
 }
 
-// readArgs reads the arguments in the order of the text, of names that stand
+// readArgs reads the arguments in the order of the text, of names that are
 // twice all.
 func (c *ClusterConfig) readArgs() *Error {
 	s := c.doc.args()
@@ -235,7 +235,7 @@ func (c *ClusterConfig) readArgs() *Error {
 	return nil
 }
 
-// argAt is where argument i stands, in a mapping or a list.
+// argAt is where argument i is, in a mapping or a list.
 func argAt(v *yaml.Node, i int) (name, value *yaml.Node) {
 	if v.Kind == yaml.MappingNode {
 		return v.Content[2*i], v.Content[2*i+1]
@@ -310,10 +310,10 @@ func (c *ClusterConfig) apply(edits []ClusterEdit) ([]byte, *Error) {
 		return nil, c.unproven("the new text does not decode")
 	}
 	for _, e := range edits {
-		e.changeCluster(want, c.doc.list)
+		e.applyToClusterTree(want, c.doc.list)
 	}
 	if !sameCluster(want, after.tree) {
-		return nil, c.unproven("the new text would mean something else than the old one plus the edits")
+		return nil, c.unproven("the new text would not mean the same as the old text with the edits")
 	}
 	if bytes.Equal(d.src, c.doc.src) {
 		return c.doc.src, nil
@@ -330,13 +330,13 @@ func (c *ClusterConfig) applyOne(d *clusterText, e ClusterEdit) (*clusterText, *
 		}
 		src, ok := d.with(splices...)
 		if !ok {
-			return nil, c.unproven(e.String() + ": it would change one place twice")
+			return nil, c.unproven(e.String() + ": it would change the same place twice")
 		}
 		if d, err = loadCluster(src); err != nil {
 			return nil, c.unproven(e.String() + ": " + err.Reason)
 		}
 	}
-	return nil, c.unproven(e.String() + ": the edit does not come to an end")
+	return nil, c.unproven(e.String() + ": the edit never finishes")
 }
 
 func (c *ClusterConfig) unproven(why string) *Error {
@@ -377,15 +377,15 @@ func (d *clusterText) addVolume(v ExtraVolume) ([]splice, *Error) {
 // indented by two, and by four where there was no apiServer at all. Taking its
 // last entry out leads back to the one or the other.
 const (
-	deepInEmpty  = 2
-	deepInAbsent = 4
+	indentInEmpty  = 2
+	indentInAbsent = 4
 )
 
 // open writes the first entry of s where apiServer is missing or empty.
 func (d *clusterText) open(s *slot, entry string, block func(col int) []string) ([]splice, *Error) {
 	lines := func(deep int) []string {
 		col := d.root.Content[0].Column + deep
-		return append([]string{strings.Repeat(" ", col-1) + s.key + ":"}, block(col+s.deep)...)
+		return append([]string{strings.Repeat(" ", col-1) + s.key + ":"}, block(col+s.indent)...)
 	}
 	k, v := child(d.root, "apiServer")
 	switch flow := d.root.Style&yaml.FlowStyle != 0; {
@@ -395,10 +395,10 @@ func (d *clusterText) open(s *slot, entry string, block func(col int) []string) 
 		last := d.root.Content[len(d.root.Content)-2]
 		end := max(d.blockEnd(last.Line, last.Column, true), d.nodeEnd(d.root))
 		head := strings.Repeat(" ", last.Column-1) + "apiServer:"
-		return []splice{d.linesAfter(end, append([]string{head}, lines(deepInAbsent)...))}, nil
+		return []splice{d.linesAfter(end, append([]string{head}, lines(indentInAbsent)...))}, nil
 	case !flow && strings.TrimLeft(d.line(k.Line), " ") == "apiServer: {}":
 		end := d.lineEnd(k.Line)
-		return []splice{{off: end - len(" {}"), del: len(" {}"), ins: d.eol + strings.Join(lines(deepInEmpty), d.eol)}}, nil
+		return []splice{{off: end - len(" {}"), del: len(" {}"), ins: d.eol + strings.Join(lines(indentInEmpty), d.eol)}}, nil
 	}
 	f, err := d.flowOf(v)
 	if err != nil {
@@ -416,12 +416,12 @@ func (d *clusterText) open(s *slot, entry string, block func(col int) []string) 
 
 // cutEntry takes entry i of s out, and with the last one what open wrote.
 func (d *clusterText) cutEntry(s *slot, i int) ([]splice, *Error) {
-	if entries(s.v) > 1 || entries(s.m) > 1 || s.m.Style&yaml.FlowStyle != 0 || s.v.Style&yaml.FlowStyle != 0 || !s.brought() {
+	if entries(s.v) > 1 || entries(s.m) > 1 || s.m.Style&yaml.FlowStyle != 0 || s.v.Style&yaml.FlowStyle != 0 || !s.isAsAdded() {
 		return s.cut(i)
 	}
 	k, v := child(d.root, "apiServer")
 	end := d.contentEnd(k.Line, max(d.blockEnd(k.Line, k.Column, true), d.nodeEnd(v)))
-	if s.k.Column == k.Column+deepInAbsent && k.Line > 1 && d.ownLine(k.Line, k.Column) {
+	if s.k.Column == k.Column+indentInAbsent && k.Line > 1 && d.ownLine(k.Line, k.Column) {
 		return []splice{d.cutLines(k.Line, end)}, nil
 	}
 	if strings.TrimSpace(d.line(k.Line)) != "apiServer:" {

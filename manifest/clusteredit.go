@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// ClusterEdit is one change of a ClusterConfig; its verb is a promise as that
-// of an [Edit] is. The set is closed: SetArg, DropArg, AddExtraVolume,
+// ClusterEdit is one change of a ClusterConfig. Its verb describes the result, as
+// in an [Edit]. The set is closed: SetArg, DropArg, AddExtraVolume,
 // DropExtraVolume.
 type ClusterEdit interface {
 	fmt.Stringer
-	// stepCluster gives the next splices that bring the text nearer to the edit,
-	// none when it holds.
+	// stepCluster returns the next splices on the way to the edited text, none when
+	// the edit is in effect.
 	stepCluster(d *clusterText) ([]splice, *Error)
-	// changeCluster makes the same edit on the decoded configuration.
-	changeCluster(tree map[string]any, list bool)
+	// applyToClusterTree makes the same edit on the decoded configuration.
+	applyToClusterTree(tree map[string]any, list bool)
 }
 
 // SetArg gives the API server an extra argument, once: of several with its name
@@ -121,7 +121,7 @@ func serverTree(tree map[string]any) map[string]any {
 	return m
 }
 
-func (e SetArg) changeCluster(tree map[string]any, list bool) {
+func (e SetArg) applyToClusterTree(tree map[string]any, list bool) {
 	server := serverTree(tree)
 	if !list {
 		args, ok := server["extraArgs"].(map[string]any)
@@ -159,7 +159,7 @@ func (e SetArg) changeCluster(tree map[string]any, list bool) {
 	})
 }
 
-func (e DropArg) changeCluster(tree map[string]any, list bool) {
+func (e DropArg) applyToClusterTree(tree map[string]any, list bool) {
 	server := serverTree(tree)
 	if args, ok := server["extraArgs"].([]any); ok && list {
 		server["extraArgs"] = slices.DeleteFunc(args, func(a any) bool { return isArg(a, e.Name) })
@@ -171,11 +171,11 @@ func (e DropArg) changeCluster(tree map[string]any, list bool) {
 	}
 }
 
-func (e AddExtraVolume) changeCluster(tree map[string]any, _ bool) {
+func (e AddExtraVolume) applyToClusterTree(tree map[string]any, _ bool) {
 	addTo(serverTree(tree), member{"extraVolumes", "name", e.Volume.Name}, e.Volume.fields())
 }
 
-func (e DropExtraVolume) changeCluster(tree map[string]any, _ bool) {
+func (e DropExtraVolume) applyToClusterTree(tree map[string]any, _ bool) {
 	dropFrom(serverTree(tree), member{"extraVolumes", "name", e.Name})
 }
 

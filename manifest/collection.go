@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// A list or mapping that an edit fills may be missing, stand empty ([], {}),
+// A list or mapping that an edit fills may be missing, be empty ([], {}),
 // or have no value (volumes:). Taking the last entry out again has to lead
 // back to just that, with nothing to remember but the text itself. So each
 // leaves its mark in how the entry is written:
@@ -27,19 +27,19 @@ var nullMarks = map[string]string{"null": " ", "~": "  "}
 
 // slot is the place of one collection: the value of key in mapping m.
 type slot struct {
-	t      *text
-	m      *yaml.Node // the mapping
-	key    string
-	kind   yaml.Kind // what the value has to be
-	k, v   *yaml.Node
-	deep   int // how much deeper than its key a new block collection is written
-	null   int // the same where the key stands there without a value
-	nested int // how much deeper a mapping inside an entry is written
+	t           *text
+	m           *yaml.Node // the mapping
+	key         string
+	kind        yaml.Kind // what the value has to be
+	k, v        *yaml.Node
+	indent      int // how much deeper than its key a new block collection is written
+	nullIndent  int // the same where the key is there without a value
+	entryIndent int // how much deeper a mapping inside an entry is written
 }
 
 // appendItem adds one list item.
 func (s *slot) appendItem(item any) ([]splice, *Error) {
-	return s.add(flowText(item, s.t.json, s.neighbour()), func(col int) []string { return listLines(col, item, s.nested) })
+	return s.add(flowText(item, s.t.json, s.neighbour()), func(col int) []string { return listLines(col, item, s.entryIndent) })
 }
 
 // appendPair adds one key with a string value to a mapping.
@@ -99,7 +99,7 @@ func (s *slot) addKey(entry string, block func(col int) []string) ([]splice, *Er
 	}
 	last := s.m.Content[len(s.m.Content)-2]
 	end := max(s.t.blockEnd(last.Line, last.Column, true), s.t.nodeEnd(s.m))
-	lines := append([]string{strings.Repeat(" ", last.Column-1) + s.key + ":"}, block(last.Column+s.deep)...)
+	lines := append([]string{strings.Repeat(" ", last.Column-1) + s.key + ":"}, block(last.Column+s.indent)...)
 	return []splice{s.t.linesAfter(end, lines)}, nil
 }
 
@@ -108,7 +108,7 @@ func (s *slot) fillNull(entry string, block func(col int) []string) ([]splice, *
 	mark, explicit := nullMarks[s.v.Value]
 	switch {
 	case s.v.Anchor != "" || s.v.Style&yaml.TaggedStyle != 0:
-		return nil, refuseNode(s.v, "%s is empty and carries an anchor or a tag", s.key).
+		return nil, refuseNode(s.v, "%s is empty and has an anchor or a tag", s.key).
 			hint("write \"%s: []\"", s.key)
 	case explicit:
 		off := s.t.offset(s.v.Line, s.v.Column)
@@ -118,10 +118,10 @@ func (s *slot) fillNull(entry string, block func(col int) []string) ([]splice, *
 		}
 		return []splice{{off: off, del: len(s.v.Value), ins: open + mark + entry + end}}, nil
 	case s.v.Value != "" || s.m.Style&yaml.FlowStyle != 0:
-		return nil, refuseNode(s.k, "%s has no value that can be filled in place", s.key).
+		return nil, refuseNode(s.k, "%s has no value that can be edited in place", s.key).
 			hint("write \"%s: []\"", s.key)
 	}
-	return []splice{s.t.linesAfter(s.k.Line, block(s.k.Column+s.null))}, nil
+	return []splice{s.t.linesAfter(s.k.Line, block(s.k.Column+s.nullIndent))}, nil
 }
 
 // cut removes entry i (of a mapping: the i-th pair), and with the last entry
@@ -130,14 +130,14 @@ func (s *slot) cut(i int) ([]splice, *Error) {
 	if s.v.Style&yaml.FlowStyle != 0 {
 		return s.cutFlow(i)
 	}
-	if entries(s.v) == 1 && s.brought() {
+	if entries(s.v) == 1 && s.isAsAdded() {
 		end := s.t.contentEnd(s.k.Line, max(s.t.blockEnd(s.k.Line, s.k.Column, true), s.t.nodeEnd(s.v)))
 		return []splice{s.t.cutLines(s.k.Line, end)}, nil
 	}
 	if s.kind == yaml.MappingNode {
 		k := s.v.Content[2*i]
 		if !s.t.ownLine(k.Line, k.Column) {
-			return nil, refuseNode(k, "this key does not stand on a line of its own")
+			return nil, refuseNode(k, "this key is not on a line of its own")
 		}
 		end := max(s.t.blockEnd(k.Line, k.Column, true), s.t.nodeEnd(s.v.Content[2*i+1]))
 		return []splice{s.t.cutLines(k.Line, s.t.contentEnd(k.Line, end))}, nil
@@ -147,7 +147,7 @@ func (s *slot) cut(i int) ([]splice, *Error) {
 		return nil, err
 	}
 	if !s.t.ownLine(n, col) {
-		return nil, refuseNode(s.v.Content[i], "this list item does not stand on a line of its own")
+		return nil, refuseNode(s.v.Content[i], "this list item is not on a line of its own")
 	}
 	return []splice{s.t.cutLines(n, s.t.contentEnd(n, end))}, nil
 }
@@ -178,22 +178,22 @@ func (s *slot) cutFlow(i int) ([]splice, *Error) {
 	return s.t.cutFlow(f, i), nil
 }
 
-// brought tells whether the block collection is written as addKey writes one:
+// isAsAdded tells whether the block collection is written as addKey writes one:
 // the bare key on its line, the first entry on the next, in the file's indent.
-func (s *slot) brought() bool {
+func (s *slot) isAsAdded() bool {
 	line := s.t.line(s.k.Line)
 	if !s.t.ownLine(s.k.Line, s.k.Column) || strings.TrimSpace(line) != s.key+":" {
 		return false
 	}
 	if s.kind == yaml.MappingNode {
 		first := s.v.Content[0]
-		return first.Line == s.k.Line+1 && first.Column == s.k.Column+s.deep
+		return first.Line == s.k.Line+1 && first.Column == s.k.Column+s.indent
 	}
 	n, col, _, err := s.item(0)
-	return err == nil && n == s.k.Line+1 && col == s.k.Column+s.deep
+	return err == nil && n == s.k.Line+1 && col == s.k.Column+s.indent
 }
 
-// item is where block list item i stands: the line and column of its dash and
+// item is where block list item i is: the line and column of its dash and
 // the last line that belongs to it.
 func (s *slot) item(i int) (n, col, end int, err *Error) {
 	it := s.v.Content[i]
@@ -211,7 +211,7 @@ func (t *text) flowOf(n *yaml.Node) (flow, *Error) {
 			return f, nil
 		}
 	}
-	return flow{}, refuseNode(n, "the entries of this collection cannot be told apart").
+	return flow{}, refuseNode(n, "the entries of this collection cannot be separated").
 		hint("write it in block style, one entry a line")
 }
 
@@ -223,7 +223,7 @@ func entries(n *yaml.Node) int {
 	return len(n.Content)
 }
 
-// neighbour is the style of the last entry, for a new one beside it.
+// neighbour is the style of the last entry, for a new one next to it.
 func (s *slot) neighbour() yaml.Style {
 	if s.v == nil || len(s.v.Content) == 0 {
 		return 0
@@ -231,5 +231,5 @@ func (s *slot) neighbour() yaml.Style {
 	return s.v.Content[len(s.v.Content)-1].Style
 }
 
-// isNull tells whether the key stands there without a value.
+// isNull tells whether the key is there without a value.
 func (s *slot) isNull() bool { return s.v.Kind == yaml.ScalarNode && s.v.Tag == "!!null" }

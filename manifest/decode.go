@@ -54,7 +54,7 @@ func (f *File) readText() ([]*yaml.Node, *Error) {
 	if e != nil {
 		err := yamlError(f.body, e, func(src []byte) error { _, err := documents(src); return err })
 		if utilyaml.IsJSONBuffer(f.src) {
-			err.Reason = strings.Replace(err.Reason, "broken YAML", "this JSON is not YAML too, so it cannot be edited", 1)
+			err.Reason = strings.Replace(err.Reason, "broken YAML", "this JSON is not valid YAML, so it cannot be edited", 1)
 		}
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (f *File) readText() ([]*yaml.Node, *Error) {
 	return docs, nil
 }
 
-// beginJSON begins toJSON, beside the other parser; what it returns gives the result.
+// beginJSON starts toJSON in parallel with the other parser; what it returns gives the result.
 // Where there may be aliases it waits until it is known how much they repeat.
 func (f *File) beginJSON() func() ([]byte, error) {
 	if bytes.IndexByte(f.body, '*') >= 0 {
@@ -89,7 +89,7 @@ func (f *File) beginJSON() func() ([]byte, error) {
 func toJSON(src []byte) (j []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the parser gave up: %v", r)
+			err = fmt.Errorf("the YAML parser failed: %v", r)
 		}
 	}()
 	return utilyaml.ToJSON(src)
@@ -112,7 +112,7 @@ func checkJSON(src []byte, flowStyle bool) *Error {
 		err = refuseAt(src, max(int(off)-1, 0), "broken JSON: %s", msg)
 	}
 	if flowStyle {
-		err.Reason = "the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: " + msg
+		err.Reason = "the kubelet reads a file that begins with \"{\" for JSON, and this is not JSON: " + msg
 		return err.hint("put a line \"---\" in front of it to have it read as YAML")
 	}
 	return err
@@ -163,7 +163,7 @@ func typeError(root *yaml.Node, e error) *Error {
 	if word := template.FindString(at.Value); word != "" {
 		return refusePlaceholder(at.Line, at.Column, word)
 	}
-	err := refuseNode(at, "the kubelet cannot read this as a Pod: %s is %s where a %s belongs", path, jsonKinds[got], want)
+	err := refuseNode(at, "the kubelet cannot read this as a Pod: %s is %s, not a %s", path, jsonKinds[got], want)
 	if want == "string" && at.Kind == yaml.ScalarNode {
 		return err.hint("put it in quotes: %s", doubleQuote(at.Value))
 	}
@@ -241,7 +241,7 @@ func checkRest(docs []*yaml.Node) *Error {
 func documents(src []byte) (docs []*yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the parser gave up: %v", r)
+			err = fmt.Errorf("the YAML parser failed: %v", r)
 		}
 	}()
 	dec := yaml.NewDecoder(bytes.NewReader(src))

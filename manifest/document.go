@@ -4,15 +4,15 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// document is the text with its nodes: where the parts of the Pod stand that
+// document is the text with its nodes: where the parts of the Pod are that
 // edits touch.
 type document struct {
 	*text
 	root, meta, spec *yaml.Node
 	containers       *yaml.Node // the list
 	container        *yaml.Node // the one that runs the API server
-	listDeep         int        // how much deeper than its key a list of mappings is indented
-	mapDeep          int        // the same for mappings
+	listIndent       int        // how much deeper than its key a list of mappings is indented
+	mapIndent        int        // the same for mappings
 }
 
 // load parses src for positions. index is the API server's container.
@@ -48,7 +48,7 @@ func (d *document) locate(index int) *Error {
 	}
 	d.containers, d.container = v, v.Content[index]
 	if d.container.Kind != yaml.MappingNode || len(d.container.Content) == 0 {
-		return refuseNode(d.container, "the API server's container is an alias of a mapping elsewhere").
+		return refuseNode(d.container, "the API server's container is an alias for a mapping elsewhere").
 			hint("write the container out here")
 	}
 	d.measureIndent(k)
@@ -63,7 +63,7 @@ func mapping(m *yaml.Node, key string) (*yaml.Node, *Error) {
 	case k == nil:
 		return nil, refuseNode(m, "%s is not written in this mapping", key)
 	case v.Kind == yaml.AliasNode:
-		return nil, refuseNode(v, "%s is an alias of a mapping elsewhere", key).
+		return nil, refuseNode(v, "%s is an alias for a mapping elsewhere", key).
 			hint("write %s out here", key)
 	case v.Kind != yaml.MappingNode || len(v.Content) == 0:
 		return nil, refuseNode(v, "%s is not a mapping with keys", key)
@@ -77,17 +77,17 @@ func (d *document) measureIndent(k *yaml.Node) {
 	if d.containers.Style&yaml.FlowStyle == 0 {
 		first := d.containers.Content[0]
 		if _, col, ok := d.dash(first.Line, first.Column); ok && col >= k.Column {
-			d.listDeep = col - k.Column
+			d.listIndent = col - k.Column
 		}
 	}
-	d.mapDeep = 2
+	d.mapIndent = 2
 	key, _ := child(d.root, "metadata")
 	if first := d.meta.Content[0]; d.meta.Style&yaml.FlowStyle == 0 && first.Line > key.Line {
-		d.mapDeep = max(first.Column-key.Column, 1)
+		d.mapIndent = max(first.Column-key.Column, 1)
 	}
 }
 
-// checkDuplicates refuses a key that stands twice in a mapping that edits
+// checkDuplicates refuses a duplicate key in a mapping that edits
 // walk through: parsers disagree on which one counts.
 func checkDuplicates(maps ...*yaml.Node) *Error {
 	for _, m := range maps {
@@ -109,16 +109,16 @@ func checkDuplicates(maps ...*yaml.Node) *Error {
 
 // list is the slot of a list below the spec or the container.
 func (d *document) list(m *yaml.Node, key string) (*slot, *Error) {
-	s := &slot{t: d.text, m: m, key: key, kind: yaml.SequenceNode, deep: d.listDeep, nested: d.mapDeep}
-	if d.listDeep == 0 {
-		s.null = 2
+	s := &slot{t: d.text, m: m, key: key, kind: yaml.SequenceNode, indent: d.listIndent, entryIndent: d.mapIndent}
+	if d.listIndent == 0 {
+		s.nullIndent = 2
 	}
 	return s, d.fill(s)
 }
 
 // annotations is the slot of the annotations.
 func (d *document) annotations() (*slot, *Error) {
-	s := &slot{t: d.text, m: d.meta, key: "annotations", kind: yaml.MappingNode, deep: d.mapDeep, null: d.mapDeep + 2}
+	s := &slot{t: d.text, m: d.meta, key: "annotations", kind: yaml.MappingNode, indent: d.mapIndent, nullIndent: d.mapIndent + 2}
 	return s, d.fill(s)
 }
 

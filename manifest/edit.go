@@ -11,12 +11,12 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// Edit is one change of a manifest. Its verb is a promise about the result,
-// so an edit that already holds changes nothing:
+// Edit is one change of a manifest. Its verb describes the result, so an edit
+// that is already in effect changes nothing:
 //
-//	Set   it is so, once
-//	Add   it is there; what is there already stays as it is
-//	Drop  it is gone
+//	Set   the value is set, exactly once
+//	Add   the entry exists; an existing one stays as it is
+//	Drop  the entry is gone
 //
 // The set is closed: SetFlag, DropFlag, AddMount, DropMount, SetMountReadOnly,
 // AddVolume, DropVolume, SetVolumeType, SetAnnotation, DropAnnotation.
@@ -24,16 +24,16 @@ type Edit interface {
 	fmt.Stringer
 	// check refuses an edit that could not be written as it is.
 	check() *Error
-	// step gives the next splices that bring the text nearer to the edit, none
-	// when the edit holds.
+	// step returns the next splices on the way to the edited text, none when the
+	// edit is in effect.
 	step(d *document, program int) ([]splice, *Error)
-	// change makes the same edit on the decoded Pod.
-	change(p *podTree)
+	// applyToTree makes the same edit on the decoded Pod.
+	applyToTree(p *podTree)
 }
 
-// SetFlag gives the API server a flag. Where it stands already, the value that
+// SetFlag gives the API server a flag. Where it is already, the value that
 // counts (the last one) is replaced in place; else "--Name=Value" is appended.
-// A flag that stands alone already is true.
+// A flag without a value is true.
 type SetFlag struct{ Name, Value string }
 
 // DropFlag takes a flag out, with all its repeats and whatever its spelling.
@@ -98,7 +98,7 @@ func (e SetFlag) check() *Error {
 		return refuse(0, 0, "%q is not the name of a flag", e.Name)
 	}
 	if !utf8.ValidString(e.Value) || strings.Contains(e.Value, "\x00") {
-		return refuse(0, 0, "--%s=%q cannot be an argument of a program", e.Name, e.Value)
+		return refuse(0, 0, "--%s=%q cannot be passed as a command-line argument", e.Name, e.Value)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (e SetFlag) step(d *document, program int) ([]splice, *Error) {
 			return nil, err
 		}
 		return s.appendItem("--" + e.Name + "=" + e.Value)
-	case it.holds(e.Value):
+	case it.hasValue(e.Value):
 		return nil, nil
 	case it.items == 2 && looksLikeFlag(e.Value):
 		return d.cutArgument(it.at + 1)

@@ -1,6 +1,10 @@
 package manifest
 
-import "fmt"
+import (
+	"fmt"
+
+	"auditpatch/internal/hint"
+)
 
 // Error says why a manifest was refused, and where. Nothing has been changed
 // when one is returned.
@@ -9,7 +13,7 @@ type Error struct {
 	Line   int    // from 1; 0 when the reason concerns the whole file
 	Col    int    // from 1, in characters
 	Reason string // a phrase without a full stop
-	Hint   string // what to do or type next; may be empty
+	Hint   hint.Hint
 }
 
 // Error is "file:line:col: reason".
@@ -21,7 +25,7 @@ func (e *Error) Error() string {
 }
 
 // Remedy is the hint, as an error's method.
-func (e *Error) Remedy() string { return e.Hint }
+func (e *Error) Remedy() hint.Hint { return e.Hint }
 
 // refuse is an *Error that does not know its file yet; Parse and Apply fill it in.
 func refuse(line, col int, format string, args ...any) *Error {
@@ -30,6 +34,6 @@ func refuse(line, col int, format string, args ...any) *Error {
 
 // hint adds what to do next.
 func (e *Error) hint(format string, args ...any) *Error {
-	e.Hint = fmt.Sprintf(format, args...)
+	e.Hint = hint.Words(format, args...)
 	return e
 }

@@ -112,7 +112,7 @@ spec:
 	fmt.Println(err)
 	// Output:
 	// 8 10
-	// kube-apiserver.yaml:8:10: the kubelet cannot read this as a Pod: spec.containers.tty is a string where a bool belongs
+	// kube-apiserver.yaml:8:10: the kubelet cannot read this as a Pod: spec.containers.tty is a string, not a bool
 }
 
 // kubeadm writes the manifest anew from its ClusterConfiguration, which is edited the

@@ -12,7 +12,7 @@ func checkExpansion(docs []*yaml.Node) *Error {
 	x := expansion{known: map[*yaml.Node]int{}}
 	for _, d := range docs {
 		if x.size(d) > maxExpanded && x.at != nil {
-			return refuseNode(x.at, "the aliases repeat so much that the Pod would have more than 40 MiB").
+			return refuseNode(x.at, "the Pod would be larger than 40 MiB once its aliases are expanded").
 				hint("write the values out in place of *%s", x.at.Value)
 		}
 	}
@@ -44,7 +44,7 @@ func (x *expansion) anchored(n *yaml.Node) int {
 	if size, ok := x.known[n]; ok {
 		return size
 	}
-	x.known[n] = maxExpanded + 1 // an alias to what it stands in never ends
+	x.known[n] = maxExpanded + 1 // an alias to what it is in never ends
 	x.known[n] = x.own(n)
 	return x.known[n]
 }

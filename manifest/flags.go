@@ -15,7 +15,7 @@ type Flag struct {
 	Col   int
 }
 
-// item is one flag and where it stands in command and args taken together.
+// item is one flag and where it is in command and args taken together.
 type item struct {
 	Flag
 	at    int
@@ -54,7 +54,7 @@ func (f *File) readItems() ([]item, *Error) {
 		it.Line, it.Col = at.Line, at.Column
 		switch {
 		case v[it.at] == "--":
-			return nil, refuseNode(at, "\"--\" ends the flags here: kube-apiserver reads none behind it").
+			return nil, refuseNode(at, "\"--\" ends the flags here: kube-apiserver ignores everything after it").
 				hint("remove the item \"--\"")
 		case it.Name == "":
 			return nil, refuseNode(at, "%q is not a flag: kube-apiserver does not start with it", v[it.at]).
@@ -64,7 +64,7 @@ func (f *File) readItems() ([]item, *Error) {
 	return items, nil
 }
 
-// argument is where one item of command and args stands in the text.
+// argument is where one item of command and args is in the text.
 type argument struct {
 	m    *yaml.Node // the container
 	list string     // "command" or "args"
@@ -168,8 +168,8 @@ func lastItem(items []item, name string) (item, bool) {
 	return item{}, false
 }
 
-// holds tells whether the flag has that value. One that stands alone is true.
-func (it item) holds(value string) bool {
+// hasValue tells whether the flag has that value. A flag without a value is true.
+func (it item) hasValue(value string) bool {
 	return it.Alone && value == "true" || !it.Alone && it.Value == value
 }
 

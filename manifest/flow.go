@@ -65,7 +65,7 @@ func (t *text) scanFlow(off int) (flow, bool) {
 }
 
 // opensQuote tells whether a quote at i opens a quoted scalar; inside a plain
-// scalar it is an ordinary character. prev is the end of what stands before
+// scalar it is an ordinary character. prev is the end of what is before
 // it: an indicator, or an anchor or a tag.
 func (t *text) opensQuote(i, prev int) bool {
 	switch c := t.flat[prev]; c {
@@ -127,12 +127,12 @@ func (t *text) appendFlow(f flow, entry string) []splice {
 	}
 }
 
-// startsLine tells whether nothing but blanks stands left of an entry.
+// startsLine tells whether there are only blanks to the left of an entry.
 func (t *text) startsLine(e span) bool {
 	return len(bytes.Trim(t.flat[t.lines[t.lineOf(e.start)-1]:e.start], blanks)) == 0
 }
 
-// separator is what stands between entries on one line.
+// separator is what is between entries on one line.
 func (t *text) separator(f flow) string {
 	if n := len(f.entries); n > 1 {
 		if s := string(t.src[f.entries[n-2].end:f.entries[n-1].start]); s == "," {

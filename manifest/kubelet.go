@@ -57,7 +57,7 @@ func badName(what, name string) string {
 	if name == "" {
 		return fmt.Sprintf("a %s has no name", what)
 	}
-	return fmt.Sprintf("the %s name %q is not made of lower case letters, digits and \"-\"", what, name)
+	return fmt.Sprintf("the %s name %q must consist of lower case letters, digits and \"-\"", what, name)
 }
 
 // maxAnnotations is how many bytes a Pod's annotations may have
@@ -73,11 +73,11 @@ func checkAnnotations(notes map[string]string, meta *yaml.Node) *Error {
 			if key == nil {
 				key = at
 			}
-			return kubeletRefuses(key, "%q is not a name for an annotation", k)
+			return kubeletRefuses(key, "%q is not a valid annotation name", k)
 		}
 	}
 	if size > maxAnnotations {
-		return kubeletRefuses(at, "the annotations have more than 256 KiB")
+		return kubeletRefuses(at, "the annotations are larger than 256 KiB")
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (c *podChecks) container(p *corev1.Container, at *yaml.Node) *Error {
 		case m.MountPath == "":
 			return kubeletRefuses(at, "the mount of volume %q has no mountPath", m.Name)
 		case paths[m.MountPath]:
-			return kubeletRefuses(at, "mountPath %q stands twice in container %q", m.MountPath, p.Name)
+			return kubeletRefuses(at, "mountPath %q is used twice in container %q", m.MountPath, p.Name)
 		case !c.volumes[m.Name]:
 			return kubeletRefuses(at, "mountPath %q names volume %q, which the Pod does not have", m.MountPath, m.Name)
 		}

@@ -17,7 +17,7 @@ func TestRefuseInvalid(t *testing.T) {
 	mounts := func(s string) string {
 		return pod(command+"    volumeMounts:\n"+s, "  volumes: [{name: v, hostPath: {path: /v}}]\n", "")
 	}
-	const label = ` is not made of lower case letters, digits and "-"`
+	const label = ` must consist of lower case letters, digits and "-"`
 	checkRefusals(t, []refusal{
 		{"Pod's name", strings.Replace(pod(command, "", ""), "name: kube-apiserver\nspec", "name: Kube_Apiserver\nspec", 1), nil, `f.yaml:4:9: ` + start + `the Pod name "Kube_Apiserver"` + label, kubeletHint},
 		{"no Pod name", strings.Replace(pod(command, "", ""), "name: kube-apiserver\nspec", "namespace: x\nspec", 1), nil, `f.yaml:4:3: ` + start + `a Pod has no name`, kubeletHint},
@@ -35,13 +35,13 @@ func TestRefuseInvalid(t *testing.T) {
 		{"path with dots", volumes("  - name: v\n    hostPath: {path: /a/../b}\n"), nil, `f.yaml:11:5: ` + start + `volume "v": hostPath must not contain ".."`, kubeletHint},
 		{"path's type", volumes("  - name: v\n    hostPath: {path: /v, type: Folder}\n"), nil, `f.yaml:11:5: ` + start + `volume "v": hostPath has the unknown type "Folder"`, kubeletHint},
 		{"no mountPath", mounts("    - name: v\n"), nil, `f.yaml:11:7: ` + start + `the mount of volume "v" has no mountPath`, kubeletHint},
-		{"mountPath twice", mounts("    - {name: v, mountPath: /v}\n    - {name: v, mountPath: /v}\n"), nil, `f.yaml:12:7: ` + start + `mountPath "/v" stands twice in container "kube-apiserver"`, kubeletHint},
+		{"mountPath twice", mounts("    - {name: v, mountPath: /v}\n    - {name: v, mountPath: /v}\n"), nil, `f.yaml:12:7: ` + start + `mountPath "/v" is used twice in container "kube-apiserver"`, kubeletHint},
 		{"mount of no volume", mounts("    - {name: w, mountPath: /v}\n"), nil, `f.yaml:11:7: ` + start + `mountPath "/v" names volume "w", which the Pod does not have`, kubeletHint},
 		{"an init container's mount", pod(command, "  initContainers:\n  - name: i\n    image: x\n    volumeMounts: [{name: w, mountPath: /v}]\n", ""), nil, `f.yaml:13:20: ` + start + `mountPath "/v" names volume "w", which the Pod does not have`, kubeletHint},
 		{"an alias's mount", pod(command+"    volumeMounts: &m [{name: v, mountPath: /v}]\n", "  - {name: b, image: b, volumeMounts: *m}\n", ""), nil, `f.yaml:10:23: ` + start + `mountPath "/v" names volume "v", which the Pod does not have`, kubeletHint},
-		{"annotation's name", pod(command, "", "  annotations:\n    a b: c\n"), nil, `f.yaml:6:5: ` + start + `"a b" is not a name for an annotation`, kubeletHint},
-		{"merged annotation's name", pod(command, "", "  annotations: {<<: {a b: c}}\n"), nil, `f.yaml:5:16: ` + start + `"a b" is not a name for an annotation`, kubeletHint},
-		{"large annotations", pod(command, "", "  annotations: {a: "+strings.Repeat("x", 256<<10)+"}\n"), nil, `f.yaml:5:16: ` + start + `the annotations have more than 256 KiB`, kubeletHint},
+		{"annotation's name", pod(command, "", "  annotations:\n    a b: c\n"), nil, `f.yaml:6:5: ` + start + `"a b" is not a valid annotation name`, kubeletHint},
+		{"merged annotation's name", pod(command, "", "  annotations: {<<: {a b: c}}\n"), nil, `f.yaml:5:16: ` + start + `"a b" is not a valid annotation name`, kubeletHint},
+		{"large annotations", pod(command, "", "  annotations: {a: "+strings.Repeat("x", 256<<10)+"}\n"), nil, `f.yaml:5:16: ` + start + `the annotations are larger than 256 KiB`, kubeletHint},
 	})
 }
 
@@ -54,11 +54,11 @@ func TestRefuseResult(t *testing.T) {
 		{"volume in use", src, []Edit{DropVolume{"v"}}, start + `mountPath "/v" names volume "v", which the Pod does not have`, ""},
 		{"volume in use by an init container", init, []Edit{DropMount{"/v"}, DropVolume{"v"}}, start + `mountPath "/v" names volume "v", which the Pod does not have`, ""},
 		{"mount without a volume", src, []Edit{AddMount{corev1.VolumeMount{Name: "w", MountPath: "/w"}}}, start + `mountPath "/w" names volume "w", which the Pod does not have`, ""},
-		{"volume's name", src, []Edit{AddVolume{hostPath("W", "/w", "")}}, start + `the volume name "W" is not made of lower case letters, digits and "-"`, ""},
+		{"volume's name", src, []Edit{AddVolume{hostPath("W", "/w", "")}}, start + `the volume name "W" must consist of lower case letters, digits and "-"`, ""},
 		{"path's type", src, []Edit{AddVolume{hostPath("w", "/w", "Folder")}}, start + `volume "w": hostPath has the unknown type "Folder"`, ""},
-		{"annotation's name", src, []Edit{SetAnnotation{"a b", "c"}}, start + `"a b" is not a name for an annotation`, ""},
+		{"annotation's name", src, []Edit{SetAnnotation{"a b", "c"}}, start + `"a b" is not a valid annotation name`, ""},
 		{"the program's flags", strings.Replace(src, "command: [kube-apiserver]", "args: [--a=1]", 1), []Edit{DropFlag{"a"}}, "f.yaml:7:5: the edited manifest would be refused: no container of this Pod runs kube-apiserver", ""},
-		{"a placeholder", src, []Edit{SetFlag{"a", "{{ x }}"}}, "f.yaml:7:5: the edited manifest would be refused: a template placeholder stands here ({{ x }}): this is the source of a manifest, not a manifest", ""},
+		{"a placeholder", src, []Edit{SetFlag{"a", "{{ x }}"}}, "f.yaml:7:5: the edited manifest would be refused: there is a template placeholder here ({{ x }}): this is a template, not a manifest", ""},
 	})
 }
 

@@ -95,7 +95,7 @@ func checkBytes(src []byte) *Error {
 	body := bytes.TrimPrefix(src, bom)
 	switch {
 	case len(src) > maxSize:
-		return refuse(0, 0, "the file has more than 10 MiB: the kubelet does not read it")
+		return refuse(0, 0, "the file is larger than 10 MiB: the kubelet does not read it")
 	case len(bytes.TrimSpace(body)) == 0:
 		return refuse(0, 0, "the file is empty")
 	case bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")):
@@ -105,16 +105,16 @@ func checkBytes(src []byte) *Error {
 		r, n := utf8.DecodeRune(body[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return refuseAt(body, i, "this byte is not UTF-8: 0x%02x", body[i]).hint("save the file as UTF-8")
+			return refuseAt(body, i, "this byte is not valid UTF-8: 0x%02x", body[i]).hint("save the file as UTF-8")
 		case r == 0:
-			return refuseAt(body, i, "a NUL byte stands here: this is not text")
+			return refuseAt(body, i, "there is a NUL byte here: this is not a text file")
 		}
 		i += n
 	}
 	return nil
 }
 
-// refuseAt is a refusal of what stands at offset off.
+// refuseAt is a refusal of what is at offset off.
 func refuseAt(src []byte, off int, format string, args ...any) *Error {
 	line, col := newText(src).position(off)
 	return refuse(line, col, format, args...)

@@ -2,7 +2,7 @@ package manifest
 
 import "path"
 
-// MountAt is where the mount of a path stands in the text, for messages; both
+// MountAt is where the mount of a path is in the text, for messages; both
 // are 0 when there is none.
 func (f *File) MountAt(mountPath string) (line, col int) {
 	for i, m := range f.Container().VolumeMounts {
@@ -14,7 +14,7 @@ func (f *File) MountAt(mountPath string) (line, col int) {
 	return 0, 0
 }
 
-// VolumeAt is where a volume stands in the text, for messages; both are 0 when
+// VolumeAt is where a volume is in the text, for messages; both are 0 when
 // there is none.
 func (f *File) VolumeAt(name string) (line, col int) {
 	for i, v := range f.pod.Spec.Volumes {
@@ -26,7 +26,7 @@ func (f *File) VolumeAt(name string) (line, col int) {
 	return 0, 0
 }
 
-// UIDAt is where metadata.uid stands in the text, ok only when the manifest has
+// UIDAt is where metadata.uid is in the text, ok only when the manifest has
 // one: the kubelet gives a Pod without it one of the file's contents.
 func (f *File) UIDAt() (line, col int, ok bool) {
 	if f.pod.UID == "" {

@@ -35,12 +35,12 @@ func refusePlaceholder(line, col int, word string) *Error {
 	if r := []rune(word); len(r) > 40 {
 		word = string(r[:40]) + "..."
 	}
-	return refuse(line, col, "a template placeholder stands here (%s): this is the source of a manifest, not a manifest", word).
+	return refuse(line, col, "there is a template placeholder here (%s): this is a template, not a manifest", word).
 		hint("render the template first")
 }
 
 // checkPlaceholders looks at the decoded strings: everywhere for what is never
-// meant literally, and for ${X} only where no shell code can stand.
+// meant literally, and for ${X} only where no shell code can be.
 func (d *document) checkPlaceholders() *Error {
 	var found *Error
 	var walk func(n *yaml.Node, pattern *regexp.Regexp)

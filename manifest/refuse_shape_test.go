@@ -9,7 +9,7 @@ import (
 
 // TestRefuseServer refuses what does not run one API server with flags.
 func TestRefuseServer(t *testing.T) {
-	const script = `: container "kube-apiserver" starts kube-apiserver from a shell script: its flags stand inside a string`
+	const script = `: container "kube-apiserver" starts kube-apiserver from a shell script: its flags are inside a string`
 	none := "f.yaml:7:5: no container of this Pod runs kube-apiserver"
 	hint := "name the manifest of the API server with --manifest"
 	checkRefusals(t, []refusal{
@@ -27,7 +27,7 @@ func TestRefuseServer(t *testing.T) {
 		{"no spec", "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n", nil, "f.yaml:1:1: no container of this Pod runs kube-apiserver", hint},
 		{"two", pod("    command: [kube-apiserver]\n", "  - name: b\n    image: b\n    command: [/bin/kube-apiserver]\n", ""), nil, `f.yaml:10:5: two containers run kube-apiserver: "kube-apiserver" and "b"`, "keep one API server in the Pod"},
 		{"two behind wrappers", pod("    command: [tini, kube-apiserver]\n", "  - {name: b, image: b, command: [x, kube-apiserver]}\n", ""), nil, `f.yaml:10:5: two containers run kube-apiserver: "kube-apiserver" and "b"`, "keep one API server in the Pod"},
-		{"end of flags", pod("    command:\n    - kube-apiserver\n    - --a=1\n    - --\n    - --b=1\n", "", ""), nil, `f.yaml:12:7: "--" ends the flags here: kube-apiserver reads none behind it`, `remove the item "--"`},
+		{"end of flags", pod("    command:\n    - kube-apiserver\n    - --a=1\n    - --\n    - --b=1\n", "", ""), nil, `f.yaml:12:7: "--" ends the flags here: kube-apiserver ignores everything after it`, `remove the item "--"`},
 		{"no flag", pod("    command: [kube-apiserver, --=1]\n", "", ""), nil, `f.yaml:9:31: "--=1" is not a flag: kube-apiserver does not start with it`, "remove the item"},
 	})
 	for name, container := range map[string]string{
@@ -66,9 +66,9 @@ func TestRefuseShared(t *testing.T) {
 		{"merge keys bring the list", pod("    <<: [{tty: true}, {<<: {command: [kube-apiserver, --a=1]}}]\n", "", ""), set, "f.yaml:9:5: command comes in through a merge key (<<) and is shared", "write command out in this mapping"},
 		{"merge key brings the volumes", pod("    command: [kube-apiserver]\n", "  <<: {volumes: [{name: v}]}\n", ""), add, "f.yaml:10:3: volumes comes in through a merge key (<<) and is shared", "write volumes out in this mapping"},
 		{"merge key brings the flag's list", pod("    <<: {command: [kube-apiserver, --a=1]}\n", "", ""), []Edit{DropFlag{"a"}}, "f.yaml:9:5: command comes in through a merge key (<<) and is shared", "write command out in this mapping"},
-		{"container is an alias", "x: &s {name: x, image: x, command: [kube-apiserver]}\n" + "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers: [*s]\n", nil, "f.yaml:6:16: the API server's container is an alias of a mapping elsewhere", "write the container out here"},
+		{"container is an alias", "x: &s {name: x, image: x, command: [kube-apiserver]}\n" + "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers: [*s]\n", nil, "f.yaml:6:16: the API server's container is an alias for a mapping elsewhere", "write the container out here"},
 		{"containers are an alias", "x: &s [{name: x, image: x, command: [kube-apiserver]}]\n" + "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers: *s\n", nil, "f.yaml:6:3: the containers are not written out as a list here", "write spec.containers as a plain list"},
-		{"spec is an alias", "x: &s {containers: [{name: x, image: x, command: [kube-apiserver]}]}\n" + "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: *s\n", nil, "f.yaml:5:7: spec is an alias of a mapping elsewhere", "write spec out here"},
+		{"spec is an alias", "x: &s {containers: [{name: x, image: x, command: [kube-apiserver]}]}\n" + "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: *s\n", nil, "f.yaml:5:7: spec is an alias for a mapping elsewhere", "write spec out here"},
 		{"metadata is merged", "<<: {metadata: {name: x}}\napiVersion: v1\nkind: Pod\nspec: {containers: [{name: x, image: x, command: [kube-apiserver]}]}\n", nil, "f.yaml:1:1: metadata is not written in this mapping", ""},
 		{"no metadata", "apiVersion: v1\nkind: Pod\nmetadata: {}\nspec: {containers: [{name: x, image: x, command: [kube-apiserver]}]}\n", nil, "f.yaml:3:11: metadata is not a mapping with keys", ""},
 	})
@@ -78,7 +78,7 @@ func TestRefuseShared(t *testing.T) {
 func TestRefuseValues(t *testing.T) {
 	set := []Edit{SetFlag{"a", "2"}}
 	command := func(item string) string { return pod("    command:\n    - kube-apiserver\n    "+item+"\n", "", "") }
-	const tagged, tagHint = "the value carries an anchor or a tag", "write the value without the & or ! in front"
+	const tagged, tagHint = "the value has an anchor or a tag", "write the value without the & or ! in front"
 	null := func(s string) string { return pod("    command: [kube-apiserver]\n", "  volumes: "+s+"\n", "") }
 	add := []Edit{AddVolume{hostPath("z", "/z", "")}}
 	checkRefusals(t, []refusal{
@@ -89,13 +89,13 @@ func TestRefuseValues(t *testing.T) {
 		{"alias", strings.Replace(command("- *x"), "name: kube-apiserver\nspec", "name: x\n  labels: {x: &x --a=1}\nspec", 1), set, "f.yaml:12:7: the value is an alias (*x)", "write the value in place of *x"},
 		{"plain on two lines", command("- --a=1\n      2"), set, "f.yaml:11:7: the value spans several lines", "write it on one line"},
 		{"annotation alias", pod("    command: [kube-apiserver]\n", "", "  labels: {x: &x w}\n  annotations: {a: *x}\n"), []Edit{SetAnnotation{"a", "z"}}, "f.yaml:6:20: the value is an alias (*x)", "write the value in place of *x"},
-		{"null with a tag", null("!!null"), add, "f.yaml:10:12: volumes is empty and carries an anchor or a tag", `write "volumes: []"`},
-		{"null with an anchor", null("&x ~"), add, "f.yaml:10:12: volumes is empty and carries an anchor or a tag", `write "volumes: []"`},
-		{"null in capitals", null("NULL"), add, "f.yaml:10:3: volumes has no value that can be filled in place", `write "volumes: []"`},
-		{"verbatim tag", pod("    command: [!<tag:yaml.org,2002:str> kube-apiserver]\n", "", ""), set, "f.yaml:9:14: the entries of this collection cannot be told apart", "write it in block style, one entry a line"},
-		{"explicit key of an annotation", pod("    command: [kube-apiserver]\n", "", "  annotations:\n    ? a\n    : b\n    c: d\n"), []Edit{DropAnnotation{"a"}}, "f.yaml:6:7: this key does not stand on a line of its own", ""},
-		{"explicit key of a list", pod("    command: [kube-apiserver]\n", "  ? volumes\n  : - name: v\n    - name: w\n", ""), []Edit{DropVolume{"v"}}, "f.yaml:11:7: this list item does not stand on a line of its own", ""},
-		{"null in flow", "---\n{apiVersion: v1, kind: Pod, metadata: {name: x}, spec: {volumes: , containers: [{name: x, image: x, command: [kube-apiserver]}]}}\n", add, "f.yaml:2:57: volumes has no value that can be filled in place", `write "volumes: []"`},
+		{"null with a tag", null("!!null"), add, "f.yaml:10:12: volumes is empty and has an anchor or a tag", `write "volumes: []"`},
+		{"null with an anchor", null("&x ~"), add, "f.yaml:10:12: volumes is empty and has an anchor or a tag", `write "volumes: []"`},
+		{"null in capitals", null("NULL"), add, "f.yaml:10:3: volumes has no value that can be edited in place", `write "volumes: []"`},
+		{"verbatim tag", pod("    command: [!<tag:yaml.org,2002:str> kube-apiserver]\n", "", ""), set, "f.yaml:9:14: the entries of this collection cannot be separated", "write it in block style, one entry a line"},
+		{"explicit key of an annotation", pod("    command: [kube-apiserver]\n", "", "  annotations:\n    ? a\n    : b\n    c: d\n"), []Edit{DropAnnotation{"a"}}, "f.yaml:6:7: this key is not on a line of its own", ""},
+		{"explicit key of a list", pod("    command: [kube-apiserver]\n", "  ? volumes\n  : - name: v\n    - name: w\n", ""), []Edit{DropVolume{"v"}}, "f.yaml:11:7: this list item is not on a line of its own", ""},
+		{"null in flow", "---\n{apiVersion: v1, kind: Pod, metadata: {name: x}, spec: {volumes: , containers: [{name: x, image: x, command: [kube-apiserver]}]}}\n", add, "f.yaml:2:57: volumes has no value that can be edited in place", `write "volumes: []"`},
 	})
 }
 
@@ -105,8 +105,8 @@ func TestRefuseUnproven(t *testing.T) {
 	const hint = "write the container and the volumes in plain block style"
 	checkRefusals(t, []refusal{
 		{"explicit key", pod("    ? command\n    : - kube-apiserver\n", "", ""), []Edit{AddMount{corev1.VolumeMount{Name: "z", MountPath: "/z"}}, AddVolume{hostPath("z", "/z", "")}}, "f.yaml:7:5: " + start + "add mount /z of volume z: yaml: line 9: did not find expected '-' indicator", hint},
-		{"literal that keeps its end", pod("    command: [kube-apiserver]\n", "", "  annotations:\n    a: |+\n      x\n\n"), []Edit{SetAnnotation{"z", "y"}}, "f.yaml:11:5: " + start + "the new text would mean something else than the old one plus the edits", hint},
-		{"drop what is merged", pod("    command: [kube-apiserver]\n", "", "  labels: &x {a: b}\n  annotations: {<<: *x}\n"), []Edit{DropAnnotation{"a"}}, "f.yaml:9:5: " + start + "the new text would mean something else than the old one plus the edits", hint},
+		{"literal that keeps its end", pod("    command: [kube-apiserver]\n", "", "  annotations:\n    a: |+\n      x\n\n"), []Edit{SetAnnotation{"z", "y"}}, "f.yaml:11:5: " + start + "the new text would not mean the same as the old text with the edits", hint},
+		{"drop what is merged", pod("    command: [kube-apiserver]\n", "", "  labels: &x {a: b}\n  annotations: {<<: *x}\n"), []Edit{DropAnnotation{"a"}}, "f.yaml:9:5: " + start + "the new text would not mean the same as the old text with the edits", hint},
 		{"drop an anchor that is used", pod("    command: [kube-apiserver, &x --a=1]\n    workingDir: *x\n", "", ""), []Edit{DropFlag{"a"}}, "f.yaml:7:5: " + start + "drop flag --a: broken YAML: unknown anchor referenced", hint},
 	})
 }

@@ -31,7 +31,7 @@ func checkRefusals(t *testing.T, cases []refusal) {
 			if !errors.As(err, &e) {
 				t.Fatalf("not refused: %v\n%s", err, c.src)
 			}
-			if d := cmp.Diff([]string{c.want, c.hint}, []string{err.Error(), e.Hint}); d != "" {
+			if d := cmp.Diff([]string{c.want, c.hint}, []string{err.Error(), e.Hint.String()}); d != "" {
 				t.Errorf("-want +got:\n%s\nin\n%.2000s", d, c.src)
 			}
 		})
@@ -48,9 +48,9 @@ func TestRefuseText(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"empty", "", nil, "f.yaml: the file is empty", ""},
 		{"blank", "\ufeff \n\t\r\n", nil, "f.yaml: the file is empty", ""},
-		{"large", "# " + strings.Repeat("x", 10<<20), nil, "f.yaml: the file has more than 10 MiB: the kubelet does not read it", ""},
-		{"not UTF-8", "a: b\nž: \xe9\n", nil, "f.yaml:2:4: this byte is not UTF-8: 0xe9", "save the file as UTF-8"},
-		{"NUL", "a: b\r\nc: \x00\n", nil, "f.yaml:2:4: a NUL byte stands here: this is not text", ""},
+		{"large", "# " + strings.Repeat("x", 10<<20), nil, "f.yaml: the file is larger than 10 MiB: the kubelet does not read it", ""},
+		{"not UTF-8", "a: b\nž: \xe9\n", nil, "f.yaml:2:4: this byte is not valid UTF-8: 0xe9", "save the file as UTF-8"},
+		{"NUL", "a: b\r\nc: \x00\n", nil, "f.yaml:2:4: there is a NUL byte here: this is not a text file", ""},
 		{"UTF-16", "\xff\xfea\x00:\x00", nil, "f.yaml:1:1: this is UTF-16", "save the file as UTF-8"},
 		{"comments only", "# nothing\n", nil, "f.yaml:1:1: this is not a mapping, so not a Pod", ""},
 		{"a list", "- a\n", nil, "f.yaml:1:1: this is not a mapping, so not a Pod", ""},
@@ -76,33 +76,33 @@ func TestRefuseBroken(t *testing.T) {
 		{"YAML 1.2", "%YAML 1.2\n---\n" + pod("    command: [kube-apiserver]\n", "", ""), nil, "f.yaml:1:1: broken YAML: found incompatible YAML document", ""},
 		{"broken behind the Pod", pod("    command: [kube-apiserver]\n", "", "") + "---\na: [\n", nil, "f.yaml:11:1: broken YAML: did not find expected node content", ""},
 		{"long", strings.Repeat("# "+strings.Repeat("x", 100)+"\n", 400) + "a:\n  b\n\tc: d\n", nil, "f.yaml:402:3: broken YAML: found a tab character that violates indentation", ""},
-		{"JSON: comma", strings.Replace(json, "%s", ",", 1), nil, "f.yaml:2:75: the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: invalid character ']' looking for beginning of value", "put a line \"---\" in front of it to have it read as YAML"},
+		{"JSON: comma", strings.Replace(json, "%s", ",", 1), nil, "f.yaml:2:75: the kubelet reads a file that begins with \"{\" for JSON, and this is not JSON: invalid character ']' looking for beginning of value", "put a line \"---\" in front of it to have it read as YAML"},
 		{"JSON: bracket", strings.Replace(json, "%s", "}", 1), nil, "f.yaml:2:74: broken JSON: invalid character '}' after array element", ""},
 		{"JSON: cut off", json[:50], nil, "f.yaml:1:50: broken JSON: unexpected end of JSON input", ""},
-		{"JSON: a second document", strings.Replace(json, "%s", "", 1) + "\n---\n", nil, "f.yaml:3:1: the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: invalid character '-' after top-level value", "put a line \"---\" in front of it to have it read as YAML"},
-		{"JSON: not YAML", strings.Replace(json, "%s", `, "--a=\ud83e\udd8a"`, 1), nil, "f.yaml:2:1: this JSON is not YAML too, so it cannot be edited: found invalid Unicode character escape code", ""},
-		{"flow YAML", "{kind: Pod}", nil, "f.yaml:1:2: the kubelet takes a file that begins with \"{\" for JSON, and this is not JSON: invalid character 'k' looking for beginning of object key string", "put a line \"---\" in front of it to have it read as YAML"},
+		{"JSON: a second document", strings.Replace(json, "%s", "", 1) + "\n---\n", nil, "f.yaml:3:1: the kubelet reads a file that begins with \"{\" for JSON, and this is not JSON: invalid character '-' after top-level value", "put a line \"---\" in front of it to have it read as YAML"},
+		{"JSON: not YAML", strings.Replace(json, "%s", `, "--a=\ud83e\udd8a"`, 1), nil, "f.yaml:2:1: this JSON is not valid YAML, so it cannot be edited: found invalid Unicode character escape code", ""},
+		{"flow YAML", "{kind: Pod}", nil, "f.yaml:1:2: the kubelet reads a file that begins with \"{\" for JSON, and this is not JSON: invalid character 'k' looking for beginning of object key string", "put a line \"---\" in front of it to have it read as YAML"},
 	})
 }
 
 func TestRefuseTypes(t *testing.T) {
 	const start = "the kubelet cannot read this as a Pod: "
 	checkRefusals(t, []refusal{
-		{"number", pod("    command:\n    - kube-apiserver\n    - x\n    - 8080\n", "", ""), nil, "f.yaml:12:7: " + start + "spec.containers.command is a number where a string belongs", `put it in quotes: "8080"`},
-		{"number of YAML 1.1", pod("    command: [kube-apiserver, 1_000]\n", "", ""), nil, "f.yaml:9:31: " + start + "spec.containers.command is a number where a string belongs", `put it in quotes: "1_000"`},
-		{"bool of YAML 1.1", pod("    command: [kube-apiserver, 'no', no]\n", "", ""), nil, "f.yaml:9:37: " + start + "spec.containers.command is true or false where a string belongs", `put it in quotes: "no"`},
-		{"mapping", pod("    command:\n    - kube-apiserver\n    - --a: b\n", "", ""), nil, "f.yaml:11:7: " + start + "spec.containers.command is a mapping where a string belongs", ""},
-		{"string for a list", pod("    command: kube-apiserver --a\n", "", ""), nil, "f.yaml:9:14: " + start + "spec.containers.command is a string where a []string belongs", ""},
-		{"annotation", pod("    command: [kube-apiserver]\n", "", "  annotations:\n    a: \"1\"\n    b: 1\n"), nil, "f.yaml:7:8: " + start + "metadata.annotations is a number where a string belongs", `put it in quotes: "1"`},
-		{"spec", "apiVersion: v1\nkind: Pod\nspec: [a]\n", nil, "f.yaml:3:7: " + start + "spec is a list where a v1.PodSpec belongs", ""},
-		{"merged", pod("    <<: {command: [1]}\n", "", ""), nil, "f.yaml:1:1: " + start + "spec.containers.command is a number where a string belongs", ""},
+		{"number", pod("    command:\n    - kube-apiserver\n    - x\n    - 8080\n", "", ""), nil, "f.yaml:12:7: " + start + "spec.containers.command is a number, not a string", `put it in quotes: "8080"`},
+		{"number of YAML 1.1", pod("    command: [kube-apiserver, 1_000]\n", "", ""), nil, "f.yaml:9:31: " + start + "spec.containers.command is a number, not a string", `put it in quotes: "1_000"`},
+		{"bool of YAML 1.1", pod("    command: [kube-apiserver, 'no', no]\n", "", ""), nil, "f.yaml:9:37: " + start + "spec.containers.command is true or false, not a string", `put it in quotes: "no"`},
+		{"mapping", pod("    command:\n    - kube-apiserver\n    - --a: b\n", "", ""), nil, "f.yaml:11:7: " + start + "spec.containers.command is a mapping, not a string", ""},
+		{"string for a list", pod("    command: kube-apiserver --a\n", "", ""), nil, "f.yaml:9:14: " + start + "spec.containers.command is a string, not a []string", ""},
+		{"annotation", pod("    command: [kube-apiserver]\n", "", "  annotations:\n    a: \"1\"\n    b: 1\n"), nil, "f.yaml:7:8: " + start + "metadata.annotations is a number, not a string", `put it in quotes: "1"`},
+		{"spec", "apiVersion: v1\nkind: Pod\nspec: [a]\n", nil, "f.yaml:3:7: " + start + "spec is a list, not a v1.PodSpec", ""},
+		{"merged", pod("    <<: {command: [1]}\n", "", ""), nil, "f.yaml:1:1: " + start + "spec.containers.command is a number, not a string", ""},
 		{"quantity", pod("    resources: {limits: {cpu: much}}\n", "", ""), nil, "f.yaml:1:1: " + start + "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'", ""},
 	})
 }
 
 func TestRefuseTemplates(t *testing.T) {
 	at := func(place, word string) string {
-		return "f.yaml:" + place + ": a template placeholder stands here (" + word + "): this is the source of a manifest, not a manifest"
+		return "f.yaml:" + place + ": there is a template placeholder here (" + word + "): this is a template, not a manifest"
 	}
 	command := func(item string) string { return pod("    command:\n    - kube-apiserver\n    - "+item+"\n", "", "") }
 	checkRefusals(t, []refusal{
@@ -139,8 +139,8 @@ func TestRefuseEdits(t *testing.T) {
 		{"no name", src, []Edit{SetFlag{"", "x"}}, `f.yaml: "" is not the name of a flag`, ""},
 		{"dashes", src, []Edit{SetFlag{"--a", "x"}}, `f.yaml: "--a" is not the name of a flag`, ""},
 		{"drop with a value", src, []Edit{DropFlag{"a=b"}}, `f.yaml: "a=b" is not the name of a flag`, ""},
-		{"NUL", src, []Edit{SetFlag{"a", "\x00"}}, `f.yaml: --a="\x00" cannot be an argument of a program`, ""},
-		{"not UTF-8", src, []Edit{SetFlag{"a", "\xff"}}, `f.yaml: --a="\xff" cannot be an argument of a program`, ""},
+		{"NUL", src, []Edit{SetFlag{"a", "\x00"}}, `f.yaml: --a="\x00" cannot be passed as a command-line argument`, ""},
+		{"not UTF-8", src, []Edit{SetFlag{"a", "\xff"}}, `f.yaml: --a="\xff" cannot be passed as a command-line argument`, ""},
 		{"no hostPath", src, []Edit{AddVolume{cpu}}, "f.yaml: add volume x: it is not a hostPath volume", ""},
 		{"two sources", src, []Edit{AddVolume{both}}, "f.yaml: add volume x of host path /x: it is not a hostPath volume", ""},
 		{"sub path", src, []Edit{AddMount{corev1.VolumeMount{Name: "x", MountPath: "/x", SubPath: "y"}}}, "f.yaml: add mount /x of volume x: it has more than a name, a mount path and readOnly", ""},

@@ -47,7 +47,7 @@ func (fs fields) tree() map[string]any {
 }
 
 // blockLines writes v in block style; the lines behind the first are indented
-// to stand below its first character, those of a mapping in it deep more.
+// to be below its first character, those of a mapping in it deep more.
 func blockLines(v any, deep int) []string {
 	fs, ok := v.(fields)
 	if !ok {
@@ -98,7 +98,7 @@ func flowText(v any, json bool, neighbour yaml.Style) string {
 	return fmt.Sprint(v)
 }
 
-// listLines writes items as a block list whose dashes stand at column col
+// listLines writes items as a block list whose dashes are at column col
 // (from 1).
 func listLines(col int, item any, deep int) []string {
 	pad := strings.Repeat(" ", col-1)

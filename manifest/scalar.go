@@ -54,7 +54,7 @@ func doubleQuote(s string) string {
 	return out.String()
 }
 
-// special tells what YAML does not take as it stands: C1 controls, NEL among
+// special tells what YAML does not take as it is: C1 controls, NEL among
 // them, Unicode's line breaks, byte order marks and noncharacters.
 func special(r rune) bool {
 	return r >= 0x7f && r <= 0x9f || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff
@@ -81,7 +81,7 @@ func (t *text) replaceScalar(n *yaml.Node, value string) ([]splice, *Error) {
 	case n.Kind != yaml.ScalarNode:
 		return nil, refuseNode(n, "the value is not a string")
 	case n.Anchor != "" || n.Style&yaml.TaggedStyle != 0:
-		return nil, refuseNode(n, "the value carries an anchor or a tag").
+		return nil, refuseNode(n, "the value has an anchor or a tag").
 			hint("write the value without the & or ! in front")
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return nil, refuseNode(n, "the value is a block scalar").

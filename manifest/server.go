@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/internal/hint"
 )
 
 // shells run their argument as a script: flags inside it cannot be told from
@@ -21,7 +23,7 @@ type program struct {
 }
 
 // findServer finds the one container that runs kube-apiserver, and how many
-// items of its command and args stand before the flags.
+// items of its command and args are before the flags.
 func findServer(pod *corev1.Pod, root *yaml.Node) (index, items int, err *Error) {
 	var found, scripts []program
 	for i := range pod.Spec.Containers {
@@ -43,13 +45,13 @@ func findServer(pod *corev1.Pod, root *yaml.Node) (index, items int, err *Error)
 			hint("keep one API server in the Pod")
 	case len(scripts) > 0:
 		at := findArgument(containerNode(root, scripts[0].container), scripts[0].script).node()
-		return 0, 0, refuseNode(at, "container %q starts kube-apiserver from a shell script: its flags stand inside a string", name(scripts[0])).
+		return 0, 0, refuseNode(at, "container %q starts kube-apiserver from a shell script: its flags are inside a string", name(scripts[0])).
 			hint("write the program and each flag as an item of command")
 	}
 	return 0, 0, noServer(pod, root)
 }
 
-// direct keeps the programs that stand first in their command, when there are
+// direct keeps the programs that are first in their command, when there are
 // any: elsewhere the word may be another program's argument.
 func direct(found []program) []program {
 	var first []program
@@ -76,10 +78,12 @@ func noServer(pod *corev1.Pod, root *yaml.Node) *Error {
 	if len(runs) > 0 {
 		reason += " (it runs " + strings.Join(runs, ", ") + ")"
 	}
-	return refuseNode(containerNode(root, 0), "%s", reason).hint("name the manifest of the API server with --manifest")
+	err := refuseNode(containerNode(root, 0), "%s", reason)
+	err.Hint = hint.Words("name the manifest of the API server with").Then(" ", hint.Switch("manifest"))
+	return err
 }
 
-// containerNode is where container i stands, or what comes nearest to it.
+// containerNode is where container i is, or what comes nearest to it.
 func containerNode(root *yaml.Node, i int) *yaml.Node {
 	_, spec := child(root, "spec")
 	if spec = dereference(spec); spec == nil || spec.Kind != yaml.MappingNode {
@@ -94,7 +98,7 @@ func vector(c *corev1.Container) []string {
 }
 
 // serverProgram tells whether c runs kube-apiserver, and how. Programs that
-// start another one (go-runner, flock) may stand in front.
+// start another one (go-runner, flock) may be in front.
 func serverProgram(c *corev1.Container) (program, bool) {
 	v := vector(c)
 	for i, s := range v {

@@ -107,7 +107,7 @@ func (e SetVolumeType) step(d *document, _ int) ([]splice, *Error) {
 	return d.replaceScalar(v, string(e.Type))
 }
 
-// memberOf finds that member of a list of m, written out where it stands.
+// memberOf finds that member of a list of m, written out where it is.
 func (d *document) memberOf(m *yaml.Node, id member) (*yaml.Node, *Error) {
 	s, err := d.list(m, id.list)
 	if err != nil {
@@ -119,7 +119,7 @@ func (d *document) memberOf(m *yaml.Node, id member) (*yaml.Node, *Error) {
 	}
 	at := s.v.Content[i]
 	if at.Kind == yaml.AliasNode {
-		return nil, refuseNode(at, "this entry of %s is an alias (*%s) of a mapping elsewhere", id.list, at.Value).
+		return nil, refuseNode(at, "this entry of %s is an alias (*%s) for a mapping elsewhere", id.list, at.Value).
 			hint("write it out here")
 	}
 	return at, nil
@@ -140,14 +140,14 @@ func (d *document) addField(m *yaml.Node, key, value string) ([]splice, *Error) 
 	})
 }
 
-func (e SetMountReadOnly) change(p *podTree) {
+func (e SetMountReadOnly) applyToTree(p *podTree) {
 	m := memberIn(p.container, mountAt(e.MountPath))
 	if v, _ := m["readOnly"].(bool); m != nil && v != e.ReadOnly {
 		m["readOnly"] = e.ReadOnly
 	}
 }
 
-func (e SetVolumeType) change(p *podTree) {
+func (e SetVolumeType) applyToTree(p *podTree) {
 	m := memberIn(p.spec(), volumeNamed(e.Name))
 	host, _ := m["hostPath"].(map[string]any)
 	if v, _ := host["type"].(string); host != nil && v != string(e.Type) {

@@ -52,7 +52,7 @@ func TestSetRefuses(t *testing.T) {
 		edit Edit
 		want string
 	}{
-		{SetMountReadOnly{"/a", false}, "f.yaml:13:7: this entry of volumeMounts is an alias (*m) of a mapping elsewhere"},
+		{SetMountReadOnly{"/a", false}, "f.yaml:13:7: this entry of volumeMounts is an alias (*m) for a mapping elsewhere"},
 		{SetMountReadOnly{"/b", false}, "f.yaml:14:8: readOnly comes in through a merge key (<<) and is shared"},
 		{SetMountReadOnly{"/c", false}, "f.yaml:15:42: readOnly of this mount cannot be changed in place"},
 		{SetMountReadOnly{"/d", false}, "f.yaml:9:5: volumeMounts has no entry with the mountPath /d"},

@@ -143,7 +143,7 @@ func (t *text) linesAfter(n int, lines []string) splice {
 }
 
 // cutLines removes lines first to last, with the line break before them: what
-// is cut never stands on the first line.
+// is cut is never on the first line.
 func (t *text) cutLines(first, last int) splice {
 	off := t.lineEnd(first - 1)
 	return splice{off: off, del: t.lineEnd(last) - off}

@@ -64,14 +64,14 @@ func (p *podTree) items(ws []word) []item {
 	return parseItems(v, p.program)
 }
 
-func (e SetFlag) change(p *podTree) {
+func (e SetFlag) applyToTree(p *podTree) {
 	ws := p.words()
 	it, ok := lastItem(p.items(ws), e.Name)
 	switch {
 	case !ok:
 		inArgs := len(ws) > 0 && ws[len(ws)-1].inArgs
 		ws = append(ws, word{"--" + e.Name + "=" + e.Value, inArgs})
-	case it.holds(e.Value):
+	case it.hasValue(e.Value):
 	case it.items == 2 && !looksLikeFlag(e.Value):
 		ws[it.at+1].value = e.Value
 	default:
@@ -82,7 +82,7 @@ func (e SetFlag) change(p *podTree) {
 	p.setWords(ws)
 }
 
-func (e DropFlag) change(p *podTree) {
+func (e DropFlag) applyToTree(p *podTree) {
 	ws := p.words()
 	items := p.items(ws)
 	for _, it := range slices.Backward(items) {
@@ -93,21 +93,21 @@ func (e DropFlag) change(p *podTree) {
 	p.setWords(ws)
 }
 
-func (e AddMount) change(p *podTree) {
+func (e AddMount) applyToTree(p *podTree) {
 	addTo(p.container, mountAt(e.Mount.MountPath), mountFields(e.Mount))
 }
 
-func (e DropMount) change(p *podTree) {
+func (e DropMount) applyToTree(p *podTree) {
 	dropFrom(p.container, mountAt(e.MountPath))
 }
 
-func (e AddVolume) change(p *podTree) {
+func (e AddVolume) applyToTree(p *podTree) {
 	addTo(p.spec(), volumeNamed(e.Volume.Name), volumeFields(e.Volume))
 }
 
-func (e DropVolume) change(p *podTree) { dropFrom(p.spec(), volumeNamed(e.Name)) }
+func (e DropVolume) applyToTree(p *podTree) { dropFrom(p.spec(), volumeNamed(e.Name)) }
 
-func (e SetAnnotation) change(p *podTree) {
+func (e SetAnnotation) applyToTree(p *podTree) {
 	meta, _ := p.root["metadata"].(map[string]any)
 	notes, ok := meta["annotations"].(map[string]any)
 	if !ok {
@@ -117,7 +117,7 @@ func (e SetAnnotation) change(p *podTree) {
 	notes[e.Key] = e.Value
 }
 
-func (e DropAnnotation) change(p *podTree) {
+func (e DropAnnotation) applyToTree(p *podTree) {
 	meta, _ := p.root["metadata"].(map[string]any)
 	if notes, ok := meta["annotations"].(map[string]any); ok {
 		delete(notes, e.Key)
@@ -137,7 +137,7 @@ func addTo(m map[string]any, id member, entry fields) {
 	}
 }
 
-// dropFrom removes a member from a list of m, wherever it stands.
+// dropFrom removes a member from a list of m, wherever it is.
 func dropFrom(m map[string]any, id member) {
 	list, _ := m[id.list].([]any)
 	if slices.ContainsFunc(list, id.is) {

@@ -9,15 +9,16 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
-// access is what the kernel lets the API server's process do with files.
+// access is what the API server's process may do with files.
 type access struct {
 	uid, gid int
 	groups   []int // supplementary ones; a mounted hostPath does not get the Pod's fsGroup, the process does
-	// override and search are root's capabilities to pass over permissions: all of
-	// them, and those to read. A root without them is bound like anybody else.
+	// override and search are root's capabilities to bypass permissions: all of
+	// them, or those for reading. Without them root is an ordinary user.
 	override, search bool
 	// unknown is set when the image names the user, and it is not root.
 	unknown bool
@@ -57,9 +58,10 @@ func accessOf(m *manifest.File) access {
 	return a
 }
 
-// capable tells whether a container has a capability; byDefault, whether the
-// container runtime gives it. What is dropped by name stays dropped, what is added
-// by name outlives a drop of all (containerd pkg/cri, CRI-O the same).
+// capable tells whether a container has a capability; byDefault says whether the
+// container runtime grants it. A capability that is dropped by name stays dropped,
+// and one that is added by name survives a drop of ALL (containerd pkg/cri; CRI-O
+// does the same).
 func capable(c *corev1.SecurityContext, name string, byDefault bool) bool {
 	if c == nil || c.Privileged != nil && *c.Privileged || c.Capabilities == nil {
 		return byDefault || c != nil && c.Privileged != nil && *c.Privileged
@@ -80,9 +82,9 @@ func capable(c *corev1.SecurityContext, name string, byDefault bool) bool {
 	return byDefault
 }
 
-// may tells whether the process may do all of bits with what has this mode and
-// owner. The first class that fits decides, as in the kernel.
-func (a access) may(f File, bits uint32) bool {
+// allows tells whether the process has all permissions in bits for a file with
+// this mode and owner. The first class that matches decides, as in the kernel.
+func (a access) allows(f File, bits uint32) bool {
 	searches := f.Mode.Perm()&0o111 != 0 || f.Dir
 	switch {
 	case a.unknown, a.override && (bits&maySearch == 0 || searches), a.search && bits&mayWrite == 0 && (bits&maySearch == 0 || f.Dir):
@@ -91,7 +93,7 @@ func (a access) may(f File, bits uint32) bool {
 	return uint32(f.Mode.Perm())>>a.class(f)&bits == bits
 }
 
-// class is how far the mode's bits of the class that decides are shifted.
+// class is the shift of the permission bits of the class that decides.
 func (a access) class(f File) int {
 	switch {
 	case a.uid == f.UID:
@@ -102,12 +104,12 @@ func (a access) class(f File) int {
 	return 0
 }
 
-// give changes owner or mode of a file that is written anew, so that the process
-// can read it, and says so; "" when it can already. Whoever could read the file
-// still can: root in any case, another owner since only a group that had no
-// rights is replaced.
-func (a access) give(c *Change) string {
-	if a.may(File{Mode: c.Mode, UID: c.UID, GID: c.GID}, mayRead) {
+// grantRead changes the owner or mode of a file that is about to be replaced, so
+// that the process can read it, and describes the change; "" if it can already.
+// Everyone who could read the file still can: root always can, and the group is
+// replaced only if it had no permissions.
+func (a access) grantRead(c *Change) string {
+	if a.allows(File{Mode: c.Mode, UID: c.UID, GID: c.GID}, mayRead) {
 		return ""
 	}
 	if c.UID != 0 && c.UID != a.uid && c.Mode&0o070 == 0 {
@@ -118,27 +120,27 @@ func (a access) give(c *Change) string {
 	return fmt.Sprintf("%04o %d:%d, so that the API server can read it", c.Mode.Perm(), c.UID, c.GID)
 }
 
-// barred refuses something that the process needs and must not use as it is.
-func (a access) barred(f File, what, hint string) *Error {
-	return refuse(hint, "%s cannot be %s by the API server, which runs as user %d (it is %04o %d:%d)", f.Path, what, a.uid, f.Mode.Perm(), f.UID, f.GID)
+// denied is the error for a file that the process needs but may not use.
+func (a access) denied(f File, what string, h hint.Hint) *Error {
+	return refuse(h, "%s cannot be %s by the API server, which runs as user %d (it is %04o %d:%d)", f.Path, what, a.uid, f.Mode.Perm(), f.UID, f.GID)
 }
 
-// chown is what gives a file to the process, with the rights of its owner.
-func (a access) chown(f File, rights string, bits fs.FileMode) string {
-	var todo []string
+// chown is the command that makes the process the owner of a file, with these
+// permissions.
+func (a access) chown(f File, rights string, bits fs.FileMode) (todo hint.Hint) {
 	if f.UID != a.uid {
-		todo = append(todo, fmt.Sprintf("chown %d %s", a.uid, f.Path))
+		todo = hint.Shell("chown %d %s", a.uid, hint.Path(f.Path))
 	}
 	if f.Mode&bits != bits {
-		todo = append(todo, "chmod u+"+rights+" "+f.Path)
+		todo = todo.Then(" && ", hint.Shell("chmod %s %s", "u+"+rights, hint.Path(f.Path)))
 	}
-	return strings.Join(todo, " && ")
+	return todo
 }
 
-// passages are the directories between a mount and the files in it: the API
-// server's user has to get through them. Those above a mount do not matter, since
-// the mount leads past them.
-func (p *planner) passages() (out []string) {
+// parentDirs are the directories between a mount and the files in it, which the API
+// server's user has to traverse. Those above a mount do not matter, because the
+// mount bypasses them.
+func (p *planner) parentDirs() (out []string) {
 	if p.access.search || p.access.unknown {
 		return nil
 	}
@@ -155,26 +157,25 @@ func (p *planner) passages() (out []string) {
 	return out
 }
 
-// checkPassages refuses directories that the API server's user cannot get
-// through.
-func (p *planner) checkPassages() error {
-	for _, d := range p.passages() {
+// checkParentDirs refuses directories that the API server's user cannot traverse.
+func (p *planner) checkParentDirs() error {
+	for _, d := range p.parentDirs() {
 		f := p.state.Files[d]
-		if !f.Exists || p.access.may(f, maySearch) {
+		if !f.Exists || p.access.allows(f, maySearch) {
 			continue
 		}
 		who := map[int]string{6: "u", 3: "g", 0: "o"}[p.access.class(f)]
-		return p.access.barred(f, "passed", "chmod "+who+"+x "+f.Path)
+		return p.access.denied(f, "passed", hint.Shell("chmod %s %s", who+"+x", hint.Path(f.Path)))
 	}
 	return nil
 }
 
-// checkUser refuses to make files for a user who is not known.
+// checkUser refuses to create files for an unknown user.
 func (p *planner) checkUser() error {
 	for _, c := range p.plan.Changes {
 		if p.access.unknown && !c.Old.Exists {
-			return refuse("write \"runAsUser: UID\" beside runAsNonRoot",
-				"%s: the Pod says runAsNonRoot and no runAsUser: which user has to read %s is not known", p.m.Name(), c.Path)
+			return refuse(hint.Words("write \"runAsUser: UID\" beside runAsNonRoot"),
+				"%s: the Pod sets runAsNonRoot but no runAsUser, so it is not known which user has to read %s", p.m.Name(), c.Path)
 		}
 	}
 	return nil
@@ -184,8 +185,8 @@ func (p *planner) checkUser() error {
 // in s.Files that the manifest names, each with what to type.
 func Unusable(m *manifest.File, s State) (out []Problem) {
 	a, now := accessOf(m), Inspect(m)
-	barred := func(flag string, f File, what, hint string) {
-		out = append(out, Problem{Flags: []string{flag}, Message: a.barred(f, what, "").Reason, Hint: hint})
+	denied := func(flag string, f File, what string, h hint.Hint) {
+		out = append(out, Problem{Flags: []string{flag}, Message: a.denied(f, what, nil).Reason, Hint: h})
 	}
 	for _, named := range []struct {
 		flag string
@@ -194,19 +195,19 @@ func Unusable(m *manifest.File, s State) (out []Problem) {
 		if !named.at.Covered() {
 			continue
 		}
-		if f := s.Files[path.Clean(named.at.Host)]; f.Exists && !f.Dir && !a.may(f, mayRead) {
-			barred(named.flag, f, "read", a.chown(f, "r", 0o400))
+		if f := s.Files[path.Clean(named.at.Host)]; f.Exists && !f.Dir && !a.allows(f, mayRead) {
+			denied(named.flag, f, "read", a.chown(f, "r", 0o400))
 		}
 	}
 	if !now.Log.Covered() {
 		return out
 	}
 	file := path.Clean(now.Log.Host)
-	if f := s.Files[path.Dir(file)]; f.Dir && !a.may(f, mayRead|mayWrite|maySearch) {
-		barred(logFlag, f, "written", fmt.Sprintf("chown %d:%d %s", a.uid, a.gid, f.Path))
+	if f := s.Files[path.Dir(file)]; f.Dir && !a.allows(f, mayRead|mayWrite|maySearch) {
+		denied(logFlag, f, "written", hint.Shell("chown %d:%d %s", a.uid, a.gid, hint.Path(f.Path)))
 	}
-	if f := s.Files[file]; f.Exists && !f.Dir && !a.may(f, mayRead|mayWrite) {
-		barred(logFlag, f, "written", a.chown(f, "rw", 0o600))
+	if f := s.Files[file]; f.Exists && !f.Dir && !a.allows(f, mayRead|mayWrite) {
+		denied(logFlag, f, "written", a.chown(f, "rw", 0o600))
 	}
 	return out
 }

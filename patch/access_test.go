@@ -62,7 +62,7 @@ func TestKeptFilesNobodyCanRead(t *testing.T) {
 		{"root's log", user998, []patch.File{{Path: policyAt, Mode: 0o644}, dir, {Path: logAt, Mode: 0o600}}, nil, logAt + " cannot be written" + runs + "(it is 0600 0:0)", "chown 998 " + logAt},
 		{"a log that can be appended to and not read", user998, []patch.File{{Path: policyAt, Mode: 0o644}, dir, {Path: logAt, Mode: 0o200, UID: 998}}, nil,
 			logAt + " cannot be written" + runs + "(it is 0200 998:0)", "chmod u+rw " + logAt},
-		{"a log that is a directory", user998, []patch.File{{Path: policyAt, Mode: 0o644}, dir, {Path: logAt, Dir: true, Mode: 0o777}}, nil, logAt + " is a directory, where the log belongs", "mv " + logAt + " " + logAt + ".old"},
+		{"a log that is a directory", user998, []patch.File{{Path: policyAt, Mode: 0o644}, dir, {Path: logAt, Dir: true, Mode: 0o777}}, nil, logAt + " is a directory, not a log file", "mv " + logAt + " " + logAt + ".old"},
 		{"a folder inside a mount", user998, []patch.File{{Path: "/srv/conf", Dir: true, Mode: 0o755}, {Path: "/srv/conf/a", Dir: true, Mode: 0o700}, {Path: "/srv/conf/a/policy.yaml", Mode: 0o644}}, inside,
 			"/srv/conf/a cannot be passed" + runs + "(it is 0700 0:0)", "chmod o+x /srv/conf/a"},
 		{"the folder of a mount", user998, []patch.File{{Path: "/srv/conf", Dir: true, Mode: 0o640, GID: 997}, {Path: "/srv/conf/a/policy.yaml", Mode: 0o644}}, inside,
@@ -164,7 +164,7 @@ func TestLogForReaders(t *testing.T) {
 func TestUserOfTheImage(t *testing.T) {
 	spec := "  securityContext: {runAsNonRoot: true}\n"
 	refused(t, plain([]byte(pod("", "", "", spec))), patch.Options{Policy: anyPolicy},
-		manifestPath+": the Pod says runAsNonRoot and no runAsUser: which user has to read /var/log/kubernetes/audit is not known", `write "runAsUser: UID" beside runAsNonRoot`)
+		manifestPath+": the Pod sets runAsNonRoot but no runAsUser, so it is not known which user has to read /var/log/kubernetes/audit", `write "runAsUser: UID" beside runAsNonRoot`)
 	if _, err := patch.Enable(plain([]byte(pod("", "", "", strings.Replace(spec, "{", "{runAsUser: 5, ", 1)))), patch.Options{Policy: anyPolicy}); err != nil {
 		t.Error(err)
 	}

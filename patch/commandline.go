@@ -64,7 +64,7 @@ func environment(c *corev1.Container) map[string]string {
 // between each two of them.
 type argument struct {
 	texts []string
-	raw   []string // what stands in the manifest for the unknown
+	raw   []string // what is in the manifest for the unknown
 }
 
 func (a argument) known() bool { return len(a.texts) == 1 }

@@ -11,14 +11,14 @@ import (
 
 // Disable plans to take audit logging out again: all its flags, the mounts
 // and volumes that only it needs, and our annotations. After an Enable this
-// gives back the manifest as it was. The logs stay; the policy and the
+// restores the manifest as it was. The logs stay; the policy and the
 // webhook's config stay too unless purge is set.
 func Disable(s State, purge bool) (*Plan, error) {
 	m, err := s.parse()
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkNode(m, s), checkManagedBy(m)); err != nil {
+	if err := errors.Join(checkNode(m, s), CheckManagedBy(m)); err != nil {
 		return nil, err
 	}
 	p := newPlanner("disable", m, s, Options{})
@@ -34,20 +34,20 @@ func Disable(s State, purge bool) (*Plan, error) {
 
 // off takes audit logging out of a manifest that has it.
 func (p *planner) off() {
-	if p.now.Enabled() || len(p.now.Annotations) > 0 {
-		p.dropAll(decodeLeftovers(p.now.Annotations[BeforeAnnotation]))
+	if p.current.Enabled() || len(p.current.Annotations) > 0 {
+		p.dropAll(decodePreexisting(p.current.Annotations[PreexistingAnnotation]))
 	}
 }
 
 // dropAll takes everything out but what was there before.
-func (p *planner) dropAll(before *leftovers) {
+func (p *planner) dropAll(before *preexisting) {
 	dropped := map[string]bool{}
 	for _, f := range p.m.Flags() {
 		old, was := before.flags[f.Name]
 		switch {
-		case p.now.Flags[f.Name] == "" && !auditflags.Has(p.now.Flags, f.Name), dropped[f.Name]:
+		case p.current.Flags[f.Name] == "" && !auditflags.Has(p.current.Flags, f.Name), dropped[f.Name]:
 			continue
-		case was && old != p.now.Flags[f.Name]:
+		case was && old != p.current.Flags[f.Name]:
 			p.edit(manifest.SetFlag{Name: f.Name, Value: old})
 		case !was:
 			p.edit(manifest.DropFlag{Name: f.Name})
@@ -55,9 +55,9 @@ func (p *planner) dropAll(before *leftovers) {
 		dropped[f.Name] = true
 	}
 	p.dropStale(nil, before)
-	p.giveBack(before)
+	p.restorePreexisting(before)
 	var keys []string
-	for k := range p.now.Annotations {
+	for k := range p.current.Annotations {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
@@ -67,12 +67,12 @@ func (p *planner) dropAll(before *leftovers) {
 }
 
 // purge plans to remove the files that the manifest no longer names, or that
-// lie where Enable puts them.
+// are where Enable puts them.
 func (p *planner) purge() {
 	for _, l := range []struct {
 		is   *Location
 		path string
-	}{{p.now.Policy, DefaultPolicyPath}, {p.now.Webhook, DefaultWebhookPath}} {
+	}{{p.current.Policy, DefaultPolicyPath}, {p.current.Webhook, DefaultWebhookPath}} {
 		if l.is != nil {
 			l.path = l.is.Host
 		}

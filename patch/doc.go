@@ -1,11 +1,11 @@
-// Package patch knows what audit logging needs and turns what the user asks
-// for into a Plan: which files get which bytes, in which order, and why.
+// Package patch knows what audit logging needs, and turns the user's options into
+// a Plan: which files get which bytes, in which order, and why.
 // It is pure: it reads and writes nothing, so a Plan can be printed, compared
-// or carried out elsewhere.
+// or executed elsewhere.
 //
-// Call Files first to learn which files of the node it has to see, then
-// Enable, Disable or Restore with their contents as a State. Inspect tells
-// what a manifest has configured. PlanKubeadm plans the same settings for
+// Call Files first to learn which files of the node are needed, then Enable,
+// Disable or Restore with their contents as a State. Inspect returns what a
+// manifest configures. PlanKubeadm plans the same settings for
 // kubeadm's ClusterConfiguration, and the functions Export... write them as
-// files for clusters that are still to be made.
+// files for new clusters.
 package patch

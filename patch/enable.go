@@ -1,29 +1,29 @@
 package patch
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
+	"auditpatch/internal/hint"
+	"auditpatch/internal/nodefile"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
 
 // planner builds one plan.
 type planner struct {
-	m     *manifest.File
-	state State
-	opts  Options
-	now   Settings
-	want  map[string]string // the flags as they shall be
-	plan  *Plan
-	found leftovers // of a manifest that did not log
+	m           *manifest.File
+	state       State
+	opts        Options
+	current     Settings
+	desired     map[string]string // the flags as they shall be
+	plan        *Plan
+	preexisting preexisting // of a manifest that did not log
 	// trying says that this plan is one that a hint may propose.
-	trying bool
-	// Where the files lie on the node, "" when there is none.
+	proposed bool
+	// Where the files are on the node, "" when there is none.
 	policyHost, logHost, webhookHost string
 	access                           access // of the API server's process
 }
@@ -53,7 +53,7 @@ func Files(s State, opts Options) (NodeFiles, error) {
 	if err := p.settle(); err != nil {
 		return NodeFiles{}, err
 	}
-	return NodeFiles{p.policyHost, p.webhookHost, p.logHost, p.logFile(), p.now.Policy != nil, append(p.dirs(), p.passages()...)}, nil
+	return NodeFiles{p.policyHost, p.webhookHost, p.logHost, p.logFile(), p.current.Policy != nil, append(p.dirs(), p.parentDirs()...)}, nil
 }
 
 // Enable plans audit logging as the options say. What the manifest sets
@@ -84,9 +84,9 @@ func Enable(s State, opts Options) (*Plan, error) {
 }
 
 func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {
-	p := &planner{m: m, state: s, opts: opts, now: Inspect(m), want: map[string]string{}, access: accessOf(m)}
-	p.plan = &Plan{Verb: verb, Manifest: s.Manifest.Path, Before: p.now}
-	p.found = leftovers{flags: map[string]string{}}
+	p := &planner{m: m, state: s, opts: opts, current: Inspect(m), desired: map[string]string{}, access: accessOf(m)}
+	p.plan = &Plan{Verb: verb, Manifest: s.Manifest.Path, Before: p.current}
+	p.preexisting = preexisting{flags: map[string]string{}}
 	if err := m.Nameless(); err != nil {
 		p.plan.Warnings = append(p.plan.Warnings, Problem{Message: err.Error()})
 	}
@@ -104,7 +104,7 @@ func newPlanner(verb string, m *manifest.File, s State, opts Options) *planner {
 // settle decides on flags, mounts and volumes: all that the manifest alone
 // determines.
 func (p *planner) settle() error {
-	if err := checkManagedBy(p.m); err != nil {
+	if err := CheckManagedBy(p.m); err != nil {
 		return err
 	}
 	p.flags()
@@ -120,37 +120,37 @@ func (p *planner) settle() error {
 
 // flags works out the flags as they shall be.
 func (p *planner) flags() {
-	for name, value := range p.now.Flags {
-		p.want[name] = value
+	for name, value := range p.current.Flags {
+		p.desired[name] = value
 	}
 	for name, value := range p.opts.Flags {
-		p.want[name] = value
+		p.desired[name] = value
 	}
 	for name, value := range byDefault {
-		_, set := p.want[name]
-		log := p.want[logFlag]
+		_, set := p.desired[name]
+		log := p.desired[logFlag]
 		switch {
 		case set, name == webhookFlag && p.opts.Webhook == nil:
-		case rotation[name] && (auditflags.Has(p.want, logFlag) && log == "" || log == "-"):
+		case rotation[name] && (auditflags.Has(p.desired, logFlag) && log == "" || log == "-"):
 		default:
-			p.want[name] = value
+			p.desired[name] = value
 		}
 	}
-	for name, value := range p.want {
+	for name, value := range p.desired {
 		if value == "" {
-			delete(p.want, name)
+			delete(p.desired, name)
 		}
 	}
 }
 
 // check refuses flags that kube-apiserver refuses, or that surely do harm.
 func (p *planner) check() error {
-	for name, value := range p.want {
+	for name, value := range p.desired {
 		if strings.Contains(value, "$(") {
-			return refuse("", "--%s %q: the kubelet would expand $( ) in it", name, value)
+			return refuse(nil, "--%s %q: the kubelet would expand $( ) in it", name, value)
 		}
 	}
-	errs, warns := auditflags.Check(p.want, p.now.Version)
+	errs, warns := auditflags.Check(p.desired, p.current.Version)
 	p.plan.Warnings = append(p.plan.Warnings, warns...)
 	if len(errs) == 0 {
 		return nil
@@ -158,8 +158,8 @@ func (p *planner) check() error {
 	first := errs[0]
 	e := &Error{Reason: first.Message, Hint: first.Hint, More: errs[1:]}
 	for _, name := range first.Flags {
-		if _, mine := p.opts.Flags[name]; !mine && p.now.Line[name] > 0 {
-			e.Reason = fmt.Sprintf("%s:%d: %s", p.m.Name(), p.now.Line[name], first.Message)
+		if _, mine := p.opts.Flags[name]; !mine && p.current.Line[name] > 0 {
+			e.Reason = fmt.Sprintf("%s:%d: %s", p.m.Name(), p.current.Line[name], first.Message)
 			break
 		}
 	}
@@ -169,8 +169,8 @@ func (p *planner) check() error {
 // editFlags turns the difference into edits, in the table's order.
 func (p *planner) editFlags() {
 	for _, spec := range auditflags.All() {
-		value, want := p.want[spec.Name]
-		old, set := p.now.Flags[spec.Name]
+		value, want := p.desired[spec.Name]
+		old, set := p.current.Flags[spec.Name]
 		_, asked := p.opts.Flags[spec.Name]
 		switch {
 		case want && (!set || !sameValue(spec, old, value)):
@@ -182,8 +182,8 @@ func (p *planner) editFlags() {
 		case set && !asked && !sameValue(spec, old, byDefault[spec.Name]):
 			p.plan.Kept = append(p.plan.Kept, "--"+spec.Name+"="+old)
 		}
-		if set && !p.now.Enabled() {
-			p.found.flags[spec.Name] = old
+		if set && !p.current.Enabled() {
+			p.preexisting.flags[spec.Name] = old
 		}
 	}
 }
@@ -210,11 +210,11 @@ func (p *planner) outsideManifests() error {
 		{logFlag, p.logHost, DefaultLogPath},
 	} {
 		if f.host != "" && under(f.host, dir) {
-			return refuse(p.propose(f.flag, fmt.Sprintf("--%s=%s", f.flag, f.instead)),
+			return refuse(p.propose(f.flag, hint.Flag(f.flag, f.instead)),
 				"--%s: %s lies in %s, where the kubelet runs every file as a pod", f.flag, f.host, dir)
 		}
 		if real := p.state.Files[f.host].Real; f.host != "" && real != "" && under(real, dir) {
-			return refuse(p.propose(f.flag, ""),
+			return refuse(p.propose(f.flag, nil),
 				"--%s: %s is a symlink to %s, where the kubelet runs every file as a pod", f.flag, f.host, real)
 		}
 	}
@@ -226,11 +226,11 @@ func (p *planner) outsideManifests() error {
 func (p *planner) annotate() {
 	p.checksum(PolicyAnnotation, p.opts.Policy, p.policyHost)
 	p.checksum(WebhookAnnotation, p.opts.Webhook, p.webhookHost)
-	if before := p.remember(); before != p.now.Annotations[BeforeAnnotation] {
-		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: before})
+	if before := p.preexistingAnnotation(); before != p.current.Annotations[PreexistingAnnotation] {
+		p.edit(manifest.SetAnnotation{Key: PreexistingAnnotation, Value: before})
 	}
 	// Of a run that died, and whose journal is gone too.
-	if _, ok := p.now.Annotations[RestartAnnotation]; ok {
+	if _, ok := p.current.Annotations[RestartAnnotation]; ok {
 		p.edit(manifest.DropAnnotation{Key: RestartAnnotation})
 	}
 }
@@ -241,7 +241,7 @@ func (p *planner) checksum(key string, content *Content, host string) {
 	var data []byte
 	switch old, known := p.state.Files[host]; {
 	case host == "":
-		if _, set := p.now.Annotations[key]; set {
+		if _, set := p.current.Annotations[key]; set {
 			p.edit(manifest.DropAnnotation{Key: key})
 		}
 		return
@@ -252,21 +252,20 @@ func (p *planner) checksum(key string, content *Content, host string) {
 	default:
 		return
 	}
-	if sum := Checksum(data); p.now.Annotations[key] != sum {
+	if sum := Checksum(data); p.current.Annotations[key] != sum {
 		p.edit(manifest.SetAnnotation{Key: key, Value: sum})
 	}
 }
 
-// Checksum is what the annotations carry: SHA-256 in hex.
+// Checksum is what the annotations hold for a file with this content.
 func Checksum(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	return nodefile.Checksum(data)
 }
 
-// logFile is where the log lies on the node.
+// logFile is where the log is on the node.
 func (p *planner) logFile() string {
 	if p.logHost == "" {
 		return ""
 	}
-	return path.Join(p.logHost, path.Base(p.want[logFlag]))
+	return path.Join(p.logHost, path.Base(p.desired[logFlag]))
 }

@@ -197,7 +197,7 @@ func TestEnableRefuses(t *testing.T) {
 	}{
 		{"policy in an emptyDir", pod("", "    - mountPath: /etc/audit\n      name: tmp\n", "  - name: tmp\n    emptyDir: {}\n", ""),
 			map[string]string{"audit-policy-file": "/etc/audit/policy.yaml"}, nil,
-			path + `:17:7: --audit-policy-file: the mount /etc/audit covers it, and its volume "tmp" is not a hostPath: the file would not lie on the node`,
+			path + `:17:7: --audit-policy-file: the mount /etc/audit covers it, and its volume "tmp" is not a hostPath: the file would not be on the node`,
 			"--audit-policy-file=/etc/kubernetes/audit-policy.yaml"},
 		{"log below a read-only mount", pod("", "    - {mountPath: /srv/data, name: data, readOnly: true}\n", "  - {name: data, hostPath: {path: /srv/data}}\n", ""),
 			map[string]string{"audit-log-path": "/srv/data/logs/audit.log"}, nil,
@@ -237,7 +237,7 @@ func TestEnableRefuses(t *testing.T) {
 			if err == nil || err.Error() != tc.want {
 				t.Errorf("got  %v\nwant %s", err, tc.want)
 			}
-			if pe, ok := err.(*patch.Error); ok && tc.hint != "" && pe.Hint != tc.hint {
+			if pe, ok := err.(*patch.Error); ok && tc.hint != "" && pe.Hint.String() != tc.hint {
 				t.Errorf("hint %q, want %q", pe.Hint, tc.hint)
 			}
 		})

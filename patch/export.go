@@ -58,7 +58,7 @@ const (
 // --patches. The flags are a JSON patch, since a strategic one would replace the
 // whole command. The rest is a strategic one, which merges mounts by their path and
 // volumes by their name: with the same settings in the ClusterConfiguration
-// nothing stands there twice, which the kubelet would refuse.
+// nothing is there twice, which the kubelet would refuse.
 func ExportPatches(m *manifest.File) (map[string][]byte, error) {
 	extra, err := auditVolumes(m)
 	if err != nil {
@@ -110,7 +110,7 @@ const KindDir = "/etc/kubernetes/audit"
 
 // ExportKind writes a kind configuration for a new cluster with a manifest's
 // audit settings, with so many control-plane nodes. dir is the host's folder with
-// what has to lie in KindDir.
+// what has to be in KindDir.
 //
 // kind makes the ClusterConfiguration in the API version that belongs to the
 // version of Kubernetes, and silently skips a patch of another: so the patch has

@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+
+	"auditpatch/internal/hint"
 )
 
-// files plans what has to lie on the node before the manifest names it.
+// files plans what has to be on the node before the manifest names it.
 func (p *planner) files() error {
 	for _, step := range []func() error{
-		p.checkReal, p.checkPassages, p.parents, p.logDir, p.policyFile, p.webhookFile, p.logContent, p.checkLog, p.checkUser,
+		p.checkReal, p.checkParentDirs, p.parents, p.logDir, p.policyFile, p.webhookFile, p.logContent, p.checkLog, p.checkUser,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -35,6 +37,11 @@ func (p *planner) dirs() (out []string) {
 	return out
 }
 
+// MoveAway makes room at a path of the node.
+func MoveAway(name string) hint.Hint {
+	return hint.Shell("mv %s %s", hint.Path(name), hint.Path(name+".old"))
+}
+
 // parents makes those that are missing, as kubeadm and its packages do.
 func (p *planner) parents() error {
 	for _, d := range p.dirs() {
@@ -54,13 +61,13 @@ func (p *planner) logDir() error {
 	}
 	switch old := p.state.Files[p.logHost]; {
 	case old.Exists && !old.Dir:
-		return refuse(fmt.Sprintf("mv %s %s.old", p.logHost, p.logHost), "%s is a file, and the log needs a directory there", p.logHost)
-	case old.Exists && !p.access.may(old, mayRead|mayWrite|maySearch): // rotation lists the files too
-		return p.access.barred(old, "written", fmt.Sprintf("chown %d:%d %s", p.now.UID, p.now.GID, p.logHost))
+		return refuse(MoveAway(p.logHost), "%s is a file, but the log needs a directory there", p.logHost)
+	case old.Exists && !p.access.allows(old, mayRead|mayWrite|maySearch): // rotation lists the files too
+		return p.access.denied(old, "written", hint.Shell("chown %d:%d %s", p.current.UID, p.current.GID, hint.Path(p.logHost)))
 	case old.Exists:
 		return nil
 	default:
-		c := Change{Path: p.logHost, Kind: MakeDir, Old: old, Mode: 0o700, UID: p.now.UID, GID: p.now.GID}
+		c := Change{Path: p.logHost, Kind: MakeDir, Old: old, Mode: 0o700, UID: p.current.UID, GID: p.current.GID}
 		if p.opts.LogGroup != nil {
 			c.Mode, c.GID = 0o750, *p.opts.LogGroup
 		}
@@ -76,7 +83,7 @@ func (p *planner) policyFile() error {
 		return nil
 	}
 	if p.opts.Policy == nil && !old.Exists {
-		return refuse("--preset=baseline", "there is no policy at %s", p.policyHost)
+		return refuse(hint.Flag("preset", "baseline"), "there is no policy at %s", p.policyHost)
 	}
 	if p.opts.Policy == nil {
 		p.plan.Kept = append(p.plan.Kept, "policy "+p.policyHost)
@@ -89,15 +96,26 @@ func (p *planner) webhookFile() error {
 	if p.webhookHost == "" {
 		return nil
 	}
-	if p.opts.Webhook == nil && !old.Exists {
-		gone := refuse("--webhook-config=FILE", "there is no webhook config at %s: the API server would not start", p.webhookHost)
-		if !p.state.Offline {
-			return gone
-		}
-		p.plan.Warnings = append(p.plan.Warnings, Problem{Message: gone.Reason, Hint: gone.Hint})
-		return nil
+	if nothing := !old.Exists || old.Dir && old.Empty; p.opts.Webhook == nil && nothing {
+		return p.noWebhook(old)
 	}
 	return p.content(webhookFlag, p.webhookHost, p.opts.Webhook)
+}
+
+// noWebhook refuses to go on with a webhook's config that is not there. On a node
+// before its first boot it may still come, and better so: what is in it is secret, and
+// an image is not. There the API server does not start before kubeadm has run.
+func (p *planner) noWebhook(old File) error {
+	instead := ""
+	if old.Dir {
+		instead = ", only an empty directory"
+	}
+	gone := refuse(hint.Flag("webhook-config", "FILE"), "there is no webhook config at %s%s: the API server would not start", p.webhookHost, instead)
+	if p.state.Manifest.Exists {
+		return gone
+	}
+	p.plan.Warnings = append(p.plan.Warnings, Problem{Message: gone.Reason, Hint: gone.Hint})
+	return nil
 }
 
 // content plans a file that only the API server has to read: 0600. The mode
@@ -109,24 +127,24 @@ func (p *planner) content(flag, host string, want *Content) error {
 	if old.Dir && old.Empty && want != nil {
 		old.Exists = false
 	} else if old.Dir {
-		return refuse("mv "+host+" "+host+".old", "%s is a directory, where a file belongs", host)
+		return refuse(MoveAway(host), "%s is a directory, not a file", host)
 	}
 	if want == nil {
-		if old.Exists && !p.access.may(old, mayRead) {
-			return p.access.barred(old, "read", p.access.chown(old, "r", 0o400))
+		if old.Exists && !p.access.allows(old, mayRead) {
+			return p.access.denied(old, "read", p.access.chown(old, "r", 0o400))
 		}
 		return nil
 	}
-	c := Change{Path: host, Kind: WriteFile, Old: old, Data: want.Data, Mode: 0o600, UID: p.now.UID, GID: p.now.GID}
+	c := Change{Path: host, Kind: WriteFile, Old: old, Data: want.Data, Mode: 0o600, UID: p.current.UID, GID: p.current.GID}
 	word := "new"
 	if old.Exists {
 		c.Mode, c.UID, c.GID, word = old.Mode, old.UID, old.GID, "changed"
 	}
-	given := p.access.give(&c)
+	given := p.access.grantRead(&c)
 	if old.Exists && bytes.Equal(old.Data, want.Data) && given == "" {
 		return nil
 	}
-	if err := p.spare(c, flag); err != nil {
+	if err := p.checkOverwrite(c, flag); err != nil {
 		return err
 	}
 	c.Why = word + ": " + want.Origin
@@ -145,13 +163,13 @@ func (p *planner) checkReal() error {
 	for _, n := range p.needs() {
 		host := map[string]string{policyFlag: p.policyHost, logFlag: p.logHost, webhookFlag: p.webhookHost}[n.flag]
 		real := p.state.Files[host].Real
-		if real == "" || p.now.Flags[n.flag] == p.want[n.flag] {
+		if real == "" || p.current.Flags[n.flag] == p.desired[n.flag] {
 			continue
 		}
 		l := locate(p.m, n.path)
 		l.Host = real
 		if why := p.placeFault(n, l); why != "" {
-			return refuse(p.propose(n.flag, ""), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.want[n.flag], host, real, why)
+			return refuse(p.propose(n.flag, nil), "--%s=%s: %s is a symlink to %s: %s", n.flag, p.desired[n.flag], host, real, why)
 		}
 	}
 	return nil
@@ -167,9 +185,9 @@ func (p *planner) checkLog() error {
 	}
 	// The API server has the folder alone: for it a link out of that leads nowhere, and
 	// what it leads to here is not a log. One that is in use already goes on being so.
-	used := p.now.Flags[logFlag] == p.want[logFlag]
+	used := p.current.Flags[logFlag] == p.desired[logFlag]
 	if old.Real != "" && !used && !below(old.Real, cmp.Or(p.state.Files[p.logHost].Real, p.logHost)) {
-		return refuse(p.propose(logFlag, ""), "%s is a symlink to %s, which lies outside the folder that the API server has", file, old.Real)
+		return refuse(p.propose(logFlag, nil), "%s is a symlink to %s, which is outside the directory that is mounted into the API server", file, old.Real)
 	}
 	if !old.Exists {
 		return nil
@@ -181,9 +199,9 @@ func (p *planner) checkLog() error {
 	}
 	switch {
 	case old.Dir:
-		return refuse("mv "+file+" "+file+".old", "%s is a directory, where the log belongs", file)
-	case !p.access.may(old, mayRead|mayWrite):
-		return p.access.barred(old, "written", p.access.chown(old, "rw", 0o600))
+		return refuse(MoveAway(file), "%s is a directory, not a log file", file)
+	case !p.access.allows(old, mayRead|mayWrite):
+		return p.access.denied(old, "written", p.access.chown(old, "rw", 0o600))
 	}
 	return nil
 }
@@ -197,20 +215,20 @@ func (p *planner) logContent() error {
 	}
 	file := p.logFile()
 	old := p.state.Files[file]
-	mode, gid := fs.FileMode(p.opts.LogFileMode), p.now.GID
+	mode, gid := fs.FileMode(p.opts.LogFileMode), p.current.GID
 	if p.opts.LogGroup != nil {
 		gid = *p.opts.LogGroup
 	}
 	if mode == 0 {
 		mode = 0o640
 	}
-	c := Change{Path: file, Kind: EnsureFile, Old: old, Mode: mode, UID: p.now.UID, GID: gid}
-	if old.Exists && p.access.may(File{Mode: mode, UID: old.UID, GID: gid}, mayRead|mayWrite) {
+	c := Change{Path: file, Kind: EnsureFile, Old: old, Mode: mode, UID: p.current.UID, GID: gid}
+	if old.Exists && p.access.allows(File{Mode: mode, UID: old.UID, GID: gid}, mayRead|mayWrite) {
 		c.UID = old.UID
 	}
 	switch {
-	case !p.access.may(File{Mode: mode, UID: c.UID, GID: gid}, mayRead|mayWrite):
-		return refuse("--log-file-mode=0640", "--log-file-mode=%04o: the API server, which runs as user %d, could not write the log", mode, p.now.UID)
+	case !p.access.allows(File{Mode: mode, UID: c.UID, GID: gid}, mayRead|mayWrite):
+		return refuse(hint.Flag("log-file-mode", "0640"), "--log-file-mode=%04o: the API server, which runs as user %d, could not write the log", mode, p.current.UID)
 	case old.Exists && old.Mode.Perm() == mode && old.GID == gid && old.UID == c.UID:
 		return nil
 	}

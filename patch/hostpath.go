@@ -8,10 +8,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
-// Kinds of what lies at a path, symlinks followed, as HostPath.Fault and
+// Kinds of what is at a path, symlinks followed, as HostPath.Fault and
 // State.Kinds speak of it.
 const (
 	KindNothing     = ""
@@ -21,6 +22,7 @@ const (
 	KindCharDevice  = "character device"
 	KindBlockDevice = "block device"
 	KindOther       = "neither file nor directory" // a named pipe
+	KindToCome      = "to come"                    // nothing yet, on a node that does not run
 )
 
 // HostPath is a hostPath volume of a Pod as the kubelet looks at it before it
@@ -45,7 +47,7 @@ func HostPaths(m *manifest.File) []HostPath {
 	return out
 }
 
-// Fault says why the kubelet would not mount the volume, given what lies at its
+// Fault says why the kubelet would not mount the volume, given what is at its
 // path; "" when it would. It is what pkg/volume/hostpath checks: the types that
 // end in OrCreate make what is missing, and without a type nothing is checked.
 func (h HostPath) Fault(kind string) string {
@@ -56,18 +58,18 @@ func (h HostPath) Fault(kind string) string {
 	}[corev1.HostPathType(h.Type)]
 	creates := h.Type == string(corev1.HostPathDirectoryOrCreate) || h.Type == string(corev1.HostPathFileOrCreate)
 	switch {
-	case h.Type == "", want != "" && kind == want, kind == KindNothing && creates:
+	case h.Type == "", want != "" && (kind == want || kind == KindToCome), kind == KindNothing && creates:
 		return ""
 	case want == "":
 		return fmt.Sprintf("volume %q has the type %s, which the kubelet does not know", h.Volume, h.Type)
 	case kind == KindNothing:
-		return fmt.Sprintf("%s is missing, and volume %q has the type %s: the kubelet makes no container without it", h.Path, h.Volume, h.Type)
+		return fmt.Sprintf("%s is missing, but volume %q has the type %s: the kubelet does not start the container without it", h.Path, h.Volume, h.Type)
 	}
 	what := "a " + kind
 	if kind == KindOther {
 		what = kind
 	}
-	return fmt.Sprintf("%s is %s, and volume %q has the type %s: the kubelet makes no container with it", h.Path, what, h.Volume, h.Type)
+	return fmt.Sprintf("%s is %s, but volume %q has the type %s: the kubelet does not start the container with it", h.Path, what, h.Volume, h.Type)
 }
 
 // typeOf is a hostPath volume's type.
@@ -98,7 +100,7 @@ func usesOf(m *manifest.File, name string) []use {
 	return out
 }
 
-// kindNeeded is what has to lie at the path of a location's volume: what the
+// kindNeeded is what has to be at the path of a location's volume: what the
 // location itself needs where the mount is just of that, else a directory.
 func kindNeeded(l *Location, kind string) string {
 	if l.Mount.SubPath != "" || path.Clean(l.Mount.MountPath) != path.Clean(l.Path) {
@@ -118,12 +120,12 @@ func typeFault(l *Location, kind string) string {
 	if h.Fault(need) == "" {
 		return ""
 	}
-	return fmt.Sprintf("volume %q has the type %s, and %s is a %s: the kubelet makes no container with it", h.Volume, h.Type, h.Path, need)
+	return fmt.Sprintf("volume %q has the type %s, but a %s belongs at %s: the kubelet does not start the container with it", h.Volume, h.Type, need, h.Path)
 }
 
-// mendable tells whether a volume of the wrong type serves auditing alone, so that
-// it may be given another: it has one mount, and no other flag's file lies there.
-func mendable(m *manifest.File, l *Location) bool {
+// fixable tells whether a volume of the wrong type serves auditing alone, so that
+// it may be given another: it has one mount, and no other flag's file is there.
+func fixable(m *manifest.File, l *Location) bool {
 	if len(usesOf(m, l.Volume.Name)) != 1 {
 		return false
 	}
@@ -136,11 +138,11 @@ func mendable(m *manifest.File, l *Location) bool {
 }
 
 // typeHint says what to write into the manifest by hand.
-func typeHint(l *Location, kind string) string {
-	return fmt.Sprintf("write \"type: %s\" for volume %s", typeWanted(kindNeeded(l, kind)), l.Volume.Name)
+func typeHint(l *Location, kind string) hint.Hint {
+	return hint.Words("write \"type: %s\" for volume %s", typeWanted(kindNeeded(l, kind)), l.Volume.Name)
 }
 
-// typeWanted is the type of a volume that Enable makes for what has to lie there.
+// typeWanted is the type of a volume that Enable makes for what has to be there.
 func typeWanted(kind string) corev1.HostPathType {
 	if kind == KindFile {
 		return corev1.HostPathFile
@@ -149,7 +151,7 @@ func typeWanted(kind string) corev1.HostPathType {
 }
 
 // Unmountable lists the volumes of a Pod that the kubelet would not mount as
-// the node is now, but for those that MountProblems lists. kind tells what lies
+// the node is now, but for those that MountProblems lists. kind tells what is
 // at a path.
 func Unmountable(m *manifest.File, kind func(path string) string) []Problem {
 	return unmountable(m, m, kind)
@@ -172,20 +174,40 @@ func unmountable(m, text *manifest.File, kind func(path string) string) (out []P
 		if line, col := text.VolumeAt(h.Volume); line > 0 {
 			fault = fmt.Sprintf("%s:%d:%d: %s", text.Name(), line, col, fault)
 		}
-		out = append(out, Problem{Message: fault, Hint: mendHint(h, kind(h.Path))})
+		next := fixHint(h, kind(h.Path))
+		switch {
+		case fixedByEnable(m, h):
+			next = hint.Command("enable")
+		case isLogFile(m, h) && kind(h.Path) == KindNothing:
+			next = hint.Shell("touch %s", hint.Path(h.Path))
+		}
+		out = append(out, Problem{Message: fault, Hint: next})
 	}
 	return out
 }
 
-// mendHint is what makes a volume fit that the kubelet would not mount.
-func mendHint(h HostPath, kind string) string {
+// fixedByEnable tells whether a volume is there for the policy alone, at the path at
+// which Enable makes both fit.
+func fixedByEnable(m *manifest.File, h HostPath) bool {
+	l := locate(m, DefaultPolicyPath)
+	return Inspect(m).Policy == nil && l.Mount != nil && l.Mount.Name == h.Volume && kindNeeded(&l, KindFile) == KindFile && fixable(m, &l)
+}
+
+// isLogFile tells whether a volume brings the log file itself.
+func isLogFile(m *manifest.File, h HostPath) bool {
+	l := Inspect(m).Log
+	return l.Covered() && l.Volume.Name == h.Volume && path.Clean(l.Host) == path.Clean(h.Path)
+}
+
+// fixHint is what makes a volume fit that the kubelet would not mount.
+func fixHint(h HostPath, kind string) hint.Hint {
 	switch {
 	case kind == KindDirectory:
-		return "write \"type: Directory\" for volume " + h.Volume
+		return hint.Words("write \"type: Directory\" for volume %s", h.Volume)
 	case kind == KindFile:
-		return "write \"type: File\" for volume " + h.Volume
+		return hint.Words("write \"type: File\" for volume %s", h.Volume)
 	case kind == KindNothing && h.Type == string(corev1.HostPathDirectory):
-		return "mkdir -p " + h.Path
+		return hint.Shell("mkdir -p %s", hint.Path(h.Path))
 	}
-	return "ls -ld " + h.Path
+	return hint.Shell("ls -ld %s", hint.Path(h.Path))
 }

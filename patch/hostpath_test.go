@@ -54,9 +54,9 @@ func TestFault(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct{ kind, typ, want string }{
-		{"", "File", `/x is missing, and volume "v" has the type File: the kubelet makes no container without it`},
-		{patch.KindDirectory, "File", `/x is a directory, and volume "v" has the type File: the kubelet makes no container with it`},
-		{patch.KindOther, "File", `/x is neither file nor directory, and volume "v" has the type File: the kubelet makes no container with it`},
+		{"", "File", `/x is missing, but volume "v" has the type File: the kubelet does not start the container without it`},
+		{patch.KindDirectory, "File", `/x is a directory, but volume "v" has the type File: the kubelet does not start the container with it`},
+		{patch.KindOther, "File", `/x is neither file nor directory, but volume "v" has the type File: the kubelet does not start the container with it`},
 		{patch.KindFile, "Folder", `volume "v" has the type Folder, which the kubelet does not know`},
 	} {
 		if got := (patch.HostPath{Path: "/x", Type: tc.typ, Volume: "v"}).Fault(tc.kind); got != tc.want {

@@ -13,10 +13,11 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// Settings is what a manifest configures.
+// Settings is what a manifest configures. All its fields are in one struct
+// because callers compare the settings of two manifests as a whole.
 type Settings struct {
 	Version Version
-	// Flags are the audit flags that count, by name; Line is where each stands.
+	// Flags are the audit flags that count, by name; Line is where each is.
 	Flags map[string]string
 	Line  map[string]int
 	// Policy, Log and Webhook are the paths of the three flags, nil when not set.
@@ -33,7 +34,7 @@ type Settings struct {
 	Server Server
 	// Proxy is how it reaches what is outside of the cluster.
 	Proxy Proxy
-	// ManagedBy names the program that writes this manifest anew, "" for kubeadm
+	// ManagedBy names the program that regenerates this manifest, "" for kubeadm
 	// and for manifests made by hand.
 	ManagedBy string
 }
@@ -49,6 +50,9 @@ type Server struct {
 	User    int    // that it runs as
 	Address string // where it can be reached from the node
 	Port    int
+	Image   string
+	Mounts  []Mount // of its container
+	traits  string
 }
 
 // Enabled tells whether these settings log anything: a policy and a backend.
@@ -56,7 +60,7 @@ func (s Settings) Enabled() bool {
 	return s.Policy != nil && (s.Flags[logFlag] != "" || s.Webhook != nil)
 }
 
-// Location is a path of the API server's container and where it lies on the
+// Location is a path of the API server's container and where it is on the
 // node.
 type Location struct {
 	Path  string // in the container
@@ -109,6 +113,7 @@ func server(m *manifest.File) Server {
 		Command: slices.Concat(c.Command, c.Args), Env: environment(c), Address: "127.0.0.1", Port: 6443,
 	}
 	s.User, _ = runsAs(m)
+	s.Image, s.Mounts, s.traits = c.Image, containerMounts(m), traits(m)
 	if address, ok := s.expandedFlag(m, "bind-address"); ok {
 		if ip := net.ParseIP(address); ip != nil && !ip.IsUnspecified() {
 			s.Address = address

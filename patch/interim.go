@@ -10,7 +10,7 @@ import (
 // followed by the planned manifest itself when the old Pod is completely gone,
 // it gives the Pod another identity: the kubelet then starts it at once. The
 // manifest alone would wait 10 to 15 s more, since a static Pod that could not
-// start beside its predecessor is tried again only after a back-off
+// start next to its predecessor is tried again only after a back-off
 // (pkg/kubelet/pod_workers.go, workerBackOffPeriod). change is different for each
 // change, so that no leftover of an earlier one makes them the same.
 func (p *Plan) Interim(change string) ([]byte, error) {
@@ -25,7 +25,7 @@ func (p *Plan) Interim(change string) ([]byte, error) {
 	return m.Apply(manifest.SetAnnotation{Key: RestartAnnotation, Value: change})
 }
 
-// WithoutInterim takes the passing annotation out of a manifest that somebody
+// WithoutInterim takes the passing annotation out of a manifest that someone
 // else has made of an interim one. had tells whether it was there.
 func WithoutInterim(name string, text []byte) (out []byte, had bool, err error) {
 	m, err := manifest.Parse(name, text)

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
@@ -23,8 +24,8 @@ type KubeadmPlan struct {
 	Old, New []byte
 	Edits    []manifest.ClusterEdit // none when everything is as asked
 	// Audits tells whether Old turns audit logging on: it has a policy and a backend.
-	Audits bool
-	now    map[string]string
+	Audits  bool
+	current map[string]string
 }
 
 // Empty tells whether everything is as asked already.
@@ -38,16 +39,16 @@ func PlanKubeadm(text []byte, m *manifest.File) (*KubeadmPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kubeadmPlanner{c: c, now: map[string]string{}, count: map[string]int{}, want: map[string]string{}}
+	k := &kubeadmPlanner{c: c, current: map[string]string{}, count: map[string]int{}, desired: map[string]string{}}
 	for _, a := range c.Args() {
 		if strings.HasPrefix(a.Name, "audit-") {
-			k.now[a.Name] = a.Value
+			k.current[a.Name] = a.Value
 			k.count[a.Name]++
 		}
 	}
 	var volumes []manifest.ExtraVolume
 	if s := Inspect(m); s.Enabled() {
-		k.want = s.Flags
+		k.desired = s.Flags
 		if volumes, err = auditVolumes(m); err != nil {
 			return nil, err
 		}
@@ -56,7 +57,7 @@ func PlanKubeadm(text []byte, m *manifest.File) (*KubeadmPlan, error) {
 		return nil, err
 	}
 	k.args()
-	p := &KubeadmPlan{Old: text, Edits: slices.Concat(k.drops, k.sets, k.adds), Audits: k.audits(), now: k.now}
+	p := &KubeadmPlan{Old: text, Edits: slices.Concat(k.drops, k.sets, k.adds), Audits: k.audits(), current: k.current}
 	if p.New, err = c.Apply(p.Edits...); err != nil {
 		return nil, err
 	}
@@ -68,17 +69,17 @@ func PlanKubeadm(text []byte, m *manifest.File) (*KubeadmPlan, error) {
 
 // kubeadmPlanner builds one KubeadmPlan.
 type kubeadmPlanner struct {
-	c         *manifest.ClusterConfig
-	now, want map[string]string // the audit arguments
-	count     map[string]int    // how often each stands there
-	drops     []manifest.ClusterEdit
-	sets      []manifest.ClusterEdit
-	adds      []manifest.ClusterEdit
+	c                *manifest.ClusterConfig
+	current, desired map[string]string // the audit arguments
+	count            map[string]int    // how often each is there
+	drops            []manifest.ClusterEdit
+	sets             []manifest.ClusterEdit
+	adds             []manifest.ClusterEdit
 }
 
 // audits tells whether the present arguments log anything.
 func (k *kubeadmPlanner) audits() bool {
-	return k.now[policyFlag] != "" && (k.now[logFlag] != "" || k.now[webhookFlag] != "")
+	return k.current[policyFlag] != "" && (k.current[logFlag] != "" || k.current[webhookFlag] != "")
 }
 
 // args plans the arguments, in the order of the table of flags.
@@ -88,7 +89,7 @@ func (k *kubeadmPlanner) args() {
 		names = append(names, spec.Name)
 	}
 	var others []string
-	for _, set := range []map[string]string{k.want, k.now} {
+	for _, set := range []map[string]string{k.desired, k.current} {
 		for name := range set {
 			if !slices.Contains(names, name) && !slices.Contains(others, name) {
 				others = append(others, name)
@@ -98,8 +99,8 @@ func (k *kubeadmPlanner) args() {
 	slices.Sort(others)
 	for _, name := range append(names, others...) {
 		spec, _ := auditflags.Lookup(name)
-		old, is := k.now[name]
-		switch value, want := k.want[name]; {
+		old, is := k.current[name]
+		switch value, want := k.desired[name]; {
 		case want && (!is || !sameValue(spec, old, value) || k.count[name] > 1):
 			k.sets = append(k.sets, manifest.SetArg{Name: name, Value: value})
 		case is && !want:
@@ -128,9 +129,9 @@ func (k *kubeadmPlanner) volumes(want []manifest.ExtraVolume) error {
 			case sameVolume(v, w):
 				covered = true
 			case path.Clean(v.MountPath) == path.Clean(w.MountPath):
-				return k.taken(v, "mountPath "+v.MountPath)
+				return k.conflict(v, "mountPath "+v.MountPath)
 			case v.Name == w.Name:
-				return k.taken(v, fmt.Sprintf("the name %q", v.Name))
+				return k.conflict(v, fmt.Sprintf("the name %q", v.Name))
 			}
 		}
 		if !covered {
@@ -140,9 +141,9 @@ func (k *kubeadmPlanner) volumes(want []manifest.ExtraVolume) error {
 	return nil
 }
 
-func (k *kubeadmPlanner) taken(v manifest.ExtraVolume, what string) error {
-	return refuse("kubectl -n kube-system edit configmap kubeadm-config",
-		"%s:%d: %s of extraVolumes is taken by something else (host path %s)", k.c.Name(), v.Line, what, v.HostPath)
+func (k *kubeadmPlanner) conflict(v manifest.ExtraVolume, what string) error {
+	return refuse(hint.Shell("kubectl -n kube-system edit configmap kubeadm-config"),
+		"%s:%d: %s of extraVolumes is already used for something else (host path %s)", k.c.Name(), v.Line, what, v.HostPath)
 }
 
 // sameVolume tells whether two volumes bring the same path in the same mode.
@@ -156,7 +157,7 @@ func (k *kubeadmPlanner) onlyForAudit(v manifest.ExtraVolume) bool {
 	at := path.Clean(v.MountPath)
 	exact := false
 	for _, flag := range []string{policyFlag, webhookFlag, logFlag} {
-		if p := k.now[flag]; path.IsAbs(p) {
+		if p := k.current[flag]; path.IsAbs(p) {
 			exact = exact || at == path.Clean(p) || flag == logFlag && at == path.Dir(path.Clean(p))
 		}
 	}
@@ -181,7 +182,7 @@ func auditVolumes(m *manifest.File) (out []manifest.ExtraVolume, err error) {
 			continue
 		}
 		if l.Mount.SubPath != "" || l.Mount.SubPathExpr != "" {
-			return nil, refuse("mount the path itself, without subPath", "%s: the mount %s has a subPath, which extraVolumes of kubeadm cannot have", m.Name(), l.Mount.MountPath)
+			return nil, refuse(hint.Words("mount the path itself, without subPath"), "%s: the mount %s has a subPath, which extraVolumes of kubeadm cannot have", m.Name(), l.Mount.MountPath)
 		}
 		v := manifest.ExtraVolume{Name: l.Volume.Name, HostPath: l.Volume.HostPath.Path, MountPath: l.Mount.MountPath, ReadOnly: l.Mount.ReadOnly}
 		if t := l.Volume.HostPath.Type; t != nil {
@@ -227,7 +228,7 @@ func (p *KubeadmPlan) Differences() (out []string) {
 	for _, e := range p.Edits {
 		switch e := e.(type) {
 		case manifest.SetArg:
-			old, is := p.now[e.Name]
+			old, is := p.current[e.Name]
 			switch {
 			case !is:
 				out = append(out, fmt.Sprintf("it lacks %s=%s", e.Name, e.Value))
@@ -237,7 +238,7 @@ func (p *KubeadmPlan) Differences() (out []string) {
 				out = append(out, fmt.Sprintf("it has %s=%s, and the manifest %s", e.Name, old, e.Value))
 			}
 		case manifest.DropArg:
-			out = append(out, fmt.Sprintf("it has %s=%s, and the manifest does not", e.Name, p.now[e.Name]))
+			out = append(out, fmt.Sprintf("it has %s=%s, and the manifest does not", e.Name, p.current[e.Name]))
 		case manifest.AddExtraVolume:
 			out = append(out, fmt.Sprintf("it has no extraVolumes for %s", e.Volume.MountPath))
 		case manifest.DropExtraVolume:
@@ -284,7 +285,7 @@ func StandIn(name string) File {
 	return File{Path: name, Data: []byte(kubeadmPod), Mode: 0o600}
 }
 
-// volumesOf turns extra volumes into what stands in a Pod.
+// volumesOf turns extra volumes into what is in a Pod.
 func volumesOf(extra []manifest.ExtraVolume) (mounts []corev1.VolumeMount, volumes []corev1.Volume) {
 	for _, v := range extra {
 		kind := corev1.HostPathType(v.PathType)

@@ -123,9 +123,9 @@ func TestPlanKubeadmRefuses(t *testing.T) {
 			"\n    hostPath: " + host + "\n    mountPath: " + mount + "\n"
 	}
 	for text, want := range map[string]string{
-		volume("audit", "/opt", "/opt"):                      `kube-system/kubeadm-config:5: the name "audit" of extraVolumes is taken by something else (host path /opt)`,
-		volume("x", "/opt", "/var/log/kubernetes/audit"):     `kube-system/kubeadm-config:5: mountPath /var/log/kubernetes/audit of extraVolumes is taken by something else (host path /opt)`,
-		volume("x", "/opt", "/etc/kubernetes") + "a: &b 1\n": `kube-system/kubeadm-config:8:4: the anchor &b stands here`,
+		volume("audit", "/opt", "/opt"):                      `kube-system/kubeadm-config:5: the name "audit" of extraVolumes is already used for something else (host path /opt)`,
+		volume("x", "/opt", "/var/log/kubernetes/audit"):     `kube-system/kubeadm-config:5: mountPath /var/log/kubernetes/audit of extraVolumes is already used for something else (host path /opt)`,
+		volume("x", "/opt", "/etc/kubernetes") + "a: &b 1\n": `kube-system/kubeadm-config:8:4: the anchor &b is not supported here`,
 	} {
 		_, err := PlanKubeadm([]byte(text), persisted(t, nil))
 		if err == nil || err.Error() != want {

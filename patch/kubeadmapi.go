@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -42,13 +43,13 @@ func chooseKubeadmAPI(m *manifest.File, asked string) (string, error) {
 	switch {
 	case asked != "" && !slices.Contains(all, asked):
 		slices.Sort(all)
-		return "", refuse("--api-version="+kubeadmAPIs[0].name, "--api-version %q: there are %s", asked, strings.Join(all, " and "))
+		return "", refuse(hint.Flag("api-version", kubeadmAPIs[0].name), "--api-version %q: it must be %s", asked, strings.Join(all, " or "))
 	case len(readable) == 0:
-		return "", refuse("auditpatch export kubeadm-patches", "kubeadm %s, which the manifest's image belongs to, reads neither %s", release, strings.Join(all, " nor "))
+		return "", refuse(hint.Command("export kubeadm-patches"), "kubeadm %s, the release of the manifest's image, reads neither %s", release, strings.Join(all, " nor "))
 	case asked == "":
 		return readable[0], nil
 	case !slices.Contains(readable, asked):
-		return "", refuse("--api-version="+readable[0], "kubeadm %s, which the manifest's image belongs to, does not read %s", release, asked)
+		return "", refuse(hint.Flag("api-version", readable[0]), "kubeadm %s, the release of the manifest's image, does not read %s", release, asked)
 	}
 	return asked, nil
 }

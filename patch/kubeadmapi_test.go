@@ -57,10 +57,10 @@ func TestExportKubeadmVersion(t *testing.T) {
 		{":v1.37.2", "", "apiVersion: kubeadm.k8s.io/v1beta4", ""},
 		{":latest", "", "apiVersion: kubeadm.k8s.io/v1beta4", ""},
 		{":latest", "v1beta3", "apiVersion: kubeadm.k8s.io/v1beta3", ""},
-		{":v1.37.2", "v1beta3", "kubeadm 1.37, which the manifest's image belongs to, does not read v1beta3", "--api-version=v1beta4"},
-		{":v1.30.14", "v1beta4", "kubeadm 1.30, which the manifest's image belongs to, does not read v1beta4", "--api-version=v1beta3"},
-		{":v1.20.1", "", "kubeadm 1.20, which the manifest's image belongs to, reads neither v1beta4 nor v1beta3", "auditpatch export kubeadm-patches"},
-		{":v1.37.2", "v1beta2", `--api-version "v1beta2": there are v1beta3 and v1beta4`, "--api-version=v1beta4"},
+		{":v1.37.2", "v1beta3", "kubeadm 1.37, the release of the manifest's image, does not read v1beta3", "--api-version=v1beta4"},
+		{":v1.30.14", "v1beta4", "kubeadm 1.30, the release of the manifest's image, does not read v1beta4", "--api-version=v1beta3"},
+		{":v1.20.1", "", "kubeadm 1.20, the release of the manifest's image, reads neither v1beta4 nor v1beta3", "auditpatch export kubeadm-patches"},
+		{":v1.37.2", "v1beta2", `--api-version "v1beta2": it must be v1beta3 or v1beta4`, "--api-version=v1beta4"},
 	} {
 		text, err := ExportKubeadm(ofRelease(t, c.tag), c.asked)
 		got, _, _ := strings.Cut(string(text), "\n")
@@ -69,7 +69,7 @@ func TestExportKubeadmVersion(t *testing.T) {
 			got = err.Error()
 		}
 		if refusal := (*Error)(nil); errors.As(err, &refusal) {
-			hint = refusal.Hint
+			hint = refusal.Hint.String()
 		}
 		if got != c.want || hint != c.hint {
 			t.Errorf("image %s, version %q: %q, hint %q; want %q, hint %q", c.tag, c.asked, got, hint, c.want, c.hint)

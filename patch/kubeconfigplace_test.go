@@ -13,7 +13,7 @@ func TestWebhookIsNobodysKubeconfig(t *testing.T) {
 	for at, why := range map[string]string{
 		"/etc/kubernetes/admin.conf":   "it is a kubeconfig of the cluster",
 		"/etc/kubernetes/kubelet.conf": "it is a kubeconfig of the cluster",
-		"/srv/ops/.kube/config":        "it belongs to people",
+		"/srv/ops/.kube/config":        "it holds home directories",
 	} {
 		s := plain([]byte(pod("", "", "", "")))
 		s.Files[at] = patch.File{Path: at, Exists: true, Data: []byte(otherConfig)}

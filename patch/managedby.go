@@ -3,6 +3,7 @@ package patch
 import (
 	"strings"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -38,11 +39,11 @@ func managedBy(m *manifest.File) string {
 	return ""
 }
 
-// checkManagedBy refuses a manifest that another program regenerates.
-func checkManagedBy(m *manifest.File) error {
+// CheckManagedBy refuses a manifest that another program regenerates.
+func CheckManagedBy(m *manifest.File) error {
 	for _, k := range programs {
 		if k.keeps(m) {
-			return refuse(k.hint, "%s: %s writes this manifest anew from its own settings: an edit would be lost", m.Name(), k.name)
+			return refuse(hint.Words("%s", k.hint), "%s: %s regenerates this manifest from its own settings: an edit would be lost", m.Name(), k.name)
 		}
 	}
 	return nil

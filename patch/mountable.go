@@ -2,7 +2,7 @@ package patch
 
 import "path"
 
-// kind is what lies at a path of the node, KindNothing where it was not looked at.
+// kind is what is at a path of the node, KindNothing where it was not looked at.
 func (s State) kind(name string) string {
 	name = path.Clean(name)
 	if k, known := s.Kinds[name]; known {
@@ -40,7 +40,7 @@ func (p *Plan) checkMounts(s State) error {
 	return &Error{Reason: problems[0].Message, Hint: problems[0].Hint, More: problems[1:]}
 }
 
-// kindAfter is what lies at a path when the API server starts again. Files that
+// kindAfter is what is at a path when the API server starts again. Files that
 // the plan removes are still there then.
 func (p *Plan) kindAfter(s State, name string) string {
 	name = path.Clean(name)

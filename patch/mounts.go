@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -25,14 +26,14 @@ type need struct {
 // never rotate.
 func (p *planner) needs() []need {
 	var out []need
-	if v := p.want[policyFlag]; v != "" {
+	if v := p.desired[policyFlag]; v != "" {
 		out = append(out, need{policyFlag, v, "audit", corev1.HostPathFile, false})
 	}
-	if v := p.want[logFlag]; v != "" && v != "-" {
+	if v := p.desired[logFlag]; v != "" && v != "-" {
 		dir := strings.TrimSuffix(path.Dir(v), "/") + "/"
 		out = append(out, need{logFlag, dir, "audit-log", corev1.HostPathDirectoryOrCreate, true})
 	}
-	if v := p.want[webhookFlag]; v != "" {
+	if v := p.desired[webhookFlag]; v != "" {
 		out = append(out, need{webhookFlag, v, "audit-webhook", corev1.HostPathFile, false})
 	}
 	return out
@@ -60,20 +61,21 @@ func (p *planner) mounts() error {
 		}
 	}
 	keep := map[string]bool{}
-	for _, at := range []string{p.want[policyFlag], p.want[webhookFlag], p.want[logFlag], path.Dir(p.want[logFlag])} {
+	for _, at := range []string{p.desired[policyFlag], p.desired[webhookFlag], p.desired[logFlag], path.Dir(p.desired[logFlag])} {
 		if l := locate(p.m, at); at != "" && l.Mount != nil {
 			keep[l.Mount.MountPath] = true
 		}
 	}
-	before := decodeLeftovers(p.now.Annotations[BeforeAnnotation])
+	before := decodePreexisting(p.current.Annotations[PreexistingAnnotation])
 	p.dropStale(keep, before)
-	p.closeAgain(keep, before)
+	p.restoreReadOnly(keep, before)
 	p.plan.Edits = append(append(p.plan.Edits, mounts...), volumes...)
 	return nil
 }
 
-// closeAgain makes a mount read-only again that was so before the log lay there.
-func (p *planner) closeAgain(keep map[string]bool, before *leftovers) {
+// restoreReadOnly makes a mount read-only again if it was read-only before the log
+// was put there.
+func (p *planner) restoreReadOnly(keep map[string]bool, before *preexisting) {
 	for _, m := range p.m.Container().VolumeMounts {
 		if slices.Contains(before.readOnly, m.MountPath) && !keep[m.MountPath] && !m.ReadOnly {
 			p.edit(manifest.SetMountReadOnly{MountPath: m.MountPath, ReadOnly: true})
@@ -89,7 +91,7 @@ func (p *planner) volumeNames() map[string]bool {
 	return names
 }
 
-// lies is the kind of what lies at the path.
+// lies is the kind of what is at the path.
 func (n need) lies() string {
 	if n.kind == corev1.HostPathFile {
 		return KindFile
@@ -97,7 +99,7 @@ func (n need) lies() string {
 	return KindDirectory
 }
 
-// cover makes sure that a path of the container lies on the node: by a mount
+// cover makes sure that a path of the container is on the node: by a mount
 // that is there in the right mode, or by a new one. It returns where.
 func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, volumes []manifest.Edit, err error) {
 	if host, mounted, err := p.fileMounted(n); mounted || err != nil {
@@ -108,21 +110,21 @@ func (p *planner) cover(n need, taken map[string]bool) (host string, mounts, vol
 		return "", nil, nil, err
 	}
 	if l.Mount == nil {
-		mounts, volumes = p.bring(n, taken)
+		mounts, volumes = p.addMount(n, taken)
 		return path.Clean(n.path), mounts, volumes, nil
 	}
 	at := p.mountPosition(l)
 	exact := path.Clean(l.Mount.MountPath) == path.Clean(n.path)
 	switch {
 	case !l.Covered() && l.Mount.SubPathExpr != "":
-		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)), "%s: --%s: the mount %s covers it by subPathExpr, so where it lies on the node is not known", at, n.flag, l.Mount.MountPath)
+		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)), "%s: --%s: the mount %s covers it with a subPathExpr, so its path on the node is not known", at, n.flag, l.Mount.MountPath)
 	case !l.Covered():
 		return "", nil, nil, refuse(p.propose(n.flag, p.editMount(l)),
-			"%s: --%s: the mount %s covers it, and its volume %q is not a hostPath: the file would not lie on the node",
+			"%s: --%s: the mount %s covers it, and its volume %q is not a hostPath: the file would not be on the node",
 			at, n.flag, l.Mount.MountPath, l.Mount.Name)
-	case exact && !p.now.Enabled():
-		p.found.mounts = append(p.found.mounts, l.Mount.MountPath)
-		p.found.volumes = append(p.found.volumes, l.Mount.Name)
+	case exact && !p.current.Enabled():
+		p.preexisting.mounts = append(p.preexisting.mounts, l.Mount.MountPath)
+		p.preexisting.volumes = append(p.preexisting.volumes, l.Mount.Name)
 	}
 	if volumes, err = p.fitType(n, &l); err != nil {
 		return "", nil, nil, err
@@ -143,11 +145,11 @@ func (p *planner) fitType(n need, l *Location) ([]manifest.Edit, error) {
 	if fault == "" {
 		return nil, nil
 	}
-	if !mendable(p.m, l) {
+	if !fixable(p.m, l) {
 		line, col := p.m.VolumeAt(l.Volume.Name)
 		return nil, refuse(typeHint(l, kind), "%s:%d:%d: --%s: %s", p.m.Name(), line, col, n.flag, fault)
 	}
-	p.found.types = append(p.found.types, l.Volume.Name+"/"+string(typeOf(l.Volume)))
+	p.preexisting.types = append(p.preexisting.types, l.Volume.Name+"/"+string(typeOf(l.Volume)))
 	return []manifest.Edit{manifest.SetVolumeType{Name: l.Volume.Name, Type: typeWanted(kindNeeded(l, kind))}}, nil
 }
 
@@ -156,16 +158,16 @@ func (p *planner) fitType(n need, l *Location) ([]manifest.Edit, error) {
 // for logs.
 func (p *planner) makeWritable(n need, l *Location) ([]manifest.Edit, error) {
 	at, mount := p.mountPosition(*l), l.Mount
-	inUse := p.now.Log != nil && path.Dir(path.Clean(p.now.Log.Path)) == path.Clean(n.path)
+	inUse := p.current.Log != nil && path.Dir(path.Clean(p.current.Log.Path)) == path.Clean(n.path)
 	switch {
 	case path.Clean(mount.MountPath) != path.Clean(n.path):
 		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s covers it, and is read-only", at, n.flag, mount.MountPath)
 	case !inUse && !below(l.Host, "/var/log"):
-		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only, and it is not there for a log: it is not made writable", at, n.flag, mount.MountPath)
+		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only and serves something else, so it is not made writable", at, n.flag, mount.MountPath)
 	case mount.RecursiveReadOnly != nil && *mount.RecursiveReadOnly != corev1.RecursiveReadOnlyDisabled:
 		return nil, refuse(p.propose(n.flag, p.editMount(*l)), "%s: --%s: the mount %s is read-only with all below it (recursiveReadOnly)", at, n.flag, mount.MountPath)
 	}
-	p.found.readOnly = append(p.found.readOnly, mount.MountPath)
+	p.preexisting.readOnly = append(p.preexisting.readOnly, mount.MountPath)
 	return []manifest.Edit{manifest.SetMountReadOnly{MountPath: mount.MountPath, ReadOnly: false}}, nil
 }
 
@@ -173,12 +175,12 @@ func (p *planner) makeWritable(n need, l *Location) ([]manifest.Edit, error) {
 // renamed then, so it never rotates. What the manifest has stays, with a
 // warning; a path that the user gives is refused.
 func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
-	file := p.want[logFlag]
+	file := p.desired[logFlag]
 	if n.flag != logFlag {
 		return "", false, nil
 	}
 	if path.Clean(n.path) == "/" {
-		return "", false, refuse(p.propose(logFlag, "--"+logFlag+"="+DefaultLogPath), "--%s=%s: the log needs a directory of its own", logFlag, file)
+		return "", false, refuse(p.propose(logFlag, hint.Flag(logFlag, DefaultLogPath)), "--%s=%s: the log needs a directory of its own", logFlag, file)
 	}
 	l := locate(p.m, file)
 	if l.Mount == nil || path.Clean(l.Mount.MountPath) != path.Clean(file) {
@@ -189,11 +191,14 @@ func (p *planner) fileMounted(n need) (host string, mounted bool, err error) {
 		return "", true, refuse(typeHint(&l, KindFile), "%s:%d:%d: --%s: %s", p.m.Name(), line, col, n.flag, fault)
 	}
 	why := fmt.Sprintf("%s: --%s: the log file itself is mounted, so it cannot be rotated and events are lost once it is full; its directory has to be mounted", p.mountPosition(l), logFlag)
-	hint := p.propose(logFlag, p.editMount(l))
+	next := p.propose(logFlag, p.editMount(l))
 	if _, asked := p.opts.Flags[logFlag]; asked || !l.Covered() {
-		return "", true, refuse(hint, "%s", why)
+		return "", true, refuse(next, "%s", why)
 	}
-	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: strings.Replace(hint, "--", "auditpatch enable --", 1)})
+	if l.Mount.ReadOnly {
+		return "", true, refuse(next, "%s: --%s: the mount of the log file is read-only", p.mountPosition(l), logFlag)
+	}
+	p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{logFlag}, Message: why, Hint: next.As("enable")})
 	return path.Dir(path.Clean(l.Host)), true, nil
 }
 
@@ -203,16 +208,16 @@ func (p *planner) mountPosition(l Location) string {
 	return fmt.Sprintf("%s:%d:%d", p.m.Name(), line, col)
 }
 
-// bring plans a new mount, with a new volume or with one that brings the same
-// path of the node already.
-func (p *planner) bring(n need, taken map[string]bool) (mounts, volumes []manifest.Edit) {
+// addMount plans a new mount, with a new volume or with an existing one for the same
+// path on the node.
+func (p *planner) addMount(n need, taken map[string]bool) (mounts, volumes []manifest.Edit) {
 	name := ""
 	for _, v := range p.m.Pod().Spec.Volumes {
 		h := HostPath{n.path, string(typeOf(&v)), v.Name}
 		if v.HostPath != nil && path.Clean(v.HostPath.Path) == path.Clean(n.path) && name == "" && h.Fault(n.lies()) == "" {
 			name = v.Name
-			if !p.now.Enabled() {
-				p.found.volumes = append(p.found.volumes, v.Name)
+			if !p.current.Enabled() {
+				p.preexisting.volumes = append(p.preexisting.volumes, v.Name)
 			}
 		}
 	}
@@ -239,7 +244,7 @@ func freeName(name string, taken map[string]bool) string {
 
 // dropStale takes out the mounts that only the present audit paths need, and
 // their volumes, except those in keep and those that were there before.
-func (p *planner) dropStale(keep map[string]bool, before *leftovers) {
+func (p *planner) dropStale(keep map[string]bool, before *preexisting) {
 	gone := map[string]bool{}
 	for _, m := range p.m.Container().VolumeMounts {
 		if !p.onlyForAudit(m) || keep[m.MountPath] || slices.Contains(before.mounts, m.MountPath) {
@@ -256,14 +261,15 @@ func (p *planner) dropStale(keep map[string]bool, before *leftovers) {
 }
 
 // onlyForAudit tells whether a mount is of exactly one of the paths that the
-// manifest's audit flags name, and of the node.
+// manifest's audit flags name, and of the node. One of the log file itself is none that
+// Enable makes, and stays with whoever made it.
 func (p *planner) onlyForAudit(m corev1.VolumeMount) bool {
 	at := path.Clean(m.MountPath)
 	exact := false
-	for _, l := range []*Location{p.now.Policy, p.now.Webhook, p.now.Log} {
+	for _, l := range []*Location{p.current.Policy, p.current.Webhook} {
 		exact = exact || l != nil && at == path.Clean(l.Path)
 	}
-	exact = exact || p.now.Log != nil && at == path.Dir(path.Clean(p.now.Log.Path))
+	exact = exact || p.current.Log != nil && at == path.Dir(path.Clean(p.current.Log.Path))
 	if !exact {
 		return false // before the volume is looked for: a Pod may have thousands
 	}

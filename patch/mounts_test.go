@@ -63,7 +63,7 @@ func TestReusedMounts(t *testing.T) {
 			if d := cmp.Diff(tc.want, got); d != "" {
 				t.Errorf("edits (-want +got):\n%s", d)
 			}
-			if got := plan.After.Annotations[patch.BeforeAnnotation]; got != tc.before {
+			if got := plan.After.Annotations[patch.PreexistingAnnotation]; got != tc.before {
 				t.Errorf("before %s\nwant   %s", got, tc.before)
 			}
 			checkThereAndBack(t, tc.manifest, plan)
@@ -159,7 +159,7 @@ func TestTypeThatCannotComeBack(t *testing.T) {
 	if d := cmp.Diff(spoiled("File", "Directory", ""), string(after(t, off))); d != "" {
 		t.Errorf("disable (-want +got):\n%s", d)
 	}
-	want := `volume "audit" keeps the type File, and not the Socket that it had before: /etc/kubernetes/audit-policy.yaml is a file, and volume "audit" has the type Socket: the kubelet makes no container with it`
+	want := `volume "audit" keeps the type File instead of its earlier type Socket: /etc/kubernetes/audit-policy.yaml is a file, but volume "audit" has the type Socket: the kubelet does not start the container with it`
 	if len(off.Warnings) != 1 || off.Warnings[0].Message != want {
 		t.Errorf("warnings %v\nwant %s", off.Warnings, want)
 	}
@@ -174,20 +174,20 @@ func TestMountsRefused(t *testing.T) {
 		want, hint     string
 	}{
 		{"a type that serves another mount too", spoiled("File", "File", "    - {mountPath: /other, name: audit-log}\n"), nil,
-			manifestPath + `:29:5: --audit-log-path: volume "audit-log" has the type File, and /var/log/kubernetes/audit/ is a directory: the kubelet makes no container with it`,
+			manifestPath + `:29:5: --audit-log-path: volume "audit-log" has the type File, but a directory belongs at /var/log/kubernetes/audit/: the kubelet does not start the container with it`,
 			`write "type: DirectoryOrCreate" for volume audit-log`},
 		{"a type of a folder with other files", pod("    - --tls-cert-file=/var/log/kubernetes/x.crt\n", covered, "  - {name: logs, hostPath: {path: /var/log/kubernetes, type: File}}\n", ""), nil,
-			manifestPath + `:23:5: --audit-log-path: volume "logs" has the type File, and /var/log/kubernetes is a directory: the kubelet makes no container with it`,
+			manifestPath + `:23:5: --audit-log-path: volume "logs" has the type File, but a directory belongs at /var/log/kubernetes: the kubelet does not start the container with it`,
 			`write "type: DirectoryOrCreate" for volume logs`},
 		{"a subPath that is not known", pod("", "    - {mountPath: /var/log/kubernetes/audit, name: logs, subPathExpr: $(X)}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes}}\n", ""), nil,
-			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit covers it by subPathExpr, so where it lies on the node is not known`,
+			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit covers it with a subPathExpr, so its path on the node is not known`,
 			"--audit-log-path=/var/log/kubernetes-audit/audit.log"},
 		{"the usual place is read-only", pod("", "    - {mountPath: /var/log, name: logs, readOnly: true}\n", "  - {name: logs, hostPath: {path: /var/log}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log covers it, and is read-only`,
 			"--audit-log-path=/srv/audit/audit.log"},
 		{"read-only and not for a log", pod("", "    - {mountPath: /srv/data, name: data, readOnly: true}\n", "  - {name: data, hostPath: {path: /srv/data}}\n", ""),
 			map[string]string{"audit-log-path": "/srv/data/audit.log"},
-			manifestPath + `:17:7: --audit-log-path: the mount /srv/data is read-only, and it is not there for a log: it is not made writable`,
+			manifestPath + `:17:7: --audit-log-path: the mount /srv/data is read-only and serves something else, so it is not made writable`,
 			"--audit-log-path=/var/log/kubernetes/audit/audit.log"},
 		{"read-only with all below it", pod("", "    - {mountPath: /var/log/kubernetes/audit, name: logs, readOnly: true, recursiveReadOnly: Enabled}\n", "  - {name: logs, hostPath: {path: /var/log/kubernetes/audit}}\n", ""), nil,
 			manifestPath + `:17:7: --audit-log-path: the mount /var/log/kubernetes/audit is read-only with all below it (recursiveReadOnly)`,
@@ -206,7 +206,7 @@ func refused(t *testing.T, s patch.State, opts patch.Options, want, hint string)
 	if err == nil || err.Error() != want {
 		t.Fatalf("got  %v\nwant %s", err, want)
 	}
-	if pe, ok := err.(*patch.Error); !ok || pe.Hint != hint {
+	if pe, ok := err.(*patch.Error); !ok || pe.Hint.String() != hint {
 		t.Errorf("hint %q\nwant %q", pe.Hint, hint)
 	}
 }
@@ -217,14 +217,34 @@ func TestUnmountable(t *testing.T) {
 	s.Kinds = map[string]string{"/etc/kubernetes/pki": patch.KindFile}
 	src := strings.Replace(string(s.Manifest.Data), "      path: /etc/kubernetes/pki\n", "      path: /etc/kubernetes/pki\n      type: Directory\n", 1)
 	s.Manifest.Data = []byte(src)
-	const fault = `:18:5: /etc/kubernetes/pki is a file, and volume "k8s-certs" has the type Directory: the kubelet makes no container with it`
+	const fault = `:18:5: /etc/kubernetes/pki is a file, but volume "k8s-certs" has the type Directory: the kubelet does not start the container with it`
 	refused(t, s, patch.Options{Policy: anyPolicy}, manifestPath+fault, `write "type: File" for volume k8s-certs`)
 	s.Kinds["/etc/kubernetes/pki"] = ""
 	refused(t, s, patch.Options{Policy: anyPolicy},
-		manifestPath+`:18:5: /etc/kubernetes/pki is missing, and volume "k8s-certs" has the type Directory: the kubelet makes no container without it`, "mkdir -p /etc/kubernetes/pki")
+		manifestPath+`:18:5: /etc/kubernetes/pki is missing, but volume "k8s-certs" has the type Directory: the kubelet does not start the container without it`, "mkdir -p /etc/kubernetes/pki")
 	s.Kinds["/etc/kubernetes/pki"] = patch.KindDirectory
 	if _, err := patch.Enable(s, patch.Options{Policy: anyPolicy}); err != nil {
 		t.Errorf("all is there: %v", err)
+	}
+}
+
+// TestUnmountableOwn proposes what leads out: enable mends the volume of its own policy,
+// and the log file has to be made.
+func TestUnmountableOwn(t *testing.T) {
+	nothing := func(string) string { return patch.KindNothing }
+	for _, tc := range []struct{ volume, path, flags, hint string }{
+		{"Directory", "/etc/kubernetes/audit-policy.yaml", "", "auditpatch enable"},
+		{"File", "/var/log/kubernetes/audit/audit.log", "    - --audit-log-path=/var/log/kubernetes/audit/audit.log\n", "touch /var/log/kubernetes/audit/audit.log"},
+		{"File", "/srv/other", "", "ls -ld /srv/other"},
+	} {
+		m := parsed(t, plain([]byte(pod(tc.flags, "    - {mountPath: "+tc.path+", name: own}\n", "  - {name: own, hostPath: {path: "+tc.path+", type: "+tc.volume+"}}\n", ""))))
+		got := patch.Unmountable(m, nothing)
+		if len(got) != 1 || got[0].Hint.String() != tc.hint {
+			t.Errorf("%s: %+v, want the hint %s", tc.path, got, tc.hint)
+		}
+		if got := patch.Unmountable(m, func(string) string { return patch.KindToCome }); len(got) != 0 {
+			t.Errorf("%s: of a node that does not run: %+v", tc.path, got)
+		}
 	}
 }
 
@@ -233,18 +253,18 @@ func TestMountProblems(t *testing.T) {
 	on := func(policyType, logType, more string) string {
 		return strings.Replace(spoiled(policyType, logType, more), "    image:", allFlags+"    image:", 1)
 	}
-	const policyFault = manifestPath + `:31:5: volume "audit" has the type DirectoryOrCreate, and /etc/kubernetes/audit-policy.yaml is a file: the kubelet makes no container with it`
+	const policyFault = manifestPath + `:31:5: volume "audit" has the type DirectoryOrCreate, but a file belongs at /etc/kubernetes/audit-policy.yaml: the kubelet does not start the container with it`
 	for _, tc := range []struct{ manifest, want string }{
 		{on("File", "Directory", ""), ""},
 		{on("DirectoryOrCreate", "Directory", ""), policyFault + " => auditpatch enable"},
-		{on("File", "Socket", "    - {mountPath: /b, name: audit-log}\n"), manifestPath + `:34:5: volume "audit-log" has the type Socket, and /var/log/kubernetes/audit/ is a directory: the kubelet makes no container with it => write "type: DirectoryOrCreate" for volume audit-log`},
+		{on("File", "Socket", "    - {mountPath: /b, name: audit-log}\n"), manifestPath + `:34:5: volume "audit-log" has the type Socket, but a directory belongs at /var/log/kubernetes/audit/: the kubelet does not start the container with it => write "type: DirectoryOrCreate" for volume audit-log`},
 		{on("File", "Directory", "      readOnly: true\n"), "the mount /var/log/kubernetes/audit/ of --audit-log-path is read-only => auditpatch enable"},
-		{pod(allFlags, policyMount, volumes, ""), "no mount brings --audit-log-path=/var/log/kubernetes/audit/audit.log to the node => auditpatch enable"},
+		{pod(allFlags, policyMount, volumes, ""), "no volume mount covers --audit-log-path=/var/log/kubernetes/audit/audit.log to the node => auditpatch enable"},
 	} {
 		s := plain([]byte(tc.manifest))
 		var got []string
 		for _, p := range patch.MountProblems(parsed(t, s)) {
-			got = append(got, p.Message+" => "+p.Hint)
+			got = append(got, p.Message+" => "+p.Hint.String())
 		}
 		if g := strings.Join(got, "\n"); g != tc.want {
 			t.Errorf("got  %s\nwant %s", g, tc.want)

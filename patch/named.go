@@ -32,7 +32,7 @@ func (p *Plan) keepNamed(s State) {
 			return true
 		}
 		for _, f := range users {
-			if names(f, s.Leads, c.Path, c.Old.Real) {
+			if names(f, s.SymlinkTargets, c.Path, c.Old.Real) {
 				p.Warnings = append(p.Warnings, Problem{Message: fmt.Sprintf("%s is kept: %s names it", c.Path, f.Path)})
 				return true
 			}
@@ -98,7 +98,7 @@ func NamedFiles(text []byte) (paths []string, ok bool) {
 }
 
 // pathsOf are all absolute paths in a container's command line and environment,
-// those too that stand in a list.
+// those too that are in a list.
 func pathsOf(c *corev1.Container) (paths []string) {
 	env := Server{Env: environment(c)}
 	words := slices.Concat(c.Command, c.Args)

@@ -12,19 +12,19 @@ import (
 const podManifests = "/etc/kubernetes/manifests/"
 
 // folder is a directory of a node or of a container image that is not there for
-// audit logs. self says what it is when the log would lie right in it, within
-// when it would lie further down; "" where that does no harm.
+// audit logs. self says what it is when the log would be right in it, within
+// when it would be further down; "" where that does no harm.
 type folder struct{ path, self, within string }
 
 const (
-	ofImage   = "it belongs to the programs of node and image"
-	ofKernel  = "the kernel and the container runtime make it"
-	ofSetting = "it holds the settings of node and image"
+	ofImage   = "it holds programs of the node or the image"
+	ofKernel  = "the kernel and the container runtime manage it"
+	ofSetting = "it holds configuration of the node or the image"
 	ofKeys    = "it holds the cluster's keys"
 	ofRuntime = "the kubelet and the container runtime work in it"
-	ofPeople  = "it belongs to people"
-	ofAnybody = "anybody may make files in it, and they are cleaned away"
-	shared    = "others keep their files in it"
+	ofPeople  = "it holds home directories"
+	ofAnybody = "any user can create files in it, and they are cleaned up"
+	shared    = "other programs keep their files in it"
 )
 
 // folders are those of the Filesystem Hierarchy Standard, those of Kubernetes,
@@ -49,8 +49,8 @@ var folders = []folder{
 	{"/var/lib/dpkg", ofImage, ofImage}, {"/var/lib/rpm", ofImage, ofImage}, {"/var/lib/systemd", ofSetting, ofSetting},
 	{"/var/log", "it holds the logs of the whole node", ""},
 	{"/var/log/pods", ofRuntime, ofRuntime}, {"/var/log/containers", ofRuntime, ofRuntime},
-	{"/var/log/journal", "the node's journal writes in it", "the node's journal writes in it"},
-	{"/var/log/audit", "the node's auditd writes its own audit.log in it", ""},
+	{"/var/log/journal", "the node's journal is written to it", "the node's journal is written to it"},
+	{"/var/log/audit", "the node's auditd writes its own audit.log to it", ""},
 }
 
 // notForLogs says why a directory is no place for the log, "" when it is one.
@@ -79,7 +79,7 @@ var occupied = []string{
 	"/etc/nsswitch.conf", "/etc/fstab", "/etc/sudoers", "/etc/machine-id", "/etc/crontab",
 }
 
-// notForFiles says why a policy or webhook config must not lie at a path, "" when
+// notForFiles says why a policy or webhook config must not be at a path, "" when
 // it may.
 func notForFiles(file string) string {
 	switch why := notForLogs(file); {
@@ -88,13 +88,13 @@ func notForFiles(file string) string {
 	}
 	for _, f := range occupied {
 		if path.Clean(file) == f {
-			return "node and image need the file that lies there"
+			return "the node or the image needs the file at that path"
 		}
 	}
 	return ""
 }
 
-// below tells whether p lies below dir, and is not dir itself.
+// below tells whether p is below dir, and is not dir itself.
 func below(p, dir string) bool { return under(p, dir) && path.Clean(p) != path.Clean(dir) }
 
 // checkPlace refuses a log folder or a file's path that something else needs. A
@@ -105,24 +105,21 @@ func (p *planner) checkPlace(n need, l Location) error {
 	if why == "" {
 		return nil
 	}
-	message := fmt.Sprintf("--%s=%s: %s", n.flag, p.want[n.flag], why)
-	if line := p.now.Line[n.flag]; line > 0 && p.now.Flags[n.flag] == p.want[n.flag] {
+	message := fmt.Sprintf("--%s=%s: %s", n.flag, p.desired[n.flag], why)
+	if line := p.current.Line[n.flag]; line > 0 && p.current.Flags[n.flag] == p.desired[n.flag] {
 		message = fmt.Sprintf("%s:%d: %s", p.m.Name(), line, message)
 	}
-	hint := p.propose(n.flag, "")
+	next := p.propose(n.flag, nil)
 	if p.runsSo(n, l) {
-		if hint != "" {
-			hint = "auditpatch enable " + hint
-		}
-		p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{n.flag}, Message: message, Hint: hint})
+		p.plan.Warnings = append(p.plan.Warnings, Problem{Flags: []string{n.flag}, Message: message, Hint: next.As("enable")})
 		return nil
 	}
-	return refuse(hint, "%s", message)
+	return refuse(next, "%s", message)
 }
 
 // runsSo tells whether the manifest has this path already, in a mount that does.
 func (p *planner) runsSo(n need, l Location) bool {
-	return p.now.Flags[n.flag] == p.want[n.flag] && l.Covered() && !(n.write && l.Mount.ReadOnly)
+	return p.current.Flags[n.flag] == p.desired[n.flag] && l.Covered() && !(n.write && l.Mount.ReadOnly)
 }
 
 // placeFault says what else needs the place, "" when nothing does.
@@ -140,7 +137,7 @@ func (p *planner) placeFault(n need, l Location) string {
 	}
 	for _, dir := range []string{n.path, host} {
 		if why := notForLogs(dir); why != "" {
-			return fmt.Sprintf("%s, and %s is no place for it: %s", what, path.Clean(dir), why)
+			return fmt.Sprintf("%s, and %s is not a suitable place for it: %s", what, path.Clean(dir), why)
 		}
 	}
 	if flag, file := p.heldBy(n, path.Clean(n.path), host); flag != "" {
@@ -165,7 +162,7 @@ func (p *planner) fileFault(n need, l Location, host string) string {
 	}
 	for _, file := range []string{n.path, host} {
 		if why := notForFiles(file); why != "" {
-			return fmt.Sprintf("%s is no place for it: %s", path.Clean(file), why)
+			return fmt.Sprintf("%s is not a suitable place for it: %s", path.Clean(file), why)
 		}
 		if why := kubeconfigOf(path.Clean(file)); why != "" && n.flag == webhookFlag {
 			return why + ", and events would be posted where it leads, with its rights"
@@ -180,7 +177,7 @@ func (p *planner) fileFault(n need, l Location, host string) string {
 	return p.inState(host)
 }
 
-// inState says that a path lies where auditpatch keeps its own files.
+// inState says that a path is where auditpatch keeps its own files.
 func (p *planner) inState(host string) string {
 	if dir := p.state.StateDir; dir != "" && under(host, dir) {
 		return fmt.Sprintf("it lies in %s, where auditpatch keeps its backups", dir)
@@ -188,7 +185,7 @@ func (p *planner) inState(host string) string {
 	return ""
 }
 
-// heldBy finds a flag whose file lies at or below a path, of the container or of
+// heldBy finds a flag whose file is at or below a path, of the container or of
 // the node.
 func (p *planner) heldBy(n need, at, host string) (flag, file string) {
 	for _, f := range p.m.Flags() {
@@ -202,7 +199,7 @@ func (p *planner) heldBy(n need, at, host string) (flag, file string) {
 		}
 	}
 	for _, name := range []string{policyFlag, webhookFlag, logFlag} {
-		file := p.want[name]
+		file := p.desired[name]
 		if name == n.flag || file == "" || file == "-" {
 			continue
 		}
@@ -243,14 +240,18 @@ func (p *planner) manifests() string {
 	return strings.TrimSuffix(podManifests, "/")
 }
 
-// Places warns of an audit log in a folder that something else needs.
+// Places warns of an audit log in a folder that something else needs, and of one that
+// has no folder of its own.
 func Places(m *manifest.File, s State) []Problem {
 	p := newPlanner("", m, s, Options{})
 	p.plan.Warnings = nil
-	for name, value := range p.now.Flags {
-		p.want[name] = value
+	for name, value := range p.current.Flags {
+		p.desired[name] = value
 	}
 	for _, n := range p.needs() {
+		if _, mounted, _ := p.fileMounted(n); mounted {
+			continue // a fault of the mount is among the MountProblems
+		}
 		if l := locate(m, n.path); n.write && p.runsSo(n, l) {
 			_ = p.checkPlace(n, l) // a log that runs so is only warned of
 		}

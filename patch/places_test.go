@@ -24,29 +24,29 @@ func TestLogPlaces(t *testing.T) {
 		{"/opt/audit/audit.log", ""},
 		{"/var/lib/kube-audit/audit.log", ""},
 		{"/etc/kubernetes/audit-logs/audit.log", ""},
-		{"/etc/kubernetes/audit.log", noPlace + "/etc/kubernetes is no place for it: it holds the cluster's keys"},
-		{"/etc/kubernetes/./audit.log", noPlace + "/etc/kubernetes is no place for it: it holds the cluster's keys"},
-		{"/etc/kubernetes/pki/audit.log", noPlace + "/etc/kubernetes/pki is no place for it: it holds the cluster's keys"},
-		{"/etc/kubernetes/pki/etcd/audit.log", noPlace + "/etc/kubernetes/pki/etcd is no place for it: it holds the cluster's keys"},
-		{"/etc/audit.log", noPlace + "/etc is no place for it: it holds the settings of node and image"},
-		{"/etc/ssl/certs/audit.log", noPlace + "/etc/ssl/certs is no place for it: it holds the settings of node and image"},
-		{"/bin/audit.log", noPlace + "/bin is no place for it: it belongs to the programs of node and image"},
-		{"/usr/local/bin/audit.log", noPlace + "/usr/local/bin is no place for it: it belongs to the programs of node and image"},
-		{"/lib/x/audit.log", noPlace + "/lib/x is no place for it: it belongs to the programs of node and image"},
-		{"/sys/audit.log", noPlace + "/sys is no place for it: the kernel and the container runtime make it"},
-		{"/run/audit/audit.log", noPlace + "/run/audit is no place for it: the kernel and the container runtime make it"},
-		{"/tmp/audit/audit.log", noPlace + "/tmp/audit is no place for it: anybody may make files in it, and they are cleaned away"},
-		{"/root/audit.log", noPlace + "/root is no place for it: it belongs to people"},
-		{"/home/bob/audit.log", noPlace + "/home/bob is no place for it: it belongs to people"},
-		{"/var/audit.log", noPlace + "/var is no place for it: others keep their files in it"},
-		{"/var/lib/audit.log", noPlace + "/var/lib is no place for it: others keep their files in it"},
-		{"/var/lib/etcd/audit.log", noPlace + "/var/lib/etcd is no place for it: it holds the cluster's data"},
-		{"/var/lib/kubelet/pods/audit.log", noPlace + "/var/lib/kubelet/pods is no place for it: the kubelet and the container runtime work in it"},
+		{"/etc/kubernetes/audit.log", noPlace + "/etc/kubernetes is not a suitable place for it: it holds the cluster's keys"},
+		{"/etc/kubernetes/./audit.log", noPlace + "/etc/kubernetes is not a suitable place for it: it holds the cluster's keys"},
+		{"/etc/kubernetes/pki/audit.log", noPlace + "/etc/kubernetes/pki is not a suitable place for it: it holds the cluster's keys"},
+		{"/etc/kubernetes/pki/etcd/audit.log", noPlace + "/etc/kubernetes/pki/etcd is not a suitable place for it: it holds the cluster's keys"},
+		{"/etc/audit.log", noPlace + "/etc is not a suitable place for it: it holds configuration of the node or the image"},
+		{"/etc/ssl/certs/audit.log", noPlace + "/etc/ssl/certs is not a suitable place for it: it holds configuration of the node or the image"},
+		{"/bin/audit.log", noPlace + "/bin is not a suitable place for it: it holds programs of the node or the image"},
+		{"/usr/local/bin/audit.log", noPlace + "/usr/local/bin is not a suitable place for it: it holds programs of the node or the image"},
+		{"/lib/x/audit.log", noPlace + "/lib/x is not a suitable place for it: it holds programs of the node or the image"},
+		{"/sys/audit.log", noPlace + "/sys is not a suitable place for it: the kernel and the container runtime manage it"},
+		{"/run/audit/audit.log", noPlace + "/run/audit is not a suitable place for it: the kernel and the container runtime manage it"},
+		{"/tmp/audit/audit.log", noPlace + "/tmp/audit is not a suitable place for it: any user can create files in it, and they are cleaned up"},
+		{"/root/audit.log", noPlace + "/root is not a suitable place for it: it holds home directories"},
+		{"/home/bob/audit.log", noPlace + "/home/bob is not a suitable place for it: it holds home directories"},
+		{"/var/audit.log", noPlace + "/var is not a suitable place for it: other programs keep their files in it"},
+		{"/var/lib/audit.log", noPlace + "/var/lib is not a suitable place for it: other programs keep their files in it"},
+		{"/var/lib/etcd/audit.log", noPlace + "/var/lib/etcd is not a suitable place for it: it holds the cluster's data"},
+		{"/var/lib/kubelet/pods/audit.log", noPlace + "/var/lib/kubelet/pods is not a suitable place for it: the kubelet and the container runtime work in it"},
 		{"/var/lib/auditpatch/audit.log", noPlace + "/var/lib/auditpatch lies in it"},
 		{"/var/lib/auditpatch/logs/audit.log", "it lies in /var/lib/auditpatch, where auditpatch keeps its backups"},
-		{"/var/log/audit.log", noPlace + "/var/log is no place for it: it holds the logs of the whole node"},
-		{"/var/log/pods/audit.log", noPlace + "/var/log/pods is no place for it: the kubelet and the container runtime work in it"},
-		{"/var/log/audit/audit.log", noPlace + "/var/log/audit is no place for it: the node's auditd writes its own audit.log in it"},
+		{"/var/log/audit.log", noPlace + "/var/log is not a suitable place for it: it holds the logs of the whole node"},
+		{"/var/log/pods/audit.log", noPlace + "/var/log/pods is not a suitable place for it: the kubelet and the container runtime work in it"},
+		{"/var/log/audit/audit.log", noPlace + "/var/log/audit is not a suitable place for it: the node's auditd writes its own audit.log to it"},
 		{"/home", "the log needs a directory of its own"},
 	} {
 		s := plain([]byte(pod(keyFlag, "    - {mountPath: /data/x/y, name: k8s-certs}\n", "", "")))
@@ -75,11 +75,11 @@ func TestFilePlaces(t *testing.T) {
 		{policy, "/etc/audit_policy.config", ""},
 		{policy, "/etc/kubernetes/pki/policy.yaml", ""},
 		{policy, "/policy.yaml", ""},
-		{policy, "/usr/local/bin/kube-apiserver", "/usr/local/bin/kube-apiserver is no place for it: it belongs to the programs of node and image"},
-		{hook, "/lib64/ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2 is no place for it: it belongs to the programs of node and image"},
-		{policy, "/proc/1/environ", "/proc/1/environ is no place for it: the kernel and the container runtime make it"},
-		{policy, "/etc/passwd", "/etc/passwd is no place for it: node and image need the file that lies there"},
-		{hook, "/etc/resolv.conf", "/etc/resolv.conf is no place for it: node and image need the file that lies there"},
+		{policy, "/usr/local/bin/kube-apiserver", "/usr/local/bin/kube-apiserver is not a suitable place for it: it holds programs of the node or the image"},
+		{hook, "/lib64/ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2 is not a suitable place for it: it holds programs of the node or the image"},
+		{policy, "/proc/1/environ", "/proc/1/environ is not a suitable place for it: the kernel and the container runtime manage it"},
+		{policy, "/etc/passwd", "/etc/passwd is not a suitable place for it: the node or the image needs the file at that path"},
+		{hook, "/etc/resolv.conf", "/etc/resolv.conf is not a suitable place for it: the node or the image needs the file at that path"},
 		{policy, "/etc/kubernetes", "it is a folder: the mount /etc/kubernetes/pki lies in it"},
 		{policy, "/srv/keys/sa.pub", "/srv/keys/sa.pub of --service-account-key-file lies there"},
 		{policy, "/srv/keys", "/srv/keys/sa.pub of --service-account-key-file lies there"},
@@ -108,9 +108,9 @@ func TestPlacesKept(t *testing.T) {
 	flags := strings.ReplaceAll(allFlags, "/var/log/kubernetes/audit/", "/var/log/")
 	mount := "    - mountPath: /var/log/\n      name: audit-log\n"
 	src := pod(flags, policyMount+mount, strings.ReplaceAll(volumes, "/var/log/kubernetes/audit/", "/var/log/"), "")
-	const want = manifestPath + ":12: --audit-log-path=/var/log/audit.log: the folder is mounted writable, and /var/log is no place for it: it holds the logs of the whole node"
+	const want = manifestPath + ":12: --audit-log-path=/var/log/audit.log: the folder is mounted writable, and /var/log is not a suitable place for it: it holds the logs of the whole node"
 	plan, err := patch.Enable(plain([]byte(src)), patch.Options{Policy: anyPolicy})
-	if err != nil || len(plan.Warnings) != 1 || plan.Warnings[0].Message != want || plan.Warnings[0].Hint != "auditpatch enable --audit-log-path=/var/log/kubernetes/audit/audit.log" {
+	if err != nil || len(plan.Warnings) != 1 || plan.Warnings[0].Message != want || plan.Warnings[0].Hint.String() != "auditpatch enable --audit-log-path=/var/log/kubernetes/audit/audit.log" {
 		t.Fatalf("%v %v\nwant %s", plan, err, want)
 	}
 	if got := patch.Places(parsed(t, plain([]byte(src))), patch.State{}); len(got) != 1 || got[0].Message != want {
@@ -121,7 +121,7 @@ func TestPlacesKept(t *testing.T) {
 	// The path in the container looks harmless, that of the node is not.
 	hidden := pod("", logMount, "  - {name: audit-log, hostPath: {path: /etc}}\n", "")
 	refused(t, plain([]byte(hidden)), patch.Options{Policy: anyPolicy},
-		"--audit-log-path=/var/log/kubernetes/audit/audit.log: the folder would be mounted writable, and /etc is no place for it: it holds the settings of node and image",
+		"--audit-log-path=/var/log/kubernetes/audit/audit.log: the folder would be mounted writable, and /etc is not a suitable place for it: it holds configuration of the node or the image",
 		"--audit-log-path=/var/log/kubernetes-audit/audit.log")
 }
 
@@ -130,6 +130,6 @@ func TestPlacesLinked(t *testing.T) {
 	s := plain([]byte(pod("", "", "", "")))
 	s.Files["/var/log/kubernetes/audit"] = patch.File{Path: "/var/log/kubernetes/audit", Real: "/etc/ssl", Exists: true, Dir: true, Mode: 0o755}
 	refused(t, s, patch.Options{Policy: anyPolicy},
-		"--audit-log-path=/var/log/kubernetes/audit/audit.log: /var/log/kubernetes/audit is a symlink to /etc/ssl: the folder would be mounted writable, and /etc/ssl is no place for it: it holds the settings of node and image",
+		"--audit-log-path=/var/log/kubernetes/audit/audit.log: /var/log/kubernetes/audit is a symlink to /etc/ssl: the folder would be mounted writable, and /etc/ssl is not a suitable place for it: it holds configuration of the node or the image",
 		"--audit-log-path=/var/log/kubernetes-audit/audit.log")
 }

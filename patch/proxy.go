@@ -11,7 +11,7 @@ import (
 // which it reaches its webhooks. kubeadm writes down there what its own environment
 // had (cmd/kubeadm/app/util/env.go).
 type Proxy struct {
-	HTTP, HTTPS, Except string
+	HTTP, HTTPS, NoProxy string
 	// Unknown is a variable whose value is not in the manifest, "" for none.
 	Unknown string
 }
@@ -31,6 +31,6 @@ func proxy(m *manifest.File) Proxy {
 		}
 	}
 	value := func(name string) string { return cmp.Or(set[name], set[strings.ToLower(name)]) }
-	p.HTTP, p.HTTPS, p.Except = value("HTTP_PROXY"), value("HTTPS_PROXY"), value("NO_PROXY")
+	p.HTTP, p.HTTPS, p.NoProxy = value("HTTP_PROXY"), value("HTTPS_PROXY"), value("NO_PROXY")
 	return p
 }

@@ -13,7 +13,7 @@ func TestProxy(t *testing.T) {
 	for env, want := range map[string]Proxy{
 		"":                                     {},
 		"{name: HTTPS_PROXY, value: http://a}": {HTTPS: "http://a"},
-		"{name: https_proxy, value: http://a}, {name: HTTPS_PROXY, value: http://b}, {name: no_proxy, value: 'c,d'}": {HTTPS: "http://b", Except: "c,d"},
+		"{name: https_proxy, value: http://a}, {name: HTTPS_PROXY, value: http://b}, {name: no_proxy, value: 'c,d'}": {HTTPS: "http://b", NoProxy: "c,d"},
 		"{name: HTTP_PROXY, value: http://a}, {name: HTTP_PROXY, value: http://b}, {name: X_PROXY, value: x}":        {HTTP: "http://b"},
 		"{name: HTTPS_PROXY, value: ''}, {name: https_proxy, value: http://a}":                                       {HTTPS: "http://a"},
 		"{name: HTTPS_PROXY, value: 'http://$(HOST)'}":                                                               {Unknown: "HTTPS_PROXY"},

@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch/webhookconfig"
 )
@@ -17,7 +18,7 @@ import (
 // may: it is new or empty, an audit policy, or a webhook config of auditing.
 // Every change of a plan but the manifest's own passes here. ms are the
 // manifests that count: the one that is there, and in a restore the one to come.
-func spared(c Change, ms ...*manifest.File) string {
+func overwriteFault(c Change, ms ...*manifest.File) string {
 	old := c.Old
 	switch {
 	case !old.Exists || old.Dir || c.Kind != WriteFile && c.Kind != RemoveFile:
@@ -42,7 +43,7 @@ func spared(c Change, ms ...*manifest.File) string {
 	case c.Kind == RemoveFile:
 		return "it is neither an audit policy nor a webhook config"
 	}
-	return "it is not known as a config of the audit webhook"
+	return "it is not recognised as a config of the audit webhook"
 }
 
 // ownWebhook is how a webhook config begins that auditpatch wrote.
@@ -51,7 +52,7 @@ var ownWebhook = []byte(webhookconfig.Head)
 // clusterFiles are kubeconfigs that kubeadm writes.
 var clusterFiles = []string{"admin.conf", "super-admin.conf", "kubelet.conf", "bootstrap-kubelet.conf", "controller-manager.conf", "scheduler.conf"}
 
-// kubeconfigOf says whose kubeconfig usually lies at a path, "" for nobody's.
+// kubeconfigOf says whose kubeconfig usually is at a path, "" for nobody's.
 func kubeconfigOf(at string) string {
 	switch {
 	case path.Dir(at) == "/etc/kubernetes" && slices.Contains(clusterFiles, path.Base(at)):
@@ -69,7 +70,7 @@ func inUse(at string, ms []*manifest.File) string {
 	case at == ".":
 		return ""
 	case under(at, "/etc/kubernetes/pki"):
-		return "it lies among the cluster's keys"
+		return "it is among the cluster's keys"
 	case kubeconfigOf(at) != "":
 		return kubeconfigOf(at)
 	case under(at, "/var/lib/kubelet"), under(at, "/var/lib/etcd"):
@@ -94,7 +95,7 @@ func liesAt(m *manifest.File, file, at string) bool {
 	return l.Covered() && path.Clean(l.Host) == at || l.Mount == nil && path.Clean(file) == at
 }
 
-// isWebhook tells whether a file is the config of the audit webhook: it lies
+// isWebhook tells whether a file is the config of the audit webhook: it is
 // where Enable puts one, or a manifest names it so, and it looks like one.
 func isWebhook(at string, old File, ms []*manifest.File) bool {
 	if isKubeconfig(old.Data) {
@@ -111,7 +112,7 @@ func named(flag, at string, ms []*manifest.File) bool {
 	})
 }
 
-// isBroken tells whether a file is text that is no config of anything: somebody
+// isBroken tells whether a file is text that is no config of anything: someone
 // has spoilt it. What is in PEM form or says what it is is something else.
 func isBroken(data []byte) bool {
 	h := head{}
@@ -156,31 +157,31 @@ func isKubeconfig(data []byte) bool {
 	return h.Kind == "Config" || len(h.Clusters) > 0 && h.Kind == ""
 }
 
-// spare refuses a change of a file that is not auditing's.
-func (p *planner) spare(c Change, flag string) error {
-	why := spared(c, p.m)
+// checkOverwrite refuses to change a file that does not belong to auditing.
+func (p *planner) checkOverwrite(c Change, flag string) error {
+	why := overwriteFault(c, p.m)
 	if why == "" {
 		return nil
 	}
-	hint := "--" + flag + "=" + defaultOf(flag)
+	next := hint.Flag(flag, defaultOf(flag))
 	if path.Clean(c.Path) == defaultOf(flag) {
-		hint = "mv " + c.Path + " " + c.Path + ".old"
+		next = MoveAway(c.Path)
 	}
-	return refuse(hint, "--%s: %s is there and is not overwritten: %s", flag, c.Path, why)
+	return refuse(next, "--%s: %s exists and is not overwritten: %s", flag, c.Path, why)
 }
 
 // keeps warns of a file that a plan would remove and that is not auditing's.
 func keeps(p *Plan, c Change, ms ...*manifest.File) bool {
-	why := spared(c, ms...)
+	why := overwriteFault(c, ms...)
 	if why != "" {
 		p.Warnings = append(p.Warnings, Problem{Message: c.Path + " stays: " + why})
 	}
 	return why != ""
 }
 
-// spareOthers takes removals of files out that are not auditing's, with a warning,
+// keepForeignFiles drops removals of files that do not belong to auditing, with a warning,
 // and refuses to overwrite one.
-func (p *Plan) spareOthers(s State, wanted []File) error {
+func (p *Plan) keepForeignFiles(s State, wanted []File) error {
 	var ms []*manifest.File
 	if m, err := s.parse(); err == nil {
 		ms = append(ms, m)
@@ -200,8 +201,8 @@ func (p *Plan) spareOthers(s State, wanted []File) error {
 		case c.Kind == RemoveFile && keeps(p, c, ms...):
 			continue
 		default:
-			if why := spared(c, ms...); why != "" {
-				return refuse("auditpatch restore --list", "%s is there and is not overwritten: %s", c.Path, why)
+			if why := overwriteFault(c, ms...); why != "" {
+				return refuse(hint.Command("restore").Switch("list"), "%s exists and is not overwritten: %s", c.Path, why)
 			}
 		}
 		changes = append(changes, c)

@@ -22,7 +22,7 @@ const (
 // TestReplace says which files enable overwrites.
 func TestReplace(t *testing.T) {
 	const policy, hook, policyAt, hookAt = "audit-policy-file", "audit-webhook-config-file", "/etc/kubernetes/audit-policy.yaml", "/etc/kubernetes/audit-webhook.yaml"
-	const noPolicy, noHook = "it is not an audit policy", "it is not known as a config of the audit webhook"
+	const noPolicy, noHook = "it is not an audit policy", "it is not recognised as a config of the audit webhook"
 	namesHook := "    - --audit-webhook-config-file=/etc/kubernetes/hook.yaml\n"
 	const admin = "/etc/kubernetes/admin.conf"
 	const namesAdmin = "    - --audit-webhook-config-file=" + admin + "\n"
@@ -37,8 +37,8 @@ func TestReplace(t *testing.T) {
 		{"text", policy, policyAt, "hello\n", "", noPolicy},
 		{"text that the manifest names", policy, policyAt, "hello\n", "    - --audit-policy-file=" + policyAt + "\n", ""},
 		{"a key that the manifest names", policy, policyAt, pemKey, "    - --audit-policy-file=" + policyAt + "\n", noPolicy},
-		{"a key", policy, "/etc/kubernetes/pki/sa.key", pemKey, "", "it lies among the cluster's keys"},
-		{"an empty key", policy, "/etc/kubernetes/pki/sa.key", "", "", "it lies among the cluster's keys"},
+		{"a key", policy, "/etc/kubernetes/pki/sa.key", pemKey, "", "it is among the cluster's keys"},
+		{"an empty key", policy, "/etc/kubernetes/pki/sa.key", "", "", "it is among the cluster's keys"},
 		{"a key elsewhere", policy, "/srv/x.key", pemKey, "", noPolicy},
 		{"the log", policy, "/srv/a.log", event, "", noPolicy},
 		{"an encryption config", policy, "/srv/enc.yaml", encryption, "", noPolicy},
@@ -73,7 +73,7 @@ func TestReplace(t *testing.T) {
 				return
 			}
 			_, err := patch.Enable(s, opts)
-			want := "--" + tc.flag + ": " + tc.file + " is there and is not overwritten: " + tc.why
+			want := "--" + tc.flag + ": " + tc.file + " exists and is not overwritten: " + tc.why
 			if strings.HasPrefix(tc.why, manifestPath) { // refused for its place, before its content counts
 				want = tc.why
 			}
@@ -115,9 +115,9 @@ func TestPurge(t *testing.T) {
 		{"the administrator's", string(anyPolicy.Data), "/etc/kubernetes/admin.conf", otherConfig,
 			[]string{"/etc/kubernetes/audit-policy.yaml"}, []string{"/etc/kubernetes/admin.conf stays: it is a kubeconfig of the cluster"}},
 		{"a user's", string(anyPolicy.Data), "/root/.kube/config", otherConfig,
-			[]string{"/etc/kubernetes/audit-policy.yaml"}, []string{"/root/.kube/config stays: it belongs to people"}},
+			[]string{"/etc/kubernetes/audit-policy.yaml"}, []string{"/root/.kube/config stays: it holds home directories"}},
 		{"a key", encryption, "/etc/kubernetes/pki/sa.key", pemKey,
-			nil, []string{"/etc/kubernetes/audit-policy.yaml stays: it is neither an audit policy nor a webhook config", "/etc/kubernetes/pki/sa.key stays: it lies among the cluster's keys"}},
+			nil, []string{"/etc/kubernetes/audit-policy.yaml stays: it is neither an audit policy nor a webhook config", "/etc/kubernetes/pki/sa.key stays: it is among the cluster's keys"}},
 	} {
 		s := plain([]byte(pod(allFlags+"    - --audit-webhook-config-file="+tc.hook+"\n", policyMount+logMount+"    - {mountPath: "+tc.hook+", name: hook}\n", volumes+"  - {name: hook, hostPath: {path: "+tc.hook+"}}\n", "")))
 		for name, data := range map[string]string{"/etc/kubernetes/audit-policy.yaml": tc.policy, tc.hook: tc.hookData} {
@@ -150,11 +150,11 @@ func TestRestoreSpares(t *testing.T) {
 		s.Files[name] = patch.File{Path: name, Exists: true, Data: []byte(data)}
 	}
 	plan, err := patch.Restore(s, patch.Backup{Origin: "backup X", Files: []patch.File{{Path: "/etc/kubernetes/pki/sa.key"}}})
-	if err != nil || !plan.Empty() || len(plan.Warnings) != 1 || plan.Warnings[0].Message != "/etc/kubernetes/pki/sa.key stays: it lies among the cluster's keys" {
+	if err != nil || !plan.Empty() || len(plan.Warnings) != 1 || plan.Warnings[0].Message != "/etc/kubernetes/pki/sa.key stays: it is among the cluster's keys" {
 		t.Errorf("%v %v", plan, err)
 	}
 	_, err = patch.Restore(s, patch.Backup{Origin: "backup X", Files: []patch.File{{Path: "/etc/kubernetes/admin.conf", Exists: true, Data: anyHook.Data}}})
-	if want := "/etc/kubernetes/admin.conf is there and is not overwritten: it is a kubeconfig of the cluster"; err == nil || err.Error() != want {
+	if want := "/etc/kubernetes/admin.conf exists and is not overwritten: it is a kubeconfig of the cluster"; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

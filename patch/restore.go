@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -45,7 +46,7 @@ func Restore(s State, b Backup) (*Plan, error) {
 		return nil, err
 	}
 	r.plan.Changes = append(r.plan.Changes, r.removed...)
-	if err := r.plan.spareOthers(s, b.Files); err != nil {
+	if err := r.plan.keepForeignFiles(s, b.Files); err != nil {
 		return nil, err
 	}
 	return r.plan.finish(s), r.plan.checkMounts(s)
@@ -67,7 +68,7 @@ func (r *restorer) files() error {
 		}
 		old, known := r.state.Files[w.Path]
 		if !known {
-			return refuse("auditpatch restore --list", "the backup has %s, which was not read", w.Path)
+			return refuse(hint.Command("restore").Switch("list"), "the backup has %s, which was not read", w.Path)
 		}
 		switch c := r.change(w, old); {
 		case w.Dir || old.Dir || !w.Exists && !old.Exists:
@@ -110,13 +111,13 @@ func (r *restorer) whole(w File) error {
 func (r *restorer) settings(w File) error {
 	p, was, err := r.planner(w)
 	if err == nil {
-		if err := errors.Join(checkNode(p.m, p.state), checkManagedBy(p.m)); err != nil {
+		if err := errors.Join(checkNode(p.m, p.state), CheckManagedBy(p.m)); err != nil {
 			return err
 		}
 		err = p.restoreSettings(was)
 	}
 	if err != nil {
-		return refuse(fmt.Sprintf("diff %s %s shows what differs, cp %[1]s %[2]s puts all of it back", r.backup.Stored, r.backup.Live),
+		return refuse(r.compare().Note("shows what differs").Then(", ", hint.Shell("cp %s %s", r.backup.Stored, r.backup.Live).Note("puts all of it back")),
 			"others have changed %s since %s, and the audit settings cannot go back alone: %v", w.Path, r.backup.Origin, err)
 	}
 	r.plan.SettingsOnly, r.plan.Kept = true, differences(was, p.m)
@@ -129,13 +130,18 @@ func (r *restorer) settings(w File) error {
 		}
 		r.plan.Warnings = append(p.plan.Warnings, Problem{
 			Message: fmt.Sprintf("others have changed %s since %s: only the audit settings go back, %s", w.Path, r.backup.Origin, stays),
-			Hint:    fmt.Sprintf("diff %s %s", r.backup.Stored, r.backup.Live),
+			Hint:    r.compare(),
 		})
 	}
 	return nil
 }
 
-// planner begins the change of the present manifest, beside the other files as
+// compare shows what others have changed.
+func (r *restorer) compare() hint.Hint {
+	return hint.Shell("diff %s %s", r.backup.Stored, r.backup.Live)
+}
+
+// planner begins the change of the present manifest, next to the other files as
 // they will be.
 func (r *restorer) planner(w File) (p *planner, was *manifest.File, err error) {
 	if was, err = manifest.Parse(r.backup.Stored, w.Data); err != nil {
@@ -186,8 +192,8 @@ func (p *planner) restoreSettings(was *manifest.File) error {
 		return err
 	}
 	p.annotate()
-	if before := then.Annotations[BeforeAnnotation]; before != "" && p.now.Annotations[BeforeAnnotation] == "" && p.found.empty() {
-		p.edit(manifest.SetAnnotation{Key: BeforeAnnotation, Value: before})
+	if before := then.Annotations[PreexistingAnnotation]; before != "" && p.current.Annotations[PreexistingAnnotation] == "" && p.preexisting.empty() {
+		p.edit(manifest.SetAnnotation{Key: PreexistingAnnotation, Value: before})
 	}
 	if err := p.plan.writeManifest(p.m, p.state.Manifest); err != nil {
 		return err
@@ -197,7 +203,7 @@ func (p *planner) restoreSettings(was *manifest.File) error {
 		was, is *Location
 	}{{policyFlag, then.Policy, p.plan.After.Policy}, {logFlag, then.Log, p.plan.After.Log}, {webhookFlag, then.Webhook, p.plan.After.Webhook}} {
 		if l.was.Covered() && l.was.Host != l.is.Host {
-			return refuse("", "--%s=%s lay at %s on the node, and would now lie at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
+			return refuse(nil, "--%s=%s was at %s on the node, and would now be at %s", l.flag, l.was.Path, l.was.Host, l.is.Host)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 
 // shows tells whether what a change does to a file's text may be printed: only
 // where both texts are known to hold no credentials. What is not known is not
-// shown, so that a webhook's config stays hidden wherever it lies, whether or not
+// shown, so that a webhook's config stays hidden wherever it is, whether or not
 // it is still configured, and when it is damaged.
 func (p *Plan) shows(c Change, s State) bool {
 	if c.Kind != WriteFile && c.Kind != RemoveFile {
@@ -48,7 +48,7 @@ func (p *Plan) WebhookConfigs() []string {
 }
 
 // isPod tells whether a text is a static Pod. It is the user's own manifest, with
-// whatever stands in its flags and environment.
+// whatever is in its flags and environment.
 func isPod(text []byte) bool {
 	_, _, ok := manifest.PodName(text)
 	return ok

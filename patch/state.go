@@ -2,45 +2,37 @@ package patch
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 
+	"auditpatch/internal/hint"
+	"auditpatch/internal/nodefile"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
 )
 
 // File is one file or directory of the node as it was read.
-type File struct {
-	Path     string
-	Real     string // where Path leads, when it is or passes a symlink
-	Exists   bool
-	Dir      bool
-	Empty    bool // a directory with nothing in it
-	Data     []byte
-	Mode     fs.FileMode // permission bits
-	UID, GID int
-}
+type File = nodefile.File
 
-// State is what a plan is made from. Nothing else is looked at.
+// State is what a plan is made from. Nothing else is read.
 type State struct {
 	Manifest File
 	Files    map[string]File // by path on the node; those that Files names
 	Siblings []File          // what else the kubelet reads in the manifest's directory
-	// Leads says where symlinks lead among the paths that the manifest and its
-	// siblings name; a plan that removes files needs it.
-	Leads map[string]string
+	// SymlinkTargets has the targets of symlinks among the paths that the manifest
+	// and its siblings name; a plan that removes files needs them.
+	SymlinkTargets map[string]string
 	// WebhookConfigs are paths at which earlier runs had a webhook's config.
 	WebhookConfigs []string
 	// Parsed is Manifest read by manifest.Parse, for a caller that has done so
 	// already. It must be of the same bytes.
 	Parsed *manifest.File
-	// Offline says that the node does not run yet, so that files may still come.
+	// Offline says that the node is not running yet, so missing files may be added later.
 	Offline bool
-	// StateDir is where auditpatch keeps backups and journals, "" where that does not
+	// StateDir is where auditpatch keeps backups and journals, "" if that does not
 	// matter.
 	StateDir string
-	// Kinds tells what lies at the hostPaths of the Pod, by path: one of the Kind
+	// Kinds tells what is at the hostPaths of the Pod, by path: one of the Kind
 	// constants. nil when the node was not looked at.
 	Kinds map[string]string
 }
@@ -53,7 +45,7 @@ func (s State) parse() (*manifest.File, error) {
 	return manifest.Parse(s.Manifest.Path, s.Manifest.Data)
 }
 
-// Where files lie unless the manifest or the user says otherwise.
+// Where files are unless the manifest or the user says otherwise.
 const (
 	DefaultPolicyPath  = "/etc/kubernetes/audit-policy.yaml"
 	DefaultLogPath     = "/var/log/kubernetes/audit/audit.log"
@@ -88,9 +80,9 @@ const (
 	PolicyAnnotation  = "auditpatch/policy-sha256"
 	WebhookAnnotation = "auditpatch/webhook-sha256"
 	// BeforeAnnotation remembers leftovers of auditing that were in a manifest
-	// without working audit logging; see before.go.
-	BeforeAnnotation = "auditpatch/before"
-	// RestartAnnotation stands in the manifest only while the API server is being
+	// without working audit logging; see preexisting.go.
+	PreexistingAnnotation = "auditpatch/before"
+	// RestartAnnotation is in the manifest only while the API server is being
 	// restarted; see [Plan.Interim].
 	RestartAnnotation = "auditpatch/restart"
 )
@@ -104,17 +96,17 @@ type Version = auditflags.Version
 // Error is a refusal: nothing has been changed.
 type Error struct {
 	Reason string // a phrase without a full stop, with file:line:col where it has one
-	Hint   string // something to type
+	Hint   hint.Hint
 	More   []Problem
 }
 
 func (e *Error) Error() string { return e.Reason }
 
 // Remedy is the hint, as an error's method.
-func (e *Error) Remedy() string { return e.Hint }
+func (e *Error) Remedy() hint.Hint { return e.Hint }
 
-func refuse(hint, format string, a ...any) *Error {
-	return &Error{Reason: fmt.Sprintf(format, a...), Hint: hint}
+func refuse(h hint.Hint, format string, a ...any) *Error {
+	return &Error{Reason: fmt.Sprintf(format, a...), Hint: h}
 }
 
 // checkNode refuses what must not be on a node that runs.
@@ -125,13 +117,13 @@ func checkNode(m *manifest.File, s State) error {
 	if err := CheckUID(m); err != nil && !s.Offline {
 		return err
 	}
-	return checkSiblings(m, s)
+	return CheckSiblings(m, s)
 }
 
-// checkSiblings refuses a second file that defines the same Pod: the kubelet
+// CheckSiblings refuses a second file that defines the same Pod: the kubelet
 // keeps one Pod a name, and on each look the file that sorts last wins, so an
 // edit of the other is silently reverted (KUBERNETES: pkg/kubelet/config).
-func checkSiblings(m *manifest.File, s State) error {
+func CheckSiblings(m *manifest.File, s State) error {
 	want := podKey(m.Pod().Namespace, m.Pod().Name)
 	for _, f := range s.Siblings {
 		if f.Path == s.Manifest.Path {
@@ -141,7 +133,7 @@ func checkSiblings(m *manifest.File, s State) error {
 		if !ok || podKey(namespace, name) != want {
 			continue
 		}
-		return refuse(fmt.Sprintf("mv %s /root/", f.Path),
+		return refuse(hint.Shell("mv %s /root/", hint.Path(f.Path)),
 			"%s defines the same Pod %q as %s: the kubelet reads every file of that directory whatever its extension, and the last one by name wins",
 			f.Path, want, s.Manifest.Path)
 	}
@@ -155,7 +147,7 @@ func podKey(namespace, name string) string {
 	return namespace + "/" + name
 }
 
-// under tells whether path p is dir or lies below it.
+// under tells whether path p is dir or is below it.
 func under(p, dir string) bool {
 	p, dir = path.Clean(p), path.Clean(dir)
 	return p == dir || dir == "/" || strings.HasPrefix(p, dir+"/")

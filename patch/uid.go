@@ -3,6 +3,7 @@ package patch
 import (
 	"fmt"
 
+	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 )
 
@@ -16,6 +17,6 @@ func CheckUID(m *manifest.File) error {
 		return nil
 	}
 	at := fmt.Sprintf("%s:%d:%d", m.Name(), line, col)
-	return refuse(fmt.Sprintf("take metadata.uid out of %s, line %d", m.Name(), line),
-		"%s: metadata.uid is %q: the kubelet takes a changed file for the same Pod and does not start it anew", at, m.Pod().UID)
+	return refuse(hint.Words("take metadata.uid out of %s, line %d", hint.Path(m.Name()), line),
+		"%s: metadata.uid is %q: the kubelet takes a changed file for the same Pod and does not restart it", at, m.Pod().UID)
 }

@@ -31,8 +31,8 @@ func TestFixedUID(t *testing.T) {
 		_, err := plan(s)
 		var e *Error
 		at := "/m/kube-apiserver.yaml:" + strconv.Itoa(line) + ":3: "
-		if !errors.As(err, &e) || e.Reason != at+`metadata.uid is "0b5e": the kubelet takes a changed file for the same Pod and does not start it anew` ||
-			e.Hint != "take metadata.uid out of /m/kube-apiserver.yaml, line "+strconv.Itoa(line) {
+		if !errors.As(err, &e) || e.Reason != at+`metadata.uid is "0b5e": the kubelet takes a changed file for the same Pod and does not restart it` ||
+			e.Hint.String() != "take metadata.uid out of /m/kube-apiserver.yaml, line "+strconv.Itoa(line) {
 			t.Errorf("%s: %v", name, err)
 		}
 		offline := s

@@ -14,8 +14,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xrash/smetrics"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"auditpatch/internal/spelling"
 )
 
 //go:embed *.yaml
@@ -64,21 +65,10 @@ func Get(name string) (Preset, error) {
 		return read(name), nil
 	}
 	choice := "there are " + strings.Join(names, ", ")
-	if near := nearest(name); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		choice = fmt.Sprintf("did you mean %q? %s", near, choice)
 	}
 	return Preset{}, fmt.Errorf("no preset %q: %s", name, choice)
-}
-
-// nearest is the name with the fewest typing errors, two at the most.
-func nearest(name string) string {
-	best, distance := "", 3
-	for _, n := range names {
-		if d := smetrics.WagnerFischer(strings.ToLower(name), n, 1, 1, 1); d < distance && d < len(n)/2 {
-			best, distance = n, d
-		}
-	}
-	return best
 }
 
 // anywhere is the line that stands in a file where namespaces may be put.

@@ -51,11 +51,16 @@ type Watch struct {
 func (n *Node) Watch() *Watch { return NewWatch(n.endpoint) }
 
 // NewWatch starts to watch the API server at HOST:PORT; the caller must call Stop.
-func NewWatch(endpoint string) *Watch {
+func NewWatch(endpoint string) *Watch { return newWatch(endpoint, probeEvery) }
+
+// WatchEvery is Watch with another time between two questions.
+func (n *Node) WatchEvery(every time.Duration) *Watch { return newWatch(n.endpoint, every) }
+
+func newWatch(endpoint string, every time.Duration) *Watch {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &Watch{stop: stop}
-	w.done.Go(func() { w.poll(ctx, Readyz, func() string { return readyz(endpoint) }) })
-	w.done.Go(func() { w.poll(ctx, Listener, func() string { return listener(endpoint) }) })
+	w.done.Go(func() { w.poll(ctx, every, Readyz, func() string { return readyz(endpoint) }) })
+	w.done.Go(func() { w.poll(ctx, every, Listener, func() string { return listener(endpoint) }) })
 	return w
 }
 
@@ -113,8 +118,8 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s %s %s", c.At.Format("15:04:05.000"), c.Probe, c.State)
 }
 
-func (w *Watch) poll(ctx context.Context, name string, probe func() string) {
-	tick := time.NewTicker(probeEvery)
+func (w *Watch) poll(ctx context.Context, every time.Duration, name string, probe func() string) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for last := ""; ; {
 		at := time.Now()

@@ -43,21 +43,24 @@ func TaskFile(args []string) (text []byte, ok bool) {
 }
 
 // answer is what Ansible reads, and what a playbook finds in a registered
-// result. The JSON of the command itself is decoded into it.
+// result. The JSON of the command itself is decoded into it. Its fields are those
+// of the module's documented return values.
 type answer struct {
-	Changed    bool          `json:"changed"` // in check mode: would change
-	Failed     bool          `json:"failed"`
-	Msg        string        `json:"msg"`
-	Hint       string        `json:"hint,omitempty"`
-	Warnings   []string      `json:"warnings,omitempty"`
-	RC         int           `json:"rc"` // the exit status of the command
-	Manifest   string        `json:"manifest,omitempty"`
-	Backup     string        `json:"backup,omitempty"`
-	Edits      []string      `json:"edits"`
-	Kept       []string      `json:"kept"`
-	Steps      []change.Step `json:"steps"`
-	Diff       []fileDiff    `json:"diff,omitempty"`
-	Invocation *invocation   `json:"invocation,omitempty"`
+	Changed  bool          `json:"changed"` // in check mode: would change
+	Failed   bool          `json:"failed"`
+	Msg      string        `json:"msg"`
+	Hint     string        `json:"hint,omitempty"`
+	Warnings []string      `json:"warnings,omitempty"`
+	RC       int           `json:"rc"` // the exit status of the command
+	Manifest string        `json:"manifest,omitempty"`
+	Backup   string        `json:"backup,omitempty"`
+	Edits    []string      `json:"edits"`
+	Kept     []string      `json:"kept"`
+	Steps    []change.Step `json:"steps"`
+	// Rehearsal is what came of the rehearsal, nil when there was none.
+	Rehearsal  *change.Rehearsal `json:"rehearsal,omitempty"`
+	Diff       []fileDiff        `json:"diff,omitempty"`
+	Invocation *invocation       `json:"invocation,omitempty"`
 }
 
 type invocation struct {
@@ -87,12 +90,22 @@ func Main(ctx context.Context, text []byte, s session.Streams, version string) i
 			fmt.Fprintf(s.Err, "%s\n", fault.Stack)
 		}
 		fmt.Fprintf(s.Err, "auditpatch: error: %s\n", f.Error)
-		if f.Hint != "" {
+		f.Hint = f.Hint.In(nodeOf(text))
+		if len(f.Hint) > 0 {
 			fmt.Fprintf(s.Err, "auditpatch: hint: %s\n", f.Hint)
 		}
-		a := answer{Edits: []string{}, Kept: []string{}, Steps: []change.Step{}, Changed: f.Changed, RC: f.Status, Msg: f.Error, Hint: f.Hint}
+		a := answer{Edits: []string{}, Kept: []string{}, Steps: []change.Step{}, Changed: f.Changed, RC: f.Status, Msg: f.Error, Hint: f.Hint.String()}
 		return a.print(s.Out)
 	})
+}
+
+// nodeOf is what a task's arguments say of the node.
+func nodeOf(text []byte) hint.Node {
+	t, _ := readTask(text) // a fault has been told
+	if t == nil {
+		return nil
+	}
+	return t.node
 }
 
 // print prints the answer and returns the exit status.
@@ -115,9 +128,10 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 		a.Invocation = &invocation{t.shown()}
 	}
 	if err != nil {
-		a.RC, a.Msg, a.Hint = exit.Refused, err.Error(), hint.Of(err)
+		a.RC, a.Msg, a.Hint = exit.Refused, err.Error(), hint.Of(err).String()
 		return
 	}
+	s.SetNode(t.node)
 	task, err := cli.ReadTask(t.line, t.contents, version)
 	if err != nil {
 		a.fail(t, change.Result{}.Failure(err))
@@ -127,7 +141,7 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 	if r.Touched {
 		s.SetChanged()
 	}
-	a.Warnings = t.warnings(r.Problems)
+	a.Warnings, a.Rehearsal = t.warnings(r.Problems), r.Rehearsal
 	if err != nil {
 		a.fail(t, r.Failure(err))
 		return
@@ -138,7 +152,7 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 // fail is the answer of a task that failed. What is refused is told in the task's
 // own words.
 func (a *answer) fail(t *task, f change.Failure) {
-	a.Changed, a.RC, a.Backup, a.Hint = f.Changed, f.Status, f.Backup, f.Hint
+	a.Changed, a.RC, a.Backup, a.Hint = f.Changed, f.Status, f.Backup, f.Hint.In(t.node).String()
 	a.Steps = append(a.Steps, f.Steps...)
 	a.Msg = strings.Join(append([]string{f.Error}, f.More...), "\n")
 	if f.Status == exit.Refused {
@@ -152,7 +166,7 @@ func (a *answer) succeed(t *task, r change.Result) {
 	a.Steps = append(a.Steps, r.Steps...)
 	a.Msg = r.Outcome
 	for _, remark := range r.Remarks {
-		a.Msg, a.Hint = strings.TrimPrefix(a.Msg+"; "+strings.TrimSuffix(remark.Message, ":"), "; "), remark.Hint
+		a.Msg, a.Hint = strings.TrimPrefix(a.Msg+"; "+strings.TrimSuffix(remark.Message, ":"), "; "), remark.Hint.In(t.node).String()
 	}
 	if t.check {
 		a.Msg = foreseen(r.Plan)
@@ -250,14 +264,14 @@ func (t *task) addSettings() error {
 	delete(t.given, "settings")
 	settings, ok := value.(map[string]any)
 	if !ok {
-		return hint.Errorf("settings: {audit_log_maxage: 30}", "settings: it takes a mapping of arguments")
+		return hint.Errorf(set("settings", "{audit_log_maxage: 30}"), "settings: it takes a mapping of arguments")
 	}
 	for name, value := range settings {
 		if cli.IsText(name) {
 			return errTextAsName
 		}
 		if _, both := t.given[name]; both || name == "state" || name == "settings" {
-			return hint.Errorf(name+": ...", "settings: %s is an argument of its own", name)
+			return hint.Errorf(set(name, "..."), "settings: %s is an argument of its own", name)
 		}
 		if value != nil {
 			t.given[name], t.settings[name] = value, true
@@ -279,9 +293,9 @@ func (t *task) commandLine() error {
 	}
 	if t.command == "" {
 		if cli.IsText(state) {
-			return hint.Errorf("state: enabled", "state: it is enabled, disabled or restored, not the text of a file")
+			return hint.Errorf(set("state", "enabled"), "state: it is enabled, disabled or restored, not the text of a file")
 		}
-		return hint.Errorf("state: enabled", "state: %s: it is enabled, disabled or restored", quoted(t.given["state"]))
+		return hint.Errorf(set("state", "enabled"), "state: %s: it is enabled, disabled or restored", quoted(t.given["state"]))
 	}
 	t.line = []string{"auditpatch", t.command}
 	if t.check {
@@ -302,5 +316,6 @@ func (t *task) commandLine() error {
 		}
 		t.line = append(t.line, flags...)
 	}
+	t.node = cli.NodeOf(t.line)
 	return nil
 }

@@ -96,7 +96,7 @@ func TestTaskLine(t *testing.T) {
 		task, err := readTask([]byte(tc.args))
 		var got string
 		if err != nil {
-			got = err.Error() + " | " + hint.Of(err)
+			got = err.Error() + " | " + hint.Of(err).String()
 		} else {
 			got = strings.Join(task.line[1:], " ")
 			for flag, text := range task.contents {
@@ -124,16 +124,30 @@ func TestTaskWords(t *testing.T) {
 			t.Errorf("%s\ngot  %s\nwant %s", tc.in, got, tc.want)
 		}
 	}
-	for _, tc := range []struct{ in, want string }{
-		{"", ""},
-		{"--audit-log-maxage=30", "audit_log_maxage: 30"},
-		{"--audit-log-path=", `audit_log_path: ""`},
-		{"auditpatch enable --preset ...", "preset: ..."},
-		{"auditpatch COMMAND --manifest PATH, on a control-plane node", "manifest: PATH, on a control-plane node"},
-		{"auditpatch doctor says more; --force begins all the same", "auditpatch doctor says more; force: true begins all the same"},
-		{"auditpatch restore --list", "auditpatch restore --list"},
-		{`write "x"; auditpatch policy lint --policy policy_content shows all 3 findings`, `write "x"; auditpatch policy lint --policy FILE shows all 3 findings`},
-		{"run it as root: sudo auditpatch ...", "run it as root: sudo auditpatch ..."},
+	task.node = hint.Node{{Name: "root", Value: "/mnt/img", Form: hint.Apart}}
+	for _, tc := range []struct {
+		in   hint.Hint
+		want string
+	}{
+		{nil, ""},
+		{hint.Flag("audit-log-maxage", 30), "audit_log_maxage: 30"},
+		{hint.Flag("audit-log-path", ""), `audit_log_path: ""`},
+		{hint.Flag("log-file-mode", "0640"), `log_file_mode: "0640"`},
+		{hint.Flag("audit-log-path", "-"), `audit_log_path: '-'`},
+		{hint.Flag("policy", "FILE"), "policy_content: FILE"},
+		{hint.Flag("anonymous-auth", false), "--anonymous-auth=false"},
+		{hint.Command("enable").Spaced("preset", "..."), "preset: ..."},
+		{hint.Command("enable").Flag("audit-log-maxsize", 50).Flag("audit-log-maxbackup", 6), "audit_log_maxsize: 50 audit_log_maxbackup: 6"},
+		{hint.Command("enable"), "auditpatch enable --root /mnt/img"},
+		{hint.Command("enable").Note("waits for it"), "auditpatch enable --root /mnt/img waits for it"},
+		{hint.Command(hint.Any).Spaced("manifest", "PATH").Note(", on a control-plane node"), "manifest: PATH, on a control-plane node"},
+		{hint.Command("doctor").Note("says more").Then("; ", hint.Switch("force").Note("begins all the same")),
+			"auditpatch doctor --root /mnt/img says more; force: true begins all the same"},
+		{hint.Command("restore").Switch("list"), "auditpatch restore --root /mnt/img --list"},
+		{hint.Words(`write "x"`).Then("; ", hint.Command("policy lint").Spaced("policy", "policy_content").Note("shows all 3 findings")),
+			`write "x"; auditpatch policy lint --policy FILE shows all 3 findings`},
+		{hint.Shell("chmod o-w %s", hint.Path("/etc/kubernetes")), "chmod o-w /mnt/img/etc/kubernetes"},
+		{hint.Words("run it as root: sudo auditpatch ..."), "run it as root: sudo auditpatch ..."},
 	} {
 		if got := task.hint(tc.in); got != tc.want {
 			t.Errorf("%s\ngot  %s\nwant %s", tc.in, got, tc.want)
@@ -252,7 +266,7 @@ func TestFault(t *testing.T) {
 	var out bytes.Buffer
 	a := answer{Edits: []string{}, Kept: []string{}, Steps: []change.Step{}}
 	f := change.CutShort(errors.New("a fault of this program: no such thing"), exit.NotRestored)
-	a.Changed, a.RC, a.Msg, a.Hint = f.Changed, f.Status, f.Error, f.Hint
+	a.Changed, a.RC, a.Msg, a.Hint = f.Changed, f.Status, f.Error, f.Hint.String()
 	if status := a.print(&out); status != 1 || !strings.Contains(out.String(), `"rc": 4`) || !strings.Contains(out.String(), `"failed": true`) || !strings.Contains(out.String(), `"changed": true`) {
 		t.Errorf("exit status %d, %s", status, out.String())
 	}

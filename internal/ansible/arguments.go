@@ -11,6 +11,7 @@ import (
 
 	"auditpatch/internal/cli"
 	"auditpatch/internal/hint"
+	"auditpatch/internal/spelling"
 )
 
 // task is a task of Ansible: the flags of one command, with _ for - in their
@@ -22,19 +23,27 @@ type task struct {
 	command     string
 	line        []string
 	contents    map[string][]byte // of files that were given as text, by flag
+	node        hint.Node
 }
 
 // instead says how a task asks for what these flags do.
-var instead = map[string]string{
-	"dry_run": "ansible-playbook --check",
-	"output":  "register: RESULT",
-	"quiet":   "register: RESULT",
-	"list":    "ansible NODE -m command -a 'auditpatch restore --list'",
+var instead = map[string]hint.Hint{
+	"dry_run": hint.Shell("ansible-playbook --check"),
+	"output":  hint.Words("register: RESULT"),
+	"quiet":   hint.Words("register: RESULT"),
+	"list":    hint.Shell("ansible NODE -m command -a %s", hint.Command("restore").Switch("list")),
 }
+
+// set is an argument with its value, where a hint is about the task itself and not about
+// a flag.
+func set(name, value string) hint.Hint { return hint.Words("%s: %s", name, value) }
+
+// lookup is the text of a file, as a task has it.
+const lookup = `"{{ lookup('file', 'FILE') }}"`
 
 // flagsOf are one argument as flags of the command.
 func (t *task) flagsOf(name string, value any) ([]string, error) {
-	if better := instead[name]; better != "" {
+	if better := instead[name]; better != nil {
 		return nil, hint.Errorf(better, "%s: not an argument of a task", name)
 	}
 	f, isContent := argument(t.command, name)
@@ -66,7 +75,7 @@ func argumentName(flag string) string { return strings.ReplaceAll(flag, "-", "_"
 // and whether the argument has the text of that flag's file.
 func argument(command, name string) (f *cli.Flag, isContent bool) {
 	flag, isContent := strings.CutSuffix(name, "_content")
-	if strings.Contains(name, "-") || instead[name] != "" {
+	if strings.Contains(name, "-") || instead[name] != nil {
 		return nil, false
 	}
 	for _, f := range cli.FlagsOf(command) {
@@ -85,7 +94,7 @@ func (t *task) unknown(name string) error {
 		if f, _ := argument(s.command, name); f != nil && t.settings[name] {
 			return nil
 		} else if f != nil {
-			return hint.Errorf("state: "+s.name, "%s goes with state: %s", name, s.name)
+			return hint.Errorf(set("state", s.name), "%s goes with state: %s", name, s.name)
 		}
 		for _, f := range cli.FlagsOf(s.command) {
 			own := argumentName(f.Name)
@@ -96,17 +105,17 @@ func (t *task) unknown(name string) error {
 			}
 		}
 	}
-	if best := cli.Nearest(names, name); best != "" {
-		return hint.Errorf(best+": ...", "unknown argument %q: did you mean %q?", name, best)
+	if best := spelling.Nearest(name, names); best != "" {
+		return hint.Errorf(set(best, "..."), "unknown argument %q: did you mean %q?", name, best)
 	}
-	return hint.Errorf("auditpatch "+t.command+" --help", "unknown argument %q", name)
+	return hint.Errorf(hint.Command(t.command).Switch("help"), "unknown argument %q", name)
 }
 
 // content takes a file's text from the task itself. It never lies on a disk but
 // where enable installs it.
 func (t *task) content(flag, name string, value any) ([]string, error) {
 	if _, both := t.given[argumentName(flag)]; both {
-		return nil, hint.Errorf(name+": ...", "%s and %s exclude each other", argumentName(flag), name)
+		return nil, hint.Errorf(set(name, "..."), "%s and %s exclude each other", argumentName(flag), name)
 	}
 	var text string
 	switch value := value.(type) {
@@ -119,7 +128,7 @@ func (t *task) content(flag, name string, value any) ([]string, error) {
 		}
 		text = string(data)
 	default:
-		return nil, hint.Errorf(name+`: "{{ lookup('file', 'FILE') }}"`, "%s: it takes the text of a file", name)
+		return nil, hint.Errorf(set(name, lookup), "%s: it takes the text of a file", name)
 	}
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n" // which lookup('file') takes away
@@ -134,13 +143,13 @@ func (t *task) checkText(name, text string) error {
 	f, _ := argument(t.command, name)
 	switch isFile := f != nil && f.IsFile; {
 	case isFile && cli.IsText(text):
-		return hint.Errorf(name+"_content: ...", "%s: it takes a path on the node, not the text of a file", name)
+		return hint.Errorf(set(name+"_content", "..."), "%s: it takes a path on the node, not the text of a file", name)
 	case cli.IsText(text):
-		return hint.Errorf(name+": VALUE", "%s: it takes one line, not the text of a file", name)
+		return hint.Errorf(set(name, "VALUE"), "%s: it takes one line, not the text of a file", name)
 	case isFile && text == "-":
-		return hint.Errorf(name+`_content: "{{ lookup('file', 'FILE') }}"`, "%s: a task has no standard input", name)
+		return hint.Errorf(set(name+"_content", lookup), "%s: a task has no standard input", name)
 	case name == "manifest" && text == "-":
-		return hint.Errorf("manifest: "+cli.DefaultManifest, "manifest: a task has no standard input")
+		return hint.Errorf(set("manifest", cli.DefaultManifest), "manifest: a task has no standard input")
 	}
 	return nil
 }
@@ -174,12 +183,12 @@ func scalar(f *cli.Flag, name string, value any) (string, error) {
 		return truth(name, text)
 	case cli.Duration:
 		if _, err := time.ParseDuration(text); err != nil {
-			return "", hint.Errorf(name+": 5m", "%s: %q is not a duration", name, text)
+			return "", hint.Errorf(set(name, "5m"), "%s: %q is not a duration", name, text)
 		}
 	}
 	if name == "log_file_mode" && isNumber {
 		// YAML reads 0640 as 416, and here nobody can tell.
-		return "", hint.Errorf(name+`: "0640"`, "%s: quote the mode, or YAML reads it as a decimal or octal number", name)
+		return "", hint.Errorf(set(name, `"0640"`), "%s: quote the mode, or YAML reads it as a decimal or octal number", name)
 	}
 	return text, nil
 }
@@ -193,13 +202,13 @@ func plainText(f *cli.Flag, name string, value any) (string, error) {
 		return plainNumber(value), nil
 	case bool:
 		if f.Kind != cli.Switch {
-			return "", hint.Errorf(name+`: "..."`, "%s: %v is a boolean; quote a word that is not meant as one", name, value)
+			return "", hint.Errorf(set(name, `"..."`), "%s: %v is a boolean; quote a word that is not meant as one", name, value)
 		}
 		return strconv.FormatBool(value), nil
 	case []any:
-		return "", hint.Errorf(name+": VALUE", "%s: it takes one value, not a list", name)
+		return "", hint.Errorf(set(name, "VALUE"), "%s: it takes one value, not a list", name)
 	}
-	return "", hint.Errorf(name+": VALUE", "%s: it takes one value, not a mapping", name)
+	return "", hint.Errorf(set(name, "VALUE"), "%s: it takes one value, not a mapping", name)
 }
 
 // plainNumber is a number as people write it: 30 for 30.0 and 3e1.
@@ -219,7 +228,7 @@ func truth(name, text string) (string, error) {
 	case "false", "no", "off", "0", "n", "f":
 		return "false", nil
 	}
-	return "", hint.Errorf(name+": true", "%s: %q is not a boolean", name, text)
+	return "", hint.Errorf(set(name, "true"), "%s: %q is not a boolean", name, text)
 }
 
 // quoted is a value for a message.

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"auditpatch/internal/cli"
+	"auditpatch/internal/hint"
 	"auditpatch/patch"
 	"auditpatch/patch/webhookconfig"
 )
@@ -65,12 +66,12 @@ func knownArgument(name string) (isContent, known bool) {
 	return false, name == "state"
 }
 
-var (
-	flagInText = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
-	flagInHint = regexp.MustCompile(`--([a-z][a-z0-9-]*)(=\S*)?`)
-)
+var flagInText = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
 
-// words replaces the flags of a message by the arguments that stand for them.
+// words replaces the flags of a message by the arguments that stand for them. Messages
+// are texts, unlike hints: most name a flag in the midst of a sentence, and many come
+// from errors that wrap others. What stands in one and is no argument of this task
+// stays as it is.
 func (t *task) words(message string) string {
 	return flagInText.ReplaceAllStringFunc(message, func(flag string) string {
 		if f, _ := argument(t.command, argumentName(flag[2:])); f == nil {
@@ -92,7 +93,7 @@ func (t *task) named(flag string) string {
 func (t *task) warnings(problems []patch.Problem) (lines []string) {
 	for _, w := range problems {
 		line := t.words(w.Message)
-		if w.Hint != "" {
+		if len(w.Hint) > 0 {
 			line += " (" + t.hint(w.Hint) + ")"
 		}
 		lines = append(lines, line)
@@ -100,39 +101,61 @@ func (t *task) warnings(problems []patch.Problem) (lines []string) {
 	return lines
 }
 
-// hint makes lines of a task of what is to be typed for this command. What is
-// for a shell on the node stays as it is.
-func (t *task) hint(hint string) string {
-	clauses := strings.Split(hint, "; ")
-	for i, clause := range clauses {
-		words := strings.TrimPrefix(clause, "auditpatch COMMAND ")
-		words = strings.TrimPrefix(words, "auditpatch "+t.command+" ")
-		if lines := t.lines(words); !strings.HasPrefix(words, "auditpatch ") && !strings.Contains(lines, "--") {
-			clauses[i] = lines
-			continue
-		}
-		for flag := range t.contents {
-			clauses[i] = strings.ReplaceAll(clauses[i], "--"+flag+" "+t.named(flag), "--"+flag+" FILE")
-		}
+// hint is a hint in the words of a task.
+func (t *task) hint(h hint.Hint) string { return h.Say(t.part) }
+
+// part makes arguments of flags for this task's own command. Another command, or one
+// without flags, is for a shell on the node.
+func (t *task) part(p hint.Part) string {
+	own := p.Command == "" || p.Command == t.command || p.Command == hint.Any
+	if !own || len(p.Flags) == 0 || slices.ContainsFunc(p.Flags, func(o hint.Option) bool { return t.flag(o) == nil }) {
+		return t.withFiles(p).In(t.node).String()
 	}
-	return strings.Join(clauses, "; ")
+	var lines []string
+	for _, o := range p.Flags {
+		lines = append(lines, t.argument(o))
+	}
+	return strings.Join(lines, " ")
 }
 
-// lines replaces --name=value by name: value.
-func (t *task) lines(text string) string {
-	return flagInHint.ReplaceAllStringFunc(text, func(word string) string {
-		name, value, has := strings.Cut(word[2:], "=")
-		f, _ := argument(t.command, argumentName(name))
-		switch {
-		case f == nil:
-			return word
-		case has && value == "":
-			value = `""`
-		case !has && f.Kind == cli.Switch:
-			value = "true"
-		case !has:
-			return t.named(name) + ":"
+// flag is the flag of this task's command that an option gives, nil for another's.
+func (t *task) flag(o hint.Option) *cli.Flag {
+	f, _ := argument(t.command, argumentName(o.Name))
+	return f
+}
+
+// argument is a flag with its value as a task has it.
+func (t *task) argument(o hint.Option) string {
+	name := t.named(o.Name)
+	switch {
+	case o.Form != hint.Alone:
+		return name + ": " + yamlValue(o.Value)
+	case t.flag(o).Kind == cli.Switch:
+		return name + ": true"
+	}
+	return name + ":"
+}
+
+// yamlValue is a value as YAML reads it back: a mode would be a number.
+func yamlValue(value string) string {
+	isNumber := strings.Trim(value, "0123456789") == "" && (len(value) == 1 || !strings.HasPrefix(value, "0"))
+	switch text, err := yaml.Marshal(value); {
+	case value == "":
+		return `""`
+	case err != nil, isNumber, value == "...", value == "true", value == "false":
+		return value
+	default:
+		return strings.TrimSuffix(string(text), "\n")
+	}
+}
+
+// withFiles has FILE for the texts that the task itself has: a shell has no such file.
+func (t *task) withFiles(p hint.Part) hint.Part {
+	p.Flags = slices.Clone(p.Flags)
+	for i, o := range p.Flags {
+		if _, given := t.contents[o.Name]; given && o.Value == t.named(o.Name) {
+			p.Flags[i].Value = "FILE"
 		}
-		return t.named(name) + ": " + value
-	})
+	}
+	return p
 }

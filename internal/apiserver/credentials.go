@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
 	"auditpatch/patch"
 )
@@ -29,13 +30,13 @@ import (
 type CredentialError struct {
 	File   string
 	Reason string
-	Hint   string // something to type
+	Hint   hint.Hint
 }
 
 func (e *CredentialError) Error() string { return e.File + ": " + e.Reason }
 
 // Remedy is the hint, as an error's method.
-func (e *CredentialError) Remedy() string { return e.Hint }
+func (e *CredentialError) Remedy() hint.Hint { return e.Hint }
 
 // credential is a kubeconfig that can be tried.
 type credential struct {
@@ -154,25 +155,25 @@ func (c *credential) timely(leaf *x509.Certificate, now time.Time) error {
 		return &CredentialError{c.file, "its client certificate expired on " + leaf.NotAfter.UTC().Format(time.DateOnly), renewal(c.file)}
 	case now.Before(leaf.NotBefore):
 		return &CredentialError{c.file, fmt.Sprintf("its client certificate is valid from %s on, and this machine's clock says %s",
-			leaf.NotBefore.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)), "timedatectl"}
+			leaf.NotBefore.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)), hint.Shell("timedatectl")}
 	}
 	return nil
 }
 
 // renewal is what makes a kubeconfig anew.
-func renewal(file string) string {
+func renewal(file string) hint.Hint {
 	if file == kubeletCredentials {
-		return "journalctl -u kubelet" // which renews its own
+		return hint.Shell("journalctl -u kubelet") // which renews its own
 	}
-	return "kubeadm certs renew " + filepath.Base(file)
+	return hint.Shell("kubeadm certs renew %s", filepath.Base(file))
 }
 
 // remake is what makes one anew that cannot be read.
-func remake(file string) string {
+func remake(file string) hint.Hint {
 	if file == kubeletCredentials {
-		return "journalctl -u kubelet"
+		return hint.Shell("journalctl -u kubelet")
 	}
-	return fmt.Sprintf("mv %s %s.old; kubeadm init phase kubeconfig %s", file, file, strings.TrimSuffix(filepath.Base(file), ".conf"))
+	return hint.Shell("mv %s %s; kubeadm init phase kubeconfig %s", hint.Path(file), hint.Path(file+".old"), strings.TrimSuffix(filepath.Base(file), ".conf"))
 }
 
 // toTry are those that can be tried, none for a Server without credentials.
@@ -215,7 +216,7 @@ func (c *credential) refusedBy(resp *http.Response, err error) *CredentialError 
 	case err == nil && resp.StatusCode == http.StatusUnauthorized:
 		return &CredentialError{c.file, "the API server does not know them (401)", renewal(c.file)}
 	case errors.As(err, &unknown):
-		return &CredentialError{c.file, "its CA has not signed the API server's certificate", "kubeadm certs check-expiration"}
+		return &CredentialError{c.file, "its CA has not signed the API server's certificate", hint.Shell("kubeadm certs check-expiration")}
 	}
 	return nil
 }
@@ -306,9 +307,9 @@ func (e *NoCredentialsError) Error() string {
 }
 
 // Remedy is what to type.
-func (e *NoCredentialsError) Remedy() string {
+func (e *NoCredentialsError) Remedy() hint.Hint {
 	if len(e.Skipped) == 0 {
-		return ""
+		return nil
 	}
 	return e.Skipped[0].Hint
 }

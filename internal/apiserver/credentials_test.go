@@ -198,7 +198,7 @@ func TestCredentials(t *testing.T) {
 				if found {
 					reason += "clock says NOW"
 				}
-				skipped = append(skipped, reason, e.Hint)
+				skipped = append(skipped, reason, e.Hint.String())
 			}
 			if diff := cmp.Diff(c.skipped, skipped); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"path/filepath"
@@ -61,12 +62,10 @@ func tail(name string, n int64) string {
 	return string(data)
 }
 
-// lastError picks the line that says why: the last that klog marks as an error
-// or that begins like one, else the last line. Lines are in the CRI's form:
-// TIME STREAM TAG TEXT.
+// lastError is [LastError] of a log in the CRI's form, TIME STREAM TAG TEXT, from a time on.
 func lastError(log string, since time.Time) string {
-	last, wrong := "", ""
-	for _, line := range strings.Split(log, "\n") {
+	var texts []string
+	for line := range strings.Lines(log) {
 		parts := strings.SplitN(line, " ", 4)
 		if len(parts) < 4 {
 			continue
@@ -74,19 +73,27 @@ func lastError(log string, since time.Time) string {
 		if at, err := time.Parse(time.RFC3339Nano, parts[0]); err != nil || at.Before(since) {
 			continue
 		}
-		text := strings.TrimSpace(parts[3])
-		if text == "" {
+		texts = append(texts, strings.TrimSuffix(parts[3], "\n"))
+	}
+	return LastError(strings.Join(texts, "\n"))
+}
+
+// LastError picks the line of what an API server has written that says why it ended: the
+// last that klog marks as an error or that begins like one, else the last line.
+func LastError(text string) string {
+	last, wrong := "", ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" {
 			continue
 		}
-		last = text
-		if strings.HasPrefix(text, "Error:") || strings.HasPrefix(text, "F") && klogLine(text) || strings.HasPrefix(text, "E") && klogLine(text) || strings.HasPrefix(text, "panic:") {
-			wrong = text
+		last = line
+		marked := (strings.HasPrefix(line, "F") || strings.HasPrefix(line, "E")) && klogLine(line)
+		if marked || strings.HasPrefix(line, "Error:") || strings.HasPrefix(line, "panic:") {
+			wrong = line
 		}
 	}
-	if wrong != "" {
-		return wrong
-	}
-	return last
+	return cmp.Or(wrong, last)
 }
 
 // klogLine tells whether text has klog's head: a letter and four digits.
@@ -108,8 +115,13 @@ func (s *Server) AuditLogError() string {
 			newest, at = f, info.ModTime()
 		}
 	}
+	return AuditLogErrorIn(tail(newest, 256<<10))
+}
+
+// AuditLogErrorIn is the same of what an API server has written.
+func AuditLogErrorIn(text string) string {
 	words := ""
-	for line := range strings.Lines(tail(newest, 256<<10)) {
+	for line := range strings.Lines(text) {
 		_, said, found := strings.Cut(line, logError)
 		if _, cause, ok := strings.Cut(said, ": "); found && ok {
 			words = strings.TrimSpace(cause)

@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"auditpatch/internal/node"
 	"auditpatch/internal/proc"
+	"auditpatch/internal/standin"
 	"auditpatch/patch"
 )
 
@@ -31,24 +30,15 @@ func TestStartedWith(t *testing.T) {
 		"another Pod's folder": {"admin", uid, "kube-apiserver-cp-1_0123", 200, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			put := func(name, text string) {
-				name = filepath.Join(root, name)
-				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			m := standin.Tree{T: t, Root: t.TempDir()}
 			group := "/kubelet-kubepods-burstable-pod" + uid + ".slice"
-			put("proc/7/stat", "7 (kube-apiserver) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 70 1 1")
-			put("proc/7/status", "Uid:\t0\t0\t0\t0\n")
-			put("proc/7/cmdline", "kube-apiserver\x00--flag=1\x00")
-			put("proc/7/cgroup", "0::"+group+"/cri-containerd-ab.scope\n")
-			put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
-			put("sys/fs/cgroup"+group+"/cgroup.procs", "")
-			put("var/log/pods/kube-system_"+c.log+"/kube-apiserver/0.log", "")
+			m.Write("proc/7/stat", "7 (kube-apiserver) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 70 1 1")
+			m.Write("proc/7/status", "Uid:\t0\t0\t0\t0\n")
+			m.Write("proc/7/cmdline", "kube-apiserver\x00--flag=1\x00")
+			m.Write("proc/7/cgroup", "0::"+group+"/cri-containerd-ab.scope\n")
+			m.Write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+			m.Write("sys/fs/cgroup"+group+"/cgroup.procs", "")
+			m.Write("var/log/pods/kube-system_"+c.log+"/kube-apiserver/0.log", "")
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if want := "/api/v1/namespaces/kube-system/pods/kube-apiserver-cp-1"; r.URL.Path != want {
 					t.Errorf("asked for %s, want %s", r.URL.Path, want)
@@ -60,12 +50,12 @@ func TestStartedWith(t *testing.T) {
 			}))
 			defer srv.Close()
 			s := &Server{
-				Node: node.New(root, ""), Host: proc.Host{Root: root}, client: srv.Client(), Base: srv.URL, User: c.user,
+				Node: node.New(m.Root, ""), Host: proc.Host{Root: m.Root}, client: srv.Client(), Base: srv.URL, User: c.user,
 				Spec: patch.Server{Namespace: "kube-system", Pod: "kube-apiserver", Command: []string{"kube-apiserver", "--flag=1"}},
 			}
-			put("proc/9/stat", "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1")
-			put("proc/9/status", "Uid:\t0\t0\t0\t0\n")
-			put("proc/9/cmdline", "kubelet\x00--hostname-override\x00CP-1\x00")
+			m.Write("proc/9/stat", "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1")
+			m.Write("proc/9/status", "Uid:\t0\t0\t0\t0\n")
+			m.Write("proc/9/cmdline", "kubelet\x00--hostname-override\x00CP-1\x00")
 			s.Pod = NewStaticPod(s.Node, s.Spec)
 			got, known := s.StartedWith(context.Background())
 			if known != c.known || known && got["auditpatch/policy-sha256"] != "1" {

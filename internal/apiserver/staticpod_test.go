@@ -50,28 +50,19 @@ func TestOwns(t *testing.T) {
 			if os.Geteuid() != 0 {
 				t.Skip("log folders have to be root's")
 			}
-			root := t.TempDir()
-			put := func(name, text string) {
-				name = filepath.Join(root, name)
-				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			m := standin.Tree{T: t, Root: t.TempDir()}
 			for pid, argv := range map[int]string{7: "kube-apiserver\x00--flag=1\x00", 9: "kubelet\x00--hostname-override=cp\x00"} {
-				put(fmt.Sprintf("proc/%d/stat", pid), fmt.Sprintf("%d (x) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 70 1 1", pid))
-				put(fmt.Sprintf("proc/%d/cmdline", pid), argv)
+				m.Write(fmt.Sprintf("proc/%d/stat", pid), fmt.Sprintf("%d (x) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 70 1 1", pid))
+				m.Write(fmt.Sprintf("proc/%d/cmdline", pid), argv)
 			}
-			put("proc/7/status", fmt.Sprintf("Name:\tx\nUid:\t%d\t0\t0\t0\n", c.uid))
-			put("proc/9/status", "Name:\tx\nUid:\t0\t0\t0\t0\n")
-			put("proc/7/cgroup", "0::"+c.group+"\n")
-			put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+			m.Write("proc/7/status", fmt.Sprintf("Name:\tx\nUid:\t%d\t0\t0\t0\n", c.uid))
+			m.Write("proc/9/status", "Name:\tx\nUid:\t0\t0\t0\t0\n")
+			m.Write("proc/7/cgroup", "0::"+c.group+"\n")
+			m.Write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
 			if c.folder != "" {
-				put("var/log/pods/"+c.folder+"/kube-apiserver/0.log", "")
+				m.Write("var/log/pods/"+c.folder+"/kube-apiserver/0.log", "")
 			}
-			pod := NewStaticPod(node.New(root, ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"})
+			pod := NewStaticPod(node.New(m.Root, ""), patch.Server{Namespace: "kube-system", Pod: "kube-apiserver"})
 			ps, err := pod.Processes()
 			if err != nil || (len(ps) == 1) != c.want {
 				t.Errorf("%v, %v: want it to be the Pod's: %v", ps, err, c.want)
@@ -96,35 +87,22 @@ func TestFindKubelet(t *testing.T) {
 		"of a node in a container": {0, "/docker/ab/kubelet.slice", "--config=/x\x00", "pid:[2]", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
+			m := standin.Tree{T: t, Root: t.TempDir()}
 			for file, text := range map[string]string{
 				"stat":    "9 (kubelet) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 9 0 90 1 1",
 				"cmdline": "/usr/bin/kubelet\x00" + c.args,
 				"status":  fmt.Sprintf("Uid:\t%d\t0\t0\t0\n", c.uid),
 				"cgroup":  "0::" + c.group + "\n",
 			} {
-				if err := os.MkdirAll(filepath.Join(root, "proc/9"), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(root, "proc/9", file), []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
+				m.Write("proc/9/"+file, text)
 			}
-			if err := os.MkdirAll(filepath.Join(root, "proc/self"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(root, "proc/self/mountinfo"), nil, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			m.Write("proc/self/mountinfo", "")
 			for dir, space := range map[string]string{"self": "pid:[1]", "9": c.space} {
-				if err := os.MkdirAll(filepath.Join(root, "proc", dir, "ns"), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Symlink(space, filepath.Join(root, "proc", dir, "ns/pid")); err != nil {
+				if err := os.Symlink(space, filepath.Join(m.Mkdir("proc/"+dir+"/ns"), "pid")); err != nil {
 					t.Fatal(err)
 				}
 			}
-			k, err := kubelet.Find(node.New(root, ""))
+			k, err := kubelet.Find(node.New(m.Root, ""))
 			if err != nil || k.PID != c.want {
 				t.Errorf("pid %d, %v; want %d", k.PID, err, c.want)
 			}

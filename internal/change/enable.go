@@ -8,6 +8,7 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
 	"auditpatch/patch"
@@ -51,7 +52,10 @@ func (j *job) enable(ctx context.Context, s Settings) error {
 func (j *job) endEarlier(ctx context.Context) error {
 	if j.how.DryRun {
 		j.warnUnfinished()
-		return nil
+		if j.result.Command == "diff" { // it shows two texts, and promises nothing
+			return nil
+		}
+		return j.target.CheckOwnRoot(j.result.Command)
 	}
 	_, err := j.recover(ctx)
 	return err
@@ -119,7 +123,7 @@ func (j *job) enablePlan(s Settings) (*patch.Plan, error) {
 	}
 	plan.Warnings = append(append(plan.Warnings, warnings...), more...)
 	j.target.OwnFiles(plan)
-	return plan, j.checkSpace(plan)
+	return plan, j.checkLog(plan)
 }
 
 // options are the settings as the plan takes them.
@@ -138,42 +142,32 @@ func (s Settings) options(state patch.State) (patch.Options, []patch.Problem, er
 func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, error) {
 	switch {
 	case s.Preset != "":
-		return Preset(s.Preset, s.Namespaces)
+		return Preset(s.Preset, s.Namespaces, patch.Inspect(state.Parsed).Version)
 	case s.Policy == nil:
 		return nil, nil, nil
 	}
-	pol, err := policy.LoadFor(s.Policy.Name, s.Policy.Data, versionOf(state))
+	pol, warnings, err := policyFile{name: s.Policy.Name, data: s.Policy.Data}.load(patch.Inspect(state.Parsed).Version)
 	if err != nil {
 		return nil, nil, err
-	}
-	var warnings []patch.Problem
-	if !pol.Records() {
-		warnings = append(warnings, recordsNothing(s.Policy.Name))
 	}
 	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, warnings, nil
 }
 
-// versionOf is the API server's version, zero when its image does not tell.
-func versionOf(s patch.State) policy.Version {
-	v := patch.Inspect(s.Parsed).Version
-	return policy.Version{Major: v.Major, Minor: v.Minor}
-}
-
-// Preset is a preset as a file, with a warning when it logs secrets.
-func Preset(name string, namespaces []string) (*patch.Content, []patch.Problem, error) {
+// Preset is a preset as a file for a version of Kubernetes, with a warning when it
+// logs secrets.
+func Preset(name string, namespaces []string, v patch.Version) (*patch.Content, []patch.Problem, error) {
 	preset, err := presets.Get(name)
 	if err != nil {
-		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+		return nil, nil, hint.Errorf(hint.Command("policy list"), "%v", err)
 	}
 	data, err := preset.Policy(namespaces)
 	if err != nil {
-		return nil, nil, hint.Errorf("auditpatch policy list", "%v", err)
+		return nil, nil, hint.Errorf(hint.Command("policy list"), "%v", err)
 	}
-	pol, err := policy.Load("preset "+name, data)
+	pol, warnings, err := policyFile{name: "preset " + name, data: data}.load(v)
 	if err != nil {
 		return nil, nil, err
 	}
-	var warnings []patch.Problem
 	if preset.Leaks != "" {
 		warnings = append(warnings, patch.Problem{Message: "preset " + name + ": " + preset.Leaks})
 	}
@@ -211,8 +205,10 @@ func (j *job) fillState(s *patch.State, opts *patch.Options) ([]patch.Problem, e
 	if err := j.target.ReadFiles(s, files.All(), func(f string) bool { return f != files.LogFile }); err != nil {
 		return nil, err
 	}
-	if err := keptWebhook(*s, *opts, files.Webhook); err != nil {
-		return nil, err
+	if there := s.Files[files.Webhook]; opts.Webhook == nil && there.Exists && !there.Dir {
+		if kept := JudgeWebhook(files.Webhook, there.Data, patch.Inspect(s.Parsed)); kept.Refused != nil {
+			return nil, kept.Refused
+		}
 	}
 	if opts.Policy != nil || files.Policy == "" {
 		return nil, nil
@@ -222,66 +218,54 @@ func (j *job) fillState(s *patch.State, opts *patch.Options) ([]patch.Problem, e
 	case there.Dir && !there.Empty:
 		return nil, nil // the plan refuses it, with what to type
 	case there.Exists && !there.Dir:
-		return keptPolicy(files.Policy, there.Data, *s)
+		kept := JudgePolicy(files.Policy, there.Data, patch.Inspect(s.Parsed))
+		return kept.Warnings, kept.Refused
 	case j.target.Stdin() && files.PolicySet:
 		return nil, nil // it cannot be seen from here
 	}
-	opts.Policy, _, err = Preset(presets.Default, nil)
-	return nil, err
+	var warnings []patch.Problem
+	opts.Policy, warnings, err = Preset(presets.Default, nil, patch.Inspect(s.Parsed).Version)
+	return warnings, err
 }
 
-// keptPolicy checks a policy that is there and stays. The one that was installed and
-// that the API server was started with has passed already, by the rules of its day.
-func keptPolicy(name string, data []byte, s patch.State) ([]patch.Problem, error) {
-	pol, err := policy.LoadFor(name, data, versionOf(s))
-	switch installed := patch.Inspect(s.Parsed).Annotations[patch.PolicyAnnotation] == patch.Checksum(data); {
-	case err != nil && installed:
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case !pol.Records():
-		return []patch.Problem{recordsNothing(name)}, nil
-	}
-	return nil, nil
-}
-
-// keptWebhook refuses a webhook's config that is there, stays, and that the API server
-// would not start with. The one that it was started with has passed already.
-func keptWebhook(s patch.State, opts patch.Options, name string) error {
-	there := s.Files[name]
-	if name == "" || opts.Webhook != nil || !there.Exists || there.Dir {
+// checkLog refuses to begin where no event could be written, and the proof had to
+// fail, unless it is forced. It warns when a log would not fit on this node's disk.
+func (j *job) checkLog(plan *patch.Plan) error {
+	if j.target.Stdin() || !plan.After.Log.Covered() {
 		return nil
 	}
-	_, errs, _ := webhookconfig.Check(name, there.Data)
-	if patch.Inspect(s.Parsed).Annotations[patch.WebhookAnnotation] == patch.Checksum(there.Data) {
-		return nil
+	begins := !plan.Empty() && !j.how.Force
+	lost, stuck := j.target.LogSeal(plan.After)
+	if lost != nil && begins {
+		return hint.Errorf(j.orForce(hint.Of(lost)), "%v", lost)
 	}
-	return problems(errs)
-}
-
-// recordsNothing warns of a policy that makes audit logging pointless.
-func recordsNothing(name string) patch.Problem {
-	return patch.Problem{Message: policy.RecordsNothing(name), Hint: "auditpatch policy list"}
-}
-
-// checkSpace warns when a log would not fit on this node's disk. It refuses to
-// begin where no event could be written, and the proof had to fail, unless it is
-// forced.
-func (j *job) checkSpace(plan *patch.Plan) error {
-	if !j.target.Live || !plan.After.Log.Covered() {
+	for _, err := range []error{lost, stuck} {
+		if err != nil {
+			plan.Warnings = append(plan.Warnings, patch.Problem{Message: err.Error(), Hint: hint.Of(err)})
+		}
+	}
+	if !j.target.Live {
 		return nil
 	}
 	d, err := j.target.MeasureLog(plan.After)
 	if err != nil {
 		return nil // whoever may not look is told so when it is written
 	}
-	full, change := d.Full(), !j.how.DryRun && !plan.Empty()
-	switch {
-	case full != "" && d.Hopeless() && change && !j.how.Force:
-		return hint.Errorf(d.Relief()+"; --force begins all the same", "%s", full)
+	switch full := d.Full(); {
+	case full != "" && d.Hopeless() && begins:
+		return hint.Errorf(j.orForce(d.Relief()), "%s", full)
 	case d.Unlimited && full == "": // the check of the flags has said so
 	case full != "" || d.Tight() != "":
 		plan.Warnings = append(plan.Warnings, patch.Problem{Message: cmp.Or(full, d.Tight()), Hint: d.Relief()})
 	}
 	return nil
+}
+
+// orForce is a way out, or to begin without it, which a rehearsal would not.
+func (j *job) orForce(way hint.Hint) hint.Hint {
+	force := hint.Switch("force")
+	if j.target.Live && j.how.Rehearse != "" && j.how.Rehearse != rehearsal.Never {
+		force = force.Flag("rehearse", rehearsal.Never)
+	}
+	return way.Then("; ", force.Note("begins all the same"))
 }

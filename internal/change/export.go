@@ -20,7 +20,7 @@ func Export(s Settings, from *Input, adjust func(*patch.Options) error) (*manife
 		return nil, none, nil, err
 	}
 	if opts.Policy == nil && patch.Inspect(state.Parsed).Policy == nil {
-		if opts.Policy, _, err = Preset(presets.Default, nil); err != nil {
+		if opts.Policy, _, err = Preset(presets.Default, nil, patch.Inspect(state.Parsed).Version); err != nil {
 			return nil, none, nil, err
 		}
 	}

@@ -1,7 +1,6 @@
 package change
 
 import (
-	"cmp"
 	"errors"
 
 	"auditpatch/internal/exit"
@@ -13,19 +12,21 @@ import (
 // Failure is what an error means for whoever called the program. Its JSON is that
 // of a command that failed.
 type Failure struct {
-	Changed bool   `json:"changed"`
-	Error   string `json:"error"`
-	Hint    string `json:"hint,omitempty"`
-	Backup  string `json:"backup,omitempty"` // of a change that was put back, or could not be
-	Status  int    `json:"status"`           // the exit status
-	Steps   []Step `json:"steps,omitempty"`  // of a change that was put back, or could not be
+	Changed bool      `json:"changed"`
+	Error   string    `json:"error"`
+	Hint    hint.Hint `json:"hint,omitempty"`
+	Backup  string    `json:"backup,omitempty"` // of a change that was put back, or could not be
+	Status  int       `json:"status"`           // the exit status
+	Steps   []Step    `json:"steps,omitempty"`  // of a change that was put back, or could not be
+	// Rehearsal is what came of the rehearsal, nil when there was none.
+	Rehearsal *Rehearsal `json:"rehearsal,omitempty"`
 
 	More []string `json:"-"` // further faults that were found at the same time
 }
 
 // Failure is what an error of the change means.
 func (r Result) Failure(err error) Failure {
-	f := Failure{Error: err.Error(), Hint: hint.Of(err), Status: exit.Refused, Steps: r.Steps, Changed: r.Touched}
+	f := Failure{Error: err.Error(), Hint: hint.Of(err), Status: exit.Refused, Steps: r.Steps, Rehearsal: r.Rehearsal, Changed: r.Touched}
 	var back *rollout.RolledBack
 	var not *rollout.NotRestored
 	var half *NotPersisted
@@ -37,7 +38,7 @@ func (r Result) Failure(err error) Failure {
 		f.Status, f.Backup, f.Changed, f.Hint = exit.NotRestored, half.backup, true, half.Remedy()
 	case errors.As(err, &back):
 		f.Status, f.Backup = exit.RolledBack, back.Backup
-		f.Hint = cmp.Or(f.Hint, "auditpatch doctor --last")
+		f.Hint = hint.First(f.Hint, hint.Command("doctor").Switch("last"))
 	}
 	var several *patch.Error
 	if errors.As(err, &several) {
@@ -49,19 +50,19 @@ func (r Result) Failure(err error) Failure {
 }
 
 // notRestoredHint is what to type when a change could not be undone.
-func notRestoredHint(not *rollout.NotRestored, cause string) (hinted string) {
+func notRestoredHint(not *rollout.NotRestored, cause hint.Hint) (next hint.Hint) {
 	switch {
 	case not.Overridden:
-		hinted = "auditpatch status; when the other edit is done: auditpatch enable"
+		next = hint.Command("status").Then("; when the other edit is done: ", hint.Command("enable"))
 	case !not.Back:
-		hinted = "auditpatch recover, or: auditpatch restore --to " + not.Backup
+		next = hint.Command("recover").Then(", or: ", hint.Command("restore").Spaced("to", not.Backup))
 	default: // what ails the node now comes before what ailed the change
-		hinted = cmp.Or(hint.Of(not.Undo), cause, "auditpatch doctor")
+		next = hint.First(hint.Of(not.Undo), cause, hint.Command("doctor"))
 	}
 	if not.Held {
-		hinted += "; then: auditpatch recover"
+		next = next.Then("; then: ", hint.Command("recover"))
 	}
-	return hinted
+	return next
 }
 
 // CutShort is the failure of a command that did not come to its end. What a
@@ -69,7 +70,7 @@ func notRestoredHint(not *rollout.NotRestored, cause string) (hinted string) {
 func CutShort(err error, status int) Failure {
 	f := Failure{Error: err.Error(), Status: status}
 	if status == exit.NotRestored {
-		f.Changed, f.Hint = true, "auditpatch status; and if a run died half way: auditpatch recover"
+		f.Changed, f.Hint = true, hint.Command("status").Then("; and if a run died half way: ", hint.Command("recover"))
 	}
 	return f
 }

@@ -7,7 +7,9 @@ import (
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/kubelet"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -66,7 +68,10 @@ func (j *job) finish(ctx context.Context, plan *patch.Plan) error {
 	case j.target.Stdin():
 		return nil
 	case j.how.DryRun:
-		return j.preview(plan)
+		if err := j.preview(plan); err != nil {
+			return err
+		}
+		return j.previewLive(ctx, plan)
 	case plan.Empty() && !plan.AsAsked():
 		return j.persistAlone(ctx, plan)
 	case plan.Empty():
@@ -89,6 +94,41 @@ func (j *job) preview(plan *patch.Plan) error {
 	return nil
 }
 
+// previewLive refuses what the change itself would be refused for as the node runs
+// now. It does not wait for other nodes, whose turn it may be.
+func (j *job) previewLive(ctx context.Context, plan *patch.Plan) error {
+	always := j.how.Rehearse == rehearsal.Always
+	switch {
+	case !j.target.Live && always:
+		return hint.New(hint.Flag("rehearse", rehearsal.Auto), "--rehearse=always: no API server runs on the node below --root")
+	case !j.target.Live || !plan.Restarts():
+		return nil
+	case j.how.NoWait && !always:
+		j.warnNoKubelet()
+		return nil
+	}
+	l, err := j.live(ctx, plan)
+	if err == nil {
+		err = l.Preview(ctx)
+	}
+	if err != nil || !always {
+		return err
+	}
+	// An interruption has to wait until the second API server is gone.
+	if err := j.how.Listener.begin(); err != nil {
+		return err
+	}
+	defer j.how.Listener.spared()
+	return l.Rehearse(ctx)
+}
+
+// warnNoKubelet tells whoever does not wait that nothing acts on the manifest.
+func (j *job) warnNoKubelet() {
+	if !kubelet.Runs(j.target.Node) {
+		j.warnPlan(patch.Problem{Message: rollout.ErrNoKubelet.Error(), Hint: hint.Of(rollout.ErrNoKubelet)})
+	}
+}
+
 // carryOut writes the files, waits and proves.
 func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 	waited := j.target.Live && !j.how.NoWait && plan.Restarts()
@@ -101,9 +141,7 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 		o.Watch = l
 	} else if j.target.Live && plan.Restarts() {
 		o.Cluster = j.unwatched(plan)
-		if !kubelet.Runs(j.target.Node) {
-			j.warnPlan(patch.Problem{Message: rollout.ErrNoKubelet.Error(), Hint: "systemctl start kubelet"})
-		}
+		j.warnNoKubelet()
 	}
 	j.how.Listener.plan(plan)
 	if err := j.how.Listener.begin(); err != nil {
@@ -122,7 +160,7 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 	if plan.Unbuilt() && plan.Verb == "enable" {
 		j.result.Remarks = append(j.result.Remarks, patch.Problem{
 			Message: "there is no kube-apiserver manifest yet; kubeadm init and join write it, with what they are told:",
-			Hint:    "auditpatch export kubeadm",
+			Hint:    hint.Command("export kubeadm"),
 		})
 	}
 	return nil
@@ -139,7 +177,7 @@ func (j *job) leave(ctx context.Context, plan *patch.Plan) error {
 		j.result.Waited, err = l.Await(ctx)
 		var down *apiserver.NotHealthy
 		if errors.As(err, &down) {
-			j.warn(patch.Problem{Message: down.Error(), Hint: "auditpatch doctor"})
+			j.warn(patch.Problem{Message: down.Error(), Hint: hint.Command("doctor")})
 		} else if err != nil {
 			return err
 		}
@@ -158,7 +196,11 @@ func (j *job) live(ctx context.Context, plan *patch.Plan) (*rollout.Live, error)
 	if plan.After.Server.Command == nil { // the manifest itself stays
 		l.New = plan.Before
 	}
-	return l, j.addProbe(ctx, l, plan.Text)
+	if err := j.addProbe(ctx, l, plan.Text); err != nil {
+		return nil, err
+	}
+	l.Rehearsal = j.rehearse(l, plan)
+	return l, nil
 }
 
 // unwatched prepares a change that nobody waits for: even so no other node may

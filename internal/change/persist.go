@@ -42,16 +42,16 @@ func (e *NotPersisted) Error() string {
 func (e *NotPersisted) Unwrap() error { return e.cause }
 
 // Remedy is what to type: the same again only where that can help.
-func (e *NotPersisted) Remedy() string {
-	again := fmt.Sprintf("auditpatch %s --persist", e.verb)
+func (e *NotPersisted) Remedy() hint.Hint {
+	again := hint.Command(e.verb).Switch("persist")
 	var forbidden *apiserver.ForbiddenError
 	switch own := hint.Of(e.cause); {
 	case errors.As(e.cause, &forbidden):
-		return canPatch(apiserver.Credentials[0]) + ", and once it may: " + again
+		return canPatch(apiserver.Credentials[0]).Then(", and once it may: ", again)
 	case errors.Is(e.cause, apiserver.ErrNoKubeadmConfig):
-		return "kubectl -n kube-system get configmap kubeadm-config"
-	case own != "":
-		return own + ", and then: " + again
+		return hint.Shell("kubectl -n kube-system get configmap kubeadm-config")
+	case len(own) > 0:
+		return own.Then(", and then: ", again)
 	}
 	return again
 }
@@ -62,12 +62,12 @@ func (j *job) planKubeadm(ctx context.Context, plan *patch.Plan) error {
 	if !j.how.Persist {
 		return nil
 	}
-	command := "auditpatch " + j.result.Command
+	command := hint.Command(j.result.Command)
 	switch {
 	case !j.target.Live:
-		return hint.Errorf("auditpatch export kubeadm", "--persist writes into a running cluster, and there is none to talk to here")
+		return hint.Errorf(hint.Command("export kubeadm"), "--persist writes into a running cluster, and there is none to talk to here")
 	case j.how.NoWait:
-		return hint.Errorf(command+" --persist", "--persist needs the API server, which --no-wait does not wait for")
+		return hint.Errorf(command.Switch("persist"), "--persist needs the API server, which --no-wait does not wait for")
 	}
 	server, err := apiserver.Open(j.target.Node, plan.Before.Server)
 	if err != nil {
@@ -98,17 +98,17 @@ func (j *job) planKubeadm(ctx context.Context, plan *patch.Plan) error {
 
 // noRight adds what to type to an error of whoever may not write kubeadm-config:
 // how to ask for the right, and the way without it.
-func noRight(err error, kubeconfig, without string) error {
+func noRight(err error, kubeconfig string, without hint.Hint) error {
 	var forbidden *apiserver.ForbiddenError
 	if !errors.As(err, &forbidden) {
 		return err
 	}
-	return hint.Errorf(fmt.Sprintf("%s; or on this node only: %s", canPatch(kubeconfig), without), "%v", err)
+	return hint.Errorf(canPatch(kubeconfig).Then("; or on this node only: ", without), "%v", err)
 }
 
 // canPatch asks the API server for the right to write kubeadm-config.
-func canPatch(kubeconfig string) string {
-	return "kubectl --kubeconfig=" + kubeconfig + " -n kube-system auth can-i patch configmaps/kubeadm-config"
+func canPatch(kubeconfig string) hint.Hint {
+	return hint.Shell("kubectl --kubeconfig=%s -n kube-system auth can-i patch configmaps/kubeadm-config", hint.Path(kubeconfig))
 }
 
 // persist writes kubeadm-config as planned. It is worked out again from what
@@ -173,7 +173,8 @@ func (j *job) remarkPersisted(plan *patch.Plan) {
 	}
 	remark := patch.Problem{
 		Message: "kubeadm upgrade and kubeadm join keep it",
-		Hint:    "before kubeadm join of a further control-plane node, on that node: auditpatch enable --root /",
+		Hint: hint.Words("before kubeadm join of a further control-plane node, on that node").
+			Then(": ", hint.Command("enable").Spaced("root", "/").Elsewhere()),
 	}
 	if plan.Verb == "disable" {
 		remark = patch.Problem{Message: "kubeadm upgrade and kubeadm join leave audit logging off"}

@@ -27,7 +27,7 @@ func Recover(ctx context.Context, r RecoverRequest) (Recovered, Result, error) {
 		return Recovered{}, newResult("recover"), err
 	}
 	if j.target.Stdin() {
-		return Recovered{}, j.result, hint.Errorf("auditpatch recover", "recover works on a node, not on standard input")
+		return Recovered{}, j.result, hint.Errorf(hint.Command("recover"), "recover works on a node, not on standard input")
 	}
 	ended, err := j.recover(ctx)
 	if err != nil && ended.ID != "" {
@@ -60,7 +60,7 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 		j.how.Listener.recover(r.ID, ended(r.Outcome))
 		j.result.Steps = append(j.result.Steps, Step{Step: "recover", Text: r.ID + ": " + ended(r.Outcome)})
 	}
-	var left *node.ForeignError
+	var left *node.ChangedByOthersError
 	var not *rollout.NotRestored
 	if r.Outcome != "" && errors.As(err, &left) && !errors.As(err, &not) {
 		j.warn(patch.Problem{Message: left.Error()}) // the run has ended all the same
@@ -93,7 +93,7 @@ func (j *job) warnUnfinished() {
 	}
 	j.warn(patch.Problem{
 		Message: "the run " + run.ID + " (" + run.Verb + ") " + target.Unfinished(run) + ": a change ends it first, and may then differ from what is shown here",
-		Hint:    "auditpatch recover",
+		Hint:    hint.Command("recover"),
 	})
 }
 
@@ -102,7 +102,7 @@ func ended(o node.Outcome) string {
 	switch o {
 	case node.Finished:
 		return "this run was unfinished and is now finished"
-	case node.Left:
+	case node.Overridden:
 		return "this run was unfinished; somebody else has changed the manifest since, which was left as it is"
 	}
 	return "this run was unfinished and is now undone"

@@ -3,6 +3,7 @@ package change
 import (
 	"time"
 
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -66,6 +67,7 @@ type How struct {
 	NoWait      bool // return when the files are written
 	Persist     bool // the same in the cluster's kubeadm-config
 	Restart     rollout.Restart
+	Rehearse    rehearsal.When // "" is rehearsal.Never
 	Timeout     time.Duration
 	LockTimeout time.Duration
 	Version     string // the program's own, noted in the backup

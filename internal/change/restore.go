@@ -8,9 +8,11 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
+	"auditpatch/internal/policy"
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
+	"auditpatch/patch/webhookconfig"
 )
 
 // Restore goes back to a backup.
@@ -38,7 +40,7 @@ func Backups(o target.Options) ([]node.Backup, error) {
 // onNode refuses standard input.
 func (j *job) onNode() error {
 	if j.target.Stdin() {
-		return hint.Errorf("auditpatch restore", "backups are on the node: restore does not read standard input")
+		return hint.Errorf(hint.Command("restore"), "backups are on the node: restore does not read standard input")
 	}
 	return nil
 }
@@ -71,7 +73,37 @@ func (j *job) restore(ctx context.Context, r RestoreRequest) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRestored(plan); err != nil {
+		return err
+	}
+	if err := j.checkLog(plan); err != nil {
+		return err
+	}
 	return j.finish(ctx, plan)
+}
+
+// checkRestored refuses a policy or a webhook's config with which the API server would not
+// start, now or whenever it starts the next time.
+func checkRestored(plan *patch.Plan) error {
+	after := plan.After
+	if after.Server.Command == nil { // the manifest itself stays
+		after = plan.Before
+	}
+	if at := after.Policy; at.Covered() {
+		version := policy.Version{Major: after.Version.Major, Minor: after.Version.Minor}
+		if text, written := plan.Text(at.Host); written {
+			if _, err := policy.LoadFor(at.Host, text, version); err != nil {
+				return err
+			}
+		}
+	}
+	if at := after.Webhook; at.Covered() {
+		if text, written := plan.Text(at.Host); written {
+			_, errs, _ := webhookconfig.Check(at.Host, text)
+			return problems(errs)
+		}
+	}
+	return nil
 }
 
 // chooseBackup is the backup to restore: the one that is named, or the newest
@@ -88,9 +120,9 @@ func (j *job) chooseBackup(id string, repeatable bool) (string, error) {
 		}
 	}
 	if id == "" {
-		return "", hint.Errorf("auditpatch restore --list", "there is no backup: auditpatch has changed nothing here")
+		return "", hint.Errorf(hint.Command("restore").Switch("list"), "there is no backup: auditpatch has changed nothing here")
 	}
-	return "", hint.Errorf("auditpatch restore --list", "there is no backup %q", id)
+	return "", hint.Errorf(hint.Command("restore").Switch("list"), "there is no backup %q", id)
 }
 
 // readBackup reads a backup, and the same files as they are now.
@@ -102,7 +134,7 @@ func (j *job) readBackup(id string) (patch.State, patch.Backup, error) {
 	}
 	name, ok := backedUpManifest(files, j.target.Manifest)
 	if !ok {
-		return patch.State{}, b, hint.Errorf("auditpatch restore --to "+id+" --manifest PATH", "backup %s is of another manifest: it holds %s", id, strings.Join(paths(files), ", "))
+		return patch.State{}, b, hint.Errorf(hint.Command("restore").Spaced("to", id).Spaced("manifest", "PATH"), "backup %s is of another manifest: it holds %s", id, strings.Join(paths(files), ", "))
 	}
 	j.target.Manifest = name
 	state, err := j.readBuild()
@@ -115,7 +147,7 @@ func (j *job) readBackup(id string) (patch.State, patch.Backup, error) {
 	}
 	b.Ours, b.Stored, b.Live = since.Ours, path.Join(j.target.Node.Root, since.Stored), path.Join(j.target.Node.Root, j.target.Manifest)
 	for _, name := range paths(files) {
-		f := target.PatchFile(files[name])
+		f := files[name]
 		if f.Path = name; !f.Dir {
 			b.Files = append(b.Files, f)
 		}

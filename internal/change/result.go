@@ -17,7 +17,8 @@ import (
 )
 
 // Result is what came of a change, or would come of it. Its JSON is that of enable,
-// disable, restore and diff.
+// disable, restore and diff. It has as many fields as that JSON object, and those
+// that only the text output needs.
 type Result struct {
 	Command  string       `json:"command"`
 	Changed  bool         `json:"changed"` // with dryRun and diff: would change
@@ -30,6 +31,8 @@ type Result struct {
 	Warnings []string     `json:"warnings"`
 	Waited   bool         `json:"waited"` // for the API server
 	Steps    []Step       `json:"steps"`  // of the wait
+	// Rehearsal is what came of the rehearsal; nil when there was to be none.
+	Rehearsal *Rehearsal `json:"rehearsal,omitempty"`
 	// Kubeadm is what becomes of kubeadm-config, with --persist.
 	Kubeadm *KubeadmChange `json:"kubeadm,omitempty"`
 
@@ -57,7 +60,7 @@ type FileChange struct {
 
 // Step is one step of a rollout.
 type Step struct {
-	Step    string  `json:"step"` // recover, cluster, restart, ready, proof, undo
+	Step    string  `json:"step"` // recover, rehearsal, cluster, restart, ready, proof, undo
 	Text    string  `json:"text"`
 	Seconds float64 `json:"seconds"`          // since the manifest was written
 	Detail  string  `json:"detail,omitempty"` // what the API server said

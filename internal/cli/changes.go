@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
 )
@@ -38,8 +39,10 @@ func (p *program) listener() change.Listener {
 		Warn:    func(w patch.Problem) { p.warn(w) },
 		Recover: func(id, what string) { p.printf("recover   %-46s %s", id, what) },
 		Plan:    p.sayPlan,
-		Backup:  func(id string) { p.printf("%-9s %-46s auditpatch restore --to %s", "backup", id, id) },
-		Step:    p.sayStep,
+		Backup: func(id string) {
+			p.printf("%-9s %-46s %s", "backup", id, hint.Command("restore").Spaced("to", id).In(p.node))
+		},
+		Step: p.sayStep,
 	}
 }
 
@@ -77,8 +80,8 @@ func (p *program) printDone(r change.Result) {
 	}
 	for _, remark := range r.Remarks {
 		p.printf("%s", remark.Message)
-		if remark.Hint != "" {
-			p.printf("auditpatch: hint: %s", remark.Hint)
+		if len(remark.Hint) > 0 {
+			p.printf("auditpatch: hint: %s", remark.Hint.In(p.node))
 		}
 	}
 	if p.json {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
 	"auditpatch/presets"
@@ -117,6 +118,12 @@ func flagValues(name string) []string {
 		var names []string
 		for _, s := range rollout.Strategies {
 			names = append(names, string(s.Restart))
+		}
+		return names
+	case "rehearse":
+		var names []string
+		for _, c := range rehearsal.Choices {
+			names = append(names, string(c.When))
 		}
 		return names
 	case "output":

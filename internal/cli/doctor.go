@@ -31,7 +31,7 @@ func (p *program) doctorCommand() *cli.Command {
 				return err
 			}
 			if t.Stdin() {
-				return hint.Errorf("auditpatch doctor", "doctor looks at a node, not at standard input")
+				return hint.Errorf(hint.Command("doctor"), "doctor looks at a node, not at standard input")
 			}
 			if f.last {
 				return p.printLastFailure(t)
@@ -71,11 +71,13 @@ func (p *program) printLastFailure(t *target.Target) error {
 func (p *program) printChecks(findings []inspect.Finding) error {
 	bad := false
 	rows := [][]string{}
-	for _, f := range findings {
+	for i, f := range findings {
+		f.Hint = f.Hint.In(p.node)
+		findings[i] = f
 		bad = bad || f.Verdict == inspect.Wrong
 		rows = append(rows, []string{f.Verdict, f.Check, f.Detail})
-		if f.Hint != "" {
-			rows = append(rows, []string{"", "", "hint: " + f.Hint})
+		if len(f.Hint) > 0 {
+			rows = append(rows, []string{"", "", "hint: " + f.Hint.String()})
 		}
 	}
 	if p.json {

@@ -122,7 +122,7 @@ func (p *program) exportKind() *cli.Command {
 func (p *program) runExportKind(c *cli.Context, f *exportFlags) error {
 	nodes := f.controlPlanes
 	if nodes < 1 {
-		return hint.Errorf("--control-planes=1", "--control-planes %d: a cluster has at least one", nodes)
+		return hint.Errorf(hint.Flag("control-planes", 1), "--control-planes %d: a cluster has at least one", nodes)
 	}
 	dir, err := filepath.Abs(f.dir)
 	if err != nil {
@@ -162,11 +162,11 @@ func kindPaths(opts *patch.Options) error {
 		here := path.Join(patch.KindDir, path.Base(f.otherwise))
 		switch {
 		case f.content == nil && given && at != "":
-			return hint.Errorf("--webhook-url=URL", "--%s: give its contents, with --webhook-config or --webhook-url", f.flag)
+			return hint.Errorf(hint.Flag("webhook-url", "URL"), "--%s: give its contents, with --webhook-config or --webhook-url", f.flag)
 		case f.content != nil && !given:
 			opts.Flags[f.flag] = here
 		case f.content != nil && path.Dir(at) != patch.KindDir:
-			return hint.Errorf("--"+f.flag+"="+here, "--%s=%s: the folder with it is mounted at %s", f.flag, at, patch.KindDir)
+			return hint.Errorf(hint.Flag(f.flag, here), "--%s=%s: the folder with it is mounted at %s", f.flag, at, patch.KindDir)
 		}
 	}
 	return nil
@@ -181,7 +181,7 @@ func (p *program) exportPlan(c *cli.Context, f *exportFlags, adjust func(*patch.
 	}
 	for _, g := range []given{{"log-group", f.settings.logGroup}, {"log-file-mode", f.settings.logFileMode}} {
 		if g.value != "" {
-			return nil, none, hint.Errorf("auditpatch enable --root / --"+g.name+"="+g.value, "--%s is of the node's files, and neither kubeadm nor kind can set it", g.name)
+			return nil, none, hint.Errorf(hint.Command("enable").Spaced("root", "/").Flag(g.name, g.value).Elsewhere(), "--%s is of the node's files, and neither kubeadm nor kind can set it", g.name)
 		}
 	}
 	settings, err := f.settings.read(p, c)
@@ -226,7 +226,7 @@ func (p *program) printExport(e exported) error {
 		return fmt.Errorf("print the configuration: %w", err)
 	}
 	if len(e.Files) == 0 || strings.HasSuffix(e.Files[0], patch.FlagsPatch) {
-		p.printf("auditpatch: hint: the policy has to be on each node before kubeadm runs there: auditpatch enable --root /")
+		p.printf("auditpatch: hint: the policy has to be on each node before kubeadm runs there: %s", hint.Command("enable").Spaced("root", "/").Elsewhere())
 	}
 	return nil
 }

@@ -28,9 +28,9 @@ func replaceOwn(dir, name string, data []byte, mode fs.FileMode) (string, error)
 	case err != nil:
 		return "", fmt.Errorf("--dir: %w", err)
 	case info.Mode()&fs.ModeSymlink != 0:
-		return "", hint.Errorf("rm "+to, "--dir: %s is a symlink, and what it leads to may be somebody else's", to)
+		return "", hint.Errorf(hint.Shell("rm %s", to), "--dir: %s is a symlink, and what it leads to may be somebody else's", to)
 	case !info.Mode().IsRegular() || !ours(info, false):
-		return "", hint.Errorf("--dir=NEW", "--dir: %s is not a file of yours", to)
+		return "", hint.Errorf(hint.Flag("dir", "NEW"), "--dir: %s is not a file of yours", to)
 	}
 	temp := "." + name + "-" + rand.Text()
 	err = writeWhole(in, temp, data, mode)
@@ -63,7 +63,7 @@ func openOwn(dir string) (*os.Root, error) {
 		return nil, fmt.Errorf("--dir: %w", err)
 	}
 	if link, err := os.Lstat(dir); err == nil && link.Mode()&fs.ModeSymlink != 0 && !ours(link, true) {
-		return nil, hint.Errorf("--dir=NEW", "--dir: %s is a symlink that somebody else has made", dir)
+		return nil, hint.Errorf(hint.Flag("dir", "NEW"), "--dir: %s is a symlink that somebody else has made", dir)
 	}
 	in, err := os.OpenRoot(dir)
 	if err != nil {
@@ -74,9 +74,9 @@ func openOwn(dir string) (*os.Root, error) {
 	case err != nil:
 		err = fmt.Errorf("--dir: %w", err)
 	case !ours(info, true):
-		err = hint.Errorf("--dir=NEW", "--dir: %s belongs to somebody else", dir)
+		err = hint.Errorf(hint.Flag("dir", "NEW"), "--dir: %s belongs to somebody else", dir)
 	case writableByOthers(info):
-		err = hint.Errorf("chmod go-w "+dir, "--dir: others can write to %s", dir)
+		err = hint.Errorf(hint.Shell("chmod go-w %s", dir), "--dir: others can write to %s", dir)
 	}
 	if err != nil {
 		in.Close()

@@ -15,6 +15,7 @@ import (
 	"auditpatch/internal/change"
 	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/hint"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -31,6 +32,8 @@ const (
 
 // DefaultManifest is where kubeadm has it.
 const DefaultManifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+
+const defaultStateDir = "/var/lib/auditpatch"
 
 // settingFlags are what enable, diff and export are asked for, from one place: the
 // audit flags come from the table in package patch.
@@ -74,13 +77,13 @@ func (n *nodeFlags) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "manifest", Destination: &n.manifest, Category: howCategory, Value: DefaultManifest, Usage: "`PATH` of the API server's manifest"},
 		&cli.StringFlag{Name: "root", Destination: &n.root, Category: howCategory, Usage: "`DIR` where a node's file system is mounted, for image builds"},
-		&cli.StringFlag{Name: "state-dir", Destination: &n.stateDir, Category: howCategory, Value: "/var/lib/auditpatch", Usage: "`DIR` on the node for backups and the journal"},
+		&cli.StringFlag{Name: "state-dir", Destination: &n.stateDir, Category: howCategory, Value: defaultStateDir, Usage: "`DIR` on the node for backups and the journal"},
 	}
 }
 
 // options are the node for whoever works on it.
 func (n *nodeFlags) options(p *program) target.Options {
-	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In}
+	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In, Here: p.node}
 }
 
 // stdin tells whether the manifest comes from standard input.
@@ -104,13 +107,14 @@ func (w *waitFlags) flags() []cli.Flag {
 type changeFlags struct {
 	waitFlags
 	dryRun, force, persist bool
-	restart                string
+	restart, rehearse      string
 }
 
 func (f *changeFlags) flags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: howCategory, Usage: "show what would be done, change nothing"},
 		&cli.StringFlag{Name: "restart", Destination: &f.restart, Category: howCategory, Value: string(rollout.Strategies[0].Restart), Usage: "`HOW` the old API server ends: " + strategies()},
+		&cli.StringFlag{Name: "rehearse", Destination: &f.rehearse, Category: howCategory, Value: string(rehearsal.Choices[0].When), Usage: "`WHEN` a second kube-apiserver tries the new settings out before anything is touched: " + occasions()},
 		&cli.BoolFlag{Name: "force", Destination: &f.force, Category: howCategory, Usage: "begin although the API server is not healthy now, or another of the cluster is not, a blocking webhook takes no event, or the disk of the log is full"},
 	}, f.waitFlags.flags()...)
 }
@@ -124,7 +128,7 @@ func (f *changeFlags) persistFlag() []cli.Flag {
 // how is how a change is carried out.
 func (f *changeFlags) how(p *program) change.How {
 	return change.How{
-		DryRun: f.dryRun, Force: f.force, NoWait: f.noWait, Persist: f.persist, Restart: rollout.Restart(f.restart),
+		DryRun: f.dryRun, Force: f.force, NoWait: f.noWait, Persist: f.persist, Restart: rollout.Restart(f.restart), Rehearse: rehearsal.When(f.rehearse),
 		Timeout: f.timeout, LockTimeout: f.lockTimeout, Version: p.version,
 	}
 }
@@ -136,6 +140,15 @@ func strategies() string {
 		words = append(words, fmt.Sprintf("%s (%s)", s.Restart, s.Means))
 	}
 	return strings.Join(words, ", or ")
+}
+
+// occasions are the choices of --rehearse in words.
+func occasions() string {
+	var words []string
+	for _, c := range rehearsal.Choices {
+		words = append(words, fmt.Sprintf("%s (%s)", c.When, c.Means))
+	}
+	return strings.Join(words, ", ")
 }
 
 // outputFlags are those of every command.
@@ -186,7 +199,7 @@ func (p *program) readInput(flag, name string) (*change.Input, error) {
 }
 
 func notText(flag string) error {
-	return hint.Errorf("--"+flag+"=FILE", "--%s: it takes the path of a file, not the text of one", flag)
+	return hint.Errorf(hint.Flag(flag, "FILE"), "--%s: it takes the path of a file, not the text of one", flag)
 }
 
 // IsText tells whether the text of a file was given where its path belongs. It may
@@ -209,9 +222,9 @@ func (s *settingFlags) logAccess() (group *int, mode uint32, err error) {
 		m, err := strconv.ParseUint(text, 8, 32)
 		switch {
 		case err != nil || m > 0o777 || m&0o600 != 0o600:
-			return nil, 0, hint.Errorf("--log-file-mode=0640", "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
+			return nil, 0, hint.Errorf(hint.Flag("log-file-mode", "0640"), "--log-file-mode %q: not an octal mode that lets the API server read and write", text)
 		case m != 0o600 && m != 0o640:
-			return nil, 0, hint.Errorf("--log-file-mode=0640", "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
+			return nil, 0, hint.Errorf(hint.Flag("log-file-mode", "0640"), "--log-file-mode %q: the log would be open to others; with 0640 its group reads it, with 0600 nobody", text)
 		}
 		mode = uint32(m)
 	}
@@ -225,13 +238,13 @@ func groupID(name string) (int, error) {
 	if strings.Trim(name, "0123456789") != "" {
 		g, err := user.LookupGroup(name)
 		if err != nil {
-			return 0, hint.Errorf("getent group "+name, "--log-group %q: there is no such group on this machine", name)
+			return 0, hint.Errorf(hint.Shell("getent group %s", name), "--log-group %q: there is no such group on this machine", name)
 		}
 		number = g.Gid
 	}
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == math.MaxUint32 {
-		return 0, hint.Errorf("getent group", "--log-group %q: the number of a group is at most 4294967294", name)
+		return 0, hint.Errorf(hint.Shell("getent group"), "--log-group %q: the number of a group is at most 4294967294", name)
 	}
 	return int(n), nil
 }
@@ -244,7 +257,7 @@ func conflict(command string, a, b given) error {
 	if a.value == "" || b.value == "" {
 		return nil
 	}
-	return hint.Errorf(command+" --"+a.name+" ...", "--%s and --%s exclude each other", a.name, b.name)
+	return hint.Errorf(commandOf(command).Spaced(a.name, "...").Without(b.name), "--%s and --%s exclude each other", a.name, b.name)
 }
 
 // fullFlag is all that urfave/cli asks of a flag.

@@ -10,11 +10,11 @@ import (
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
-	"github.com/xrash/smetrics"
 
 	"auditpatch/internal/change"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
+	"auditpatch/internal/spelling"
 	"auditpatch/patch"
 )
 
@@ -23,7 +23,8 @@ type program struct {
 	*session.Session
 	version string
 	words   []string // the command line
-	output  string   // -o
+	node    hint.Node
+	output  string // -o
 	quiet   bool
 	json    bool
 	// reader takes the task that a command line means, instead of its being carried
@@ -44,7 +45,7 @@ func Main(ctx context.Context, args []string, s session.Streams, version string)
 		return (&program{Session: s, version: version}).run(ctx, args)
 	}, func(s *session.Session, err error, status int) int {
 		// The command's own goroutine may still be at work.
-		return (&program{Session: s, json: asksForJSON(args)}).cutShort(err, status)
+		return (&program{Session: s, json: asksForJSON(args), node: NodeOf(args)}).cutShort(err, status)
 	})
 }
 
@@ -61,6 +62,8 @@ func (p *program) cutShort(err error, status int) int {
 // run carries out one command line.
 func (p *program) run(ctx context.Context, args []string) int {
 	p.words = otherSpellings(plainNames(args))
+	p.node = NodeOf(p.words)
+	p.SetNode(p.node)
 	p.json = asksForJSON(p.words) // a mistake may come before the flag
 	if err := refuseText(p.words); err != nil {
 		return p.end(err)
@@ -121,7 +124,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 			p.json = false
 		case "": // of a command without this flag
 		default:
-			return hint.Errorf("-o json", "-o %q: the output is text or json", p.output)
+			return hint.Errorf(hint.Spaced("o", "json"), "-o %q: the output is text or json", p.output)
 		}
 		return action(ctx)
 	}
@@ -178,15 +181,13 @@ func (p *program) unknownCommand(c *cli.Context) error {
 	if c.Command != nil && len(c.Command.Subcommands) > 0 {
 		commands = c.Command.Subcommands
 	}
-	best, distance := "", 3
+	var names []string
 	for _, cmd := range commands {
-		if d := editDistance(word, cmd.Name); d < distance {
-			best, distance = cmd.Name, d
-		}
+		names = append(names, cmd.Name)
 	}
-	next := path + " --help"
-	if best != "" {
-		next = path + " " + best
+	next := commandOf(path).Switch("help")
+	if best := spelling.Nearest(word, names); best != "" {
+		next = commandOf(path + " " + best)
 	}
 	return hint.Errorf(next, "unknown command %q", strings.TrimPrefix(path+" "+word, "auditpatch "))
 }
@@ -200,29 +201,23 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		name = c.App.Name
 	}
 	if !strings.HasPrefix(msg, undefined) {
-		return hint.Errorf(name+" --help", "%s", msg)
+		return hint.Errorf(commandOf(name).Switch("help"), "%s", msg)
 	}
 	wrong := strings.TrimLeft(strings.TrimPrefix(msg, undefined), "-")
 	var names []string
 	for _, f := range c.Command.Flags {
 		names = append(names, f.Names()...)
 	}
-	best := Nearest(names, wrong)
+	best := spelling.Nearest(wrong, names)
 	if best == "" {
-		return hint.Errorf(name+" --help", "unknown flag --%s", wrong)
+		return hint.Errorf(commandOf(name).Switch("help"), "unknown flag --%s", wrong)
 	}
-	return hint.Errorf(name+" --"+best, "unknown flag --%s", wrong)
+	return hint.Errorf(commandOf(name).Switch(best), "unknown flag --%s", wrong)
 }
 
-// Nearest is the name that was probably meant, "" when none is near.
-func Nearest(names []string, wrong string) string {
-	best, distance := "", len(wrong)/3+1
-	for _, n := range names {
-		if d := editDistance(wrong, n); d < distance {
-			best, distance = n, d
-		}
-	}
-	return best
+// commandOf is a command as a hint, by its name with the program's in front.
+func commandOf(helpName string) hint.Hint {
+	return hint.Command(strings.TrimSpace(strings.TrimPrefix(helpName, "auditpatch")))
 }
 
 // positional refuses an argument without a flag: the flag parser stops at the
@@ -230,9 +225,9 @@ func Nearest(names []string, wrong string) string {
 func positional(c *cli.Context) error {
 	word, rest := c.Args().First(), c.Args().Tail()
 	flag := guessFlag(c, word)
-	next := c.Command.HelpName + " --help"
+	next := commandOf(c.Command.HelpName).Switch("help")
 	if flag != "" {
-		next = strings.Join(append([]string{c.Command.HelpName, flag, word}, rest...), " ")
+		next = commandOf(c.Command.HelpName).Spaced(flag, word).Typed(rest...)
 	}
 	return hint.Errorf(next, "unexpected argument %q: everything is given with flags", word)
 }
@@ -249,19 +244,16 @@ func guessFlag(c *cli.Context, word string) string {
 	}
 	switch {
 	case has("preset") && isPreset(word):
-		return "--preset"
+		return "preset"
 	case has("policy") && (strings.Contains(word, "policy") || c.Command.Name == "lint"):
-		return "--policy"
+		return "policy"
 	case has("to"):
-		return "--to"
+		return "to"
 	case has("manifest") && strings.ContainsAny(word, "/."):
-		return "--manifest"
+		return "manifest"
 	}
 	return ""
 }
-
-// editDistance counts the single-letter changes between two words.
-func editDistance(a, b string) int { return smetrics.WagnerFischer(a, b, 1, 1, 1) }
 
 // status is an error that only sets the exit status.
 type status int
@@ -296,7 +288,8 @@ func (p *program) report(f change.Failure) int {
 	for _, reason := range append([]string{f.Error}, f.More...) {
 		fmt.Fprintf(p.Err, "auditpatch: error: %s\n", reason)
 	}
-	if f.Hint != "" {
+	f.Hint = f.Hint.In(p.node)
+	if len(f.Hint) > 0 {
 		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", f.Hint)
 	}
 	if p.json {
@@ -309,8 +302,8 @@ func (p *program) report(f change.Failure) int {
 func (p *program) warn(problems ...patch.Problem) {
 	for _, w := range problems {
 		fmt.Fprintf(p.Err, "auditpatch: warning: %s\n", w.Message)
-		if w.Hint != "" {
-			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint)
+		if len(w.Hint) > 0 {
+			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint.In(p.node))
 		}
 	}
 }

@@ -18,11 +18,11 @@ var (
 		status  int
 		meaning string
 	}{
-		{0, "as asked, whether something had to be changed or not"},
-		{exit.Differs, "differs: diff, status --check; findings: policy lint, doctor"},
-		{exit.Refused, "refused, failed or interrupted; nothing has changed, except that an earlier unfinished run may have been ended"},
+		{0, "success, whether or not something had to be changed"},
+		{exit.Differs, "differences: diff, status --check; findings: policy lint, doctor"},
+		{exit.Refused, "refused, failed or interrupted; nothing has changed, except that an earlier unfinished run may have been completed"},
 		{exit.RolledBack, "failed, and rolled back: the earlier settings are in place and the API server is healthy"},
-		{exit.NotRestored, "failed, and not restored: the message names the backup and the command that restores it; or on, and not in kubeadm-config as --persist asks; or changed, and its result could not be printed; or ended by a fault of auditpatch itself"},
+		{exit.NotRestored, "failed, and not restored: the message names the backup and the command that restores it; or audit logging is on, but kubeadm-config could not be changed as --persist asks; or the change was made, but its result could not be printed; or a bug in auditpatch ended the run"},
 	}
 	manFiles = []struct{ path, what string }{
 		{DefaultManifest, "the manifest of kube-apiserver, which is rewritten in place"},

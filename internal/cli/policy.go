@@ -11,6 +11,7 @@ import (
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/patch"
 	"auditpatch/patch/auditflags"
 	"auditpatch/presets"
 )
@@ -90,7 +91,7 @@ func (p *program) policyShowCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
 		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
-			content, warnings, err := change.Preset(f.preset, f.namespaces.Value())
+			content, warnings, err := change.Preset(f.preset, f.namespaces.Value(), patch.Version{})
 			if err != nil {
 				return err
 			}
@@ -139,7 +140,7 @@ func (p *program) policyLintCommand() *cli.Command {
 
 func (p *program) lint(f *lintFlags) error {
 	if f.policy == "" {
-		return hint.Errorf("auditpatch policy lint --policy FILE", "--policy is missing")
+		return hint.Errorf(hint.Command("policy lint").Spaced("policy", "FILE"), "--policy is missing")
 	}
 	in, err := p.readInput("policy", f.policy)
 	if err != nil {
@@ -192,7 +193,7 @@ func lintVersion(s string) (policy.Version, error) {
 	}
 	v, ok := auditflags.ParseImageVersion("kube-apiserver:v" + strings.TrimPrefix(s, "v"))
 	if !ok {
-		return policy.Version{}, hint.Errorf("--kubernetes-version=1.30", "--kubernetes-version %q: not a Kubernetes version", s)
+		return policy.Version{}, hint.Errorf(hint.Flag("kubernetes-version", "1.30"), "--kubernetes-version %q: not a Kubernetes version", s)
 	}
 	return policy.Version{Major: v.Major, Minor: v.Minor}, nil
 }

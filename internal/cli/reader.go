@@ -24,7 +24,7 @@ var errRead = errors.New("read")
 func ReadTask(words []string, contents map[string][]byte, version string) (Task, error) {
 	r := &reader{contents: contents}
 	p := describe(version)
-	p.words, p.reader = words, r
+	p.words, p.node, p.reader = words, NodeOf(words), r
 	if err := refuseText(words); err != nil {
 		return nil, err
 	}

@@ -60,14 +60,14 @@ func (s *settingFlags) check(command, manifest, root string) error {
 		}
 	}
 	if len(onlyStdin(manifest)+onlyStdin(s.policy)+onlyStdin(s.webhookConfig)) > 1 {
-		return hint.Errorf("--policy FILE", "only one input can come from standard input")
+		return hint.Errorf(hint.Spaced("policy", "FILE"), "only one input can come from standard input")
 	}
 	if len(s.namespaces.Value()) > 0 && s.preset == "" {
-		return hint.Errorf("--preset=pod-deletions", "--namespace goes with a preset that takes namespaces")
+		return hint.Errorf(hint.Flag("preset", "pod-deletions"), "--namespace goes with a preset that takes namespaces")
 	}
 	for _, f := range []given{{"webhook-ca", s.webhookCA}, {"webhook-client-cert", s.clientCert}, {"webhook-client-key", s.clientKey}} {
 		if f.value != "" && s.webhookURL == "" {
-			return hint.Errorf("--webhook-url=https://HOST:PORT/PATH", "--%s goes with --webhook-url", f.name)
+			return hint.Errorf(hint.Flag("webhook-url", "https://HOST:PORT/PATH"), "--%s goes with --webhook-url", f.name)
 		}
 	}
 	return nil

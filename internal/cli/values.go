@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/hint"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 )
 
@@ -48,8 +49,12 @@ func checkValue(c *cli.Context, f cli.Flag, name string) error {
 	if strings.TrimSpace(value) == "" {
 		return empty(f, name, value)
 	}
-	if name == "restart" {
+	switch name {
+	case "restart":
 		_, err := rollout.ParseRestart(value)
+		return err
+	case "rehearse":
+		_, err := rehearsal.ParseWhen(value)
 		return err
 	}
 	return nil
@@ -64,11 +69,11 @@ func plain(f cli.Flag) cli.Flag {
 }
 
 func empty(f cli.Flag, name, value string) error {
-	return hint.Errorf(valued(f, name)+"; or leave it out", "--%s %q: the value is empty", name, value)
+	return hint.Errorf(valued(f, name).Then("; ", hint.Words("or leave it out")), "--%s %q: the value is empty", name, value)
 }
 
 // valued is a flag with its default, or with the name of its value.
-func valued(f cli.Flag, name string) string {
+func valued(f cli.Flag, name string) hint.Hint {
 	doc := f.(cli.DocGenerationFlag)
 	value := strings.Trim(doc.GetDefaultText(), `"`)
 	if parts := strings.Split(doc.GetUsage(), "`"); value == "" && len(parts) == 3 {
@@ -77,7 +82,7 @@ func valued(f cli.Flag, name string) string {
 	if value == "" {
 		value = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	}
-	return "--" + name + "=" + value
+	return hint.Flag(name, value)
 }
 
 // asksForJSON tells whether a command line asks for JSON, also one that cannot be
@@ -112,11 +117,11 @@ func refuseText(args []string) error {
 		switch {
 		case i == 0 || !IsText(value):
 		case flag == "" || IsText(flag):
-			return hint.Errorf("auditpatch --help", "an argument is the text of a file, where a command or a flag belongs")
+			return hint.Errorf(hint.Command("").Switch("help"), "an argument is the text of a file, where a command or a flag belongs")
 		case slices.Contains(fileFlags, flag):
 			return notText(flag)
 		default:
-			return hint.Errorf("auditpatch --help", "--%s: it takes one line, not the text of a file", flag)
+			return hint.Errorf(hint.Command("").Switch("help"), "--%s: it takes one line, not the text of a file", flag)
 		}
 		flag = ""
 	}

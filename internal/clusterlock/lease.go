@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/wait"
 )
 
@@ -116,8 +117,9 @@ func (e *BusyError) Error() string {
 }
 
 // Remedy is what to type.
-func (e *BusyError) Remedy() string {
-	return "run the same command again, or wait longer: --lock-timeout=30m; kubectl -n kube-system get lease auditpatch"
+func (e *BusyError) Remedy() hint.Hint {
+	return hint.Words("run the same command again, or wait longer").Then(": ", hint.Flag("lock-timeout", "30m")).
+		Then("; ", hint.Shell("kubectl -n kube-system get lease auditpatch"))
 }
 
 // acquire takes the lock, and waits for it while another node has it: until that

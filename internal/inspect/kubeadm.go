@@ -1,18 +1,9 @@
 package inspect
 
 import (
-	"context"
-	"errors"
-	"time"
-
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/target"
-	"auditpatch/manifest"
+	"auditpatch/internal/hint"
 	"auditpatch/patch"
 )
-
-// statusWithin is how long kubeadm-config is waited for.
-const statusWithin = 3 * time.Second
 
 // KubeadmStatus is how kubeadm-config stands to the manifest.
 type KubeadmStatus struct {
@@ -24,51 +15,51 @@ type KubeadmStatus struct {
 	Audits    bool   `json:"-"`                 // it has audit settings
 }
 
-// addKubeadm holds the manifest against what kubeadm would make of it at the next
+// kubeadmCheck holds the manifest against what kubeadm would make of it at the next
 // upgrade. A cluster that kubeadm does not know has nothing to compare, and an API
 // server that cannot be asked is no drift.
-func (r *Report) addKubeadm(ctx context.Context, t *target.Target, m *manifest.File) {
-	if r.Server == nil || !r.Server.Ready {
+func (f *facts) kubeadmCheck(out *findings) {
+	c := f.live.kubeadm
+	if c.err != nil || c.text == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusWithin)
-	defer cancel()
-	server, err := apiserver.Open(t.Node, patch.Inspect(m).Server)
-	var text []byte
-	if err == nil {
-		text, err = server.KubeadmConfig(ctx)
-	}
+	plan, err := patch.PlanKubeadm(c.text, f.manifest)
+	persist := hint.Command("enable").Switch("persist")
 	switch {
-	case errors.Is(err, apiserver.ErrNoKubeadmConfig):
 	case err != nil:
-		r.Kubeadm = &KubeadmStatus{ConfigMap: patch.KubeadmConfig, Unknown: err.Error()}
+	case plan.Empty() && plan.Audits:
+		out.say(fine, nil, "%s has the same audit settings", patch.KubeadmConfig)
+	case plan.Empty(), !f.now.Enabled() && !plan.Audits:
+	case !plan.Audits:
+		out.say(hurts, persist, "the next kubeadm upgrade takes audit logging out")
+	case !f.now.Enabled():
+		out.say(apart, hint.Command("enable").Then(", or ", hint.Command("disable").Switch("persist")),
+			"%s has audit settings and the manifest none", patch.KubeadmConfig)
 	default:
-		r.compareKubeadm(text, m)
+		for _, d := range plan.Differences() {
+			out.say(apart, persist, "%s: %s", patch.KubeadmConfig, d)
+		}
 	}
 }
 
-// compareKubeadm holds the manifest against the ClusterConfiguration.
-func (r *Report) compareKubeadm(text []byte, m *manifest.File) {
+// kubeadmStatus is what status has of it; nil where kubeadm is not known.
+func (f *facts) kubeadmStatus() *KubeadmStatus {
+	if f.live == nil || f.live.kubeadm.err == nil && f.live.kubeadm.text == nil {
+		return nil
+	}
 	k := &KubeadmStatus{ConfigMap: patch.KubeadmConfig}
-	r.Kubeadm = k
-	plan, err := patch.PlanKubeadm(text, m)
+	err := f.live.kubeadm.err
+	var plan *patch.KubeadmPlan
+	if err == nil {
+		plan, err = patch.PlanKubeadm(f.live.kubeadm.text, f.manifest)
+	}
 	if err != nil {
 		k.Unknown = err.Error()
-		return
+		return k
 	}
 	same := plan.Empty()
 	k.Persisted, k.Audits = &same, plan.Audits
-	switch {
-	case same || !r.Enabled && !plan.Audits:
-	case !plan.Audits:
-		r.Warnings = append(r.Warnings, "the next kubeadm upgrade takes audit logging out: auditpatch enable --persist")
-	case !r.Enabled:
-		r.drift("%s has audit settings and the manifest none: auditpatch enable, or auditpatch disable --persist", k.ConfigMap)
-	default:
-		for _, d := range plan.Differences() {
-			r.drift("%s: %s: auditpatch enable --persist", k.ConfigMap, d)
-		}
-	}
+	return k
 }
 
 // String says it for people.

@@ -57,9 +57,11 @@ func TestCompareKubeadm(t *testing.T) {
 		"not understood": {"kind: ClusterConfiguration\napiVersion: kubeadm.k8s.io/v1beta5\n", on,
 			"not known: kube-system/kubeadm-config:2:13: apiVersion kubeadm.k8s.io/v1beta5: only kubeadm.k8s.io/v1beta3 and kubeadm.k8s.io/v1beta4 are known", nil, nil},
 	} {
-		r := &Report{Enabled: c.m == on || name == "another value"}
-		r.compareKubeadm([]byte(c.text), c.m)
-		if d := cmp.Diff([]any{c.words, c.drift, c.warnings}, []any{r.Kubeadm.String(), r.Drift, r.Warnings}); d != "" {
+		f := &facts{configured: configured{manifest: c.m, now: patch.Inspect(c.m)}, live: &live{kubeadm: clusterConfig{text: []byte(c.text)}}}
+		out := &findings{}
+		f.kubeadmCheck(out)
+		lines := func(p place) []string { return append([]string(nil), at(p, out.all, nil)...) }
+		if d := cmp.Diff([]any{c.words, c.drift, c.warnings}, []any{f.kubeadmStatus().String(), lines(drift), lines(warnings)}); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"auditpatch/internal/node"
-	"auditpatch/internal/target"
 )
 
 // LastChange is how the newest change ended, or that it has not.
@@ -22,26 +21,40 @@ type LastChange struct {
 // ResultRunning is a result that only a look from beside can see.
 const ResultRunning = "running"
 
-// addLastChange looks at the newest of the runs and at who changes the node now.
-// backups are from after the look at what is under way.
-func (r *Report) addLastChange(run *node.Run, by *node.LockedError, backups []node.Backup) {
+// lastChange is the newest of the runs, or what is changing the node now; nil for
+// none.
+func (j journal) lastChange() (last *LastChange) {
 	// One that is unfinished is run, or has begun since.
 	ended := func(b node.Backup) bool { return b.Result != node.ResultUnfinished }
-	if i := slices.IndexFunc(backups, ended); i >= 0 {
-		b := backups[i]
-		r.LastChange = &LastChange{ID: b.ID, Command: b.Verb, Time: b.Time, Result: string(b.Result), Reason: firstLine(b.Reason)}
+	if i := slices.IndexFunc(j.backups, ended); i >= 0 {
+		b := j.backups[i]
+		last = &LastChange{ID: b.ID, Command: b.Verb, Time: b.Time, Result: string(b.Result), Reason: firstLine(b.Reason)}
 	}
-	if run != nil {
-		r.Unfinished = run.ID
-		r.LastChange = &LastChange{ID: run.ID, Command: run.Verb, Time: run.Time, Result: string(node.ResultUnfinished), Reason: firstLine(run.Held())}
+	if run := j.run; run != nil {
+		last = &LastChange{ID: run.ID, Command: run.Verb, Time: run.Time, Result: string(node.ResultUnfinished), Reason: firstLine(j.held)}
 	}
-	switch {
-	case by != nil:
-		r.LastChange = &LastChange{ID: r.Unfinished, Command: by.Purpose, Time: by.Since, Result: ResultRunning, PID: by.PID}
-		r.drift("%s is going on now, pid %d: wait for it, then: auditpatch status", by.Purpose, by.PID)
-	case run != nil:
-		r.drift("the run %s (%s) %s: auditpatch recover", run.ID, run.Verb, target.Unfinished(run))
+	if j.by != nil {
+		last = &LastChange{ID: j.unfinished(), Command: j.by.Purpose, Time: j.by.Since, Result: ResultRunning, PID: j.by.PID}
 	}
+	return last
+}
+
+// unfinished is the run that died half way or is going on, "" for none.
+func (j journal) unfinished() string {
+	if j.run == nil {
+		return ""
+	}
+	return j.run.ID
+}
+
+// done counts the runs to which there is a way back.
+func (j journal) done() (n int) {
+	for _, b := range j.backups {
+		if b.Result == node.ResultDone {
+			n++
+		}
+	}
+	return n
 }
 
 // firstLine is what of a reason goes on one line.

@@ -45,11 +45,13 @@ func TestStatusFull(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		r := &Report{}
-		if err := r.addLog(&target.Target{Node: node.New(root, "")}, settings); err != nil {
+		disk, err := (&target.Target{Node: node.New(root, "")}).MeasureLog(settings)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(append(r.Drift, r.Warnings...), "\n"); got != c.want {
+		out := &findings{}
+		(&facts{configured: configured{now: settings}, installed: installed{disk: &disk}}).logCheck(out)
+		if got := strings.Join(append(at(drift, out.all, nil), at(warnings, out.all, nil)...), "\n"); got != c.want {
 			t.Errorf("with %d MB:\ngot  %s\nwant %s", c.size, got, c.want)
 		}
 	}

@@ -1,27 +1,15 @@
 package inspect
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"path"
-	"slices"
-	"strings"
 	"time"
 
-	"auditpatch/internal/apiserver"
-	"auditpatch/internal/node"
-	"auditpatch/internal/policy"
-	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
-	"auditpatch/manifest"
 	"auditpatch/patch"
-	"auditpatch/patch/auditflags"
-	"auditpatch/patch/webhookconfig"
 )
 
-// Report is the JSON of status.
+// Report is the JSON of status, and has the fields of that documented object.
 type Report struct {
 	Changed    bool              `json:"changed"` // always false
 	Enabled    bool              `json:"enabled"` // the manifest configures a policy and a backend
@@ -81,215 +69,68 @@ type WebhookStatus struct {
 
 // Status gathers the report.
 func Status(ctx context.Context, t *target.Target) (*Report, error) {
-	state, err := t.ReadManifest()
-	if err != nil {
-		return nil, err
+	f := gather(ctx, t, false)
+	if f.manifest == nil {
+		return nil, f.unread
 	}
-	m, err := manifest.Parse(state.Manifest.Path, state.Manifest.Data)
-	if err != nil {
-		return nil, err
-	}
-	now := patch.Inspect(m)
+	all := f.judge()
 	r := &Report{
-		Enabled: now.Enabled(), Manifest: state.Manifest.Path, Flags: now.Flags,
-		Drift: []string{}, Warnings: []string{},
+		Enabled: f.now.Enabled(), Manifest: f.state.Manifest.Path, Flags: f.now.Flags,
+		Policy: f.policyStatus(), Log: f.logStatus(), Webhook: f.webhookStatus(), Server: f.serverStatus(), Kubeadm: f.kubeadmStatus(),
+		Unfinished: f.journal.unfinished(), LastChange: f.journal.lastChange(), Backups: f.journal.done(),
+		Drift: at(drift, all, t.Here), Warnings: at(warnings, all, t.Here),
 	}
-	if now.Version != (patch.Version{}) {
-		r.Kubernetes = now.Version.String()
+	if f.now.Version != (patch.Version{}) {
+		r.Kubernetes = f.now.Version.String()
 	}
-	if !r.Enabled {
-		r.drift("audit logging is off: %s: auditpatch enable", missing(now))
-	}
-	for _, problem := range patch.Drift(m, state) {
-		r.drift("%s", withHint(problem))
-	}
-	for _, problem := range patch.Places(m, state) {
-		r.Warnings = append(r.Warnings, problem.Message)
-	}
-	_, warns := auditflags.Check(now.Flags, now.Version)
-	for _, w := range warns {
-		r.Warnings = append(r.Warnings, w.Message)
-	}
-	if t.Stdin() {
-		return r, nil
-	}
-	for _, problem := range unfit(t, m) {
-		r.drift("%s", withHint(problem))
-	}
-	err = errors.Join(r.addPolicy(t, now), r.addLog(t, now), r.addWebhook(t, now), r.addRuns(t))
-	if t.Live && err == nil {
-		err = r.addServer(ctx, t, now)
-		r.addKubeadm(ctx, t, m)
-	}
-	slices.SortStableFunc(r.Drift, func(a, b string) int { return cmp.Compare(orderOf(a), orderOf(b)) })
-	return r, err
+	return r, failures(all)
 }
 
-// orderOf is the place of a drift among others, by what mends it: a change waits for a
-// kubelet that acts, and ends an earlier run first.
-func orderOf(drift string) int {
-	for i, command := range []string{"systemctl start kubelet", "systemctl restart kubelet", "auditpatch recover"} {
-		if strings.HasSuffix(drift, ": "+command) {
-			return i
-		}
-	}
-	return 3
-}
-
-// addServer holds what runs against the manifest.
-func (r *Report) addServer(ctx context.Context, t *target.Target, now patch.Settings) error {
-	server := apiserver.New(t.Node, now.Server)
-	running, err := server.Running()
-	if err != nil {
-		return err
-	}
-	r.Server = &ServerStatus{PID: running.PID, Pod: running.UID, AsManifest: running.PID != 0}
-	r.Server.Ready, r.Server.NotReady = server.Ready(ctx)
-	for _, e := range server.Skipped() {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%v: %s", e, e.Hint))
-	}
-	switch {
-	case running.PID == 0:
-		down := rollout.NotRunning(t.Node, t.Manifest, running)
-		r.drift("%s: %s", down.Reason, down.Hint)
-	case !r.Server.Ready:
-		r.drift("the API server is not ready: %s: auditpatch doctor", r.Server.NotReady)
-	default:
-		r.startedWith(ctx, server, now)
-	}
-	return nil
-}
-
-// startedWith compares the checksums in the manifest with those that the API
-// server was started with: a kubelet that did not run has not noticed the change.
-func (r *Report) startedWith(ctx context.Context, server *apiserver.Server, now patch.Settings) {
-	started, known := server.StartedWith(ctx)
-	if !known {
-		return
-	}
-	current := true
-	for _, key := range []string{patch.PolicyAnnotation, patch.WebhookAnnotation, patch.RestartAnnotation} {
-		current = current && started[key] == now.Annotations[key]
-	}
-	if r.Server.Current = &current; !current {
-		r.drift("the API server that runs was started before the manifest was last changed: journalctl -u kubelet")
-	}
-}
-
-func (r *Report) drift(format string, a ...any) {
-	r.Drift = append(r.Drift, fmt.Sprintf(format, a...))
-}
-
-// missing says what a manifest that logs nothing lacks.
-func missing(s patch.Settings) string {
-	if s.Policy == nil {
-		return "the manifest sets no --audit-policy-file"
-	}
-	return "the manifest sets neither --audit-log-path nor --audit-webhook-config-file"
-}
-
-// addPolicy looks at the policy on the node.
-func (r *Report) addPolicy(t *target.Target, now patch.Settings) error {
-	if !now.Policy.Covered() {
+func (f *facts) policyStatus() *PolicyStatus {
+	n := f.policy
+	if n.at == "" {
 		return nil
 	}
-	f, err := t.Node.Read(now.Policy.Host)
-	if err != nil {
-		return err
+	s := &PolicyStatus{Path: n.at, Exists: n.Exists && !n.Dir, Rules: n.kept.Rules}
+	if !s.Exists {
+		return s
 	}
-	r.Policy = &PolicyStatus{Path: now.Policy.Host, Exists: f.Exists}
-	if !f.Exists {
-		r.drift("there is no policy at %s: the API server would not start", now.Policy.Host)
-		return nil
+	s.SHA256 = patch.Checksum(n.Data)
+	if sum, known := f.now.Annotations[patch.PolicyAnnotation]; known {
+		same := sum == s.SHA256
+		s.AsStarted = &same
 	}
-	r.Policy.SHA256 = patch.Checksum(f.Data)
-	if sum, ok := now.Annotations[patch.PolicyAnnotation]; ok {
-		same := sum == r.Policy.SHA256
-		if r.Policy.AsStarted = &same; !same {
-			r.drift("the policy %s was changed since the API server was started with it: auditpatch enable restarts it", now.Policy.Host)
-		}
-	}
-	pol, err := policy.Load(now.Policy.Host, f.Data)
-	if err == nil {
-		r.Policy.Rules = pol.Rules()
-		err = pol.CheckTarget(policy.Version{Major: now.Version.Major, Minor: now.Version.Minor})
-	}
-	switch {
-	case err != nil:
-		r.drift("%v", err)
-	case !pol.Records():
-		r.Warnings = append(r.Warnings, policy.RecordsNothing(now.Policy.Host))
-	}
-	return nil
+	return s
 }
 
-// addLog measures the log.
-func (r *Report) addLog(t *target.Target, now patch.Settings) error {
-	if !now.Log.Covered() {
+func (f *facts) logStatus() *LogStatus {
+	d := f.disk
+	if d == nil {
 		return nil
 	}
-	disk, err := t.MeasureLog(now)
-	if err != nil {
-		return err
+	s := &LogStatus{Path: path.Clean(f.now.Log.Host), Files: len(d.Usage.Files), Bytes: d.Usage.Bytes, FreeBytes: d.Space.Free,
+		LimitBytes: d.Limit, Unlimited: d.Unlimited}
+	if !d.Usage.Newest.IsZero() {
+		s.LastWritten = &d.Usage.Newest
 	}
-	u := disk.Usage
-	r.Log = &LogStatus{Path: path.Clean(now.Log.Host), Files: len(u.Files), Bytes: u.Bytes, FreeBytes: disk.Space.Free,
-		LimitBytes: disk.Limit, Unlimited: disk.Unlimited}
-	if !u.Newest.IsZero() {
-		r.Log.LastWritten = &u.Newest
+	if !d.Usage.Oldest.IsZero() {
+		s.Oldest = &d.Usage.Oldest
 	}
-	if !u.Oldest.IsZero() {
-		r.Log.Oldest = &u.Oldest
-	}
-	switch full, tight := disk.Full(), disk.Tight(); {
-	case full != "":
-		r.drift("%s: %s", full, disk.Relief())
-	case tight != "":
-		r.Warnings = append(r.Warnings, tight+": "+disk.Relief())
-	}
-	return nil
+	return s
 }
 
-// addWebhook looks at the webhook's config, whose contents are not shown.
-func (r *Report) addWebhook(t *target.Target, now patch.Settings) error {
-	if !now.Webhook.Covered() {
+func (f *facts) webhookStatus() *WebhookStatus {
+	n := f.webhook
+	if n.at == "" {
 		return nil
 	}
-	f, err := t.Node.Read(now.Webhook.Host)
-	if err != nil {
-		return err
-	}
-	r.Webhook = &WebhookStatus{Path: now.Webhook.Host, Exists: f.Exists}
-	if !f.Exists {
-		r.drift("there is no webhook config at %s: the API server would not start", now.Webhook.Host)
-		return nil
-	}
-	if sum, ok := now.Annotations[patch.WebhookAnnotation]; ok && sum != patch.Checksum(f.Data) {
-		r.drift("the webhook config %s was changed since the API server was started with it: auditpatch enable restarts it", now.Webhook.Host)
-	}
-	cfg, errs, _ := webhookconfig.Check(now.Webhook.Host, f.Data)
-	r.Webhook.Server = cfg.Server
-	for _, e := range errs {
-		r.drift("%s", e.Message)
-	}
-	return nil
+	return &WebhookStatus{Path: n.at, Exists: n.Exists && !n.Dir, Server: n.kept.Server}
 }
 
-// addRuns looks at the journal and the backups.
-func (r *Report) addRuns(t *target.Target) error {
-	run, by, err := t.UnderWay()
-	if err != nil {
-		return err
+func (f *facts) serverStatus() *ServerStatus {
+	if f.live == nil || f.live.seen == nil {
+		return nil
 	}
-	backups, err := t.Node.Backups()
-	if err != nil {
-		return err
-	}
-	for _, b := range backups {
-		if b.Result == node.ResultDone {
-			r.Backups++
-		}
-	}
-	r.addLastChange(run, by, backups)
-	return nil
+	seen := f.live.seen
+	return &ServerStatus{PID: seen.PID, Pod: seen.UID, AsManifest: seen.PID != 0, Ready: seen.Ready, NotReady: seen.NotReady, Current: f.live.current}
 }

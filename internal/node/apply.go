@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Apply carries out all steps in their order, those with an interim content up
-// to that. If one fails, all are put back and
-// the run is abandoned; a *HalfwayError says that putting back failed too. It
-// takes milliseconds and is not to be interrupted.
+// Apply executes all steps in order; those with an interim content stop there. If
+// a step fails, all steps are rolled back and the run is abandoned. A
+// *HalfwayError says that the rollback failed as well. Apply takes milliseconds
+// and must not be interrupted.
 func (r *Run) Apply() error {
 	_, err := r.forward(false, (*step).first)
 	if err == nil {
@@ -21,11 +21,11 @@ func (r *Run) Apply() error {
 	return join(err, r.Abandon(err.Error()))
 }
 
-// Finalize puts the new content where Apply left an interim one. Calling it
-// again does no harm. If it fails the run is as it was, and can be undone.
+// Finalize replaces the interim content that Apply wrote with the new content. It
+// may be called again. If it fails, the run is as before, and can be undone.
 func (r *Run) Finalize() error { return r.putInterims(sideNew) }
 
-// putInterims puts one side wherever there is an interim content.
+// putInterims writes one side of every step that has an interim content.
 func (r *Run) putInterims(to side) error {
 	t, err := r.node.open()
 	if err != nil {
@@ -43,9 +43,9 @@ func (r *Run) putInterims(to side) error {
 	return nil
 }
 
-// forward lays everything out and then carries out the steps that are not there
-// yet, each up to the side that upTo names. With yield, files that somebody else changed are left and listed;
-// otherwise they are an error.
+// forward prepares everything and then executes the steps that are not done yet,
+// each up to the side that upTo returns. With yield, files that someone else
+// changed are skipped and returned; without it they are an error.
 func (r *Run) forward(yield bool, upTo func(*step) side) (left []string, err error) {
 	t, err := r.node.open()
 	if err != nil {
@@ -58,7 +58,7 @@ func (r *Run) forward(yield bool, upTo func(*step) side) (left []string, err err
 		}
 	}
 	for _, s := range r.steps {
-		err := r.carryOut(t, s, upTo(s))
+		err := r.execute(t, s, upTo(s))
 		if yield && isChanged(err) {
 			left = append(left, s.Path)
 			continue
@@ -75,15 +75,15 @@ func isChanged(err error) bool {
 	return errors.As(err, &c)
 }
 
-// prepare does what may fail and changes nothing yet: it makes directories that
-// are missing, and lays out the step's contents beside their target, the old one
-// too, so that going back needs no space.
+// prepare does what may fail, but changes no existing file: it creates missing
+// directories, and writes the step's contents next to their target, including the
+// old content, so that a rollback needs no disk space.
 func (r *Run) prepare(t tree, s *step) error {
 	cur, err := s.look(t)
 	if err != nil || s.settled(cur, sideNew) {
 		return err
 	}
-	if s.state(cur) == StateOther && !(s.created() && s.stray(cur)) {
+	if s.state(cur) == StateOther && !(s.created() && s.isStrayDir(cur)) {
 		return &ChangedError{s.Path}
 	}
 	if s.New.Kind == Directory && s.created() {
@@ -100,12 +100,12 @@ func (r *Run) prepare(t tree, s *step) error {
 	return nil
 }
 
-func (r *Run) carryOut(t tree, s *step, upTo side) error {
+func (r *Run) execute(t tree, s *step, upTo side) error {
 	switch s.New.Kind {
 	case Regular:
 		return r.put(t, s, upTo)
 	case Absent:
-		if s.Old.Kind == Directory { // the old contents of its files lie in it
+		if s.Old.Kind == Directory { // it has the old contents of its files
 			return nil // until Done
 		}
 		return s.remove(t)
@@ -113,8 +113,8 @@ func (r *Run) carryOut(t tree, s *step, upTo side) error {
 	return s.ensure(t, s.New)
 }
 
-// put gives the step's path the content, mode and owner of one side: one rename
-// of the file that layOut wrote.
+// put gives the step's path the content, mode and owner of one side, by renaming
+// the file that layOut wrote.
 func (r *Run) put(t tree, s *step, want side) error {
 	cur, err := s.look(t)
 	if err != nil {
@@ -125,11 +125,11 @@ func (r *Run) put(t tree, s *step, want side) error {
 		return nil
 	}
 	if s.created() || want == sideOld {
-		if cur, err = s.vacate(t, cur); err != nil {
+		if cur, err = s.removeStrayDir(t, cur); err != nil {
 			return err
 		}
 	}
-	if s.foreign(cur, want) {
+	if s.changedByOthers(cur, want) {
 		return &ChangedError{s.Path}
 	}
 	if err := r.layOut(t, s, want); err != nil {
@@ -140,10 +140,10 @@ func (r *Run) put(t tree, s *step, want side) error {
 		return fail("write", s.Path, err)
 	}
 	defer dir.Close()
-	if cur, err = s.look(t); err != nil { // laying out took its time
+	if cur, err = s.look(t); err != nil { // it may have changed while layOut wrote
 		return err
 	}
-	if s.foreign(cur, want) {
+	if s.changedByOthers(cur, want) {
 		return &ChangedError{s.Path}
 	}
 	s.touched, s.at = true, want
@@ -158,16 +158,16 @@ func (r *Run) put(t tree, s *step, want side) error {
 	return nil
 }
 
-// stray tells whether a directory lies where only files belong.
-func (s *step) stray(cur entry) bool {
+// isStrayDir tells whether there is a directory where only a file belongs.
+func (s *step) isStrayDir(cur entry) bool {
 	return cur.Kind == Directory && s.Old.Kind != Directory && s.New.Kind != Directory
 }
 
-// vacate takes away an empty directory that has appeared where a file of ours
-// belongs: a container runtime makes one for the source of a mount that is
-// missing when it restarts a container. It returns what is there then.
-func (s *step) vacate(t tree, cur entry) (entry, error) {
-	if !s.stray(cur) {
+// removeStrayDir removes an empty directory that has appeared in place of one of
+// our files: a container runtime creates one if the source of a mount is missing
+// when it restarts a container. It returns what is there afterwards.
+func (s *step) removeStrayDir(t tree, cur entry) (entry, error) {
+	if !s.isStrayDir(cur) {
 		return cur, nil
 	}
 	if err := t.unlink(s.Real); err != nil {
@@ -176,15 +176,15 @@ func (s *step) vacate(t tree, cur entry) (entry, error) {
 	return s.look(t)
 }
 
-// foreign tells whether somebody else's content lies where one side is to be put.
-// A file that was removed meanwhile comes back when the run is undone: nobody's
-// content is lost by that, and the earlier manifest may name it.
-func (s *step) foreign(cur entry, want side) bool {
+// changedByOthers tells whether someone else's content is in the place of one side.
+// A file that was removed in the meantime is restored when the run is undone: that
+// loses nobody's content, and the earlier manifest may refer to the file.
+func (s *step) changedByOthers(cur entry, want side) bool {
 	return s.state(cur) == StateOther && !(want == sideOld && cur.Kind == Absent)
 }
 
-// layOut writes one side's content under its dot name beside the target, unless
-// it is there already, whole.
+// layOut writes one side's content under its dot name next to the target, unless
+// the complete file is already there.
 func (r *Run) layOut(t tree, s *step, of side) error {
 	want := s.entry(of)
 	name := s.temp(r.ID, of)
@@ -210,12 +210,11 @@ func (r *Run) layOut(t tree, s *step, of side) error {
 	return nil
 }
 
-// remove takes the path away if one of our contents lies there, or an empty
-// directory.
+// remove removes the path if it has one of our contents, or is an empty directory.
 func (s *step) remove(t tree) error {
 	cur, err := s.look(t)
 	if err == nil {
-		cur, err = s.vacate(t, cur)
+		cur, err = s.removeStrayDir(t, cur)
 	}
 	if err != nil || cur.Kind == Absent {
 		return err
@@ -230,8 +229,8 @@ func (s *step) remove(t tree) error {
 	return nil
 }
 
-// ensure makes the directory or the empty file that want says, and gives it mode
-// and owner, in place.
+// ensure creates the directory or the empty file that want describes, and sets
+// its mode and owner in place.
 func (s *step) ensure(t tree, want entry) error {
 	cur, err := s.look(t)
 	if err != nil || cur.same(want) && cur.sameOwner(want) {
@@ -241,10 +240,10 @@ func (s *step) ensure(t tree, want entry) error {
 		return &ChangedError{s.Path}
 	}
 	s.touched = true
-	f, err := s.obtain(t, want, cur.Kind == Absent)
+	f, err := s.openOrCreate(t, want, cur.Kind == Absent)
 	if err == nil {
 		defer f.Close()
-		err = dress(f, want)
+		err = setMetadata(f, want)
 	}
 	if err == nil {
 		err = f.Sync()

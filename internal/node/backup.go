@@ -13,7 +13,7 @@ type Result string
 const (
 	ResultDone       Result = "done"
 	ResultUndone     Result = "undone"     // not a state to go back to by default
-	ResultOverridden Result = "overridden" // somebody else changed the manifest meanwhile, which was left to them
+	ResultOverridden Result = "overridden" // someone else changed the manifest in the meantime, which was left to them
 	ResultUnfinished Result = "unfinished" // see Unfinished
 	ResultDamaged    Result = "damaged"    // run.json cannot be read; only ID is set
 )

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"auditpatch/internal/nodefile"
 )
 
 func list(t *testing.T, n *Node) []string {
@@ -44,7 +46,7 @@ func TestBackups(t *testing.T) {
 	must(t, err)
 	equal(t, "reason", all[1].Reason, "it did not start\n")
 	want := []BackupFile{{Path: manifestPath, Kind: Regular, Exists: true, Mode: 0o600, UID: os.Geteuid(), GID: os.Getegid(),
-		SHA256: sum([]byte("old manifest\n")), Size: 13}}
+		SHA256: nodefile.Checksum([]byte("old manifest\n")), Size: 13}}
 	equal(t, "files", all[2].Files, want)
 }
 

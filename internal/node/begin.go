@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"auditpatch/internal/nodefile"
 )
 
 // Begin compares every Old with the disk, refuses with a *ChangedError if one
@@ -41,7 +43,17 @@ func (n *Node) Begin(verb string, steps []Step, meta map[string]string) (*Run, e
 }
 
 // Check refuses what Begin would refuse of the steps, and writes nothing.
-func (n *Node) Check(steps []Step) error { return (&Run{node: n}).take(steps) }
+func (n *Node) Check(steps []Step) error {
+	t, err := n.open()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if err := n.mayKeepState(t); err != nil {
+		return err
+	}
+	return (&Run{node: n}).take(steps)
+}
 
 // free refuses when a run is unfinished.
 func (s *store) free() error {
@@ -98,7 +110,15 @@ func (r *Run) take(steps []Step) error {
 	if !slices.ContainsFunc(r.steps, func(s *step) bool { return s.Commit }) {
 		r.steps[len(r.steps)-1].Commit = true
 	}
-	return nil
+	for _, s := range r.steps {
+		if s.settled(s.Old, sideNew) {
+			continue
+		}
+		if err := t.mayCarryOut(s); err != nil {
+			return err
+		}
+	}
+	return r.fitsDisk(t)
 }
 
 // plan compares one step with the disk and notes what is there.
@@ -114,7 +134,7 @@ func (t tree) plan(want Step) (*step, error) {
 	if err != nil {
 		return nil, fail("read", want.Path, err)
 	}
-	if !want.Old.is(cur, data, real) {
+	if !isAsRead(want.Old, cur, data, real) {
 		return nil, &ChangedError{want.Path}
 	}
 	if want.Old.Empty && cur.Kind == Directory && want.New.Kind == Regular {
@@ -145,8 +165,8 @@ func (t tree) plan(want Step) (*step, error) {
 	return s, err
 }
 
-// is says whether f still describes what is there: kind, place and content.
-func (f File) is(cur entry, data []byte, real string) bool {
+// isAsRead says whether f still describes what is there: kind, place and content.
+func isAsRead(f File, cur entry, data []byte, real string) bool {
 	if f.Real != "" && f.Real != real || f.Real == "" && f.Exists && path.Clean(f.Path) != real {
 		return false
 	}
@@ -193,7 +213,7 @@ func (c Content) entry(cur entry) entry {
 	case Absent:
 		return entry{Kind: Absent}
 	case Regular:
-		e.SHA256, e.Size, e.Xattrs = sum(c.Data), int64(len(c.Data)), cur.Xattrs
+		e.SHA256, e.Size, e.Xattrs = nodefile.Checksum(c.Data), int64(len(c.Data)), cur.Xattrs
 	case Present, Directory:
 		if cur.Kind == c.Kind && !c.Enforce {
 			e.Mode, e.UID, e.GID = cur.Mode, cur.UID, cur.GID
@@ -203,7 +223,7 @@ func (c Content) entry(cur entry) entry {
 }
 
 // fits refuses what would fail half way: two steps for one path, a file whose
-// directory nobody makes, and what lies in the state directory.
+// directory nobody makes, and what is in the state directory.
 func (r *Run) fits(t tree, s *step) error {
 	for _, other := range r.steps {
 		if other.Real == s.Real {

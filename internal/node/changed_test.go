@@ -19,8 +19,8 @@ func interim(t *testing.T, n *Node) *Run {
 
 // TestChangedByOthers notices every content that the run has not put there last.
 func TestChangedByOthers(t *testing.T) {
-	const edited, reverted = manifestPath + ": changed by somebody else meanwhile, left as found",
-		"somebody else has put the earlier " + manifestPath + " back: another program writes it anew"
+	const edited, reverted = manifestPath + ": changed by someone else in the meantime, left as it is",
+		"another program has put the earlier " + manifestPath + " back: it manages this file"
 	steps := []struct {
 		name string
 		do   func(r *Run) error
@@ -51,7 +51,7 @@ func TestChangedByOthers(t *testing.T) {
 				continue
 			}
 			wantErr(t, err, want)
-			equal(t, s.name+": reverted", asType[*ForeignError](t, err).Reverted, want == reverted)
+			equal(t, s.name+": reverted", asType[*ChangedByOthersError](t, err).Reverted, want == reverted)
 		}
 		must(t, os.WriteFile(name, ours, 0o600))
 	}
@@ -67,7 +67,7 @@ func TestPutBackKeepsWhatWasMade(t *testing.T) {
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "old manifest\n")
 	equal(t, "policy", string(read(t, n, policyPath).Data), "new policy\n")
 	again := dead(t, n) // whoever finds the run here goes on with the undo
-	onward, err := again.Onward()
+	onward, err := again.ShouldFinish()
 	must(t, err)
 	equal(t, "onward", onward, false)
 	must(t, r.RemoveMade())

@@ -31,16 +31,16 @@ func writeNew(dir *os.Root, name string, data []byte, e entry) (err error) {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := dress(f, e); err != nil {
+	if err := setMetadata(f, e); err != nil {
 		return err
 	}
 	return f.Sync()
 }
 
-// dress sets owner, extended attributes and mode, in this order: chown(2) clears
-// set-id bits and capabilities, and an ACL among the attributes is narrowed by
-// the mode that follows it.
-func dress(f *os.File, e entry) error {
+// setMetadata sets owner, extended attributes and mode, in this order: chown(2)
+// clears set-id bits and capabilities, and the mode limits an ACL that is among
+// the attributes.
+func setMetadata(f *os.File, e entry) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func wantEdited(t *testing.T, root string, s scenario, what string) {
 	if r, err := n.Unfinished(); err != nil {
 		t.Errorf("%s: %v", what, err)
 	} else if r != nil { // the undo gave way to the edit and said so
-		if outcome, _ := r.Recover(); outcome != Left {
+		if outcome, _ := r.Recover(); outcome != Overridden {
 			t.Errorf("%s: outcome %q", what, outcome)
 		}
 	}
@@ -110,7 +110,7 @@ func putOnly(n *Node) error {
 		return err
 	}
 	defer t.close()
-	return r.carryOut(t, r.steps[0], sideNew)
+	return r.execute(t, r.steps[0], sideNew)
 }
 
 // An edit while the contents are being laid out is seen by the comparison right

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"auditpatch/internal/hint"
 )
 
 // ErrUnfinished says that an earlier run was neither finished nor undone.
@@ -18,7 +20,7 @@ type unfinishedError struct{}
 func (*unfinishedError) Error() string { return "an earlier run is unfinished" }
 
 // Remedy is what to type.
-func (*unfinishedError) Remedy() string { return "auditpatch recover" }
+func (*unfinishedError) Remedy() hint.Hint { return hint.Command("recover") }
 
 var (
 	errNotAbsolute = errors.New("not an absolute path")
@@ -34,14 +36,14 @@ type JournalError struct {
 }
 
 func (e *JournalError) Error() string {
-	return fmt.Sprintf("an earlier run died, and its journal %s is of no use: %v", e.Path, e.Err)
+	return fmt.Sprintf("an earlier run was interrupted, and its journal %s cannot be used: %v", e.Path, e.Err)
 }
 
 func (e *JournalError) Unwrap() error { return e.Err }
 
 // Remedy is what to type.
-func (e *JournalError) Remedy() string {
-	return "look at the manifest and the policy, then: rm " + e.Path
+func (e *JournalError) Remedy() hint.Hint {
+	return hint.Words("look at the manifest and the policy, then").Then(": ", hint.Shell("rm %s", hint.Path(e.Path)))
 }
 
 // ChangedError says that a file is no longer what it was when it was read.
@@ -50,34 +52,34 @@ type ChangedError struct{ Path string }
 func (e *ChangedError) Error() string { return e.Path + " changed since it was read" }
 
 // Remedy is what to type.
-func (e *ChangedError) Remedy() string { return tryAgain }
+func (e *ChangedError) Remedy() hint.Hint { return tryAgain }
 
-const tryAgain = "run the same command again"
+var tryAgain = hint.Words("run the same command again")
 
-// ForeignError lists files that were left alone because somebody else has
+// ChangedByOthersError lists files that were left alone because someone else has
 // changed them since the run wrote them.
-type ForeignError struct {
+type ChangedByOthersError struct {
 	Paths []string
-	// Reverted says that it is the earlier content that somebody has put back.
+	// Reverted says that someone has restored the earlier content.
 	Reverted bool
 }
 
-func (e *ForeignError) Error() string {
+func (e *ChangedByOthersError) Error() string {
 	if e.Reverted {
-		return "somebody else has put the earlier " + strings.Join(e.Paths, ", ") + " back: another program writes it anew"
+		return "another program has put the earlier " + strings.Join(e.Paths, ", ") + " back: it manages this file"
 	}
-	return strings.Join(e.Paths, ", ") + ": changed by somebody else meanwhile, left as found"
+	return strings.Join(e.Paths, ", ") + ": changed by someone else in the meantime, left as it is"
 }
 
 // Remedy is what to type.
-func (e *ForeignError) Remedy() string {
+func (e *ChangedByOthersError) Remedy() hint.Hint {
 	if !e.Reverted {
-		return ""
+		return nil
 	}
-	return "make the change in the program that writes the manifest, or stop that program; then: auditpatch enable"
+	return hint.Words("make the change in the program that writes the manifest, or stop that program").Then("; then: ", hint.Command("enable"))
 }
 
-// HalfwayError says that a run failed and that not everything could be put back.
+// HalfwayError says that a run failed and that not everything could be rolled back.
 // The old contents are in the backup ID.
 type HalfwayError struct {
 	ID   string
@@ -106,12 +108,12 @@ func (e *LockedError) Error() string {
 }
 
 // Remedy is what to type.
-func (e *LockedError) Remedy() string { return tryAgain }
+func (e *LockedError) Remedy() hint.Hint { return tryAgain }
 
-// several are errors in one line.
-type several []error
+// multiError is several errors in one line.
+type multiError []error
 
-func (e several) Error() string {
+func (e multiError) Error() string {
 	var texts []string
 	for _, err := range e {
 		texts = append(texts, err.Error())
@@ -119,7 +121,7 @@ func (e several) Error() string {
 	return strings.Join(slices.Compact(texts), "; ")
 }
 
-func (e several) Unwrap() []error { return e }
+func (e multiError) Unwrap() []error { return e }
 
 // join returns nil when all errors are.
 func join(errs ...error) error {
@@ -130,7 +132,7 @@ func join(errs ...error) error {
 	case 1:
 		return errs[0]
 	}
-	return several(errs)
+	return multiError(errs)
 }
 
 // fail is the one form of our errors: what was done, to which path on the node,

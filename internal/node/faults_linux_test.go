@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -93,25 +94,58 @@ func big(t *testing.T, n *Node) Step {
 	return write(t, n, manifestPath, strings.Repeat("x", 70<<10))
 }
 
+// useUp leaves no inodes in dir.
+func useUp(t *testing.T, dir string) {
+	t.Helper()
+	for i := 0; ; i++ {
+		err := os.WriteFile(filepath.Join(dir, fmt.Sprintf(".filler%d", i)), nil, 0o600)
+		if errors.Is(err, syscall.ENOSPC) {
+			return
+		}
+		must(t, err)
+	}
+}
+
+// relieve takes away what the two have made.
+func relieve(t *testing.T, dir string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, ".filler*"))
+	must(t, err)
+	for _, name := range names {
+		must(t, os.Remove(name))
+	}
+}
+
+// A disk that is full is found before anything is written, and one that becomes full
+// is left as it was.
 func TestFullDisk(t *testing.T) {
 	if !inMountNamespace(t) {
 		return
 	}
-	for name, options := range map[string]string{"space": "size=64k", "inodes": "nr_inodes=6"} {
+	for name, options := range map[string]string{"space": "size=64k", "inodes": "nr_inodes=40"} {
 		t.Run(name, func(t *testing.T) {
 			root := newTree(t, plainNode)
-			mountSmall(t, filepath.Join(root, manifests), options)
+			dir := filepath.Join(root, manifests)
+			mountSmall(t, dir, options)
 			n := testNode(root)
+			fill := map[string]func(*testing.T, string){"space": fillUp, "inodes": useUp}[name]
 			old := snapshot(t, root)
-			steps := []Step{write(t, n, policyPath, "new\n"), write(t, n, webhookPath, "new\n"), big(t, n)}
-			if name == "inodes" {
-				steps = append(steps, write(t, n, manifests+"/x", "1"), write(t, n, manifests+"/y", "2"))
+			steps := []Step{write(t, n, policyPath, "new\n"), write(t, n, webhookPath, "new\n"), write(t, n, manifestPath, "new\n")}
+			full := func(err error) {
+				t.Helper()
+				if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "write "+manifests+"/") ||
+					!strings.HasSuffix(err.Error(), ": no space left on device") {
+					t.Errorf("error: %v", err)
+				}
 			}
-			err := begin(t, n, steps...).Apply()
-			if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "write "+manifests+"/") ||
-				!strings.HasSuffix(err.Error(), ": no space left on device") {
-				t.Errorf("error: %v", err)
-			}
+			r := begin(t, n, steps...)
+			fill(t, dir)
+			full(r.Apply())
+			full(n.Check(steps))
+			_, err := n.Begin("enable", steps, nil)
+			full(err)
+			relieve(t, dir)
+			must(t, n.Check(steps))
 			equal(t, "tree", snapshot(t, root), old)
 			noRun(t, n)
 			equal(t, "backups", list(t, n), []string{"2026-11-22T11:20:04Z enable undone"})
@@ -167,8 +201,9 @@ func TestFullStateDir(t *testing.T) {
 	mountSmall(t, filepath.Join(root, stateDir), "size=64k")
 	n := testNode(root)
 	old := snapshot(t, root)
-	_, err := n.Begin("enable", []Step{big(t, n)}, nil)
-	wantErr(t, err, "write /var/lib/state/runs/2026-11-22T11:20:04Z: no space left on device")
+	for _, f := range []func([]Step) error{n.Check, func(s []Step) error { _, err := n.Begin("enable", s, nil); return err }} {
+		wantErr(t, f([]Step{big(t, n)}), "write /var/lib/state: no space left on device")
+	}
 	equal(t, "tree", snapshot(t, root), old)
 	noRun(t, n)
 	names, err := os.ReadDir(filepath.Join(root, stateDir, runsName))
@@ -195,17 +230,21 @@ func TestReadOnlyDisk(t *testing.T) {
 		return
 	}
 	root := newTree(t, plainNode)
-	readOnly(t, filepath.Join(root, manifests))
 	n := testNode(root)
 	old := snapshot(t, root)
-	err := begin(t, n, enableSteps(t, n)...).Apply()
+	r := begin(t, n, enableSteps(t, n)...)
+	readOnly(t, filepath.Join(root, manifests))
+	wantErr(t, r.Apply(), "write "+manifestPath+": read-only file system")
+	wantErr(t, n.Check(enableSteps(t, n)), "write "+manifestPath+": read-only file system")
+	_, err := n.Begin("enable", enableSteps(t, n), nil)
 	wantErr(t, err, "write "+manifestPath+": read-only file system")
 	equal(t, "tree", snapshot(t, root), old)
 	noRun(t, n)
 
 	readOnly(t, filepath.Join(root, stateDir))
+	wantErr(t, n.Check([]Step{write(t, n, policyPath, "new")}), "write /var/lib/state: read-only file system")
 	_, err = n.Begin("enable", []Step{write(t, n, policyPath, "new")}, nil)
-	wantErr(t, err, "write /var/lib/state/runs/2026-11-22T11:20:04Z-2: read-only file system")
+	wantErr(t, err, "write /var/lib/state: read-only file system")
 	n.StateDir = "/etc/kubernetes/manifests/state"
 	_, err = n.Lock("enable")
 	wantErr(t, err, "make /etc/kubernetes/manifests/state: read-only file system")
@@ -227,7 +266,7 @@ func TestHalfway(t *testing.T) {
 	defer tr.close()
 	for _, s := range r.steps[:5] {
 		must(t, r.prepare(tr, s))
-		must(t, r.carryOut(tr, s, sideNew))
+		must(t, r.execute(tr, s, sideNew))
 	}
 	readOnly(t, filepath.Join(root, "etc/kubernetes"))
 	err = r.Apply()
@@ -273,14 +312,16 @@ func TestPermissionDenied(t *testing.T) {
 	// a directory that takes no new names
 	steps = enableSteps(t, n)
 	chmod(manifests, 0o555)
-	wantErr(t, begin(t, n, steps...).Apply(), "write "+manifestPath+": permission denied")
+	wantErr(t, n.Check(steps), "write "+manifestPath+": permission denied")
+	_, err := n.Begin("enable", steps, nil)
+	wantErr(t, err, "write "+manifestPath+": permission denied")
 	chmod(manifests, 0o755)
 	equal(t, "tree after a denied directory", snapshot(t, root), old)
 	noRun(t, n)
 
 	// a file that cannot be read
 	chmod(manifestPath, 0)
-	_, err := n.Read(manifestPath)
+	_, err = n.Read(manifestPath)
 	wantErr(t, err, "read "+manifestPath+": permission denied")
 	all, err := n.Siblings(manifests)
 	must(t, err)
@@ -303,7 +344,7 @@ func TestPermissionDenied(t *testing.T) {
 	_, err = n.Backups()
 	wantErr(t, err, "read /var/lib/state: permission denied")
 	_, err = n.Lock("enable")
-	wantErr(t, err, "make /var/lib/state/runs: permission denied")
+	wantErr(t, err, "write /var/lib/state: permission denied")
 }
 
 func xattrTree(t *testing.T, attrs map[string]string) (string, *Node) {

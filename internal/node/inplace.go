@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"auditpatch/internal/hint"
 )
 
 // vet refuses a step whose place others decide about, before anything is written.
@@ -19,8 +21,11 @@ func (s *step) vet(t tree, cur entry) error {
 	if err := t.vet(s.Path, s.also()...); err != nil {
 		return err
 	}
-	if s.New.Kind == Absent {
-		return s.vetRemoval(t)
+	switch {
+	case s.New.Kind == Absent:
+		return s.vetLink(t, "which is not ours to remove")
+	case s.New.Kind == Regular && cur.Kind == Absent:
+		return s.vetLink(t, "where nothing is: what is written there could not be taken away again")
 	}
 	if s.New.Kind == Regular || s.New.Kind != cur.Kind { // a new file takes the place
 		return nil
@@ -32,15 +37,15 @@ func (s *step) vet(t tree, cur entry) error {
 	return err
 }
 
-// vetRemoval refuses to remove what a link leads to: whoever made the link had
-// that file from somebody else.
-func (s *step) vetRemoval(t tree) error {
+// vetLink refuses to make or remove what a link leads to: whoever made the link had
+// that file, or waits for it, from somebody else.
+func (s *step) vetLink(t tree, why string) error {
 	dir, _, err := t.resolve(path.Dir(s.Path))
 	if err != nil || path.Join(dir, path.Base(s.Path)) == s.Real {
 		return err
 	}
 	on := filepath.Join(t.at, filepath.FromSlash(s.Path))
-	return &UntrustedError{s.Path, "is a symlink to " + s.Real + ", which is not ours to remove", "rm " + on}
+	return &UntrustedError{s.Path, "is a symlink to " + s.Real + ", " + why, hint.Shell("rm %s", on)}
 }
 
 // also are the users who may own the directory of a file that is not ours: a log
@@ -96,7 +101,7 @@ func (s *step) expect(t tree, kind Kind, file fs.FileInfo) error {
 		return &ChangedError{s.Path}
 	case kind == Present && names(file) > 1:
 		e := t.distrust(s.Real, fmt.Sprintf("has %d names (hard links)", names(file)))
-		e.Hint = "find / -xdev -samefile " + filepath.Join(t.at, filepath.FromSlash(s.Real))
+		e.Hint = hint.Shell("find / -xdev -samefile %s", filepath.Join(t.at, filepath.FromSlash(s.Real)))
 		return e
 	}
 	return nil
@@ -124,8 +129,8 @@ func names(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// obtain opens what ensure is to dress, and makes it first if it is absent.
-func (s *step) obtain(t tree, want entry, absent bool) (*os.File, error) {
+// openOrCreate opens the file or directory for ensure, and creates it if it is absent.
+func (s *step) openOrCreate(t tree, want entry, absent bool) (*os.File, error) {
 	if !absent {
 		return s.openInPlace(t, want, s.created())
 	}

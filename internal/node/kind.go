@@ -2,7 +2,7 @@ package node
 
 import "io/fs"
 
-// Kind says what lies at a path, symlinks followed: "" when nothing does, else
+// Kind says what is at a path, symlinks followed: "" when nothing does, else
 // directory, file, socket, character device, block device, or neither file nor
 // directory.
 func (n *Node) Kind(name string) (string, error) {

@@ -7,7 +7,7 @@ import (
 )
 
 // touchLink sets the times of a symlink to now, when the last part of name is
-// one. The kubelet watches the directory that the link lies in: what is done to
+// one. The kubelet watches the directory that the link is in: what is done to
 // the link's target it would see no sooner than at its next look at the whole
 // directory, 20 s later (pkg/kubelet/config/file_linux.go: a change of a name's
 // attributes makes it read the file). That it fails costs no more than that.

@@ -34,7 +34,7 @@ type holder struct {
 }
 
 // Lock takes the node's lock without waiting: the one of the state directory, and
-// one that is the same whatever the state directory is. If somebody else has it,
+// one that is the same whatever the state directory is. If someone else has it,
 // the error is a *LockedError.
 func (n *Node) Lock(purpose string) (*Lock, error) {
 	st, err := n.makeStore()
@@ -54,7 +54,7 @@ func (n *Node) Lock(purpose string) (*Lock, error) {
 	if l.tree, err = n.lockTree(text); err != nil {
 		return nil, join(err, l.flock.Unlock())
 	}
-	st.inform(lockName, text)
+	st.writeHolder(lockName, text)
 	return l, nil
 }
 
@@ -77,8 +77,8 @@ func (n *Node) tryLock(st *store) (*Lock, error) {
 	return &Lock{flock: l, node: n}, nil
 }
 
-// lockFile locks the file that is there now, nil if somebody else has it: one that
-// was removed and made anew between open and lock would be another lock. It
+// lockFile locks the file that is there now, nil if someone else has it: one that
+// was removed and created again between open and lock would be another lock. It
 // follows no link.
 func lockFile(name string) (*flock.Flock, error) {
 	for range 10 {
@@ -115,10 +115,10 @@ func (n *Node) lockPath() (string, error) {
 	return filepath.Join(n.Root, filepath.FromSlash(path.Join(real, lockName))), nil
 }
 
-// inform writes who holds the lock, in one piece into an emptied file: a reader
-// sees all of it or text that is no JSON. That it cannot be written (a full
-// disk) is no reason to refuse the lock.
-func (s *store) inform(name string, text []byte) {
+// writeHolder writes who holds the lock, in one write to an emptied file: a reader
+// sees either all of it or invalid JSON. A failure (a full disk) is not a reason to
+// refuse the lock.
+func (s *store) writeHolder(name string, text []byte) {
 	f, err := s.dir.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return
@@ -156,7 +156,7 @@ func (n *Node) Holder() (*LockedError, error) {
 }
 
 // hasOpen tells whether a process has the file open: after a death without
-// Unlock somebody else may have the process id. What may not be looked into is
+// Unlock someone else may have the process id. What may not be looked into is
 // believed.
 func hasOpen(pid int, file os.FileInfo) bool {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
@@ -179,7 +179,7 @@ func alive(pid int) bool {
 // process lock a new one while a second holds the old.
 func (l *Lock) Unlock() error {
 	if st, err := l.node.store(); err == nil && st != nil {
-		st.inform(lockName, nil)
+		st.writeHolder(lockName, nil)
 		st.close()
 	}
 	l.node.forgetLive()

@@ -13,7 +13,7 @@ const (
 	keepOthers = 5
 	// maxFile is as much as the kubelet reads of a manifest.
 	maxFile = 10 << 20
-	// tempMark is part of every temporary name beside a target.
+	// tempMark is part of every temporary name next to a target.
 	tempMark = ".auditpatch-"
 	// modeBits are the bits that chmod(2) sets.
 	modeBits = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky

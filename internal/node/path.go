@@ -13,7 +13,7 @@ import (
 const maxLinks = 40
 
 // tree is the node's file system, held open at its root. os.Root makes sure that
-// no call leaves it, even when somebody swaps a directory for a link meanwhile;
+// no call leaves it, even when someone swaps a directory for a link in the meantime;
 // resolve does what os.Root does not: it follows absolute links, from the root.
 type tree struct {
 	root *os.Root
@@ -72,7 +72,7 @@ type walk struct {
 	links int
 
 	also  []int           // users who may own the last directory
-	fault *UntrustedError // the first thing that somebody else decides about
+	fault *UntrustedError // the first thing that someone else decides about
 }
 
 func (w *walk) follow(name string) error {

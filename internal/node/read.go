@@ -10,20 +10,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"auditpatch/internal/nodefile"
 )
 
 // File is a file or directory as it was found.
-type File struct {
-	Path   string // as asked
-	Real   string // where Path leads, when it is or passes a symlink; else ""
-	Exists bool
-	Dir    bool
-	Empty  bool   // a directory with nothing in it
-	Data   []byte // of a file, when it was read
-	Mode   fs.FileMode
-	UID    int
-	GID    int
-}
+type File = nodefile.File
 
 // Sibling is a file of a directory, or why it could not be read.
 type Sibling struct {
@@ -147,7 +139,7 @@ func (t tree) stat(name string) (File, string, error) {
 	}
 	f.Exists, f.Dir = true, info.IsDir()
 	f.Mode, f.UID, f.GID = owned(info)
-	if err := odd(info); err != nil {
+	if err := checkType(info); err != nil {
 		return f, real, fail("read", name, err)
 	}
 	if f.Dir {
@@ -157,8 +149,8 @@ func (t tree) stat(name string) (File, string, error) {
 	return f, real, nil
 }
 
-// odd refuses what is neither a file nor a directory.
-func odd(info fs.FileInfo) error {
+// checkType refuses what is neither a file nor a directory.
+func checkType(info fs.FileInfo) error {
 	switch mode := info.Mode(); {
 	case mode.IsRegular() || mode.IsDir():
 		return nil
@@ -187,7 +179,7 @@ func (t tree) readRegular(real string) ([]byte, fs.FileInfo, error) {
 		return nil, nil, err
 	}
 	defer f.Close()
-	data, err := slurp(f)
+	data, err := readAll(f)
 	return data, info, err
 }
 
@@ -200,7 +192,7 @@ func (t tree) openRegular(real string) (*os.File, fs.FileInfo, error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = odd(info)
+		err = checkType(info)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -209,7 +201,7 @@ func (t tree) openRegular(real string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-func slurp(f *os.File) ([]byte, error) {
+func readAll(f *os.File) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
 		err = errTooLarge

@@ -6,16 +6,16 @@ import (
 	"path"
 )
 
-// Outcome says how Recover ended a run.
+// Outcome is how Recover ended a run.
 type Outcome string
 
 const (
-	// Finished: the decisive file was new, and now all is.
+	// Finished: the decisive file had its new content, and now all files have.
 	Finished Outcome = "finished"
-	// Undone: all is as before the run.
+	// Undone: everything is as before the run.
 	Undone Outcome = "undone"
-	// Left: somebody else has changed the decisive file; nothing was touched.
-	Left Outcome = "left"
+	// Overridden: someone else has changed the decisive file; nothing was touched.
+	Overridden Outcome = "left"
 )
 
 // Unfinished returns the run that was neither finished nor undone, nil if there
@@ -40,18 +40,18 @@ func (n *Node) Unfinished() (*Run, error) {
 	return &Run{rec.ID, rec.Verb, rec.Time, rec.Meta, n, rec.Seq, rec.Steps}, nil
 }
 
-// Recover ends a run that died: forward when its decisive step is on the disk
-// and nobody had begun to undo it, else back. With an outcome the run is over,
-// and a *ForeignError beside it lists files that were left as somebody else made
-// them. Without an outcome the run is as unfinished as before. The caller holds
-// the lock.
+// Recover ends a run that was interrupted. It finishes the run if its decisive step
+// is on disk and no undo had started; otherwise it undoes the run. If it returns
+// an outcome, the run is over, and a *ChangedByOthersError with it lists files that
+// someone else changed and that were skipped. Without an outcome the run is still
+// unfinished. The caller holds the lock.
 func (r *Run) Recover() (Outcome, error) {
-	onward, err := r.Onward()
+	onward, err := r.ShouldFinish()
 	if err != nil {
 		return "", err
 	}
 	if onward {
-		left, err := r.forward(true, wholly)
+		left, err := r.forward(true, finalSide)
 		if err == nil {
 			err = r.Done()
 		}
@@ -59,12 +59,12 @@ func (r *Run) Recover() (Outcome, error) {
 	}
 	outcome, err := Undone, error(nil)
 	if r.lost() {
-		outcome = Left
+		outcome = Overridden
 	}
 	left, err := r.undo()
 	switch {
 	case err != nil:
-	case outcome == Left:
+	case outcome == Overridden:
 		err = r.Yield("somebody else changed the manifest")
 	default:
 		err = r.Abandon("recovered after a crash")
@@ -74,7 +74,7 @@ func (r *Run) Recover() (Outcome, error) {
 
 // Resume is Recover without its end, for a run that goes onward: everything is
 // new afterwards, or interim where it was so, for Finalize; and the run can still
-// be undone. A *ForeignError lists files that were left as somebody else made them.
+// be undone. A *ChangedByOthersError lists files that someone else changed.
 func (r *Run) Resume() error {
 	interim, err := r.interims()
 	if err != nil {
@@ -87,7 +87,7 @@ func (r *Run) Resume() error {
 		return sideNew
 	})
 	if err == nil && left != nil {
-		err = &ForeignError{Paths: left}
+		err = &ChangedByOthersError{Paths: left}
 	}
 	return err
 }
@@ -119,22 +119,22 @@ func (r *Run) interims() (map[*step]bool, error) {
 	return out, nil
 }
 
-// wholly carries out a step to its end.
-func wholly(*step) side { return sideNew }
+// finalSide makes forward execute a step completely.
+func finalSide(*step) side { return sideNew }
 
 func ended(o Outcome, left []string, err error) (Outcome, error) {
 	switch {
 	case err != nil:
 		return "", err
 	case left != nil:
-		return o, &ForeignError{Paths: left}
+		return o, &ChangedByOthersError{Paths: left}
 	}
 	return o, nil
 }
 
-// Onward tells whether Recover would finish the run: its decisive step is on the
-// disk, and nobody had begun to undo it.
-func (r *Run) Onward() (bool, error) {
+// ShouldFinish tells whether Recover would finish the run: its decisive step is on
+// disk, and no undo had started.
+func (r *Run) ShouldFinish() (bool, error) {
 	st, err := r.openStore()
 	if err != nil {
 		return false, err
@@ -154,8 +154,8 @@ func (r *Run) Onward() (bool, error) {
 	return state == StateNew || state == StateInterim, err
 }
 
-// ChangedByOthers returns a *ForeignError when a decisive file is not what this
-// process has put there last: also when somebody has put the earlier one back.
+// ChangedByOthers returns a *ChangedByOthersError when a decisive file is not what this
+// process has put there last: also when someone has put the earlier one back.
 func (r *Run) ChangedByOthers() error {
 	t, err := r.node.open()
 	if err != nil {
@@ -171,7 +171,7 @@ func (r *Run) ChangedByOthers() error {
 			return err
 		}
 		if !cur.same(s.entry(s.at)) {
-			return &ForeignError{[]string{s.Path}, s.at != sideOld && cur.same(s.Old)}
+			return &ChangedByOthersError{[]string{s.Path}, s.at != sideOld && cur.same(s.Old)}
 		}
 	}
 	return nil
@@ -240,8 +240,8 @@ func (r *Run) Abandon(reason string) error {
 	return join(r.clean(t), err)
 }
 
-// Yield ends a run whose decisive file somebody else has changed, and notes why:
-// nothing was put back, and the file is theirs.
+// Yield ends a run whose decisive file someone else has changed, and notes why:
+// nothing was rolled back, and the file is theirs.
 func (r *Run) Yield(reason string) error {
 	t, err := r.node.open()
 	if err != nil {

@@ -43,7 +43,7 @@ func TestRecover(t *testing.T) {
 				must(t, err)
 				defer tr.close()
 				for _, s := range r.steps[:2] {
-					must(t, r.carryOut(tr, s, sideNew))
+					must(t, r.execute(tr, s, sideNew))
 				}
 			},
 			outcome: Undone,
@@ -63,7 +63,7 @@ func TestRecover(t *testing.T) {
 				edit(t, root, policyPath)
 			},
 			outcome: Finished,
-			err:     policyPath + ": changed by somebody else meanwhile, left as found",
+			err:     policyPath + ": changed by someone else in the meantime, left as it is",
 			want:    map[string]string{manifestPath: "new manifest\n", policyPath: "by hand\n"},
 		},
 		"manifest edited": {
@@ -71,8 +71,8 @@ func TestRecover(t *testing.T) {
 				must(t, r.Apply())
 				edit(t, root, manifestPath)
 			},
-			outcome: Left,
-			err:     manifestPath + ": changed by somebody else meanwhile, left as found",
+			outcome: Overridden,
+			err:     manifestPath + ": changed by someone else in the meantime, left as it is",
 			want:    map[string]string{manifestPath: "by hand\n", policyPath: "new policy\n"},
 		},
 		"policy edited, back": {
@@ -82,7 +82,7 @@ func TestRecover(t *testing.T) {
 				edit(t, root, policyPath)
 			},
 			outcome: Undone,
-			err:     policyPath + ": changed by somebody else meanwhile, left as found",
+			err:     policyPath + ": changed by someone else in the meantime, left as it is",
 			want:    map[string]string{manifestPath: "old manifest\n", policyPath: "by hand\n"},
 		},
 	} {
@@ -96,7 +96,7 @@ func TestRecover(t *testing.T) {
 			equal(t, "outcome", outcome, c.outcome)
 			if c.err != "" {
 				wantErr(t, err, c.err)
-				_ = asType[*ForeignError](t, err)
+				_ = asType[*ChangedByOthersError](t, err)
 			} else {
 				must(t, err)
 			}
@@ -129,7 +129,7 @@ func TestUnfinishedDamaged(t *testing.T) {
 			begin(t, n, write(t, n, manifestPath, "new"))
 			must(t, os.WriteFile(filepath.Join(root, stateDir, c.file), []byte(c.text), 0))
 			_, err := n.Unfinished()
-			wantErr(t, err, "an earlier run died, and its journal /var/lib/state/journal is of no use: "+c.want)
+			wantErr(t, err, "an earlier run was interrupted, and its journal /var/lib/state/journal cannot be used: "+c.want)
 		})
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"path"
 	"strconv"
 	"time"
+
+	"auditpatch/internal/nodefile"
 )
 
-// Run is an ordered list of steps that is carried out as a whole.
+// Run is an ordered list of steps that is executed as a whole.
 type Run struct {
 	ID   string
 	Verb string
@@ -63,7 +65,7 @@ func (s *store) content(id string, st *step, of side) ([]byte, error) {
 		return nil, err
 	}
 	data, err := s.dir.ReadFile(name)
-	if err == nil && sum(data) != st.entry(of).SHA256 {
+	if err == nil && nodefile.Checksum(data) != st.entry(of).SHA256 {
 		err = errDamaged
 	}
 	if err != nil {

@@ -238,7 +238,7 @@ func TestChangedAfterLayout(t *testing.T) {
 	defer tr.close()
 	must(t, r.prepare(tr, r.steps[0]))
 	must(t, os.WriteFile(filepath.Join(root, manifestPath), []byte("by hand\n"), 0o600))
-	wantErr(t, r.carryOut(tr, r.steps[0], sideNew), manifestPath+" changed since it was read")
+	wantErr(t, r.execute(tr, r.steps[0], sideNew), manifestPath+" changed since it was read")
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "by hand\n")
 }
 
@@ -249,8 +249,8 @@ func TestUndoLeavesForeignFiles(t *testing.T) {
 	must(t, r.Apply())
 	must(t, os.WriteFile(filepath.Join(root, webhookPath), []byte("by hand\n"), 0o600))
 	err := r.Undo()
-	wantErr(t, err, webhookPath+": changed by somebody else meanwhile, left as found")
-	equal(t, "paths", asType[*ForeignError](t, err).Paths, []string{webhookPath})
+	wantErr(t, err, webhookPath+": changed by someone else in the meantime, left as it is")
+	equal(t, "paths", asType[*ChangedByOthersError](t, err).Paths, []string{webhookPath})
 	equal(t, "webhook", string(read(t, n, webhookPath).Data), "by hand\n")
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "old manifest\n")
 	equal(t, "policy", read(t, n, policyPath).Exists, false)
@@ -321,7 +321,7 @@ func TestUndoHandsOffForeignManifest(t *testing.T) {
 	r := begin(t, n, enableSteps(t, n)...)
 	must(t, r.Apply())
 	must(t, os.WriteFile(filepath.Join(root, manifestPath), []byte("by hand\n"), 0o600))
-	wantErr(t, r.Undo(), manifestPath+": changed by somebody else meanwhile, left as found")
+	wantErr(t, r.Undo(), manifestPath+": changed by someone else in the meantime, left as it is")
 	equal(t, "manifest", string(read(t, n, manifestPath).Data), "by hand\n")
 	equal(t, "policy", string(read(t, n, policyPath).Data), "new policy\n")
 	equal(t, "left over", hidden(snapshot(t, root)), []string(nil))

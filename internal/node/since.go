@@ -4,20 +4,22 @@ import (
 	"cmp"
 	"path"
 	"slices"
+
+	"auditpatch/internal/nodefile"
 )
 
 // Since is what became of a file since a backup was made.
 type Since struct {
 	// Ours says that nobody but the runs since then has changed it: each found
-	// what the one before it had written, and the last one's lies there now.
+	// what the one before it had written, and the last one's is there now.
 	Ours bool
-	// Stored is where the file's content in the backup lies on the node, "" when the
+	// Stored is where the file's content in the backup is on the node, "" when the
 	// backup has none.
 	Stored string
 }
 
 // Since follows a file through the runs from a backup's own on; now is its
-// content. What was put back counts as never written. A run that cannot be read
+// content. What was rolled back counts as never written. A run that cannot be read
 // is passed over: what it wrote shows in what the next one found.
 func (n *Node) Since(id, name string, now []byte) (Since, error) {
 	st, err := n.store()
@@ -53,7 +55,7 @@ func (n *Node) Since(id, name string, now []byte) (Since, error) {
 		}
 		known = true
 	}
-	out.Ours = !known || hash == sum(now)
+	out.Ours = !known || hash == nodefile.Checksum(now)
 	return out, nil
 }
 

@@ -8,6 +8,8 @@ import (
 // Space is what can still be written in a file system.
 type Space struct {
 	Free, Total int64 // bytes
+	FreeToRoot  int64 // with what is kept for root
+	Files       int64 // that can still be made; 0 where nothing counts them
 	// NoFiles says that no further file can be made: all inodes are taken.
 	NoFiles  bool
 	ReadOnly bool
@@ -47,6 +49,7 @@ func (t tree) space(dir, real string) (Space, error) {
 	}
 	return Space{
 		Free: int64(st.Bavail) * int64(st.Bsize), Total: int64(st.Blocks) * int64(st.Bsize),
+		FreeToRoot: int64(st.Bfree) * int64(st.Bsize), Files: int64(st.Ffree),
 		// File systems that make inodes as they need them count none at all.
 		NoFiles: st.Files > 0 && st.Ffree == 0, ReadOnly: st.Flags&readOnlyFlag != 0,
 	}, nil

@@ -1,14 +1,14 @@
 package node
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"strconv"
 	"strings"
+
+	"auditpatch/internal/nodefile"
 )
 
 // Kind says what a path is, or is to become.
@@ -25,7 +25,7 @@ const (
 	// Absent removes a file, or (in Done) a directory if it is empty.
 	Absent Kind = "absent"
 
-	// odds is what can lie at a path but is never wanted there.
+	// odds is what can be at a path but is never wanted there.
 	odds Kind = "other"
 )
 
@@ -47,7 +47,7 @@ type Step struct {
 	Path string
 	Old  File
 	New  Content
-	// Interim, beside a New of kind Regular, is what Apply puts at the path first;
+	// Interim, for a New of kind Regular, is what Apply puts at the path first;
 	// [Run.Finalize] puts New there. Whoever recovers the run goes on to New.
 	Interim []byte
 	// Commit marks the decisive step, the file that names the others: once it is
@@ -62,7 +62,7 @@ const (
 	StateOld     State = "old"
 	StateInterim State = "interim" // on the way to new
 	StateNew     State = "new"
-	StateOther   State = "other" // none of them: somebody else was there
+	StateOther   State = "other" // none of them: someone else was there
 )
 
 // octal is a mode that people can read in run.json.
@@ -96,7 +96,7 @@ func (m *octal) UnmarshalText(text []byte) error {
 
 var specialBits = map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000}
 
-// entry is one side of a step, or what lies at a path now.
+// entry is one side of a step, or what is at a path now.
 type entry struct {
 	Kind   Kind              `json:"kind"`
 	Mode   octal             `json:"mode"`
@@ -128,7 +128,7 @@ type step struct {
 	Interim *entry `json:"interim,omitempty"`
 
 	index   int
-	touched bool // it may have been carried out; always so for a run read from the disk
+	touched bool // it may have been executed; always so for a run read from the disk
 	// at is the side that this process has put there, "" when it has put none.
 	at   side
 	data map[side][]byte
@@ -159,7 +159,7 @@ func (s *step) entry(of side) entry {
 	return entry{}
 }
 
-// first is the side that Apply carries out.
+// first is the side that Apply writes.
 func (s *step) first() side {
 	if s.Interim != nil {
 		return sideInterim
@@ -194,8 +194,8 @@ func (s *step) state(cur entry) State {
 	return StateOther
 }
 
-// look says what lies at the step's path now. Does the path lead elsewhere than
-// at Begin, it is somebody else's.
+// look says what is at the step's path now. Does the path lead elsewhere than
+// at Begin, it is someone else's.
 func (s *step) look(t tree) (entry, error) {
 	real, _, err := t.resolve(s.Path)
 	if err != nil {
@@ -211,7 +211,7 @@ func (s *step) look(t tree) (entry, error) {
 	return e, nil
 }
 
-// look describes what lies at a resolved path, and reads it unless opaque.
+// look describes what is at a resolved path, and reads it unless opaque.
 func (t tree) look(real string, opaque bool) (entry, []byte, error) {
 	info, err := t.lstat(real)
 	switch {
@@ -238,7 +238,7 @@ func (t tree) lookInside(real string) (entry, []byte, error) {
 		return entry{}, nil, err
 	}
 	defer f.Close()
-	data, err := slurp(f)
+	data, err := readAll(f)
 	if errors.Is(err, errTooLarge) { // nothing of ours is
 		return describe(odds, info), nil, nil
 	}
@@ -246,7 +246,7 @@ func (t tree) lookInside(real string) (entry, []byte, error) {
 		return entry{}, nil, err
 	}
 	e := describe(Regular, info)
-	e.SHA256 = sum(data)
+	e.SHA256 = nodefile.Checksum(data)
 	e.Xattrs, err = xattrs(f)
 	return e, data, err
 }
@@ -256,12 +256,7 @@ func describe(kind Kind, info fs.FileInfo) entry {
 	return entry{Kind: kind, Mode: octal(mode), UID: uid, GID: gid, Size: info.Size()}
 }
 
-func sum(data []byte) string {
-	h := sha256.Sum256(data)
-	return hex.EncodeToString(h[:])
-}
-
-// temp is the name beside the target under which one side of the step is laid
+// temp is the name next to the target under which one side of the step is laid
 // out. It follows from the run alone, so that whoever recovers the run finds it.
 func (s *step) temp(id string, of side) string {
 	base := path.Base(s.Real)

@@ -29,7 +29,7 @@ const (
 	markDone    = "done"
 	markUndone  = "undone"
 	markUndoing = "undoing"
-	// markOverridden: somebody else has changed the manifest, and it is theirs.
+	// markOverridden: someone else has changed the manifest, and it is theirs.
 	markOverridden = "overridden"
 )
 
@@ -94,7 +94,7 @@ func (n *Node) makeStore() (*store, error) {
 	if err != nil {
 		return nil, fail("make", n.StateDir, err)
 	}
-	if err := n.vetState(t); err != nil {
+	if err := n.mayKeepState(t); err != nil {
 		return nil, err
 	}
 	if err := t.mkdirs(real, 0o700); err != nil {

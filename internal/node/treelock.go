@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/gofrs/flock"
+
+	"auditpatch/internal/hint"
 )
 
 // liveLock is the lock of this machine, for runs with different state directories.
@@ -51,7 +53,7 @@ func (n *Node) lockLive(text []byte) (*flock.Flock, error) {
 	if l == nil {
 		return nil, run.holder(path.Base(liveLock))
 	}
-	run.inform(path.Base(liveLock), text)
+	run.writeHolder(path.Base(liveLock), text)
 	return l, nil
 }
 
@@ -77,7 +79,7 @@ func (n *Node) openRun() (*store, error) {
 	err = s.vet(path.Base(liveLock))
 	var bad *UntrustedError
 	if errors.As(err, &bad) {
-		bad.Hint = "ls -ld " + bad.Path + "; only root may write there"
+		bad.Hint = hint.Shell("ls -ld %s", bad.Path).Then("; ", hint.Words("only root may write there"))
 	}
 	if err != nil {
 		s.close()
@@ -93,7 +95,7 @@ func (n *Node) forgetLive() {
 		return
 	}
 	if run, err := n.openRun(); err == nil {
-		run.inform(path.Base(liveLock), nil)
+		run.writeHolder(path.Base(liveLock), nil)
 		run.close()
 	}
 }

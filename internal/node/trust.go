@@ -10,27 +10,29 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"auditpatch/internal/hint"
 )
 
 // maxSystemUser is the last of the numbers that system accounts have; people's
 // begin after it.
 const maxSystemUser = 999
 
-// errSwapped says that somebody works against us, or very close by.
+// errSwapped says that someone interferes, on purpose or by accident.
 var errSwapped = errors.New("was replaced while it was being opened")
 
-// UntrustedError refuses a path that somebody else decides about: what root did
+// UntrustedError refuses a path that someone else decides about: what root did
 // there would be done in that user's name.
 type UntrustedError struct {
 	Path string // what is not to be trusted, on the node: often a directory on the way
 	Why  string
-	Hint string // what to type
+	Hint hint.Hint
 }
 
 func (e *UntrustedError) Error() string { return e.Path + " " + e.Why }
 
 // Remedy is the hint, as an error's method.
-func (e *UntrustedError) Remedy() string { return e.Hint }
+func (e *UntrustedError) Remedy() hint.Hint { return e.Hint }
 
 // owners are the users whose files and directories are as good as our own: root,
 // whoever runs this, and the owner of the tree, who can replace all of it anyway.
@@ -38,7 +40,7 @@ type owners []int
 
 func (o owners) has(uid int) bool { return slices.Contains(o, uid) }
 
-// fault says why others decide what lies in a directory, "" when they do not. That
+// fault says why others decide what is in a directory, "" when they do not. That
 // a group may add names is no fault: Ubuntu's /var/log is so. Neither is a sticky
 // directory, where nobody replaces what is not his own. Each link and each directory
 // below has to stand a test of its own.
@@ -69,7 +71,7 @@ func (o owners) strictFault(info fs.FileInfo) string {
 }
 
 // trustsLink says whether a symlink is of one of us. Who owns its directory now says
-// nothing: somebody else may have laid it when the directory was his.
+// nothing: someone else may have created it when the directory was theirs.
 func (o owners) trustsLink(link fs.FileInfo) bool {
 	_, uid, _ := owned(link)
 	return o.has(uid)
@@ -110,16 +112,16 @@ func (t tree) ownerOf(folder string) (uid int, ok bool) {
 // distrust is the refusal of one path, with the command that mends it.
 func (t tree) distrust(real, why string) *UntrustedError {
 	on := filepath.Join(t.at, filepath.FromSlash(real))
-	e := &UntrustedError{Path: real, Why: why, Hint: "ls -ld " + on}
+	e := &UntrustedError{Path: real, Why: why, Hint: hint.Shell("ls -ld %s", on)}
 	switch {
 	case strings.HasPrefix(why, "belongs"):
-		e.Hint = fmt.Sprintf("chown %s %s", account(os.Geteuid()), on)
+		e.Hint = hint.Shell("chown %s %s", account(os.Geteuid()), on)
 	case strings.HasSuffix(why, "by everybody"):
-		e.Hint = "chmod o-w " + on
+		e.Hint = hint.Shell("chmod o-w %s", on)
 	case strings.HasPrefix(why, "is writable"):
-		e.Hint = "chmod g-w " + on
+		e.Hint = hint.Shell("chmod g-w %s", on)
 	case strings.HasPrefix(why, "is a symlink"):
-		e.Hint = fmt.Sprintf("chown -h %s %s", account(os.Geteuid()), on)
+		e.Hint = hint.Shell("chown -h %s %s", account(os.Geteuid()), on)
 	}
 	return e
 }
@@ -131,7 +133,7 @@ func account(uid int) string {
 	return fmt.Sprint(uid)
 }
 
-// vet refuses a path when somebody else could have laid the way to it: one of the
+// vet refuses a path that someone else could have redirected: one of the
 // directories, or a symlink. The users in also may own the last directory.
 func (t tree) vet(name string, also ...int) error {
 	w := walk{tree: t, also: also}
@@ -231,7 +233,7 @@ func enter(dir *os.Root, name string) (*os.Root, error) {
 func openNamed(dir *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	named, err := dir.Lstat(name)
 	if err == nil {
-		err = odd(named)
+		err = checkType(named)
 	}
 	if err != nil {
 		return nil, nil, err

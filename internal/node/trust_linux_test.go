@@ -90,7 +90,7 @@ func TestOrphanAsLog(t *testing.T) {
 	must(t, os.Remove(filepath.Join(root, shadow)))
 	_, err := n.Begin("enable", []Step{shared(t, n)}, nil)
 	wantErr(t, err, "write "+logPath+": "+logDir+" belongs to user 1000")
-	equal(t, "hint", asType[*UntrustedError](t, err).Hint, "chown root "+root+logDir)
+	equal(t, "hint", asType[*UntrustedError](t, err).Hint.String(), "chown root "+root+logDir)
 }
 
 // A group that may move files to the log's name could have another one opened to
@@ -142,7 +142,7 @@ func TestLogSwapped(t *testing.T) {
 			tr, err := n.open()
 			must(t, err)
 			defer tr.close()
-			_, err = r.steps[0].obtain(tr, r.steps[0].New, false)
+			_, err = r.steps[0].openOrCreate(tr, r.steps[0].New, false)
 			wantErr(t, err, c.want)
 			if err := r.Apply(); err == nil {
 				t.Error("applied")
@@ -217,7 +217,7 @@ func TestWays(t *testing.T) {
 				must(t, r.Abandon("test"))
 			} else {
 				wantErr(t, err, "write "+c.path+": "+c.want)
-				equal(t, "hint", asType[*UntrustedError](t, err).Hint, strings.ReplaceAll(c.hint, "ROOT", root))
+				equal(t, "hint", asType[*UntrustedError](t, err).Hint.String(), strings.ReplaceAll(c.hint, "ROOT", root))
 			}
 			equal(t, "tree", snapshot(t, root), old)
 		})
@@ -276,7 +276,7 @@ func TestRemovalThroughLink(t *testing.T) {
 	n := testNode(root)
 	_, err := n.Begin("disable", []Step{{Path: policyPath, Old: read(t, n, policyPath), New: Content{Kind: Absent}}}, nil)
 	wantErr(t, err, "remove "+policyPath+": "+policyPath+" is a symlink to /srv/policy, which is not ours to remove")
-	equal(t, "hint", asType[*UntrustedError](t, err).Hint, "rm "+root+policyPath)
+	equal(t, "hint", asType[*UntrustedError](t, err).Hint.String(), "rm "+root+policyPath)
 	equal(t, "file", string(read(t, n, policyPath).Data), "theirs\n")
 }
 

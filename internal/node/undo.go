@@ -2,22 +2,18 @@ package node
 
 import "slices"
 
-// Undo puts every step back: contents, mode, owner and attributes, and takes
-// away what was made, directories only if nothing else lies in them. A file that
-// somebody else has changed meanwhile is left alone and listed in a
-// *ForeignError. If that file is a decisive one, nothing at all is touched: it
-// may name the others. Abandon ends the run afterwards.
+// Undo rolls back every step: it restores contents, mode, owner and attributes,
+// and removes what the run created, directories only if they are empty. A file
+// that someone else has changed in the meantime is skipped and listed in a
+// *ChangedByOthersError. If it is a decisive file, nothing at all is touched,
+// because it may refer to the others. Call Abandon afterwards to end the run.
 func (r *Run) Undo() error {
-	left, err := r.undo()
-	if err == nil && left != nil {
-		err = &ForeignError{Paths: left}
-	}
-	return err
+	return changedByOthers(r.undo())
 }
 
-// PutBack is the first part of an Undo: all that was replaced or removed is back,
-// the decisive file last. What the run has made stays for [Run.RemoveMade], until
-// no Pod that names it can start any more.
+// PutBack is the first part of an Undo: it restores everything that was replaced or
+// removed, the decisive file last. Files that the run created stay for
+// [Run.RemoveMade], until no Pod that refers to them can start.
 func (r *Run) PutBack() error {
 	r.markUndoing()
 	t, err := r.node.open()
@@ -26,13 +22,9 @@ func (r *Run) PutBack() error {
 	}
 	defer t.close()
 	if left := r.takenOver(t); left != nil {
-		return &ForeignError{Paths: left}
+		return &ChangedByOthersError{Paths: left}
 	}
-	left, err := r.putBack(t, rankFolder, rankDecisive)
-	if err == nil && left != nil {
-		err = &ForeignError{Paths: left}
-	}
-	return err
+	return changedByOthers(r.putBack(t, rankFolder, rankDecisive))
 }
 
 // RemoveMade is the second part of an Undo.
@@ -42,21 +34,17 @@ func (r *Run) RemoveMade() error {
 		return err
 	}
 	defer t.close()
-	left, err := r.putBack(t, rankMade, rankMade)
-	if err == nil && left != nil {
-		err = &ForeignError{Paths: left}
-	}
-	return join(err, r.clean(t))
+	return join(changedByOthers(r.putBack(t, rankMade, rankMade)), r.clean(t))
 }
 
-// Rewind begins an Undo: where there is an interim content it is put in the place
-// of the new one, and nothing else happens. Undo has to follow.
+// Rewind prepares an Undo: it replaces the new content with the interim content,
+// where there is one, and does nothing else. Undo has to follow.
 func (r *Run) Rewind() error {
 	r.markUndoing()
 	return r.putInterims(sideInterim)
 }
 
-// Made tells whether a file is still there that the run has made, for RemoveMade.
+// Made tells whether a file that the run created still exists, for RemoveMade.
 func (r *Run) Made() bool {
 	t, err := r.node.open()
 	if err != nil {
@@ -67,6 +55,14 @@ func (r *Run) Made() bool {
 		cur, err := s.look(t)
 		return err == nil && s.touched && s.New.Kind == Regular && s.state(cur) == StateNew
 	})
+}
+
+// changedByOthers is the error for files that someone else has changed.
+func changedByOthers(changed []string, err error) error {
+	if err == nil && changed != nil {
+		return &ChangedByOthersError{Paths: changed}
+	}
+	return err
 }
 
 func (r *Run) undo() (left []string, err error) {
@@ -97,20 +93,20 @@ func (r *Run) markUndoing() {
 	_ = st.mark(r.ID, markUndoing)
 }
 
-// takenOver lists the decisive files that somebody else has changed since.
+// takenOver lists the decisive files that someone else has changed since.
 func (r *Run) takenOver(t tree) (left []string) {
 	for _, s := range r.steps {
 		if !s.Commit || !s.touched {
 			continue
 		}
-		if cur, err := s.look(t); err == nil && s.state(cur) == StateOther && !s.stray(cur) {
+		if cur, err := s.look(t); err == nil && s.state(cur) == StateOther && !s.isStrayDir(cur) {
 			left = append(left, s.Path)
 		}
 	}
 	return left
 }
 
-// The ranks in which steps are put back. Rank 1 comes before 2 because the old
+// The ranks in which steps are rolled back. Rank 1 comes before 2 because the old
 // manifest must find the old policy, and 3 after 2 because until then the new
 // manifest still names the new one.
 const (
@@ -132,7 +128,7 @@ func (s *step) rank() int {
 	return rankMade
 }
 
-// putBack goes through the ranks. If a decisive file cannot be put back, what
+// putBack goes through the ranks. If a decisive file cannot be rolled back, what
 // was made stays, since that file may name it.
 func (r *Run) putBack(t tree, from, to int) (left []string, err error) {
 	var errs []error
@@ -166,7 +162,7 @@ func (r *Run) ranked(rank int) []*step {
 }
 
 // back puts one step back. What the run has not touched is as it was, or
-// somebody else's.
+// someone else's.
 func (r *Run) back(t tree, s *step) error {
 	switch {
 	case !s.touched:
@@ -199,7 +195,7 @@ func (s *step) removeEmpty(t tree) error {
 func (s *step) unmake(t tree) error {
 	for _, real := range slices.Backward(s.Made) {
 		if info, err := t.lstat(real); err == nil && info != nil && !info.IsDir() {
-			continue // somebody else's, in the place of ours
+			continue // someone else's, in the place of ours
 		}
 		if err := t.unlink(real); err != nil {
 			return fail("remove", s.Path, err)

@@ -3,25 +3,26 @@ package node
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"auditpatch/internal/hint"
 )
 
-// What lies in the state directory makes root write files: the journal names a
+// What is in the state directory makes root write files: the journal names a
 // run, and the run says which. So all of it has to be ours, and nobody else's to
 // change.
 
-// vetState refuses a state directory when others decide where it is, or what lies
+// vetState refuses a state directory when others decide where it is, or what is
 // in it.
 func (n *Node) vetState(t tree) error {
 	err := t.vet(n.StateDir)
 	var bad *UntrustedError
 	if errors.As(err, &bad) && path.Clean(n.StateDir) != defaultState {
-		bad.Hint = "--state-dir=" + defaultState
+		bad.Hint = hint.Flag("state-dir", defaultState)
 	}
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (n *Node) vetState(t tree) error {
 }
 
 // vet refuses a name of the state directory if it, or a directory on the way to
-// it, is somebody else's, can be written to by others, or is a link. What is
+// it, is someone else's, can be written to by others, or is a link. What is
 // absent is for the caller to miss.
 func (s *store) vet(name string) error {
 	for at, rest := ".", name; ; {
@@ -67,7 +68,7 @@ func (s *store) vet(name string) error {
 	}
 }
 
-// distrust says what to type. What somebody else has written there is not to be
+// distrust says what to type. What someone else has written there is not to be
 // made ours by a command that is typed without a look.
 func (s *store) distrust(name, why string) error {
 	e := s.tree.distrust(path.Join(s.path, name), why)
@@ -75,7 +76,7 @@ func (s *store) distrust(name, why string) error {
 		return e
 	}
 	dir := filepath.Join(s.tree.at, filepath.FromSlash(path.Clean(s.path)))
-	e.Hint = fmt.Sprintf("ls -lR %s, and to begin anew: mv %s %s.untrusted", dir, dir, dir)
+	e.Hint = hint.Shell("ls -lR %s", dir).Then(", and to begin anew: ", hint.Shell("mv %s %s", dir, dir+".untrusted"))
 	return e
 }
 

@@ -41,7 +41,7 @@ func TestStateOfSomebodyElse(t *testing.T) {
 			bad := asType[*UntrustedError](t, err)
 			equal(t, "refusal", bad.Error(), c.want)
 			if c.hint != "" {
-				equal(t, "hint", bad.Hint, strings.ReplaceAll(c.hint, "STATE", root+stateDir))
+				equal(t, "hint", bad.Hint.String(), strings.ReplaceAll(c.hint, "STATE", root+stateDir))
 			}
 			if err := recoverNode(n); err == nil {
 				t.Error("recovered")
@@ -132,7 +132,7 @@ func TestImplausibleRun(t *testing.T) {
 			text := fmt.Sprintf(`{"format":1,"id":%q,"steps":[{"commit":true,%s}]}`, r.ID, step)
 			must(t, os.WriteFile(filepath.Join(root, stateDir, "runs", r.ID, "run.json"), []byte(text), 0))
 			_, err := n.Unfinished()
-			wantErr(t, err, "an earlier run died, and its journal /var/lib/state/journal is of no use: read "+stateDir+"/runs/"+r.ID+"/run.json: damaged")
+			wantErr(t, err, "an earlier run was interrupted, and its journal /var/lib/state/journal cannot be used: read "+stateDir+"/runs/"+r.ID+"/run.json: damaged")
 		})
 	}
 }

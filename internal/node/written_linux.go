@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// written is when a file came to lie where it does, or got its content: a rename,
+// written is when a file was put in its place, or got its content: a rename,
 // by which contents are put in place that were laid out before, changes only the
 // time of its status.
 func written(info fs.FileInfo) time.Time {

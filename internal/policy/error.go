@@ -2,14 +2,18 @@ package policy
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+
+	"auditpatch/internal/hint"
 )
 
 // Error says why a policy is refused. Its findings are sorted by position and
 // there is at least one.
 type Error struct {
 	File     string
+	OnNode   bool // File is a path on the node, and not on this machine
 	Findings []Finding
 }
 
@@ -18,7 +22,8 @@ type Finding struct {
 	Line, Col int
 	Field     string // path of the field, such as rules[0].level; empty when the file as a whole is meant
 	Message   string // what is wrong, and what would come of it
-	Hint      string // what to type; may be empty
+	Hint      string // what to write in its place; may be empty
+	Ignored   bool   // kube-apiserver passes over it, and starts
 }
 
 // Error is the first finding with its position, and how many there are more.
@@ -50,18 +55,38 @@ func newError(file string, findings []Finding) *Error {
 	return &Error{File: file, Findings: findings[:min(len(findings), maxFindings)]}
 }
 
+// OnNode says of an error that its file lies on the node.
+func OnNode(err error) error {
+	var own *Error
+	if errors.As(err, &own) {
+		own.OnNode = true
+	}
+	return err
+}
+
 // Remedy is the first finding's hint, and where to see the others.
-func (e *Error) Remedy() string {
+func (e *Error) Remedy() hint.Hint {
 	if len(e.Findings) == 0 {
-		return ""
+		return nil
 	}
-	hint := e.Findings[0].Hint
+	var first hint.Hint
+	if words := e.Findings[0].Hint; words != "" {
+		first = hint.Words("%s", words)
+	}
 	if len(e.Findings) == 1 || e.File == "" {
-		return hint
+		return first
 	}
-	all := fmt.Sprintf("auditpatch policy lint --policy %s shows all %d findings", e.File, len(e.Findings))
-	if hint == "" {
-		return all
+	all := hint.Command("policy lint").Spaced("policy", e.file()).Note(fmt.Sprintf("shows all %d findings", len(e.Findings)))
+	return first.Then("; ", all)
+}
+
+// file is what the flag --policy takes for the file.
+func (e *Error) file() any {
+	switch {
+	case e.OnNode:
+		return hint.Path(e.File)
+	case e.File == "<stdin>":
+		return "-"
 	}
-	return hint + "; " + all
+	return e.File
 }

@@ -7,9 +7,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/apiserver/pkg/apis/audit"
 	auditinternal "k8s.io/apiserver/pkg/audit"
 	auditpolicy "k8s.io/apiserver/pkg/audit/policy"
+	sigsyaml "sigs.k8s.io/yaml"
 )
 
 // MaxSize is the largest text that Load reads, in bytes. The largest policies
@@ -29,7 +31,7 @@ func Load(name string, data []byte) (policy *Policy, err error) {
 	defer func() {
 		if trouble := recover(); trouble != nil {
 			policy, err = nil, newError(name, []Finding{{Line: 1, Col: 1,
-				Message: fmt.Sprintf("the YAML parser gives up on this text: %v", trouble)}})
+				Message: fmt.Sprintf("the YAML parser failed on this text: %v", trouble)}})
 		}
 	}()
 	if f := tooLarge(data, nil); f != nil {
@@ -71,10 +73,29 @@ func tooLarge(data []byte, src *source) *Finding {
 // decoding and logs what it then ignores, so it is asked only about a text that
 // decodes strictly: it has nothing to log then.
 func judge(data []byte) (*audit.Policy, error) {
+	if policy := judgeJSON(data); policy != nil {
+		return policy, nil
+	}
 	if d := decode(data); d.err != nil {
 		return nil, d.err
 	}
 	return auditpolicy.LoadPolicyFromBytes(data)
+}
+
+// judgeJSON asks the API server about a YAML text as JSON, which spares three of
+// four passes through the YAML parser: its decoders convert the text themselves,
+// each of them twice. It returns nil for a text that has a fault, or is JSON
+// already: that one is judged, and quoted, as it was written.
+func judgeJSON(data []byte) *audit.Policy {
+	if utilyaml.IsJSONBuffer(data) {
+		return nil
+	}
+	text, err := sigsyaml.YAMLToJSONStrict(data)
+	if err != nil || decode(text).err != nil {
+		return nil
+	}
+	policy, _ := auditpolicy.LoadPolicyFromBytes(text)
+	return policy
 }
 
 // decoded is a text as the API server's strict decoder sees it. When err holds
@@ -110,7 +131,7 @@ func (d decoded) strictErrors() (errs []error, ok bool) {
 }
 
 // LoadFor loads a policy and holds it against the version of the API server that
-// is going to read it.
+// is going to read it, more strictly than [LoadStartable].
 func LoadFor(file string, data []byte, v Version) (*Policy, error) {
 	p, err := Load(file, data)
 	if err != nil {

@@ -80,7 +80,7 @@ func TestError(t *testing.T) {
 	}
 	for _, tt := range tests {
 		err := newError("p.yaml", tt.findings)
-		if err.Error() != tt.want || err.Remedy() != tt.hint {
+		if err.Error() != tt.want || err.Remedy().String() != tt.hint {
 			t.Errorf("%q with hint %q, want %q with hint %q", err, err.Remedy(), tt.want, tt.hint)
 		}
 	}

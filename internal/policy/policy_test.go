@@ -109,6 +109,37 @@ rules:
 	}
 }
 
+// TestLoadStartable tells what an API server passes over from what it does not start with.
+func TestLoadStartable(t *testing.T) {
+	const passed = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitManagedFields: true\nrules:\n- level: Metadata\n"
+	const star = passed + "  resources:\n  - group: \"*\"\n"
+	for _, tt := range []struct {
+		name, text   string
+		v            Version
+		ignored, err string
+	}{
+		{"all known", passed, Version{1, 23}, "", ""},
+		{"no version", star, Version{}, "", ""},
+		{"passed over", passed, Version{1, 22}, "p.yaml:3:20: omitManagedFields needs Kubernetes 1.23: kube-apiserver 1.22 would ignore it and write managed fields", ""},
+		{"fatal", star, Version{1, 22}, "", `p.yaml:7:12: group "*" needs Kubernetes 1.36: kube-apiserver 1.22 would not start`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, ignored, err := LoadStartable("p.yaml", []byte(tt.text), tt.v)
+			if p == nil || text(ignored) != tt.ignored || text(err) != tt.err {
+				t.Errorf("%v\n%v", ignored, err)
+			}
+		})
+	}
+}
+
+// text is an error's, "" for none.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
 func TestCheckTargetBeforeV1(t *testing.T) {
 	err := mustLoad(t, "rules: [{level: None}]\n").CheckTarget(Version{1, 11})
 	want := `p.yaml:1:13: apiVersion audit.k8s.io/v1 needs Kubernetes 1.12: kube-apiserver 1.11 would not start`

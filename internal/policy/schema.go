@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/xrash/smetrics"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+
+	"auditpatch/internal/spelling"
 )
 
 // The levels of a policy, from the published types: what may be written where
@@ -100,20 +101,8 @@ var sayings = map[string]string{
 
 // guess returns the known name that was probably meant, or "".
 func guess(name string, known []string) string {
-	plain := plainName(name)
-	if meant := sayings[plain]; meant != "" && slices.Contains(known, meant) {
+	if meant := sayings[spelling.Plain(name)]; meant != "" && slices.Contains(known, meant) {
 		return meant
 	}
-	best, distance := "", 3
-	for _, k := range known {
-		if d := smetrics.WagnerFischer(plain, plainName(k), 1, 1, 1); d < distance && d <= len(plain)/3 {
-			best, distance = k, d
-		}
-	}
-	return best
-}
-
-// plainName leaves out what people get wrong most: case and separators.
-func plainName(name string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(name))
+	return spelling.Nearest(name, known)
 }

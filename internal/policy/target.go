@@ -1,6 +1,10 @@
 package policy
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Version is a Kubernetes version, as far as policies depend on it. The zero
 // Version is an unknown one.
@@ -46,18 +50,39 @@ func (p *Policy) CheckTarget(v Version) error {
 	return newError(p.name, findings)
 }
 
+// LoadStartable loads a policy with which kube-apiserver of a version would start.
+// ignored, an *Error, is what that version would pass over; nil for nothing.
+func LoadStartable(file string, data []byte, v Version) (p *Policy, ignored, err error) {
+	if p, err = Load(file, data); err != nil {
+		return nil, nil, err
+	}
+	var all *Error
+	if !errors.As(p.CheckTarget(v), &all) {
+		return p, nil, nil
+	}
+	passed := func(f Finding) bool { return f.Ignored }
+	if fatal := slices.DeleteFunc(slices.Clone(all.Findings), passed); len(fatal) > 0 {
+		return p, nil, newError(file, fatal)
+	}
+	return p, all, nil
+}
+
 // managedFields finds each omitManagedFields that would be ignored.
 func (p *Policy) managedFields(v Version) []Finding {
 	message := fmt.Sprintf("omitManagedFields needs Kubernetes 1.%d: kube-apiserver %s would ignore it and write managed fields",
 		sinceManagedFields, v)
 	var findings []Finding
+	at := func(path string) {
+		f := p.finding(path, message, `remove "omitManagedFields"`)
+		f.Ignored = true
+		findings = append(findings, f)
+	}
 	if p.spec.OmitManagedFields {
-		findings = append(findings, p.finding("omitManagedFields", message, `remove "omitManagedFields"`))
+		at("omitManagedFields")
 	}
 	for i, rule := range p.spec.Rules {
 		if rule.OmitManagedFields != nil {
-			path := fmt.Sprintf("rules[%d].omitManagedFields", i)
-			findings = append(findings, p.finding(path, message, `remove "omitManagedFields"`))
+			at(fmt.Sprintf("rules[%d].omitManagedFields", i))
 		}
 	}
 	return findings

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
-	"auditpatch/internal/node"
 	"auditpatch/internal/standin"
+	"auditpatch/internal/standin/controlplane"
 	"auditpatch/internal/webhook"
 	"auditpatch/patch"
 	"auditpatch/patch/webhookconfig"
@@ -78,12 +78,12 @@ func TestProveWebhook(t *testing.T) {
 		`rest_client_requests_total{code="<error>",host="HOST",method="POST"} 3`:   "warning: the webhook HOST does not take events: connection refused",
 		`rest_client_requests_total{code="413",host="HOST",method="POST"} 1.5e+06`: "warning: the webhook HOST does not take events: it answers 413 Request Entity Too Large",
 	} {
-		a := newAPIServer(t)
+		a := controlplane.New(t)
 		to := receives(t, standin.Nobody(t), "")
 		here := strings.NewReplacer("HOST", to.Host)
 		a.Says("/metrics", here.Replace(text))
 		var said string
-		w := &watch{server: a.server, narrator: newNarrator(time.Now(), func(p Progress) { said = p.Step + " " + p.Text })}
+		w := &watch{server: a.Server, narrator: newNarrator(time.Now(), func(p Progress) { said = p.Step + " " + p.Text })}
 		warning, err := w.proveWebhook(context.Background(), nil, to)
 		if warning != nil {
 			said += "warning: " + warning.Error()
@@ -92,20 +92,6 @@ func TestProveWebhook(t *testing.T) {
 			t.Errorf("got %q, %v, want %q", said, err, here.Replace(want))
 		}
 	}
-}
-
-// apiServer is a made-up API server and the node that it runs on.
-type apiServer struct {
-	*standin.APIServer
-	standin.Tree
-	server *apiserver.Server
-}
-
-func newAPIServer(t *testing.T) *apiServer {
-	t.Helper()
-	a := &apiServer{APIServer: standin.NewAPIServer(t), Tree: standin.NewTree(t)}
-	a.server = apiserver.New(node.New(a.Root, ""), a.Spec)
-	return a
 }
 
 // receives is the one that enable writes, with more settings.

@@ -62,6 +62,8 @@ type Terms struct {
 	LockTimeout time.Duration
 	Force       bool    // begin although the API server is not healthy
 	Restart     Restart // how the old API server ends
+	// Rehearsal tries the change out before anything is touched; nil for none.
+	Rehearsal func(context.Context) error
 }
 
 // Listener is who hears of a change; nil for nobody.
@@ -110,6 +112,9 @@ func (l *Live) Before(ctx context.Context) error {
 		err = l.testWebhook(ctx)
 	}
 	stop()
+	if err == nil {
+		err = l.Rehearse(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -118,6 +123,34 @@ func (l *Live) Before(ctx context.Context) error {
 	}
 	// That may have taken minutes.
 	return l.beforeChange(ctx, server)
+}
+
+// Rehearse tries the change out, if it is to be rehearsed.
+func (l *Live) Rehearse(ctx context.Context) error {
+	if l.Rehearsal == nil {
+		return nil
+	}
+	server := apiserver.New(l.Node, l.Old.Server)
+	defer l.watch(server).heartbeat("rehearsal", "waiting: a second kube-apiserver has to get ready with the new settings")()
+	return l.Rehearsal(ctx)
+}
+
+// Preview refuses what Before would refuse for how this node is, and neither waits nor
+// remembers.
+func (l *Live) Preview(ctx context.Context) error {
+	for _, check := range Preflight(apiserver.New(l.Node, l.Old.Server), l.Manifest, l.Webhook) {
+		if _, err := check.Run(ctx); err != nil && !(l.Force && forced(err)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// forced tells whether a change that is forced begins in spite of an error.
+func forced(err error) bool {
+	var down *apiserver.NotHealthy
+	var blocked *webhook.Blocked
+	return errors.As(err, &down) || errors.As(err, &blocked)
 }
 
 // beforeChange looks at this node and remembers what it saw.

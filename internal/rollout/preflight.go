@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/kubelet"
 	"auditpatch/internal/node"
 	"auditpatch/internal/wait"
@@ -26,10 +27,20 @@ type Found struct {
 	Text string
 	// Doubt says that the check could not tell for sure.
 	Doubt bool
+	// Server is what the check of the API server has seen, also where it does not hold.
+	Server *Seen
+}
+
+// Seen is what runs of the manifest's static Pod, and what it says of itself.
+type Seen struct {
+	apiserver.Running
+	Ready    bool
+	NotReady string // why not
 }
 
 // Preflight are the checks that stand before a change of a running node. A change
-// ends at the first that fails; doctor makes all of them. [KubeletCheck] is the first.
+// ends at the first that fails; status and doctor make all of them, status without hook,
+// to which an event is posted. [KubeletCheck] is the first.
 func Preflight(s *apiserver.Server, manifest string, hook *webhook.Receiver) []Check {
 	return []Check{
 		KubeletCheck(s.Node, manifest),
@@ -50,13 +61,13 @@ func checkKubelet(n *node.Node, manifest string) (Found, error) {
 	case err != nil:
 		return Found{}, err
 	case k.PID == 0:
-		return Found{}, &apiserver.NotHealthy{Reason: ErrNoKubelet.Error(), Hint: "systemctl start kubelet"}
+		return Found{}, &apiserver.NotHealthy{Reason: ErrNoKubelet.Error(), Hint: startKubelet}
 	case k.StaticPodPath == "":
-		return Found{fmt.Sprintf("it runs (pid %d); its configuration %s does not say where manifests are", k.PID, k.Config), true}, nil
+		return Found{Text: fmt.Sprintf("it runs (pid %d); its configuration %s does not say where manifests are", k.PID, k.Config), Doubt: true}, nil
 	case k.StaticPodPath != dir:
 		return Found{}, &apiserver.NotHealthy{
 			Reason: fmt.Sprintf("the kubelet reads manifests from %s (%s), not from %s", k.StaticPodPath, k.Config, dir),
-			Hint:   "auditpatch doctor --manifest " + path.Join(k.StaticPodPath, path.Base(manifest)),
+			Hint:   hint.Command("doctor").Spaced("manifest", path.Join(k.StaticPodPath, path.Base(manifest))),
 		}
 	default:
 		return Found{Text: fmt.Sprintf("it runs (pid %d) and reads %s", k.PID, dir)}, nil
@@ -70,20 +81,24 @@ func checkServer(ctx context.Context, s *apiserver.Server, manifest string, pati
 	if err != nil {
 		return Found{}, err
 	}
+	found := Found{Server: &Seen{Running: running}}
 	if running.PID == 0 {
+		found.Server.Ready, found.Server.NotReady = s.Ready(ctx)
 		down := NotRunning(s.Node, manifest, running)
 		down.Reason += lastly(s.LastWords())
-		return Found{}, down
+		return found, down
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
 		ready, why := s.Ready(ctx)
+		found.Server.Ready, found.Server.NotReady = ready, why
 		switch {
 		case ready:
-			return Found{Text: fmt.Sprintf("it runs (pid %d) as the manifest has it, and is ready", running.PID)}, nil
+			found.Text = fmt.Sprintf("it runs (pid %d) as the manifest has it, and is ready", running.PID)
+			return found, nil
 		case ctx.Err() != nil:
-			return Found{}, wait.ErrInterrupted
+			return found, wait.ErrInterrupted
 		case !time.Now().Before(deadline):
-			return Found{}, &apiserver.NotHealthy{Reason: fmt.Sprintf("kube-apiserver runs (pid %d) and is not ready: %s%s", running.PID, why, lastly(s.LastWords()))}
+			return found, &apiserver.NotHealthy{Reason: fmt.Sprintf("kube-apiserver runs (pid %d) and is not ready: %s%s", running.PID, why, lastly(s.LastWords()))}
 		}
 	}
 }
@@ -91,19 +106,19 @@ func checkServer(ctx context.Context, s *apiserver.Server, manifest string, pati
 // NotRunning says of a static Pod in which no API server runs as the manifest has
 // it what runs instead, and what to type.
 func NotRunning(n *node.Node, manifest string, running apiserver.Running) *apiserver.NotHealthy {
-	hint := "journalctl -u kubelet"
+	down := &apiserver.NotHealthy{Reason: "no kube-apiserver runs on this node", Hint: hint.Shell("journalctl -u kubelet")}
 	if kubelet.Stuck(n, manifest) { // it was started while the API server was away
-		hint = kubelet.RestartCommand
+		down.Hint, down.Kubelet = hint.Shell(kubelet.RestartCommand), true
 	}
 	switch {
 	case running.Others > 0:
-		return &apiserver.NotHealthy{Reason: "the kube-apiserver that runs was started with other flags than the manifest has, and the kubelet has not acted on it", Hint: hint}
+		down.Reason = "the kube-apiserver that runs was started with other flags than the manifest has, and the kubelet has not acted on it"
 	case running.Ending > 0:
-		return &apiserver.NotHealthy{Reason: "the earlier kube-apiserver is ending, and the kubelet has yet to start one with the manifest's flags", Hint: "auditpatch enable waits for it"}
+		return &apiserver.NotHealthy{Reason: "the earlier kube-apiserver is ending, and the kubelet has yet to start one with the manifest's flags", Hint: hint.Command("enable").Note("waits for it")}
 	case running.Stranger != "":
-		return &apiserver.NotHealthy{Reason: "no kube-apiserver runs in this manifest's Pod: " + running.Stranger, Hint: hint}
+		down.Reason = "no kube-apiserver runs in this manifest's Pod: " + running.Stranger
 	}
-	return &apiserver.NotHealthy{Reason: "no kube-apiserver runs on this node", Hint: hint}
+	return down
 }
 
 // checkBlocking posts an event to a receiver that every request would wait for. Any

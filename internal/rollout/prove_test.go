@@ -10,18 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"auditpatch/internal/auditlog"
-	"auditpatch/internal/node"
-	"auditpatch/internal/standin"
+	"auditpatch/internal/standin/controlplane"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
 // proofOf prepares an API server that writes to a log what of returns for an audit
 // ID, when it is asked for the probe.
-func proofOf(t *testing.T, of func(id string) string) (*apiServer, patch.Settings) {
+func proofOf(t *testing.T, of func(id string) string) (*controlplane.Node, patch.Settings) {
 	t.Helper()
-	a := newAPIServer(t)
+	a := controlplane.New(t)
 	a.Write("var/log/audit/audit.log", `{"kind":"Event","auditID":"old"}`+"\n")
 	asked := 0
 	a.Answer(probeOnce.Path, func(w http.ResponseWriter, _ *http.Request) {
@@ -41,7 +39,7 @@ func TestProve(t *testing.T) {
 		"legacy": legacy,
 	} {
 		a, after := proofOf(t, func(id string) string { return fmt.Sprintf(of, id) })
-		if id, err := prove(context.Background(), a.server, *probeOnce, after, 0); id != "id-1" || err != nil {
+		if id, err := prove(context.Background(), a.Server, *probeOnce, after, 0); id != "id-1" || err != nil {
 			t.Errorf("%s: got %q, %v", name, id, err)
 		}
 	}
@@ -50,27 +48,8 @@ func TestProve(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if id, err := prove(ctx, a.server, *probeOnce, after, 0); err != wait.ErrInterrupted {
+	if id, err := prove(ctx, a.Server, *probeOnce, after, 0); err != wait.ErrInterrupted {
 		t.Errorf("an event that mentions the ID is taken for its own: %q, %v", id, err)
-	}
-}
-
-// TestFind compares the reasons.
-func TestFind(t *testing.T) {
-	root := t.TempDir()
-	fsys, err := node.New(root, "").FS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fsys.Close()
-	search := auditlog.Begin(fsys, "/audit.log")
-	defer search.Close()
-	if _, err := find(context.Background(), search, []string{"a"}, 0); fmt.Sprint(err) != "/audit.log: file does not exist" {
-		t.Errorf("no log: %v", err)
-	}
-	(standin.Tree{T: t, Root: root}).Write("audit.log", "")
-	if _, err := find(context.Background(), search, []string{"a", "never"}, 0); fmt.Sprint(err) != "event never is not in it" {
-		t.Errorf("empty: %v", err)
 	}
 }
 
@@ -78,13 +57,13 @@ func TestFind(t *testing.T) {
 // or as the API server says.
 func TestUnwritten(t *testing.T) {
 	a, after := proofOf(t, nil)
-	if got := unwritten(a.server, after); got != "" {
+	if got := unwritten(a.Server, after); got != "" {
 		t.Errorf("nothing is wrong: %q", got)
 	}
 	a.Write("var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/0.log",
 		`2026-11-22T21:21:31.099260329Z stderr F E1122 21:21:31.098836       1 metrics.go:110] "Unhandled Error" err="Error in audit plugin 'log' affecting 1 audit events: write /var/log/audit/audit.log: disk quota exceeded`+"\n"+
 			"2026-11-22T21:21:31.099260330Z stderr F Impacted events:\n")
-	if got, want := unwritten(a.server, after), "write /var/log/audit/audit.log: disk quota exceeded"; got != want {
+	if got, want := unwritten(a.Server, after), "write /var/log/audit/audit.log: disk quota exceeded"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if os.Geteuid() != 0 {
@@ -100,7 +79,7 @@ func TestUnwritten(t *testing.T) {
 			t.Skipf("mount: %v: %s", err, out)
 		}
 		_ = os.WriteFile(dir+"/audit.log", []byte(strings.Repeat("x", 2<<20)), 0o600) // as much as fits
-		got := unwritten(a.server, after)
+		got := unwritten(a.Server, after)
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Fatalf("umount: %v: %s", err, out)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/kubelet"
 )
 
@@ -96,11 +97,11 @@ func (w *watch) unstick() {
 }
 
 // nothingStarts is what to type when the kubelet starts no container.
-func (w *watch) nothingStarts() string {
+func (w *watch) nothingStarts() hint.Hint {
 	if w.stuck() {
-		return kubelet.RestartCommand
+		return hint.Shell(kubelet.RestartCommand)
 	}
-	return "journalctl -u kubelet tells why; " + kubelet.RestartCommand
+	return hint.Shell("journalctl -u kubelet").Note("tells why").Then("; ", hint.Shell(kubelet.RestartCommand))
 }
 
 // errEnded says that the API server has ended while something was proven.

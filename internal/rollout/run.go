@@ -209,7 +209,7 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 		}
 	}
 	if err := run.Done(); err != nil {
-		return Report{}, &NotRestored{Backup: run.ID, Cause: err, Undo: errors.New("auditpatch recover ends the run")}
+		return Report{}, &NotRestored{Backup: run.ID, Cause: err, Undo: errors.New("the run has not ended")}
 	}
 	return Report{Backup: run.ID}, nil
 }
@@ -237,14 +237,14 @@ func undo(run *node.Run, cause error, w Watcher) error {
 
 // isForeign tells whether files were left as somebody else made them.
 func isForeign(err error) bool {
-	var foreign *node.ForeignError
+	var foreign *node.ChangedByOthersError
 	return errors.As(err, &foreign)
 }
 
 // isOverridden tells whether somebody else's content lies there: one that is put
 // back by somebody else is no content of theirs.
 func isOverridden(err error) bool {
-	var foreign *node.ForeignError
+	var foreign *node.ChangedByOthersError
 	return errors.As(err, &foreign) && !foreign.Reverted
 }
 
@@ -367,7 +367,7 @@ func Recover(ctx context.Context, n *node.Node, watch func(*node.Run) (Watcher, 
 // recoverLive ends a run on a node that runs.
 func recoverLive(ctx context.Context, run *node.Run, w Watcher) (Recovered, error) {
 	r := Recovered{ID: run.ID, Waited: true}
-	onward, err := run.Onward()
+	onward, err := run.ShouldFinish()
 	if err != nil {
 		return r, err
 	}
@@ -375,7 +375,7 @@ func recoverLive(ctx context.Context, run *node.Run, w Watcher) (Recovered, erro
 		return recoverBack(run, w)
 	}
 	left := run.Resume()
-	var foreign *node.ForeignError
+	var foreign *node.ChangedByOthersError
 	if left != nil && !errors.As(left, &foreign) {
 		return r, left
 	}
@@ -394,7 +394,7 @@ func recoverBack(run *node.Run, w Watcher) (Recovered, error) {
 	r := Recovered{ID: run.ID, Waited: true, Outcome: node.Undone}
 	err := run.PutBack()
 	if isOverridden(err) {
-		r.Outcome = node.Left
+		r.Outcome = node.Overridden
 		var not *NotRestored
 		if errors.As(yield(run, err, w), &not) && not.Undo != nil {
 			return r, not
@@ -430,7 +430,7 @@ func steps(p *patch.Plan, twice bool) []node.Step {
 	for _, c := range p.Changes {
 		s := node.Step{
 			Path:   c.Path,
-			Old:    nodeFile(c.Old),
+			Old:    c.Old,
 			New:    node.Content{Data: c.Data, Mode: c.Mode, UID: c.UID, GID: c.GID},
 			Commit: c.Path == p.Manifest,
 		}
@@ -451,9 +451,4 @@ func steps(p *patch.Plan, twice bool) []node.Step {
 		out = append(out, s)
 	}
 	return slices.Clip(out)
-}
-
-// nodeFile is a file in the node's terms.
-func nodeFile(f patch.File) node.File {
-	return node.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
 }

@@ -184,7 +184,7 @@ func TestRunDoesNotUndoWhatSomebodyElseWrote(t *testing.T) {
 			if !not.Overridden || not.Undo != nil {
 				t.Errorf("%+v", not)
 			}
-			want := manifestPath + ": changed by somebody else meanwhile, left as found"
+			want := manifestPath + ": changed by someone else in the meantime, left as it is"
 			if unseen {
 				want += " (before that: it does not start)"
 			}

@@ -150,8 +150,10 @@ type deathCount struct {
 	log              string // the end of the log
 }
 
+var startKubelet = hint.Shell("systemctl start kubelet")
+
 // ErrNoKubelet ends a wait that is in vain.
-var ErrNoKubelet = hint.New("systemctl start kubelet", "the kubelet does not run, so nobody acts on the manifest")
+var ErrNoKubelet = hint.New(startKubelet, "the kubelet does not run, so nobody acts on the manifest")
 
 // run waits until the wanted API server is ready, or it is certain that it
 // will not be.
@@ -444,19 +446,19 @@ func (w *watch) died() error {
 type Failed struct {
 	Reason string
 	Log    string
-	Hint   string // something to type, "" when there is nothing
+	Hint   hint.Hint
 }
 
 func (e *Failed) Error() string { return e.Reason }
 
 // Remedy is the hint, as an error's method.
-func (e *Failed) Remedy() string { return e.Hint }
+func (e *Failed) Remedy() hint.Hint { return e.Hint }
 
 func (w *watch) notNoticed() error {
 	if !kubelet.Runs(w.server.Node) {
 		return ErrNoKubelet
 	}
-	return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the manifest for %s", w.notice), Hint: "journalctl -u kubelet"}
+	return &Failed{Reason: fmt.Sprintf("the kubelet has not acted on the manifest for %s", w.notice), Hint: hint.Shell("journalctl -u kubelet")}
 }
 
 // tooLate says what was last seen.

@@ -258,7 +258,7 @@ func TestWaitEnds(t *testing.T) {
 			w.timeout = time.Second
 			w.volumes = []patch.HostPath{{Path: "/etc/kubernetes/audit-policy.yaml", Type: "File", Volume: "audit"}}
 			m.End(10)
-		}, "the kubelet started no container within 1s: /etc/kubernetes/audit-policy.yaml is missing, and volume \"audit\" has the type File: the kubelet makes no container without it"},
+		}, "the kubelet started no container within 1s: /etc/kubernetes/audit-policy.yaml is missing, but volume \"audit\" has the type File: the kubelet does not start the container without it"},
 		{"no container, for a reason unknown", func(m *machine, w *watch) { w.timeout = time.Second; m.End(10) },
 			"the kubelet started no container within 1s"},
 		{"it never becomes ready", func(m *machine, w *watch) {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
 )
 
 // Streams are where a command reads and writes.
@@ -24,6 +25,7 @@ type Session struct {
 	Streams
 	gate    gate
 	changed atomic.Bool
+	node    atomic.Pointer[hint.Node]
 }
 
 // New is a session on streams, without the care of [Run].
@@ -41,6 +43,18 @@ func (s *Session) SetChanged() { s.changed.Store(true) }
 
 // Changed tells whether something was.
 func (s *Session) Changed() bool { return s.changed.Load() }
+
+// SetNode says how the command line names the node, for hints.
+func (s *Session) SetNode(n hint.Node) { s.node.Store(&n) }
+
+// next is what to type when the result of a change is lost.
+func (s *Session) next() hint.Hint {
+	next := hint.Command("status")
+	if n := s.node.Load(); n != nil {
+		return next.In(*n)
+	}
+	return next
+}
 
 // Run runs a command and returns its exit status. One that does not come to its end
 // is reported by cutShort: the error is [ErrInterrupted] or a [*Fault].
@@ -63,7 +77,7 @@ func (s *Session) printed(status int, lost error) int {
 	case lost == nil:
 		return status
 	case s.Changed():
-		fmt.Fprintf(s.Err, "auditpatch: error: the change was made, and its result could not be printed: %v\nauditpatch: hint: auditpatch status\n", lost)
+		fmt.Fprintf(s.Err, "auditpatch: error: the change was made, and its result could not be printed: %v\nauditpatch: hint: %s\n", lost, s.next())
 	case !closedByReader(lost):
 		fmt.Fprintf(s.Err, "auditpatch: error: the result could not be printed: %v\n", lost)
 	}

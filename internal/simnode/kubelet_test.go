@@ -35,6 +35,11 @@ var kubeletScenarios = append([]scenario{
 		play: func(n *node) {
 			n.kubelet.stop()
 			n.wantExit(n.run("enable"), 2)
+			n.wantExit(n.run("enable", "--dry-run"), 2)
+			n.wantExit(n.run("diff"), 1)
+			for _, command := range []string{"status", "doctor"} {
+				n.wantSays(n.run(command), "systemctl start kubelet")
+			}
 			n.wantBytes(manifestPath, n.original)
 			n.kubelet.start()
 			n.wantBack()

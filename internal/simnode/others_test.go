@@ -55,7 +55,7 @@ var otherScenarios = []scenario{
 				n.wantExit(o, 4)
 			}
 			n.wantWithin(o, 30*time.Second)
-			n.wantSays(o, "somebody else")
+			n.wantSays(o, "another program")
 			n.wantBack()
 		},
 	},

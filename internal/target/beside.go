@@ -10,7 +10,7 @@ func (t *Target) Follow(s *patch.State, texts ...[]byte) {
 	if t.Stdin() {
 		return
 	}
-	s.Leads = map[string]string{}
+	s.SymlinkTargets = map[string]string{}
 	texts = append(texts, s.Manifest.Data)
 	for _, f := range s.Siblings {
 		texts = append(texts, f.Data)
@@ -20,7 +20,7 @@ func (t *Target) Follow(s *patch.State, texts ...[]byte) {
 		for _, name := range named {
 			// What is no file, and cannot be looked at, is no link to a file either.
 			if f, err := t.Node.Stat(name); err == nil && f.Real != "" {
-				s.Leads[name] = f.Real
+				s.SymlinkTargets[name] = f.Real
 			}
 		}
 	}

@@ -34,7 +34,7 @@ func (t *Target) ReadBuild() (patch.State, error) {
 	}
 	if other, err := t.otherManifest(); err != nil || other != "" {
 		if err == nil {
-			err = hint.Errorf("--manifest "+other, "there is no %s, and %s is a manifest of kube-apiserver", t.Manifest, other)
+			err = hint.Errorf(hint.Spaced("manifest", other), "there is no %s, and %s is a manifest of kube-apiserver", t.Manifest, other)
 		}
 		return patch.State{}, err
 	}

@@ -29,10 +29,10 @@ func (t *Target) CheckOwnRoot(command string) error {
 	case err != nil || !f.Exists:
 		return err
 	case own:
-		return hint.Errorf("auditpatch "+command+", with the same flags but without --root",
+		return hint.Errorf(hint.Command(command).Elsewhere().Note(", with the same flags but without --root"),
 			"--root %s is this machine itself, where a kubelet runs (pid %d): it would be changed without the checks, the wait and the way back of a live node", t.Node.Root, kubelet)
 	}
-	return hint.Errorf(fmt.Sprintf("nsenter --all --target %d auditpatch %s", kubelet, command),
+	return hint.Errorf(hint.Shell("nsenter --all --target %d", kubelet).Then(" ", hint.Command(command).Without("root")),
 		"--root %s is the file system of a node whose kubelet runs (pid %d): it would be changed without the checks, the wait and the way back of a live node", t.Node.Root, kubelet)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"auditpatch/internal/auditlog"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
 	"auditpatch/patch"
 	"auditpatch/patch/auditflags"
@@ -90,8 +91,8 @@ func (d LogDisk) wants(before string) string {
 // Relief is what to type: settings that fit into what is free and what the log
 // has already, or a look at who has taken the rest. On a full disk no settings can
 // be written either, before a file has gone.
-func (d LogDisk) Relief() string {
-	dir := path.Dir(d.log)
+func (d LogDisk) Relief() hint.Hint {
+	dir := hint.Path(path.Dir(d.log))
 	first := d.Space.Free < leastFree && len(d.Usage.Files) > 1 // that file has to go first
 	left := d
 	if first {
@@ -100,18 +101,18 @@ func (d LogDisk) Relief() string {
 		left.Space.Free += d.Usage.Files[0].Bytes
 	}
 	maxsize, maxbackup, fits := left.fit()
-	smaller := fmt.Sprintf("auditpatch enable --audit-log-maxsize=%d --audit-log-maxbackup=%d", maxsize, maxbackup)
+	smaller := hint.Command("enable").Flag("audit-log-maxsize", maxsize).Flag("audit-log-maxbackup", maxbackup)
 	switch {
 	case d.Space.ReadOnly:
-		return "findmnt -T " + dir
+		return hint.Shell("findmnt -T %s", dir)
 	case d.Space.NoFiles:
-		return "df -i " + dir
+		return hint.Shell("df -i %s", dir)
 	case fits && first:
-		return fmt.Sprintf("rm %s, the oldest file, and then: %s", d.Usage.Files[0].Path, smaller)
+		return hint.Shell("rm %s", hint.Path(d.Usage.Files[0].Path)).Note(", the oldest file, and then").Then(": ", smaller)
 	case fits && d.Space.Free >= leastFree:
 		return smaller
 	}
-	return fmt.Sprintf("du -xah $(findmnt -no TARGET -T %s) | sort -h | tail -n 20", dir)
+	return hint.Shell("du -xah $(findmnt -no TARGET -T %s) | sort -h | tail -n 20", dir)
 }
 
 // fit are the largest settings, none above the defaults, with which a tenth of

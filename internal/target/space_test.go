@@ -66,7 +66,7 @@ func TestLogDisk(t *testing.T) {
 		if full, tight := d.Full(), d.Tight(); full != c.full || full == "" && tight != c.tight {
 			t.Errorf("%s:\ngot  %q, %q\nwant %q, %q", name, full, tight, c.full, c.tight)
 		}
-		if got := d.Relief(); c.relief != "" && got != c.relief {
+		if got := d.Relief().String(); c.relief != "" && got != c.relief {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.relief)
 		}
 		if d.Hopeless() != c.hopeless {

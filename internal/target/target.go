@@ -23,6 +23,8 @@ type Options struct {
 	StateDir string // for backups and the journal, on the node
 	// Stdin is read for the manifest "-", once.
 	Stdin io.Reader
+	// Here is what the command line says of the node, for hints.
+	Here hint.Node
 }
 
 // Target is the node that a command works on.
@@ -30,6 +32,7 @@ type Target struct {
 	Node     *node.Node
 	Manifest string // its path on the node
 	Live     bool   // this very machine, where an API server may run
+	Here     hint.Node
 	stdin    io.Reader
 }
 
@@ -39,14 +42,14 @@ func (t *Target) Stdin() bool { return t.stdin != nil }
 
 // New is the node that the options name.
 func New(o Options) (*Target, error) {
-	t := &Target{Node: node.New(o.Root, o.StateDir), Manifest: o.Manifest, Live: o.Root == ""}
+	t := &Target{Node: node.New(o.Root, o.StateDir), Manifest: o.Manifest, Live: o.Root == "", Here: o.Here}
 	if t.Manifest == "-" {
 		t.stdin, t.Live = o.Stdin, false
 		return t, nil
 	}
 	for _, f := range []struct{ flag, value string }{{"manifest", o.Manifest}, {"state-dir", o.StateDir}} {
 		if !path.IsAbs(f.value) {
-			return nil, hint.Errorf("--"+f.flag+"=/"+f.value, "--%s %q: the path has to start with /", f.flag, f.value)
+			return nil, hint.Errorf(hint.Flag(f.flag, "/"+f.value), "--%s %q: the path has to start with /", f.flag, f.value)
 		}
 	}
 	t.Node.Manifests = path.Dir(t.Manifest)
@@ -56,7 +59,7 @@ func New(o Options) (*Target, error) {
 		t.Node.Shared = patch.KindDir
 	}
 	if dir := path.Dir(t.Manifest); strings.HasPrefix(path.Clean(o.StateDir)+"/", dir+"/") {
-		return nil, hint.Errorf("--state-dir=/var/lib/auditpatch", "--state-dir is the directory of the manifests: the kubelet would run the backups")
+		return nil, hint.Errorf(hint.Flag("state-dir", "/var/lib/auditpatch"), "--state-dir is the directory of the manifests: the kubelet would run the backups")
 	}
 	return t, nil
 }
@@ -72,16 +75,18 @@ func (t *Target) ReadManifest() (patch.State, error) {
 		return patch.State{}, err
 	}
 	if !f.Exists {
-		return patch.State{}, hint.Errorf("auditpatch COMMAND --manifest PATH, on a control-plane node; before kubeadm init or join: auditpatch enable --root /", "there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.Manifest)
+		return patch.State{}, hint.Errorf(hint.Command(hint.Any).Spaced("manifest", "PATH").Note(", on a control-plane node").
+			Then("; before kubeadm init or join: ", hint.Command("enable").Spaced("root", "/")),
+			"there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.Manifest)
 	}
-	s := patch.State{Manifest: PatchFile(f), Files: map[string]patch.File{}, Offline: !t.Live, StateDir: t.Node.StateDir}
+	s := patch.State{Manifest: f, Files: map[string]patch.File{}, Offline: !t.Live, StateDir: t.Node.StateDir}
 	siblings, err := t.Node.Siblings(path.Dir(t.Manifest))
 	if err != nil {
 		return patch.State{}, err
 	}
 	for _, sib := range siblings {
 		if sib.Err == nil && sib.Path != t.Manifest {
-			s.Siblings = append(s.Siblings, PatchFile(sib.File))
+			s.Siblings = append(s.Siblings, sib.File)
 		}
 	}
 	return s, nil
@@ -104,7 +109,7 @@ func (t *Target) ReadFiles(s *patch.State, paths []string, content func(path str
 		if err != nil {
 			return err
 		}
-		s.Files[name] = PatchFile(f)
+		s.Files[name] = f
 	}
 	return nil
 }
@@ -133,9 +138,4 @@ func (t *Target) OwnFiles(plan *patch.Plan) {
 			}
 		}
 	}
-}
-
-// PatchFile is a file in the plan's terms.
-func PatchFile(f node.File) patch.File {
-	return patch.File{Path: f.Path, Real: f.Real, Exists: f.Exists, Dir: f.Dir, Empty: f.Empty, Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID}
 }

@@ -27,8 +27,11 @@ const (
 )
 
 // Unfinished says what became of a run that has not ended.
-func Unfinished(run *node.Run) string {
-	if run.Held() != "" {
+func Unfinished(run *node.Run) string { return WhyUnfinished(run.Held()) }
+
+// WhyUnfinished is Unfinished of a run that is known to be held, or not.
+func WhyUnfinished(held string) string {
+	if held != "" {
 		return WasHeld
 	}
 	return DiedHalfWay

@@ -296,7 +296,7 @@ func (w *Receiver) credentials() (*rest.Config, error) {
 // serverProxy is the proxy that kube-apiserver takes by its environment, which is
 // not that of this program.
 func (w *Receiver) serverProxy(to *url.URL) (*url.URL, error) {
-	env := httpproxy.Config{HTTPProxy: w.proxy.HTTP, HTTPSProxy: w.proxy.HTTPS, NoProxy: w.proxy.Except}
+	env := httpproxy.Config{HTTPProxy: w.proxy.HTTP, HTTPSProxy: w.proxy.HTTPS, NoProxy: w.proxy.NoProxy}
 	return env.ProxyFunc()(to)
 }
 

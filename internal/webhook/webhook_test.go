@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
-	"auditpatch/internal/node"
 	"auditpatch/internal/standin"
+	"auditpatch/internal/standin/controlplane"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
 	"auditpatch/patch/webhookconfig"
@@ -39,20 +39,6 @@ rest_client_requests_total{code="404",host="[::1]:6443",method="POST"} 2
 rest_client_requests_total{code="200",host="HOST",method="GET"} 1
 rest_client_requests_total{code="200",host="HOST0",method="POST"} 1
 `
-
-// metered is a made-up API server whose /metrics are told.
-type metered struct {
-	*standin.APIServer
-	standin.Tree
-	server *apiserver.Server
-}
-
-func newMetered(t *testing.T) *metered {
-	t.Helper()
-	a := &metered{APIServer: standin.NewAPIServer(t), Tree: standin.NewTree(t)}
-	a.server = apiserver.New(node.New(a.Root, ""), a.Spec)
-	return a
-}
 
 // listener takes whatever comes, so that the webhook can be reached.
 func listener(t testing.TB) string {
@@ -89,7 +75,7 @@ func TestDelivered(t *testing.T) {
 	)
 	for name, tc := range map[string]struct {
 		url     func(testing.TB) string
-		prepare func(a *metered, metrics string)
+		prepare func(a *controlplane.Node, metrics string)
 		metrics string // besides those that are always there
 		later   string // the same, after the probe
 		probes  int
@@ -104,7 +90,7 @@ func TestDelivered(t *testing.T) {
 		"the API server fails where we do not": {url: listener, metrics: failed, later: failed, probes: 1,
 			want: "the webhook HOST does not take events: the API server could not post to it within 3s, though this node reaches it"},
 		"the batch was given up": {url: listener, later: `apiserver_audit_error_total{plugin="webhook"} 347` + "\n", probes: 1,
-			prepare: func(a *metered, _ string) {
+			prepare: func(a *controlplane.Node, _ string) {
 				a.Write("var/log/pods/kube-system_kube-apiserver-cp_77/kube-apiserver/1.log",
 					`2026-11-22T21:21:31.099260329Z stderr F E1122 21:21:31.098836       1 metrics.go:110] Error in audit plugin 'webhook' affecting 347 audit events: `+
 						`Post "http://HOST/k8s-audit?timeout=30s": http: server gave HTTP response to HTTPS client`+"\n"+
@@ -113,23 +99,23 @@ func TestDelivered(t *testing.T) {
 		"nothing is posted": {url: listener, probes: 1,
 			want: "whether the webhook HOST takes events is not proven: the API server posted nothing within 3s"},
 		"nothing is posted, and nobody listens": {url: standin.Nobody, probes: 1, want: "the webhook HOST does not take events: connection refused"},
-		"no right": {url: listener, prepare: func(a *metered, _ string) { a.Refuses("/metrics", 403) },
+		"no right": {url: listener, prepare: func(a *controlplane.Node, _ string) { a.Refuses("/metrics", 403) },
 			want: "whether the webhook HOST takes events is not proven: may not read /metrics (403)"},
-		"metrics break": {url: listener, probes: 1, prepare: func(a *metered, _ string) { a.Refuses("/metrics", 503) },
+		"metrics break": {url: listener, probes: 1, prepare: func(a *controlplane.Node, _ string) { a.Refuses("/metrics", 503) },
 			want: "whether the webhook HOST takes events is not proven: /metrics could not be read: /metrics says 503"},
-		"an admission webhook too": {url: listener, metrics: taken, prepare: func(a *metered, host string) {
+		"an admission webhook too": {url: listener, metrics: taken, prepare: func(a *controlplane.Node, host string) {
 			a.Says("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
 				`{"items":[{"webhooks":[{"clientConfig":{"url":"https://`+host+`/mutate"}}]}]}`)
 		}, want: "whether the webhook HOST takes events is not proven: one of the mutatingwebhookconfigurations posts there too, and nobody counts the two apart"},
-		"an authorizer too": {url: listener, metrics: taken, prepare: func(a *metered, host string) {
-			a.server.Spec.Command = []string{"kube-apiserver", "--authorization-config=/etc/kubernetes/authz.yaml", "--v=2"}
+		"an authorizer too": {url: listener, metrics: taken, prepare: func(a *controlplane.Node, host string) {
+			a.Server.Spec.Command = []string{"kube-apiserver", "--authorization-config=/etc/kubernetes/authz.yaml", "--v=2"}
 			a.Write("etc/kubernetes/authz.yaml", "authorizers:\n- type: Webhook\n  webhook:\n    connectionInfo:\n      kubeConfigFile: /etc/kubernetes/authz.conf\n")
 			a.Write("etc/kubernetes/authz.conf", "clusters:\n- cluster:\n    server: https://"+host+"/authorize\n")
 		}, want: "whether the webhook HOST takes events is not proven: --authorization-config posts there too, and nobody counts the two apart"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newMetered(t)
+			a := controlplane.New(t)
 			to := hookTo(t, webhookconfig.Target{URL: tc.url(t) + "/k8s-audit"})
 			to.within = 3 * time.Second
 			here := strings.NewReplacer("HOST", to.Host)
@@ -143,7 +129,7 @@ func TestDelivered(t *testing.T) {
 			if tc.prepare != nil {
 				tc.prepare(a, to.Host)
 			}
-			err := to.Delivered(context.Background(), a.server, probe)
+			err := to.Delivered(context.Background(), a.Server, probe)
 			if got := fmt.Sprint(err); got != here.Replace(tc.want) && (err != nil || tc.want != "") {
 				t.Errorf("got  %s\nwant %s", got, here.Replace(tc.want))
 			}
@@ -156,12 +142,12 @@ func TestDelivered(t *testing.T) {
 
 func TestDeliveredInterrupted(t *testing.T) {
 	t.Parallel()
-	a := newMetered(t)
+	a := controlplane.New(t)
 	a.Says("/metrics", counters)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	to := hookTo(t, webhookconfig.Target{URL: standin.Nobody(t)})
-	if err := to.Delivered(ctx, a.server, nil); !errors.Is(err, wait.ErrInterrupted) {
+	if err := to.Delivered(ctx, a.Server, nil); !errors.Is(err, wait.ErrInterrupted) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -174,7 +160,7 @@ func TestUnreachable(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	other := newMetered(t)
+	other := controlplane.New(t)
 	address := strings.TrimPrefix(secure.URL, "https://")
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
 	_, port, _ := net.SplitHostPort(address)
@@ -193,7 +179,7 @@ func TestUnreachable(t *testing.T) {
 		"TLS to plain HTTP":        {webhookconfig.Target{URL: strings.Replace(listener(t), "http:", "https:", 1)}, nil, "http: server gave HTTP response to HTTPS client"},
 		"files in the container":   {webhookconfig.Target{URL: secure.URL}, withFile, ""},
 		"and nobody listens":       {webhookconfig.Target{URL: standin.Nobody(t)}, withFile, "connection refused"},
-		"it answers, but with 404": {webhookconfig.Target{URL: other.server.Base, CA: certificate(other)}, nil, ""},
+		"it answers, but with 404": {webhookconfig.Target{URL: other.Server.Base, CA: certificate(other)}, nil, ""},
 	} {
 		w := hookTo(t, tc.target)
 		if tc.change != nil {
@@ -215,8 +201,8 @@ func withFile(w *Receiver) {
 	}
 }
 
-func certificate(a *metered) []byte {
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(a.server.Base, "https://"), &tls.Config{InsecureSkipVerify: true})
+func certificate(a *controlplane.Node) []byte {
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(a.Server.Base, "https://"), &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		return nil
 	}

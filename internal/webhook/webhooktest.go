@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"auditpatch/internal/hint"
 )
 
 const (
@@ -31,7 +33,9 @@ func (e *Blocked) Error() string {
 }
 
 // Remedy is what to type.
-func (e *Blocked) Remedy() string { return "--audit-webhook-mode=batch; --force begins all the same" }
+func (e *Blocked) Remedy() hint.Hint {
+	return hint.Flag("audit-webhook-mode", "batch").Then("; ", hint.Switch("force").Note("begins all the same"))
+}
 
 // Blocks tells whether requests wait for the receiver. There are no modes but
 // these that do.

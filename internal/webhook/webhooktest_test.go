@@ -29,7 +29,7 @@ func TestWebhookProxy(t *testing.T) {
 	}{
 		"its own":           {patch.Proxy{HTTP: proxy.URL}, ""},
 		"none":              {patch.Proxy{}, "falco.example.com: "},
-		"but not for it":    {patch.Proxy{HTTP: proxy.URL, Except: "example.com"}, "falco.example.com: "},
+		"but not for it":    {patch.Proxy{HTTP: proxy.URL, NoProxy: "example.com"}, "falco.example.com: "},
 		"one that is gone":  {patch.Proxy{HTTP: standin.Nobody(t)}, "connection refused, by way of a proxy"},
 		"one nobody knows":  {patch.Proxy{Unknown: "HTTP_PROXY"}, ""},
 		"for https, not it": {patch.Proxy{HTTPS: proxy.URL}, "falco.example.com: "},

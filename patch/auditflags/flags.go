@@ -81,9 +81,9 @@ var flagTable = []Flag{
 	{Name: "audit-log-maxsize", Type: TypeInt, Backend: BackendLog, defaults: []since{{value: "0"}, {Version{1, 36}, "100"}},
 		Meaning: "size in MB at which the file is rotated; 0 never rotates from 1.36 on, and means 100 before"},
 	{Name: "audit-log-compress", Type: TypeBool, Backend: BackendLog, Since: Version{1, 20}, defaults: always("false"),
-		Meaning: "whether rotated files are packed with gzip"},
+		Meaning: "whether rotated files are compressed with gzip"},
 	{Name: "audit-log-format", Type: TypeString, Backend: BackendLog, Values: formats, defaults: always(formatJSON),
-		Meaning: "json writes whole events, legacy a short line of text for each"},
+		Meaning: "json writes complete events, legacy one short line of text for each"},
 	versionFlag("log"),
 	modeFlag("log", modeBlocking, Version{1, 10}),
 	batchFlag("log", "buffer-size", TypeInt, always("10000")),
@@ -99,7 +99,7 @@ var flagTable = []Flag{
 	{Name: "audit-webhook-config-file", Type: TypeString, Backend: BackendWebhook, defaults: always(""),
 		Meaning: "kubeconfig that says where events are posted; empty turns the webhook off"},
 	{Name: "audit-webhook-initial-backoff", Type: TypeDuration, Backend: BackendWebhook, Since: Version{1, 10}, defaults: always("10s"),
-		Meaning: "pause before a failed post is tried again; five tries in all, each pause 1.5 times the last"},
+		Meaning: "pause before a failed post is retried; five attempts in all, each pause 1.5 times the last"},
 	{Name: "audit-webhook-batch-initial-backoff", Type: TypeDuration, Backend: BackendWebhook, Since: Version{1, 9}, defaults: always("10s"),
 		Meaning: "earlier name of --audit-webhook-initial-backoff", Deprecated: "audit-webhook-initial-backoff"},
 	versionFlag("webhook"),
@@ -138,16 +138,16 @@ func versionFlag(plugin string) Flag {
 func modeFlag(plugin, normal string, from Version) Flag {
 	return Flag{Name: "audit-" + plugin + "-mode", Type: TypeString, Backend: backendOf(plugin),
 		Since: from, Values: modes, defaults: always(normal),
-		Meaning: "batch hands events over later and drops them when the buffer is full, blocking makes requests wait, blocking-strict fails them as well"}
+		Meaning: "batch sends events in the background and drops them when the buffer is full, blocking makes requests wait, blocking-strict also makes them fail"}
 }
 
 var batchMeanings = map[string]string{
-	"buffer-size":     "events that wait for their batch; further ones are dropped",
-	"max-size":        "most events in a batch",
-	"max-wait":        "longest wait before a batch that is not full is handed over",
-	"throttle-enable": "whether the number of batches is limited",
-	"throttle-qps":    "batches a second on average, when throttling is on",
-	"throttle-burst":  "batches at once after a quiet time, when throttling is on",
+	"buffer-size":     "number of events that can wait to be batched; further ones are dropped",
+	"max-size":        "maximum number of events in a batch",
+	"max-wait":        "maximum wait before a batch that is not full is sent",
+	"throttle-enable": "whether batches are throttled",
+	"throttle-qps":    "average number of batches per second, when throttling is on",
+	"throttle-burst":  "number of batches that may be sent in a burst, when throttling is on",
 }
 
 func batchFlag(plugin, what string, t Type, defaults []since) Flag {
@@ -160,9 +160,9 @@ func batchFlag(plugin, what string, t Type, defaults []since) Flag {
 }
 
 var truncateMeanings = map[string]string{
-	"enabled":        "whether events that are too large are cut",
-	"max-batch-size": "most bytes in a batch; a larger one is split",
-	"max-event-size": "most bytes in an event; a larger one loses its request and response, and is dropped if that is not enough",
+	"enabled":        "whether events that are too large are truncated",
+	"max-batch-size": "maximum size of a batch in bytes; a larger one is split",
+	"max-event-size": "maximum size of an event in bytes; a larger one loses its request and response, and is dropped if it is still too large",
 }
 
 func truncateFlag(plugin, what string, t Type, normal string) Flag {

@@ -27,17 +27,17 @@ func (c *checker) rotation() {
 		{"audit-log-maxbackup", "old files are not counted, and nothing limits how much disk the log takes", math.MaxInt64, ""},
 		{"audit-log-maxsize", c.sizeZero(), mostMB, "more than 8796093022207 MB overflow, and events are lost"},
 	} {
-		n, flags, hint := c.number(r.name), []string{r.name}, c.advise(r.name)
+		n, flags, better := c.number(r.name), []string{r.name}, c.advise(r.name)
 		switch {
 		case n < 0:
-			c.refuse(flags, hint, "%s: must not be negative", c.say(r.name))
+			c.refuse(flags, better, "%s: must not be negative", c.say(r.name))
 		case !toFile:
 		case n > r.most:
-			c.fail(flags, hint, "%s: %s", c.say(r.name), r.overflow)
+			c.fail(flags, better, "%s: %s", c.say(r.name), r.overflow)
 		case n == 0:
-			c.warn(flags, hint, "%s: %s", c.say(r.name), r.unlimited)
+			c.warn(flags, better, "%s: %s", c.say(r.name), r.unlimited)
 		case r.name == "audit-log-maxsize" && n < leastMB:
-			c.warn(flags, hint, "%s: an event larger than the file may grow is lost", c.say(r.name))
+			c.warn(flags, better, "%s: an event larger than the file may grow is lost", c.say(r.name))
 		}
 	}
 }

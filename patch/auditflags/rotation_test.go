@@ -1,6 +1,10 @@
-package auditflags
+package auditflags_test
 
-import "testing"
+import (
+	"testing"
+
+	"auditpatch/patch/auditflags"
+)
 
 func TestDiskBudget(t *testing.T) {
 	const mb = 1 << 20
@@ -26,11 +30,11 @@ func TestDiskBudget(t *testing.T) {
 		{"no log", Version{1, 36}, "only audit-log-maxsize=1", 0, false},
 		{"overflow of the product", Version{1, 36}, "audit-log-maxsize=1000000000 audit-log-maxbackup=1000000000", 0, true},
 		{"overflow of the size", Version{1, 36}, "audit-log-maxsize=9223372036854775807", 0, true},
-		{"largest", Version{1, 36}, "audit-log-maxsize=1 audit-log-maxbackup=8796093022206", mostMB * mb, false},
+		{"largest", Version{1, 36}, "audit-log-maxsize=1 audit-log-maxbackup=8796093022206", 8796093022207 * mb, false},
 		{"negative", Version{1, 36}, "audit-log-maxsize=-1", 0, true},
 		{"not a number", Version{1, 36}, "audit-log-maxsize=x", 1100 * mb, false},
 	} {
-		bytes, unlimited := DiskBudget(flagsOf(c.set), c.version)
+		bytes, unlimited := auditflags.DiskBudget(flagsOf(c.set), c.version)
 		if bytes != c.bytes || unlimited != c.unlimited {
 			t.Errorf("%s: %d, %v; want %d, %v", c.name, bytes, unlimited, c.bytes, c.unlimited)
 		}

@@ -9,13 +9,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"auditpatch/internal/hint"
 )
 
 // Problem is one thing that is wrong, or not wise, with settings.
 type Problem struct {
 	Flags   []string // the flags it is about, without dashes in front
 	Message string
-	Hint    string // something to type, "" when there is nothing
+	Hint    hint.Hint // nil when there is nothing to type
 	// Upstream is set when kube-apiserver itself refuses these values, whatever lies on
 	// the node. Not set when it would start and then do harm, or fail on a file.
 	Upstream bool
@@ -68,16 +70,16 @@ type checker struct {
 }
 
 // refuse is for what kube-apiserver refuses, fail for what it accepts to its harm.
-func (c *checker) refuse(flags []string, hint, format string, a ...any) {
-	c.errs = append(c.errs, Problem{flags, fmt.Sprintf(format, a...), hint, true})
+func (c *checker) refuse(flags []string, h hint.Hint, format string, a ...any) {
+	c.errs = append(c.errs, Problem{flags, fmt.Sprintf(format, a...), h, true})
 }
 
-func (c *checker) fail(flags []string, hint, format string, a ...any) {
-	c.errs = append(c.errs, Problem{flags, fmt.Sprintf(format, a...), hint, false})
+func (c *checker) fail(flags []string, h hint.Hint, format string, a ...any) {
+	c.errs = append(c.errs, Problem{flags, fmt.Sprintf(format, a...), h, false})
 }
 
-func (c *checker) warn(flags []string, hint, format string, a ...any) {
-	c.warns = append(c.warns, Problem{flags, fmt.Sprintf(format, a...), hint, false})
+func (c *checker) warn(flags []string, h hint.Hint, format string, a ...any) {
+	c.warns = append(c.warns, Problem{flags, fmt.Sprintf(format, a...), h, false})
 }
 
 func (c *checker) value(name string) string {
@@ -128,7 +130,7 @@ func (c *checker) read(set map[string]string) {
 			continue
 		}
 		if c.v.Before(f.Since) {
-			c.refuse([]string{name}, "", "--%s: added in kube-apiserver %[3]s, this one is %[2]s", name, c.v, f.Since)
+			c.refuse([]string{name}, nil, "--%s: added in kube-apiserver %[3]s, this one is %[2]s", name, c.v, f.Since)
 			continue
 		}
 		value, err := f.Parse(set[given])
@@ -148,37 +150,37 @@ func (c *checker) unknown(name, value string) {
 	case !ok:
 		c.refuse([]string{name}, lookalike(name, value), "--%s: not an audit flag of kube-apiserver", name)
 	case c.v.AtLeast(f.Until):
-		c.refuse([]string{name}, "", "--%s: removed in kube-apiserver %[3]s, this one is %[2]s", name, c.v, f.Until)
+		c.refuse([]string{name}, nil, "--%s: removed in kube-apiserver %[3]s, this one is %[2]s", name, c.v, f.Until)
 	case c.v.Before(f.Since):
-		c.refuse([]string{name}, "", "--%s: added in kube-apiserver %[3]s, this one is %[2]s", name, c.v, f.Since)
+		c.refuse([]string{name}, nil, "--%s: added in kube-apiserver %[3]s, this one is %[2]s", name, c.v, f.Since)
 	default:
-		c.warn([]string{name}, "", "--%s: removed in kube-apiserver %s", name, f.Until)
+		c.warn([]string{name}, nil, "--%s: removed in kube-apiserver %s", name, f.Until)
 	}
 }
 
 // lookalike finds the flag that was meant by --audit-log-max-age and the like.
-func lookalike(name, value string) string {
+func lookalike(name, value string) hint.Hint {
 	bare := strings.ReplaceAll(name, "-", "")
 	for _, f := range flagTable {
 		if strings.ReplaceAll(f.Name, "-", "") == bare {
-			return "--" + f.Name + "=" + value
+			return hint.Flag(f.Name, value)
 		}
 	}
-	return ""
+	return nil
 }
 
 func (c *checker) pairing() {
 	policy := c.value("audit-policy-file") != ""
 	switch {
 	case policy && !c.on("log") && !c.on("webhook"):
-		c.warn([]string{"audit-policy-file"}, "--audit-log-path=/var/log/kubernetes/audit/audit.log",
+		c.warn([]string{"audit-policy-file"}, hint.Flag("audit-log-path", "/var/log/kubernetes/audit/audit.log"),
 			"--audit-policy-file without --audit-log-path or --audit-webhook-config-file: nothing is logged")
 	case !policy && c.on("log"):
-		c.warn([]string{"audit-log-path"}, "--audit-policy-file=/etc/kubernetes/audit-policy.yaml",
+		c.warn([]string{"audit-log-path"}, hint.Flag("audit-policy-file", "/etc/kubernetes/audit-policy.yaml"),
 			"--audit-log-path without --audit-policy-file: the log stays empty")
 	}
 	if !policy && c.on("webhook") {
-		c.warn([]string{"audit-webhook-config-file"}, "--audit-policy-file=/etc/kubernetes/audit-policy.yaml",
+		c.warn([]string{"audit-webhook-config-file"}, hint.Flag("audit-policy-file", "/etc/kubernetes/audit-policy.yaml"),
 			"--audit-webhook-config-file without --audit-policy-file: nothing is sent")
 	}
 }
@@ -196,21 +198,21 @@ func (c *checker) file(name string) {
 		dir = "/var/log/kubernetes/audit/"
 	}
 	clean := path.Clean(file)
-	hint := "--" + name + "=" + dir + path.Base(clean)
+	better := hint.Flag(name, dir+path.Base(clean))
 	if strings.Trim(path.Base(clean), ".-") == "" {
-		hint = ""
+		better = nil
 	}
 	switch {
 	case !path.IsAbs(file):
-		c.fail(flags, hint, "%s: not an absolute path", c.say(name))
+		c.fail(flags, better, "%s: not an absolute path", c.say(name))
 	case isLog && (strings.HasPrefix(clean, "/dev/") || strings.HasPrefix(clean, "/proc/")):
-		c.fail(flags, "--audit-log-path=-", "%s: rotation renames the file, and a device cannot be renamed", c.say(name))
+		c.fail(flags, hint.Flag("audit-log-path", "-"), "%s: rotation renames the file, and a device cannot be renamed", c.say(name))
 	case strings.HasSuffix(file, "/"):
-		c.fail(flags, "", "%s: a folder, not a file", c.say(name))
+		c.fail(flags, nil, "%s: a folder, not a file", c.say(name))
 	case isLog && strings.HasPrefix(clean, manifestDir):
-		c.fail(flags, hint, "%s: the kubelet would read the log as a static pod", c.say(name))
+		c.fail(flags, better, "%s: the kubelet would read the log as a static pod", c.say(name))
 	case strings.HasPrefix(clean, manifestDir):
-		c.warn(flags, hint, "%s: the kubelet tries to read every file in %s as a static pod", c.say(name), manifestDir)
+		c.warn(flags, better, "%s: the kubelet tries to read every file in %s as a static pod", c.say(name), manifestDir)
 	}
 }
 
@@ -219,7 +221,7 @@ func (c *checker) apart() {
 	log := c.value("audit-log-path")
 	for _, name := range []string{"audit-policy-file", "audit-webhook-config-file"} {
 		if log != "" && c.value(name) != "" && path.Clean(c.value(name)) == path.Clean(log) {
-			c.fail([]string{"audit-log-path", name}, "", "--audit-log-path and --%s are both %q: events would be appended to it", name, log)
+			c.fail([]string{"audit-log-path", name}, nil, "--audit-log-path and --%s are both %q: events would be appended to it", name, log)
 		}
 	}
 }
@@ -244,9 +246,9 @@ func (c *checker) idle(kind func(Flag) bool, why string) {
 	switch len(names) {
 	case 0:
 	case 1:
-		c.warn(names, "", "--%s has no effect %s", names[0], why)
+		c.warn(names, nil, "--%s has no effect %s", names[0], why)
 	default:
-		c.warn(names, "", "--%s have no effect %s", strings.Join(names, ", --"), why)
+		c.warn(names, nil, "--%s have no effect %s", strings.Join(names, ", --"), why)
 	}
 }
 
@@ -264,18 +266,18 @@ func (c *checker) oneOf(name string) bool {
 		}
 	}
 	if !slices.Contains(allowed, value) {
-		hint, fault := f.DefaultAt(c.v), "not one of "+strings.Join(allowed, ", ")
+		better, fault := f.DefaultAt(c.v), "not one of "+strings.Join(allowed, ", ")
 		if len(allowed) == 1 {
 			fault = "must be " + allowed[0]
 		}
 		if lower := strings.ToLower(value); slices.Contains(allowed, lower) {
-			hint, fault = lower, "must be in small letters"
+			better, fault = lower, "must be in small letters"
 		}
-		c.refuse([]string{name}, "--"+name+"="+hint, "%s: %s", c.say(name), fault)
+		c.refuse([]string{name}, hint.Flag(name, better), "%s: %s", c.say(name), fault)
 		return false
 	}
 	if strings.HasSuffix(name, "-version") && value != auditV1 && slices.Contains(allowed, auditV1) && c.isSet(name) {
-		c.warn([]string{name}, "--"+name+"="+auditV1, "%s: removed in kube-apiserver 1.24", c.say(name))
+		c.warn([]string{name}, hint.Flag(name, auditV1), "%s: removed in kube-apiserver 1.24", c.say(name))
 	}
 	return true
 }
@@ -293,10 +295,10 @@ func (c *checker) strategy(plugin string) {
 	c.idle(func(f Flag) bool { return strings.HasPrefix(f.Name, batchOnly) && f.Deprecated == "" }, "in mode "+mode)
 	switch {
 	case plugin == "webhook":
-		c.warn([]string{name}, "--"+name+"="+modeBatch,
+		c.warn([]string{name}, hint.Flag(name, modeBatch),
 			"%s: every request waits for the receiver; while it is down, each waits for five tries, 80 s and more", c.say(name))
 	case mode == modeBlockingStrict:
-		c.warn([]string{name}, "--"+name+"="+modeBlocking,
+		c.warn([]string{name}, hint.Flag(name, modeBlocking),
 			"%s: with a full disk every audited request fails; where the policy covers /livez, kube-apiserver restarts over and over", c.say(name))
 	}
 }
@@ -311,13 +313,13 @@ func (c *checker) batch(plugin string) {
 		}
 	}
 	if wait := c.duration(p + "max-wait"); size > 1 && wait <= 0 {
-		c.fail([]string{p + "max-wait", p + "max-size"}, "--"+p+"max-wait=1s",
+		c.fail([]string{p + "max-wait", p + "max-size"}, hint.Flag(p+"max-wait", "1s"),
 			"%s: with batches of more than one event kube-apiserver never sleeps and burns most of a core", c.say(p+"max-wait"))
 	} else if wait < 0 {
-		c.warn([]string{p + "max-wait"}, "--"+p+"max-wait=0s", "%s: a wait cannot be negative; it has no effect on batches of one", c.say(p+"max-wait"))
+		c.warn([]string{p + "max-wait"}, hint.Flag(p+"max-wait", "0s"), "%s: a wait cannot be negative; it has no effect on batches of one", c.say(p+"max-wait"))
 	}
 	if buffer > 0 && buffer < size {
-		c.warn([]string{p + "buffer-size", p + "max-size"}, fmt.Sprintf("--%sbuffer-size=%d", p, 10*size),
+		c.warn([]string{p + "buffer-size", p + "max-size"}, hint.Flag(p+"buffer-size", 10*size),
 			"%s: a burst larger than the buffer is dropped, though the batch has room for %d", c.say(p+"buffer-size"), size)
 	}
 	if buffer > muchBuffer {
@@ -325,7 +327,7 @@ func (c *checker) batch(plugin string) {
 	}
 	c.throttle(p)
 	if plugin == "log" {
-		c.warn([]string{"audit-log-mode"}, "--audit-log-mode="+modeBlocking,
+		c.warn([]string{"audit-log-mode"}, hint.Flag("audit-log-mode", modeBlocking),
 			"%s: events are dropped when the buffer is full and lost when kube-apiserver dies, and writing is no faster", c.say("audit-log-mode"))
 	}
 }
@@ -340,7 +342,7 @@ func (c *checker) throttle(p string) {
 	case qps <= 0:
 		c.refuse([]string{name, p + "throttle-enable"}, c.advise(name), "%s: must be more than 0 when throttling is on", c.say(name))
 	case math.IsNaN(qps) || math.IsInf(qps, 0):
-		c.fail([]string{name}, "--"+p+"throttle-enable=false", "%s: not a rate", c.say(name))
+		c.fail([]string{name}, hint.Flag(p+"throttle-enable", false), "%s: not a rate", c.say(name))
 	}
 	if name := p + "throttle-burst"; c.number(name) <= 0 {
 		c.refuse([]string{name, p + "throttle-enable"}, c.advise(name), "%s: must be more than 0 when throttling is on", c.say(name))
@@ -355,7 +357,7 @@ func (c *checker) truncation(plugin string) {
 		c.refuse([]string{p + "max-event-size"}, c.advise(p+"max-event-size"), "%s: must be more than 0", c.say(p+"max-event-size"))
 	}
 	if batch < event {
-		c.refuse([]string{p + "max-batch-size", p + "max-event-size"}, fmt.Sprintf("--%smax-batch-size=%d", p, event),
+		c.refuse([]string{p + "max-batch-size", p + "max-event-size"}, hint.Flag(p+"max-batch-size", event),
 			"%s: less than max-event-size (%d)", c.say(p+"max-batch-size"), event)
 	}
 	if c.value(p+"enabled") == "true" {
@@ -363,7 +365,7 @@ func (c *checker) truncation(plugin string) {
 	}
 	c.idle(func(f Flag) bool { return strings.HasPrefix(f.Name, p+"max-") }, "without --"+p+"enabled")
 	if plugin == "webhook" && c.value("audit-webhook-mode") == modeBatch && !c.v.Before(Version{1, 11}) {
-		c.warn([]string{p + "enabled"}, "--"+p+"enabled=true", "%s: one batch of large events can be more than the receiver takes, and is then lost whole", c.say(p+"enabled"))
+		c.warn([]string{p + "enabled"}, hint.Flag(p+"enabled", true), "%s: one batch of large events can be more than the receiver takes, and is then lost whole", c.say(p+"enabled"))
 	}
 }
 
@@ -379,18 +381,18 @@ var advised = map[string]string{
 }
 
 // advise is a hint with a value that does.
-func (c *checker) advise(name string) string {
+func (c *checker) advise(name string) hint.Hint {
 	value, ok := advised[name]
 	if !ok {
 		f, _ := Lookup(name)
 		value = f.DefaultAt(c.v)
 	}
-	return "--" + name + "=" + value
+	return hint.Flag(name, value)
 }
 
 func (c *checker) logStyle() {
 	if c.value("audit-log-format") == formatLegacy {
-		c.warn([]string{"audit-log-format"}, "--audit-log-format="+formatJSON,
+		c.warn([]string{"audit-log-format"}, hint.Flag("audit-log-format", formatJSON),
 			"%s: lines of text without request, response and most of the rest; few tools read them", c.say("audit-log-format"))
 	}
 	if c.value("audit-log-path") != "-" {
@@ -402,7 +404,7 @@ func (c *checker) logStyle() {
 			flags = append(flags, name)
 		}
 	}
-	c.warn(flags, "--audit-log-path=/var/log/kubernetes/audit/audit.log",
+	c.warn(flags, hint.Flag("audit-log-path", "/var/log/kubernetes/audit/audit.log"),
 		"%s: events are mixed into the container's own log, and the kubelet rotates it; maxage, maxbackup, maxsize and compress have no effect", c.say("audit-log-path"))
 }
 
@@ -410,12 +412,12 @@ func (c *checker) webhookExtras() {
 	name, alias := "audit-webhook-initial-backoff", "audit-webhook-batch-initial-backoff"
 	// kube-apiserver looks at this much of the version even when the webhook is off.
 	if gv := "audit-webhook-version"; !c.on("webhook") && strings.Count(c.value(gv), "/") > 1 {
-		c.refuse([]string{gv}, "--"+gv+"="+auditV1, "%s: not an API version", c.say(gv))
+		c.refuse([]string{gv}, hint.Flag(gv, auditV1), "%s: not an API version", c.say(gv))
 	}
 	if c.isSet(alias) && !c.v.Before(Version{1, 10}) {
-		c.warn([]string{alias}, "--"+name+"="+c.value(alias), "--%s: deprecated, its name is --%s", alias, name)
+		c.warn([]string{alias}, hint.Flag(name, c.value(alias)), "--%s: deprecated, its name is --%s", alias, name)
 		if c.isSet(name) && c.value(name) != c.value(alias) {
-			c.warn([]string{name, alias}, "", "--%s and --%s differ: the one that comes last counts", name, alias)
+			c.warn([]string{name, alias}, nil, "--%s and --%s differ: the one that comes last counts", name, alias)
 		}
 	}
 	if c.isSet(name) && c.on("webhook") && c.duration(name) <= 0 {

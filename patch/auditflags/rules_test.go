@@ -1,11 +1,16 @@
-package auditflags
+package auditflags_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"auditpatch/internal/standin/problems"
+	"auditpatch/patch/auditflags"
 )
+
+type Version = auditflags.Version
 
 // Each case is flags on top of a log that gives nothing to complain about, unless
 // the flags begin with "only". A finding is written as
@@ -356,27 +361,11 @@ func flagsOf(text string) map[string]string {
 	return set
 }
 
-func wording(kind string, problems []Problem) []string {
-	var lines []string
-	for _, p := range problems {
-		word := kind
-		if p.Upstream {
-			word = "refuse"
-		}
-		line := word + " " + strings.Join(p.Flags, ",") + ": " + p.Message
-		if p.Hint != "" {
-			line += " => " + p.Hint
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
 func TestCheckFlags(t *testing.T) {
 	for _, c := range ruleCases {
 		t.Run(c.name, func(t *testing.T) {
-			errs, warns := Check(flagsOf(c.set), c.version)
-			got := append(wording("fail", errs), wording("warn", warns)...)
+			errs, warns := auditflags.Check(flagsOf(c.set), c.version)
+			got := append(problems.Lines("fail", errs), problems.Lines("warn", warns)...)
 			var want []string
 			if c.findings != "" {
 				want = strings.Split(strings.TrimSpace(c.findings), "\n")
@@ -391,11 +380,11 @@ func TestCheckFlags(t *testing.T) {
 // Every flag is named by a finding of some case.
 func TestRuleCasesCoverFlags(t *testing.T) {
 	left := map[string]bool{}
-	for _, f := range All() {
+	for _, f := range auditflags.All() {
 		left[f.Name] = true
 	}
 	for _, c := range ruleCases {
-		errs, warns := Check(flagsOf(c.set), c.version)
+		errs, warns := auditflags.Check(flagsOf(c.set), c.version)
 		for _, p := range append(errs, warns...) {
 			for _, name := range p.Flags {
 				delete(left, name)
@@ -413,18 +402,17 @@ func TestRuleCasesCoverFlags(t *testing.T) {
 // A hint that is a flag must itself parse and be a flag of that version.
 func TestHintsHold(t *testing.T) {
 	for _, c := range ruleCases {
-		errs, warns := Check(flagsOf(c.set), c.version)
+		errs, warns := auditflags.Check(flagsOf(c.set), c.version)
 		for _, p := range append(errs, warns...) {
-			hint, isFlag := strings.CutPrefix(p.Hint, "--")
-			if !isFlag {
-				continue
-			}
-			name, value, _ := strings.Cut(hint, "=")
-			f, ok := Lookup(name)
-			if !ok || c.version.Before(f.Since) {
-				t.Errorf("%s: hint %q names no flag of %s", c.name, p.Hint, c.version)
-			} else if _, err := f.Parse(value); err != nil {
-				t.Errorf("%s: hint %q: %v", c.name, p.Hint, err)
+			for _, part := range p.Hint {
+				for _, flag := range part.Flags {
+					f, ok := auditflags.Lookup(flag.Name)
+					if !ok || c.version.Before(f.Since) {
+						t.Errorf("%s: hint %q names no flag of %s", c.name, p.Hint, c.version)
+					} else if _, err := f.Parse(flag.Value); err != nil {
+						t.Errorf("%s: hint %q: %v", c.name, p.Hint, err)
+					}
+				}
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"auditpatch/internal/hint"
 	"auditpatch/patch/auditflags"
 )
 
@@ -31,7 +32,19 @@ type Config struct {
 // and follows current-context to its cluster and user. The messages start with
 // name:line:col and repeat no credential.
 func Check(name string, data []byte) (cfg Config, errs, warns []auditflags.Problem) {
-	r := &reader{name: name}
+	if name == "<stdin>" {
+		return check(name, "FILE", data)
+	}
+	return check(name, name, data)
+}
+
+// CheckOnNode is Check for a file that lies on the node.
+func CheckOnNode(path string, data []byte) (cfg Config, errs, warns []auditflags.Problem) {
+	return check(path, hint.Path(path), data)
+}
+
+func check(name string, file any, data []byte) (cfg Config, errs, warns []auditflags.Problem) {
+	r := &reader{name: name, file: file}
 	if doc := r.parse(data); doc != nil {
 		r.config(doc)
 	}
@@ -41,6 +54,7 @@ func Check(name string, data []byte) (cfg Config, errs, warns []auditflags.Probl
 
 type reader struct {
 	name        string
+	file        any // as hints have it
 	cfg         Config
 	errs, warns []auditflags.Problem
 }
@@ -68,29 +82,29 @@ func (r *reader) at(n *yaml.Node) string {
 	return fmt.Sprintf("%s:%d:%d", r.name, n.Line, n.Column)
 }
 
-func (r *reader) problem(n *yaml.Node, hint, format string, a ...any) auditflags.Problem {
-	return auditflags.Problem{Flags: []string{"webhook-config"}, Message: r.at(n) + ": " + fmt.Sprintf(format, a...), Hint: hint}
+func (r *reader) problem(n *yaml.Node, h hint.Hint, format string, a ...any) auditflags.Problem {
+	return auditflags.Problem{Flags: []string{"webhook-config"}, Message: r.at(n) + ": " + fmt.Sprintf(format, a...), Hint: h}
 }
 
 // refuse is for what kube-apiserver cannot load either, fail for what it would load.
-func (r *reader) refuse(n *yaml.Node, hint, format string, a ...any) {
-	p := r.problem(n, hint, format, a...)
+func (r *reader) refuse(n *yaml.Node, h hint.Hint, format string, a ...any) {
+	p := r.problem(n, h, format, a...)
 	p.Upstream = true
 	r.errs = append(r.errs, p)
 }
 
-func (r *reader) fail(n *yaml.Node, hint, format string, a ...any) {
-	r.errs = append(r.errs, r.problem(n, hint, format, a...))
+func (r *reader) fail(n *yaml.Node, h hint.Hint, format string, a ...any) {
+	r.errs = append(r.errs, r.problem(n, h, format, a...))
 }
 
 // reject is for what kube-apiserver cannot load either under a condition.
 func (r *reader) reject(upstream bool, n *yaml.Node, format string, a ...any) {
-	r.fail(n, "", format, a...)
+	r.fail(n, nil, format, a...)
 	r.errs[len(r.errs)-1].Upstream = upstream
 }
 
-func (r *reader) warn(n *yaml.Node, hint, format string, a ...any) {
-	r.warns = append(r.warns, r.problem(n, hint, format, a...))
+func (r *reader) warn(n *yaml.Node, h hint.Hint, format string, a ...any) {
+	r.warns = append(r.warns, r.problem(n, h, format, a...))
 }
 
 var (
@@ -104,14 +118,14 @@ func (r *reader) parse(data []byte) *yaml.Node {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
-		r.refuse(nil, "", "empty")
+		r.refuse(nil, nil, "empty")
 		return nil
 	} else if err != nil {
 		r.syntax(err)
 		return nil
 	}
 	if err := d.Decode(&second); err == nil {
-		r.fail(&second, "", "a second YAML document; kube-apiserver reads only the first")
+		r.fail(&second, nil, "a second YAML document; kube-apiserver reads only the first")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
 		r.syntax(err)
@@ -146,27 +160,27 @@ func (r *reader) mapping(n *yaml.Node, what string, known []string) (fields, boo
 		return f, true
 	}
 	if n.Kind != yaml.MappingNode {
-		r.refuse(n, "", "%s: not a mapping", what)
+		r.refuse(n, nil, "%s: not a mapping", what)
 		return f, false
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := deref(n.Content[i]), deref(n.Content[i+1])
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!merge":
-			r.fail(key, "", "%s: write the fields out, without << or a complex key", what)
+			r.fail(key, nil, "%s: write the fields out, without << or a complex key", what)
 			return f, false
 		case f.keyed[key.Value] != nil:
-			r.fail(key, "", "%s: %s is given twice", what, key.Value)
+			r.fail(key, nil, "%s: %s is given twice", what, key.Value)
 			return f, false
 		case known != nil && !slices.Contains(known, key.Value):
-			r.warn(key, "", "%s: unknown field %q; kube-apiserver ignores it", what, key.Value)
+			r.warn(key, nil, "%s: unknown field %q; kube-apiserver ignores it", what, key.Value)
 		}
 		f.keyed[key.Value], f.values[key.Value] = key, value
 	}
 	return f, true
 }
 
-// deref follows an alias; an anchor cannot stand on an alias, so once is enough.
+// deref follows an alias; an anchor cannot be on an alias, so once is enough.
 func deref(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -196,13 +210,13 @@ func (r *reader) text(f fields, key string) string {
 	bare := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
 	switch tag := n.ShortTag(); {
 	case n.Kind != yaml.ScalarNode || bare && oldBool.MatchString(n.Value):
-		r.refuse(n, "", "%s: not a string; quote it", key)
+		r.refuse(n, nil, "%s: not a string; quote it", key)
 	case tag == "!!str" || bare && (tag == "!!timestamp" || tag == "!!merge"):
 		return n.Value
 	case tag == "!!binary" || !strings.HasPrefix(tag, "!!"):
-		r.fail(n, "", "%s: write the value without the tag %s", key, tag)
+		r.fail(n, nil, "%s: write the value without the tag %s", key, tag)
 	default:
-		r.refuse(n, "", "%s: not a string; quote it", key)
+		r.refuse(n, nil, "%s: not a string; quote it", key)
 	}
 	return ""
 }
@@ -214,7 +228,7 @@ func (r *reader) config(doc *yaml.Node) {
 	}
 	for _, is := range [][2]string{{"apiVersion", "v1"}, {"kind", "Config"}} {
 		if key, want := is[0], is[1]; present(f, key) && f.values[key].Value != want {
-			r.refuse(f.values[key], key+": "+want, "not a kubeconfig: %s must be %s", key, want)
+			r.refuse(f.values[key], hint.Words("%s: %s", key, want), "not a kubeconfig: %s must be %s", key, want)
 		}
 	}
 	context, used := r.current(f)
@@ -231,23 +245,23 @@ func (r *reader) config(doc *yaml.Node) {
 	if n, ok := clusters[cluster]; ok && cluster != "" {
 		secure = r.cluster(n)
 	} else {
-		r.refuse(context, "", "the context names a cluster that is not there: %q", cluster)
+		r.refuse(context, nil, "the context names a cluster that is not there: %q", cluster)
 	}
 	switch n, ok := users[user]; {
 	case ok:
 		r.user(n, secure)
 	case user != "":
 		// client-go goes on without credentials.
-		r.fail(c.values["user"], "", "the context names a user that is not there: %q; events would be posted without credentials", user)
+		r.fail(c.values["user"], nil, "the context names a user that is not there: %q; events would be posted without credentials", user)
 	}
 	if (len(clusters) > 1 || len(users) > 1) && len(r.errs) == 0 {
-		r.warn(f.node, r.flatten("--minify"), "holds clusters or users that current-context does not need; their credentials would lie on the node too")
+		r.warn(f.node, r.flatten(" --minify"), "holds clusters or users that current-context does not need; their credentials would lie on the node too")
 	}
 }
 
 // flatten is the command that embeds the files and leaves out what is not used.
-func (r *reader) flatten(also string) string {
-	return strings.Join(strings.Fields("kubectl config view --raw --flatten "+also+" --kubeconfig "+r.name), " ")
+func (r *reader) flatten(also string) hint.Hint {
+	return hint.Shell("kubectl config view --raw --flatten"+also+" --kubeconfig %s", r.file)
 }
 
 // current finds the context that current-context names.
@@ -259,18 +273,18 @@ func (r *reader) current(f fields) (*yaml.Node, bool) {
 		return nil, false
 	}
 	if name == "" {
-		hint := ""
+		var only hint.Hint
 		if len(contexts) == 1 {
-			for only := range contexts {
-				hint = fmt.Sprintf("current-context: %q", only)
+			for name := range contexts {
+				only = hint.Words("current-context: %q", name)
 			}
 		}
-		r.refuse(f.node, hint, "current-context is not set: kube-apiserver would find no server")
+		r.refuse(f.node, only, "current-context is not set: kube-apiserver would find no server")
 		return nil, false
 	}
 	context, ok := contexts[name]
 	if !ok {
-		r.refuse(f.values["current-context"], "", "current-context %q: there is no context of that name", name)
+		r.refuse(f.values["current-context"], nil, "current-context %q: there is no context of that name", name)
 	}
 	return context, ok
 }
@@ -283,7 +297,7 @@ func (r *reader) named(f fields, list, field string) map[string]*yaml.Node {
 		return all
 	}
 	if n.Kind != yaml.SequenceNode {
-		r.refuse(n, "", "%s: not a list", list)
+		r.refuse(n, nil, "%s: not a list", list)
 		return all
 	}
 	for _, item := range n.Content {
@@ -293,7 +307,7 @@ func (r *reader) named(f fields, list, field string) map[string]*yaml.Node {
 		}
 		name := r.text(entry, "name")
 		if _, twice := all[name]; twice {
-			r.refuse(entry.values["name"], "", "%s: the name %q is given twice", list, name)
+			r.refuse(entry.values["name"], nil, "%s: the name %q is given twice", list, name)
 		}
 		all[name] = entry.values[field]
 		if all[name] == nil {
@@ -316,7 +330,7 @@ func (r *reader) cluster(n *yaml.Node) (secure bool) {
 		if ca != nil || present(f, "certificate-authority") {
 			r.reject(secure, skip, "insecure-skip-tls-verify and certificate-authority exclude each other")
 		}
-		r.warn(skip, "", "insecure-skip-tls-verify: anyone on the way can pose as the receiver; give certificate-authority-data instead")
+		r.warn(skip, nil, "insecure-skip-tls-verify: anyone on the way can pose as the receiver; give certificate-authority-data instead")
 	}
 	if err := checkCA(ca); ca != nil && err != nil {
 		none := !x509.NewCertPool().AppendCertsFromPEM(ca)
@@ -334,14 +348,14 @@ func (r *reader) server(f fields) (secure bool) {
 	if r.cfg.Server = r.text(f, "server"); len(r.errs) > before {
 		return true
 	}
-	errs, warns := checkServer(r.cfg.Server, serverWords{"webhook-config", r.at(where) + ": server", "server: %s"})
+	errs, warns := checkServer(r.cfg.Server, serverWords{"webhook-config", r.at(where) + ": server", func(url string) hint.Hint { return hint.Words("server: %s", url) }})
 	for i := range errs {
 		errs[i].Upstream = r.cfg.Server == ""
 	}
 	r.errs, r.warns = append(r.errs, errs...), append(r.warns, warns...)
 	if proxy := r.text(f, "proxy-url"); proxy != "" {
 		if u, err := url.Parse(proxy); err != nil || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
-			r.refuse(f.values["proxy-url"], "", "proxy-url: not a URL that starts with http://, https:// or socks5://")
+			r.refuse(f.values["proxy-url"], nil, "proxy-url: not a URL that starts with http://, https:// or socks5://")
 		}
 	}
 	return len(errs) > 0 || strings.HasPrefix(strings.ToLower(r.cfg.Server), "https:")
@@ -354,7 +368,7 @@ func (r *reader) user(n *yaml.Node, secure bool) {
 	}
 	for _, plugin := range []string{"exec", "auth-provider"} {
 		if v := f.values[plugin]; v != nil && !isNull(v) {
-			r.fail(f.keyed[plugin], "", "%s: the kube-apiserver container has no program to run for credentials; use a client certificate or a token", plugin)
+			r.fail(f.keyed[plugin], nil, "%s: the kube-apiserver container has no program to run for credentials; use a client certificate or a token", plugin)
 		}
 	}
 	cert, key := r.credential(f, "client-certificate"), r.credential(f, "client-key")
@@ -362,9 +376,9 @@ func (r *reader) user(n *yaml.Node, secure bool) {
 	hasKey := key != nil || present(f, "client-key")
 	switch {
 	case hasCert && !hasKey:
-		r.refuse(f.node, "", "the client certificate has no client-key or client-key-data")
+		r.refuse(f.node, nil, "the client certificate has no client-key or client-key-data")
 	case hasKey && !hasCert:
-		r.fail(f.node, "", "the client key has no client-certificate or client-certificate-data")
+		r.fail(f.node, nil, "the client key has no client-certificate or client-certificate-data")
 	case cert != nil && key != nil:
 		if err := checkPair(cert, key); err != nil {
 			r.reject(secure, f.values["client-certificate-data"], "%v", err)
@@ -372,11 +386,11 @@ func (r *reader) user(n *yaml.Node, secure bool) {
 	}
 	token, password := r.text(f, "token"), r.text(f, "username")+r.text(f, "password")
 	if token != "" && password != "" {
-		r.refuse(f.node, "", "both a token and a password: only one is allowed")
+		r.refuse(f.node, nil, "both a token and a password: only one is allowed")
 	}
 	tokenFile := r.reference(f, "tokenFile")
 	if !secure && (hasCert || token != "" || tokenFile || password != "") {
-		r.warn(f.node, "", "with plain http kube-apiserver posts without these credentials")
+		r.warn(f.node, nil, "with plain http kube-apiserver posts without these credentials")
 	}
 }
 
@@ -385,7 +399,7 @@ func (r *reader) user(n *yaml.Node, secure bool) {
 func (r *reader) credential(f fields, field string) []byte {
 	encoded := r.text(f, field+"-data")
 	if r.reference(f, field) && encoded != "" {
-		r.refuse(f.keyed[field], "", "%s and %s-data exclude each other", field, field)
+		r.refuse(f.keyed[field], nil, "%s and %s-data exclude each other", field, field)
 	}
 	if encoded == "" {
 		return nil

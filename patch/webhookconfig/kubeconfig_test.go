@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"auditpatch/internal/standin/problems"
 )
 
 const goodKubeconfig = `apiVersion: v1
@@ -120,7 +122,7 @@ var kubeconfigCases = []struct{ name, old, new, want string }{
 
 func kubeconfigFindings(text string) string {
 	_, errs, warns := Check("w.yaml", []byte(text))
-	lines := append(problemsIn("fail", errs), problemsIn("warn", warns)...)
+	lines := append(problems.Lines("fail", errs), problems.Lines("warn", warns)...)
 	return strings.ReplaceAll(strings.Join(lines, "\n"), " webhook-config: ", " ")
 }
 

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"auditpatch/internal/hint"
 	"auditpatch/patch/auditflags"
 )
 
@@ -29,7 +30,7 @@ type Target struct {
 // well. The result is nil when there are errs; it may hold a private key. No
 // part of a key or of a password comes back in a auditflags.Problem.
 func Kubeconfig(w Target) (data []byte, errs, warns []auditflags.Problem) {
-	errs, warns = checkServer(w.URL, serverWords{"webhook-url", "--webhook-url", "--webhook-url=%s"})
+	errs, warns = checkServer(w.URL, serverWords{"webhook-url", "--webhook-url", func(url string) hint.Hint { return hint.Flag("webhook-url", url) }})
 	refuse := func(flag, format string, a ...any) {
 		errs = append(errs, auditflags.Problem{Flags: []string{flag}, Message: "--" + flag + ": " + fmt.Sprintf(format, a...)})
 	}
@@ -86,10 +87,13 @@ func (w Target) kubeconfig() []byte {
 
 // serverWords are how a server's URL is spoken of: the flag it came by, what it is
 // called, and what to type for a better one.
-type serverWords struct{ flag, subject, hint string }
+type serverWords struct {
+	flag, subject string
+	hint          func(url string) hint.Hint
+}
 
-func (w serverWords) problem(hint, format string, a ...any) []auditflags.Problem {
-	return []auditflags.Problem{{Flags: []string{w.flag}, Message: w.subject + ": " + fmt.Sprintf(format, a...), Hint: hint}}
+func (w serverWords) problem(h hint.Hint, format string, a ...any) []auditflags.Problem {
+	return []auditflags.Problem{{Flags: []string{w.flag}, Message: w.subject + ": " + fmt.Sprintf(format, a...), Hint: h}}
 }
 
 // PublicURL is as much of a URL as holds no credential: scheme, host and port. That
@@ -115,26 +119,26 @@ func checkServer(server string, w serverWords) (errs, warns []auditflags.Problem
 	u, err := url.Parse(server)
 	switch {
 	case server == "":
-		return w.problem(fmt.Sprintf(w.hint, "https://falco.example.com:9765/k8s-audit"), "empty"), nil
+		return w.problem(w.hint("https://falco.example.com:9765/k8s-audit"), "empty"), nil
 	case err != nil || strings.ContainsAny(server, " \t\r\n\"\\"):
-		return w.problem("", "not a URL"), nil
+		return w.problem(nil, "not a URL"), nil
 	case u.Scheme != "https" && u.Scheme != "http":
 		// client-go takes host:port for plain http, and leaves out all credentials.
-		return w.problem("", "a URL here starts with https:// or http://"), nil
+		return w.problem(nil, "a URL here starts with https:// or http://"), nil
 	case u.User != nil:
-		return w.problem("", "a user or password in the URL shows up in logs; put it into a kubeconfig as username and password"), nil
+		return w.problem(nil, "a user or password in the URL shows up in logs; put it into a kubeconfig as username and password"), nil
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(server, "#"):
-		return w.problem("", "kube-apiserver leaves out what follows ? or #"), nil
+		return w.problem(nil, "kube-apiserver leaves out what follows ? or #"), nil
 	}
 	if fault := checkHost(u); fault != "" {
-		return w.problem("", "%s", fault), nil
+		return w.problem(nil, "%s", fault), nil
 	}
 	if u.Scheme == "http" {
 		better := "https://" + u.Host
 		if len(u.Path) > 1 {
 			better += "/..."
 		}
-		warns = w.problem(fmt.Sprintf(w.hint, better), "plain http: whoever is on the way can read the events and change them")
+		warns = w.problem(w.hint(better), "plain http: whoever is on the way can read the events and change them")
 	}
 	return nil, append(warns, inCluster(u.Hostname(), w)...)
 }
@@ -164,11 +168,11 @@ func inCluster(host string, w serverWords) []auditflags.Problem {
 	if !svc && !strings.HasSuffix("."+strings.Join(labels, "."), ".cluster.local") {
 		return nil
 	}
-	hint := ""
+	var address hint.Hint
 	if svc {
-		hint = fmt.Sprintf("kubectl get service %s --namespace %s --output jsonpath={.spec.clusterIP}", labels[0], labels[1])
+		address = hint.Shell("kubectl get service %s --namespace %s --output jsonpath={.spec.clusterIP}", labels[0], labels[1])
 	}
-	return w.problem(hint, "%s is a name in the cluster's DNS, but kube-apiserver asks the node's; give an address, or a name that the node knows", host)
+	return w.problem(address, "%s is a name in the cluster's DNS, but kube-apiserver asks the node's; give an address, or a name that the node knows", host)
 }
 
 // checkCA wants certificates and nothing else: client-go reads what it can and

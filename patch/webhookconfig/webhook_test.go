@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	"auditpatch/patch/auditflags"
+	"auditpatch/internal/standin/problems"
 )
 
 func testPair(t testing.TB) (cert, key []byte) {
@@ -140,7 +140,7 @@ func TestWebhookURL(t *testing.T) {
 		"https://a.svc":                         "",
 	} {
 		data, errs, warns := Kubeconfig(Target{URL: url})
-		got := strings.Join(append(problemsIn("fail", errs), problemsIn("warn", warns)...), "\n")
+		got := strings.Join(append(problems.Lines("fail", errs), problems.Lines("warn", warns)...), "\n")
 		if got = strings.Replace(got, "refuse", "fail", 1); got != want {
 			t.Errorf("%q:\n%s\nwant:\n%s", url, got, want)
 		}
@@ -189,25 +189,8 @@ func TestWebhookCertificates(t *testing.T) {
 			"warn webhook-url: --webhook-url: with plain http neither the CA nor the client certificate is used"},
 	} {
 		data, errs, warns := Kubeconfig(c.target)
-		if got := strings.Join(append(problemsIn("fail", errs), problemsIn("warn", warns)...), "\n"); got != c.want || (data == nil) != (len(errs) > 0) {
+		if got := strings.Join(append(problems.Lines("fail", errs), problems.Lines("warn", warns)...), "\n"); got != c.want || (data == nil) != (len(errs) > 0) {
 			t.Errorf("%s:\n%s\nwant:\n%s", c.name, got, c.want)
 		}
 	}
-}
-
-// problemsIn are problems as lines.
-func problemsIn(kind string, problems []auditflags.Problem) []string {
-	var lines []string
-	for _, p := range problems {
-		word := kind
-		if p.Upstream {
-			word = "refuse"
-		}
-		line := word + " " + strings.Join(p.Flags, ",") + ": " + p.Message
-		if p.Hint != "" {
-			line += " => " + p.Hint
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }

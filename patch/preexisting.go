@@ -11,10 +11,10 @@ import (
 	"auditpatch/manifest"
 )
 
-// leftovers are flags, mounts and volumes of auditing that stood in a manifest
-// which did not log anything, and what was changed in them. They are remembered
-// in an annotation, so that Disable leads back to just that manifest.
-type leftovers struct {
+// preexisting are audit flags, mounts and volumes that were in a manifest that did
+// not log anything, and what was changed in them. They are recorded in an
+// annotation, so that Disable can restore exactly that manifest.
+type preexisting struct {
 	flags    map[string]string
 	mounts   []string // mount paths
 	volumes  []string // names
@@ -22,31 +22,32 @@ type leftovers struct {
 	types    []string // "volume/type" of volumes that have another type now
 }
 
-func (l *leftovers) empty() bool {
+func (l *preexisting) empty() bool {
 	return len(l.flags) == 0 && len(l.mounts) == 0 && len(l.volumes) == 0
 }
 
-// remember is what the annotation has to say after a plan: of a manifest that did
-// not log all that was found, of another what was changed in place, unless it says
-// so of the same mount or volume already. "" is for no annotation.
-func (p *planner) remember() string {
-	old, set := p.now.Annotations[BeforeAnnotation]
-	if !set && !p.now.Enabled() {
-		if p.found.empty() && len(p.found.types) == 0 {
+// preexistingAnnotation is the value of the annotation after a plan. For a manifest
+// that did not log, it records everything that was found. For any other, it adds
+// what was changed in place, unless the mount or volume is already recorded. ""
+// means no annotation.
+func (p *planner) preexistingAnnotation() string {
+	old, set := p.current.Annotations[PreexistingAnnotation]
+	if !set && !p.current.Enabled() {
+		if p.preexisting.empty() && len(p.preexisting.types) == 0 {
 			return ""
 		}
-		return p.found.encode()
+		return p.preexisting.encode()
 	}
-	l := decodeLeftovers(old)
-	for _, m := range p.found.readOnly {
+	l := decodePreexisting(old)
+	for _, m := range p.preexisting.readOnly {
 		if !slices.Contains(l.readOnly, m) && slices.Contains(l.mounts, m) {
 			l.readOnly = append(l.readOnly, m)
 		}
 	}
-	for _, word := range p.found.types {
+	for _, word := range p.preexisting.types {
 		name, _, _ := strings.Cut(word, "/")
 		known := slices.ContainsFunc(l.types, func(w string) bool { return strings.HasPrefix(w, name+"/") })
-		if !known && (slices.Contains(l.volumes, name) || !p.goesWithAudit(name)) {
+		if !known && (slices.Contains(l.volumes, name) || !p.removedWithAudit(name)) {
 			l.types = append(l.types, word)
 		}
 	}
@@ -56,15 +57,15 @@ func (p *planner) remember() string {
 	return l.encode()
 }
 
-// goesWithAudit tells whether disable takes a volume out with its mount.
-func (p *planner) goesWithAudit(name string) bool {
+// removedWithAudit tells whether disable removes a volume together with its mount.
+func (p *planner) removedWithAudit(name string) bool {
 	return !slices.ContainsFunc(usesOf(p.m, name), func(u use) bool { return !p.onlyForAudit(u.mount) })
 }
 
-// giveBack plans to undo what was changed in place in mounts and volumes that
-// stay. A type with which the kubelet would make no container does not come back
-// while the node is seen to be so.
-func (p *planner) giveBack(l *leftovers) {
+// restorePreexisting plans to revert what was changed in place in mounts and
+// volumes that stay. A volume type with which the kubelet would not start the
+// container on this node is not restored.
+func (p *planner) restorePreexisting(l *preexisting) {
 	for _, m := range p.m.Container().VolumeMounts {
 		if slices.Contains(l.readOnly, m.MountPath) && !m.ReadOnly {
 			p.edit(manifest.SetMountReadOnly{MountPath: m.MountPath, ReadOnly: true})
@@ -78,15 +79,15 @@ func (p *planner) giveBack(l *leftovers) {
 		}
 		if h := (HostPath{v.HostPath.Path, old, name}); p.state.Kinds != nil && h.Fault(p.state.kind(h.Path)) != "" {
 			p.plan.Warnings = append(p.plan.Warnings, Problem{Message: fmt.Sprintf(
-				"volume %q keeps the type %s, and not the %s that it had before: %s", name, typeOf(v), old, h.Fault(p.state.kind(h.Path)))})
+				"volume %q keeps the type %s instead of its earlier type %s: %s", name, typeOf(v), old, h.Fault(p.state.kind(h.Path)))})
 			continue
 		}
 		p.edit(manifest.SetVolumeType{Name: name, Type: corev1.HostPathType(old)})
 	}
 }
 
-// encode writes them as one line of words.
-func (l *leftovers) encode() string {
+// encode writes them as words on one line.
+func (l *preexisting) encode() string {
 	var words []string
 	for name, value := range l.flags {
 		words = append(words, "--"+name+"="+url.QueryEscape(value))
@@ -107,10 +108,9 @@ func (l *leftovers) encode() string {
 	return strings.Join(words, " ")
 }
 
-// decodeLeftovers reads what encode wrote; words that it does not know are
-// passed over.
-func decodeLeftovers(s string) *leftovers {
-	l := &leftovers{flags: map[string]string{}}
+// decodePreexisting reads what encode wrote, and ignores unknown words.
+func decodePreexisting(s string) *preexisting {
+	l := &preexisting{flags: map[string]string{}}
 	for _, word := range strings.Fields(s) {
 		name, value, _ := strings.Cut(word, "=")
 		value, err := url.QueryUnescape(value)

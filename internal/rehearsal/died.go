@@ -1,0 +1,74 @@
+package rehearsal
+
+import (
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
+	"auditpatch/patch/auditflags"
+)
+
+// died says why the second API server has ended, in its own words.
+func (r Rehearsal) died(second *instance) *Failed {
+	log := second.output.String()
+	words := plain(apiserver.LastError(log))
+	if r.logs() {
+		words = strings.ReplaceAll(words, r.logPath(), r.New.Log.Path)
+	}
+	if words == "" {
+		words = "it says nothing"
+	}
+	return &Failed{Reason: doesNotStart + words, Log: log, Hint: r.remedy(words)}
+}
+
+// doesNotStart comes before the API server's own words.
+const doesNotStart = "kube-apiserver does not start with these settings: "
+
+// addressInUse tells whether an API server says so of its port.
+func addressInUse(log string) bool {
+	return strings.Contains(log, "failed to create listener") && strings.Contains(log, "address already in use")
+}
+
+// commandFailed is how kube-apiserver reports what ends it (component-base/cli, Run): klog's
+// head, then the message and the error, quoted.
+var commandFailed = regexp.MustCompile(`"command failed" err=("(?:[^"\\]|\\.)*")`)
+
+// plain is a line of kube-apiserver's log without what is for programs.
+func plain(line string) string {
+	if m := commandFailed.FindStringSubmatch(line); m != nil {
+		if text, err := strconv.Unquote(m[1]); err == nil {
+			line = text
+		}
+	}
+	return strings.TrimPrefix(strings.TrimSpace(line), "Error: ")
+}
+
+var flagName = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
+
+// remedy is what to type against last words.
+func (r Rehearsal) remedy(words string) hint.Hint {
+	for _, m := range flagName.FindAllStringSubmatch(words, -1) {
+		f, known := auditflags.Lookup(m[1])
+		normal := f.DefaultAt(r.New.Version)
+		switch {
+		case known && strings.HasPrefix(words, "unknown flag"):
+			return hint.Command("disable").Note("and enable without --" + f.Name)
+		case known && normal != "":
+			return hint.Flag(f.Name, normal)
+		}
+	}
+	policy, webhook := r.New.Policy, r.New.Webhook
+	switch {
+	case r.logs() && r.New.Log.Covered() && strings.Contains(words, "ensureLogFile"):
+		dir := hint.Path(path.Dir(r.New.Log.Host))
+		return hint.Shell("ls -la %s; findmnt -T %s", dir, dir)
+	case policy != nil && strings.Contains(words, "audit policy"):
+		return hint.Command("policy lint").Spaced("policy", hint.Path(policy.Host))
+	case webhook != nil && (strings.Contains(words, "audit webhook") || strings.Contains(words, webhook.Path)):
+		return hint.Shell("kubectl config view --raw --flatten --kubeconfig FILE")
+	}
+	return nil
+}

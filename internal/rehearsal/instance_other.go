@@ -1,0 +1,29 @@
+//go:build !linux
+
+package rehearsal
+
+import (
+	"errors"
+	"os"
+)
+
+const supported = false
+
+// Stage does nothing on systems without namespaces.
+func Stage([]string) {}
+
+type instance struct {
+	process *os.Process
+	output  tail
+	ended   chan struct{}
+}
+
+type tail struct{}
+
+func (tail) String() string { return "" }
+
+func start(spec) (*instance, error) { return nil, errors.New("only Linux has namespaces") }
+
+func (*instance) hasEnded() bool { return true }
+
+func (*instance) end() (killed bool) { return false }

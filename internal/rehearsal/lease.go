@@ -1,0 +1,44 @@
+package rehearsal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"net/http"
+	"strings"
+)
+
+// An API server keeps a Lease with its identity for as long as it runs, and gives it up when
+// it ends by itself; after SIGKILL it stays for an hour (pkg/controlplane/apiserver/server.go,
+// IdentityLeaseDurationSeconds). The identity is made of the host name alone, and an API
+// server that starts takes away a Lease of its own identity: so the second one has a host
+// name of its own, the same each time.
+
+// hostName is that of the second API server on a machine.
+func hostName(machine string) string {
+	const suffix = ".auditpatch"
+	if len(machine)+len(suffix) > 64 { // what the kernel takes
+		machine = machine[:64-len(suffix)]
+	}
+	return machine + suffix
+}
+
+// leaseName is the name of the Lease of an API server on a host
+// (k8s.io/apiserver/pkg/server/config.go, NewConfig).
+func leaseName(host string) string {
+	var text []byte
+	for _, part := range []string{host, "kube-apiserver"} {
+		text = binary.BigEndian.AppendUint16(text, uint16(len(part)))
+		text = append(text, part...)
+	}
+	hash := sha256.Sum256(text)
+	return "apiserver-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(hash[:16]))
+}
+
+// removeLease removes the Lease of a second API server that was killed. Whoever may not
+// leaves it to the API servers, which remove it after an hour.
+func (r Rehearsal) removeLease(host string) {
+	_, _, _ = r.Server.Call(context.Background(), http.MethodDelete,
+		"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/"+leaseName(host), "", nil)
+}

@@ -1,0 +1,201 @@
+package rehearsal
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/proc"
+	"auditpatch/patch"
+)
+
+func impossible(format string, a ...any) *Impossible {
+	return &Impossible{Reason: fmt.Sprintf(format, a...)}
+}
+
+// spec is what the second API server is to be.
+func (r Rehearsal) spec(port int) (spec, error) {
+	running, err := runs(r.Server)
+	if err != nil {
+		return spec{}, err
+	}
+	if err := possible(r.Server, running); err != nil {
+		return spec{}, err
+	}
+	if why := r.New.Server.Unlike(r.Server.Spec); why != "" {
+		return spec{}, impossible("%s", why)
+	}
+	machine, err := os.Hostname()
+	if err != nil {
+		return spec{}, impossible("%v", err)
+	}
+	s := spec{PID: running.PID, Hostname: hostName(machine)}
+	if r.logs() {
+		s.Log = r.New.Log.Path
+	}
+	if err := s.fill(r.Server.Host, running); err != nil {
+		return spec{}, impossible("the API server that runs cannot be looked at: %v", err)
+	}
+	env := variables(s.Env)
+	s.Env = r.environ(s.Env)
+	s.Args = append(r.New.Server.ArgsIn(env), r.overrides(port)...)
+	return s, r.addMounts(&s)
+}
+
+// runs is the one API server that runs with the manifest as it is.
+func runs(s *apiserver.Server) (proc.Process, error) {
+	all, err := s.Processes()
+	if err != nil {
+		return proc.Process{}, impossible("%v", err)
+	}
+	ending := s.Leaving(slices.Clone(all))
+	all = slices.DeleteFunc(all, func(p proc.Process) bool { return slices.ContainsFunc(ending, p.Same) })
+	if len(all) != 1 {
+		return proc.Process{}, impossible("no kube-apiserver runs as the manifest has it, whose container could be used")
+	}
+	return all[0], nil
+}
+
+// fill takes from the API server that runs what the new one has in common with it.
+func (s *spec) fill(h proc.Host, running proc.Process) (err error) {
+	if s.Program, err = h.Program(running); err != nil {
+		return err
+	}
+	if s.Dir, err = h.Dir(running); err != nil {
+		return err
+	}
+	if s.Env, err = h.Environ(running); err != nil {
+		return err
+	}
+	s.As, err = h.Credentials(running)
+	return err
+}
+
+// variables are an environment by name.
+func variables(env []string) map[string]string {
+	out := map[string]string{}
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		out[name] = value
+	}
+	return out
+}
+
+// environ is the environment of the API server that runs, with the values of the new
+// manifest.
+func (r Rehearsal) environ(running []string) []string {
+	was, is := r.Server.Spec.Env, r.New.Server.Env
+	out := slices.DeleteFunc(slices.Clone(running), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		_, had := was[name]
+		_, has := is[name]
+		return had || has
+	})
+	for name, value := range is {
+		out = append(out, name+"="+value)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// overrides come after the flags of the manifest, and the last value of a flag counts. They
+// keep the second API server out of the way of the first: it listens elsewhere, leaves the
+// endpoints of the Service kubernetes alone, which would be emptied when it ends, and
+// writes a log of its own, since two processes cannot rotate one file. Without a watch cache
+// it takes 250 MB whatever the size of the cluster.
+func (r Rehearsal) overrides(port int) []string {
+	flags := []string{
+		"--secure-port=" + strconv.Itoa(port), "--bind-address=" + loopback,
+		"--endpoint-reconciler-type=none", "--shutdown-delay-duration=0s", "--watch-cache=false",
+	}
+	if r.logs() {
+		flags = append(flags, "--audit-log-path="+r.logPath())
+	}
+	return flags
+}
+
+// addMounts works out what the second API server finds where: what lies on the node, and
+// in its place what the change writes.
+func (r Rehearsal) addMounts(s *spec) error {
+	was := r.Server.Spec.Mounts
+	for _, m := range was {
+		if m.Host != "" {
+			s.Hidden = append(s.Hidden, m.Path)
+		}
+	}
+	for _, m := range r.New.Server.Mounts {
+		if m.Host == "" {
+			if !slices.Contains(was, m) {
+				return impossible("the mount %s is new, and its volume is not a hostPath", m.Path)
+			}
+			continue
+		}
+		added, err := r.mount(m)
+		if err != nil {
+			return err
+		}
+		s.Mounts = append(s.Mounts, added)
+	}
+	for _, c := range r.Changes {
+		r.addFile(s, c)
+	}
+	return nil
+}
+
+// mount is one mount of the new Pod.
+func (r Rehearsal) mount(m patch.Mount) (mount, error) {
+	out := mount{Path: m.Path, Host: m.Host, ReadOnly: m.ReadOnly}
+	out.Stand = file{Mode: 0o755}
+	planned := false
+	for _, c := range r.Changes {
+		if path.Clean(c.Path) != path.Clean(m.Host) {
+			continue
+		}
+		switch c.Kind {
+		case patch.WriteFile:
+			out.File = &file{Path: m.Path, Data: c.Data, Mode: c.Mode, UID: c.UID, GID: c.GID}
+			return out, nil
+		case patch.MakeDir:
+			planned, out.Stand = true, file{Mode: c.Mode, UID: c.UID, GID: c.GID}
+		}
+	}
+	kind, err := r.Server.Node.Kind(m.Host)
+	switch {
+	case err != nil:
+		return out, impossible("%v", err)
+	case kind != patch.KindNothing:
+		return out, nil
+	case m.Type == "FileOrCreate":
+		out.File = &file{Path: m.Path, Mode: 0o644}
+	case planned || m.Type == "DirectoryOrCreate" || m.Type == "":
+		out.Host = ""
+	default:
+		return out, impossible("%s is missing, which the API server mounts", m.Host)
+	}
+	return out, nil
+}
+
+// addFile adds what a change makes below a mount.
+func (r Rehearsal) addFile(s *spec, c patch.Change) {
+	if c.Kind != patch.WriteFile && c.Kind != patch.MakeDir {
+		return
+	}
+	for _, m := range s.Mounts {
+		rest, below := strings.CutPrefix(path.Clean(c.Path), strings.TrimSuffix(path.Clean(m.Host), "/")+"/")
+		if m.Host == "" || m.File != nil || !below {
+			continue
+		}
+		at := path.Join(m.Path, rest)
+		nearer := func(o mount) bool {
+			return len(o.Path) > len(m.Path) && (o.Path == at || strings.HasPrefix(at, o.Path+"/"))
+		}
+		if slices.ContainsFunc(s.Mounts, nearer) {
+			continue // the API server sees that one there
+		}
+		s.Files = append(s.Files, file{Path: at, Data: c.Data, Dir: c.Kind == patch.MakeDir, Mode: c.Mode, UID: c.UID, GID: c.GID})
+	}
+}

@@ -1,0 +1,259 @@
+package rehearsal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/proof"
+	"auditpatch/internal/wait"
+	"auditpatch/patch"
+)
+
+// Rehearsal is a change that is to be rehearsed.
+type Rehearsal struct {
+	// Server is the API server that runs, with the manifest as it is.
+	Server *apiserver.Server
+	New    patch.Settings // of the manifest as planned
+	// Changes are those of the plan: what they write the second API server finds.
+	Changes []patch.Change
+	Probe   *apiserver.Probe // a request that is recorded; nil when nothing can be proven
+	Delay   time.Duration    // how long a batch may hold an event back
+}
+
+// Report is what came of a rehearsal that went well.
+type Report struct {
+	Ready time.Duration // from the start to the first good answer of /readyz
+	Event string        // the audit ID of the marked event; "" when nothing can be proven
+}
+
+// Impossible says why a change cannot be rehearsed, which says nothing of its settings.
+type Impossible struct {
+	Reason string
+	Hint   hint.Hint
+}
+
+func (e *Impossible) Error() string { return e.Reason }
+
+// Remedy is what to type.
+func (e *Impossible) Remedy() hint.Hint { return e.Hint }
+
+// Failed says that the settings do not work.
+type Failed struct {
+	Reason string
+	Log    string // what the API server has said, the end of it
+	Hint   hint.Hint
+}
+
+func (e *Failed) Error() string { return e.Reason }
+
+// Remedy is what to type.
+func (e *Failed) Remedy() hint.Hint { return e.Hint }
+
+// LogName is the name of the second API server's log, in the directory of the real one. It
+// is removed in the end, and by the next rehearsal when this one is killed.
+const LogName = ".auditpatch-rehearsal.log"
+
+var (
+	// readyWithin is many times what an API server takes (2.5 to 4.1 s on two busy cores).
+	readyWithin = wait.Scaled(time.Minute)
+	pollEvery   = wait.Scaled(50 * time.Millisecond)
+)
+
+// Run rehearses the change. Nothing of the node is changed, whatever the outcome. The error
+// is an *Impossible, a *Failed, or wait.ErrInterrupted.
+func (r Rehearsal) Run(ctx context.Context) (Report, error) {
+	if err := r.checkPort(); err != nil {
+		return Report{}, err
+	}
+	for again := true; ; again = false {
+		report, err := r.once(ctx)
+		var failed *Failed
+		// Somebody else has taken the port that was free a moment ago.
+		if again && errors.As(err, &failed) && addressInUse(failed.Log) {
+			continue
+		}
+		return report, err
+	}
+}
+
+// checkPort looks at a port that the API server that runs does not have. The rehearsal has
+// one of its own.
+func (r Rehearsal) checkPort() error {
+	is, was := r.New.Server, r.Server.Spec
+	if is.Port == was.Port && is.Address == was.Address {
+		return nil
+	}
+	at := net.JoinHostPort(is.Address, strconv.Itoa(is.Port))
+	l, err := net.Listen("tcp", at)
+	if err != nil && is.Port != was.Port {
+		return &Failed{Reason: fmt.Sprintf("kube-apiserver could not listen on %s: %s", at, apiserver.NetCause(err)), Hint: hint.Shell("ss -ltnp sport = :%s", strconv.Itoa(is.Port))}
+	}
+	if err == nil {
+		l.Close()
+	}
+	return nil
+}
+
+// once is one attempt.
+func (r Rehearsal) once(ctx context.Context) (report Report, err error) {
+	port, err := freePort()
+	if err != nil {
+		return Report{}, &Impossible{Reason: fmt.Sprintf("there is no free port: %v", err)}
+	}
+	s, err := r.spec(port)
+	if err != nil {
+		return Report{}, err
+	}
+	r.removeLog() // of one that was killed
+	defer r.removeLog()
+	began := time.Now()
+	second, err := start(s)
+	var failed *Failed
+	switch {
+	case errors.As(err, &failed):
+		failed.Hint = r.remedy(failed.Reason)
+		return Report{}, failed
+	case err != nil:
+		return Report{}, &Impossible{Reason: err.Error()}
+	}
+	defer func() {
+		if second.end() {
+			r.removeLease(s.Hostname)
+		}
+	}()
+	spec := r.New.Server
+	spec.Address, spec.Port = loopback, port
+	server := apiserver.New(r.Server.Node, spec)
+	if err := r.awaitReady(ctx, second, server); err != nil {
+		return Report{}, err
+	}
+	report.Ready = time.Since(began)
+	report.Event, err = r.prove(ctx, second, server)
+	return report, err
+}
+
+// loopback is where the second API server listens.
+const loopback = "127.0.0.1"
+
+// freePort is a port that nobody has now.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// awaitReady waits for /readyz.
+func (r Rehearsal) awaitReady(ctx context.Context, second *instance, server *apiserver.Server) error {
+	for deadline := time.Now().Add(readyWithin); ; {
+		ready, why := server.Ready(ctx)
+		switch {
+		case second.hasEnded():
+			return r.died(second)
+		case ctx.Err() != nil:
+			return wait.ErrInterrupted
+		case ready:
+			return nil
+		case time.Now().After(deadline):
+			words := apiserver.LastError(second.output.String())
+			return &Failed{
+				Reason: fmt.Sprintf("kube-apiserver was not ready with these settings within %s: %s%s", readyWithin, why, lastly(words)),
+				Log:    second.output.String(), Hint: hint.Flag("rehearse", Never).Note("begins without this"),
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-second.ended:
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// lastly puts last words behind a sentence.
+func lastly(words string) string {
+	if words == "" {
+		return ""
+	}
+	return "; it said last: " + words
+}
+
+// prove sends the probe and finds it in the second API server's log, which need not lie on
+// the node.
+func (r Rehearsal) prove(ctx context.Context, second *instance, server *apiserver.Server) (id string, err error) {
+	if r.Probe == nil || !r.logs() {
+		return "", nil
+	}
+	root, err := os.OpenRoot(filepath.Join("/proc", strconv.Itoa(second.process.Pid), "root"))
+	if err != nil {
+		return "", &Impossible{Reason: fmt.Sprintf("the files of the rehearsed API server cannot be seen: %v", err)}
+	}
+	defer root.Close()
+	proving, stop := context.WithCancel(ctx)
+	defer stop()
+	go second.whenLogFails(proving, stop)
+	id, err = proof.Event(proving, server, *r.Probe, root.FS(), r.logPath(), r.Delay)
+	said := apiserver.AuditLogErrorIn(second.output.String())
+	switch {
+	case err == nil:
+		return id, nil
+	case second.hasEnded():
+		return "", r.died(second)
+	case ctx.Err() != nil:
+		return "", wait.ErrInterrupted
+	}
+	cause := cmp.Or(strings.ReplaceAll(said, r.logPath(), r.New.Log.Path), err.Error())
+	dir := hint.Path(path.Dir(r.New.Log.Host))
+	return "", &Failed{
+		Reason: "kube-apiserver gets ready with these settings, but a request that the policy records was not found in its log: " + cause,
+		Log:    second.output.String(), Hint: hint.Shell("df -h %s; df -i %s", dir, dir),
+	}
+}
+
+// whenLogFails calls a function when the API server ends, or says that it cannot write its
+// log.
+func (i *instance) whenLogFails(ctx context.Context, do func()) {
+	for !i.hasEnded() && apiserver.AuditLogErrorIn(i.output.String()) == "" {
+		select {
+		case <-ctx.Done():
+			return
+		case <-i.ended:
+		case <-time.After(pollEvery):
+		}
+	}
+	do()
+}
+
+// logs tells whether the log backend writes a file.
+func (r Rehearsal) logs() bool { return r.New.Log != nil && r.New.Policy != nil }
+
+// logPath is the second API server's log, in the container.
+func (r Rehearsal) logPath() string { return path.Join(path.Dir(path.Clean(r.New.Log.Path)), LogName) }
+
+// removeLog removes what the second API server has written to the directory of the real
+// log. It follows no link.
+func (r Rehearsal) removeLog() {
+	if !r.logs() || !r.New.Log.Covered() {
+		return
+	}
+	dir, err := os.OpenRoot(path.Join(r.Server.Node.Root, path.Dir(r.New.Log.Host)))
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	if info, err := dir.Lstat(LogName); err == nil && info.Mode().IsRegular() {
+		_ = dir.Remove(LogName)
+	}
+}

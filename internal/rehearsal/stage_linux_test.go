@@ -1,0 +1,256 @@
+package rehearsal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"auditpatch/internal/proc"
+)
+
+// TestMain becomes whatever a test rehearses.
+func TestMain(m *testing.M) {
+	Stage(os.Args)
+	os.Exit(m.Run())
+}
+
+// container is a process with mounts of its own, as the API server that runs is.
+type container struct {
+	*testing.T
+	pid int
+	dir string // shared with the test, as a hostPath is
+}
+
+// newContainer has the process run a script, which mounts what it likes, before it waits.
+func newContainer(t *testing.T, script string) *container {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("to mount file systems takes root")
+	}
+	c := &container{T: t, dir: t.TempDir()}
+	if err := os.Chmod(filepath.Dir(c.dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", script+"\n: >"+c.dir+"/mounted; exec sleep 600")
+	cmd.Dir = c.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
+	if err := cmd.Start(); err != nil {
+		t.Skipf("no mounts of its own: %v", err)
+	}
+	c.pid = cmd.Process.Pid
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for range 100 {
+		if _, err := os.Stat(c.dir + "/mounted"); err == nil {
+			return c
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("the container does not come up")
+	return nil
+}
+
+// becomes has a second process like it run a script, and returns what that says.
+func (c *container) becomes(s spec, script string) string {
+	c.Helper()
+	i := c.start(s, script)
+	select {
+	case <-i.ended:
+	case <-time.After(30 * time.Second):
+		i.end()
+		c.Fatalf("it goes on: %s", i.output)
+	}
+	return i.output.String()
+}
+
+// start starts it.
+func (c *container) start(s spec, script string) *instance {
+	c.Helper()
+	i, err := start(c.like(s, script))
+	if err != nil {
+		if strings.Contains(err.Error(), "overlay") && errors.Is(err, unix.EPERM) {
+			c.Skip(err)
+		}
+		c.Fatal(err)
+	}
+	c.Cleanup(func() { i.end() })
+	return i
+}
+
+// like fills in what it has in common with the first.
+func (c *container) like(s spec, script string) spec {
+	c.Helper()
+	first := proc.Process{PID: c.pid}
+	host := proc.Host{Root: "/"}
+	as, err := host.Credentials(first)
+	if err != nil {
+		c.Fatal(err)
+	}
+	if s.As.UID == 0 {
+		s.As = as
+	} else {
+		s.As = proc.Credentials{UID: s.As.UID, GID: s.As.GID, Bounding: as.Bounding}
+	}
+	s.PID, s.Hostname, s.Dir = c.pid, "second", "/"
+	s.Program, s.Args, s.Env = "/bin/sh", []string{"-c", script}, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	return s
+}
+
+// wantLines compares what it says, line by line.
+func wantLines(t *testing.T, got string, want ...string) {
+	t.Helper()
+	if got != strings.Join(want, "\n")+"\n" {
+		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+// TestStageFiles wants the files that a change would write to be there, and nothing of it on
+// the node.
+func TestStageFiles(t *testing.T) {
+	c := newContainer(t, "")
+	conf, empty := filepath.Join(c.dir, "conf"), filepath.Join(c.dir, "empty")
+	for _, d := range []string{conf, empty} {
+		if err := os.Mkdir(d, 0o750); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(conf+"/there", []byte("there\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := c.becomes(spec{
+		Mounts: []mount{
+			{Path: "/mnt-auditpatch-test/conf", Host: conf, ReadOnly: true},
+			{Path: "/mnt-auditpatch-test/plain", Host: empty},
+			{Path: "/mnt-auditpatch-test/policy.yaml", File: &file{Data: []byte("policy\n"), Mode: 0o640, GID: 4}, ReadOnly: true},
+			{Path: "/mnt-auditpatch-test/log", Stand: file{Mode: 0o700, UID: 7}},
+		},
+		Files: []file{
+			{Path: "/mnt-auditpatch-test/conf/sub/new", Data: []byte("new\n"), Mode: 0o600},
+			{Path: "/mnt-auditpatch-test/conf/dir", Dir: true, Mode: 0o711},
+		},
+	}, `cd /mnt-auditpatch-test
+		cat policy.yaml conf/there conf/sub/new
+		stat -c '%n %F %a %u:%g' policy.yaml log conf/dir conf
+		true >policy.yaml; true >conf/x; true >plain/x && true >/written && true >log/x && echo written
+		uname -n; cat /proc/self/oom_score_adj; tr '\0' ' ' </proc/self/cmdline | cut -c1-20`)
+	for _, line := range []string{
+		"policy", "there", "new", "policy.yaml regular file 640 0:4", "log directory 700 7:0", "conf/dir directory 711 0:0", "conf directory 750 0:0",
+		"written", "second", "800", "auditpatch-rehearsal",
+	} {
+		if !strings.Contains("\n"+out, "\n"+line+"\n") && !strings.HasPrefix(line, "auditpatch") {
+			t.Errorf("it does not say %q:\n%s", line, out)
+		}
+	}
+	if n := strings.Count(out, "Read-only file system"); n != 2 {
+		t.Errorf("%d files are read-only, want 2:\n%s", n, out)
+	}
+	for _, left := range []string{"/mnt-auditpatch-test", "/written", conf + "/sub", conf + "/dir", conf + "/x"} {
+		if _, err := os.Lstat(left); err == nil {
+			t.Errorf("left behind: %s", left)
+		}
+		if _, err := os.Lstat(fmt.Sprintf("/proc/%d/root%s", c.pid, left)); err == nil {
+			t.Errorf("left behind in the container: %s", left)
+		}
+	}
+	if _, err := os.Stat(empty + "/x"); err != nil {
+		t.Errorf("what is mounted is not the node's: %v", err)
+	}
+}
+
+// TestStageMounts wants the container's own mounts, and the old Pod's gone.
+func TestStageMounts(t *testing.T) {
+	c := newContainer(t, `mount -t tmpfs own /mnt && echo own >/mnt/own && mkdir /mnt/below &&
+		mount -t tmpfs old /mnt/below && echo old >/mnt/below/old && mount -t tmpfs old /media && echo old >/media/old`)
+	wantLines(t, c.becomes(spec{Hidden: []string{"/mnt/below", "/media"}}, `cat /mnt/own; ls /mnt/below /media; cd /proc/self && echo $?`),
+		"own", "/media:", "", "/mnt/below:", "0")
+}
+
+// TestStageReadOnly wants a root that is read-only to be so again.
+func TestStageReadOnly(t *testing.T) {
+	c := newContainer(t, `mount --bind "$PWD" "$PWD" && mount -o remount,ro,bind /`)
+	if out := c.becomes(spec{}, `true >/written`); !strings.Contains(out, "Read-only file system") {
+		t.Errorf("it can write to a root that is read-only: %s", out)
+	}
+}
+
+// TestStageCredentials wants it to be who the API server is.
+func TestStageCredentials(t *testing.T) {
+	c := newContainer(t, "")
+	wantLines(t, c.becomes(spec{As: proc.Credentials{UID: 1234, GID: 2345}}, `id -u; id -g; id -G; grep CapEff /proc/self/status`),
+		"1234", "2345", "2345", "CapEff:\t0000000000000000")
+	i, err := start(func() spec {
+		s := c.like(spec{}, "grep -E 'Cap(Eff|Bnd)' /proc/self/status")
+		s.As.Bounding, s.As.Permitted, s.As.Effective = 0x20, 0x20, 0x20
+		return s
+	}())
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-i.ended
+	wantLines(t, i.output.String(), "CapEff:\t0000000000000020", "CapBnd:\t0000000000000020")
+}
+
+// TestStageLog wants a log that does not open to be the fault of the settings, in the API
+// server's words.
+func TestStageLog(t *testing.T) {
+	c := newContainer(t, "")
+	for name, make := range map[string]func(name string) error{
+		"a directory": func(name string) error { return os.Mkdir(name, 0o755) },
+		"a log":       func(name string) error { return os.WriteFile(name, nil, 0o600) },
+		"nothing":     func(string) error { return nil },
+	} {
+		log := filepath.Join(c.dir, "log of "+name)
+		if err := make(log); err != nil {
+			t.Fatal(err)
+		}
+		i, err := start(c.like(spec{Log: log}, "exit"))
+		if err == nil {
+			<-i.ended
+		}
+		var failed *Failed
+		if want := name == "a directory"; want != errors.As(err, &failed) || !want && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestStageFaults wants what keeps it from starting to be no fault of the settings.
+func TestStageFaults(t *testing.T) {
+	c := newContainer(t, "")
+	for name, spoil := range map[string]func(s *spec){
+		"clone the mount /no/such": func(s *spec) { s.Mounts = []mount{{Path: "/x", Host: "/no/such"}} },
+		"start /no/such":           func(s *spec) { s.Program = "/no/such" },
+		"enter /no/such":           func(s *spec) { s.Dir = "/no/such" },
+		"container's mounts":       func(s *spec) { s.PID = 1 << 22 },
+	} {
+		s := c.like(spec{}, "exit")
+		spoil(&s)
+		_, err := start(s)
+		var failed *Failed
+		if err == nil || errors.As(err, &failed) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestEnd wants one that does not end by itself to be killed.
+func TestEnd(t *testing.T) {
+	c := newContainer(t, "")
+	if i := c.start(spec{}, "exec sleep 600"); i.end() || !i.hasEnded() {
+		t.Error("it has to be killed, or goes on")
+	}
+	stubborn := c.start(spec{}, "trap '' TERM; echo ready; while :; do sleep 0.1; done")
+	for stubborn.output.String() == "" {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if !stubborn.end() || !stubborn.hasEnded() {
+		t.Error("it ends although it will not")
+	}
+}
