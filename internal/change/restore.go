@@ -8,11 +8,9 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
-	"auditpatch/internal/policy"
 	"auditpatch/internal/target"
 	"auditpatch/manifest"
 	"auditpatch/patch"
-	"auditpatch/patch/webhookconfig"
 )
 
 // Restore goes back to a backup.
@@ -89,19 +87,22 @@ func checkRestored(plan *patch.Plan) error {
 	if after.Server.Command == nil { // the manifest itself stays
 		after = plan.Before
 	}
-	if at := after.Policy; at.Covered() {
-		version := policy.Version{Major: after.Version.Major, Minor: after.Version.Minor}
-		if text, written := plan.Text(at.Host); written {
-			if _, err := policy.LoadFor(at.Host, text, version); err != nil {
-				return err
-			}
+	for _, f := range []struct {
+		at    *patch.Location
+		judge func(string, []byte, patch.Settings) Kept
+	}{{after.Policy, JudgePolicy}, {after.Webhook, JudgeWebhook}} {
+		if !f.at.Covered() {
+			continue
 		}
-	}
-	if at := after.Webhook; at.Covered() {
-		if text, written := plan.Text(at.Host); written {
-			_, errs, _ := webhookconfig.Check(at.Host, text)
-			return problems(errs)
+		text, written := plan.Text(f.at.Host)
+		if !written {
+			continue
 		}
+		kept := f.judge(f.at.Host, text, after)
+		if kept.Refused != nil {
+			return kept.Refused
+		}
+		plan.Warnings = append(plan.Warnings, kept.Warnings...)
 	}
 	return nil
 }
