@@ -11,8 +11,12 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// died says why the second API server has ended, in its own words.
-func (r Rehearsal) died(second *instance) *Failed {
+// died says why the second API server has ended, in its own words. What a signal has ended
+// says nothing of the settings.
+func (r Rehearsal) died(second *instance) error {
+	if second.signalled {
+		return &Impossible{Reason: "the second kube-apiserver was killed, as when memory is short", Hint: hint.Shell("free -m; dmesg | tail")}
+	}
 	log := second.output.String()
 	words := plain(apiserver.LastError(log))
 	if r.logs() {

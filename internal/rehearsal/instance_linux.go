@@ -1,7 +1,7 @@
 package rehearsal
 
 import (
-	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +23,8 @@ type instance struct {
 	process *os.Process
 	output  *tail
 	ended   chan struct{} // closed when it has ended
+	// signalled says, once ended is closed, that a signal has ended it.
+	signalled bool
 }
 
 const supported = true
@@ -31,81 +33,105 @@ const supported = true
 // identity lease.
 var endWithin = wait.Scaled(3 * time.Second)
 
+// stagedWithin is many times what it takes to become the API server, 0.1 s.
+var stagedWithin = wait.Scaled(20 * time.Second)
+
 // start starts the second API server. An error says why none was started; why one that was
 // started has ended stands in its output. When this process ends, however it ends, so does
 // the API server.
-func start(s spec) (*instance, error) {
+func start(ctx context.Context, s spec) (*instance, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, stagedWithin)
+	defer cancel()
 	i := &instance{output: &tail{}, ended: make(chan struct{})}
 	started := make(chan error, 1)
 	// The kernel ends the child when the thread ends that has started it.
 	go func() {
 		runtime.LockOSThread() // to the end of the goroutine, and of the thread with it
 		defer close(i.ended)
-		i.run(text, started)
+		i.run(ctx, text, started)
 	}()
 	if err := <-started; err != nil {
-		<-i.ended
 		return nil, err
 	}
 	return i, nil
 }
 
 // run starts it and waits for its end.
-func (i *instance) run(text []byte, started chan<- error) {
+func (i *instance) run(ctx context.Context, text []byte, started chan<- error) {
 	specRead, specWrite, err := os.Pipe()
 	if err != nil {
 		started <- err
 		return
 	}
-	defer specRead.Close()
+	defer specWrite.Close()
 	faultRead, faultWrite, err := os.Pipe()
 	if err != nil {
-		specWrite.Close()
+		specRead.Close()
 		started <- err
 		return
 	}
 	defer faultRead.Close()
-	cmd := &exec.Cmd{
+	cmd := i.command(specRead, faultWrite)
+	err = cmd.Start()
+	specRead.Close()
+	faultWrite.Close()
+	if err != nil {
+		started <- fmt.Errorf("start a process with mounts of its own: %w", err)
+		return
+	}
+	i.process = cmd.Process
+	started <- i.staged(ctx, text, specWrite, faultRead)
+	_ = cmd.Wait() // what it said before stands in its output
+	i.signalled = cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled()
+}
+
+// command is the process that becomes the API server.
+func (i *instance) command(spec, fault *os.File) *exec.Cmd {
+	return &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{stageName}, Env: []string{}, Dir: "/",
 		Stdout: i.output, Stderr: i.output,
-		ExtraFiles: []*os.File{specRead, faultWrite}, // specFD, faultFD
+		ExtraFiles: []*os.File{spec, fault}, // specFD, faultFD
 		SysProcAttr: &syscall.SysProcAttr{
 			Pdeathsig: syscall.SIGKILL, Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS,
 			Setpgid: true, // Ctrl-C is for auditpatch, which ends it
 		},
 		WaitDelay: time.Second,
 	}
-	err = cmd.Start()
-	faultWrite.Close()
-	if err != nil {
-		specWrite.Close()
-		started <- fmt.Errorf("start a process with mounts of its own: %w", err)
-		return
-	}
-	i.process = cmd.Process
-	_, err = specWrite.Write(text)
-	specWrite.Close()
+}
+
+// staged hands the spec over and waits until the process has become the API server. A mount
+// whose server is away can hold it up for ever.
+func (i *instance) staged(ctx context.Context, text []byte, spec, fault *os.File) error {
+	stop := context.AfterFunc(ctx, func() {
+		_ = i.process.Kill()
+		_ = spec.SetDeadline(time.Now())
+		_ = fault.SetDeadline(time.Now())
+	})
+	defer stop()
+	_, err := spec.Write(text)
+	spec.Close()
 	// Closed by exec, when it becomes the API server.
-	text, _ = io.ReadAll(faultRead)
-	if len(text) > 0 || err != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		started <- cmp.Or(faultOf(text), err)
-		return
+	said, _ := io.ReadAll(fault)
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = fmt.Errorf("its file system was not put together within %s: a mount may hang", stagedWithin)
+	case ctx.Err() != nil:
+		err = wait.ErrInterrupted
+	case len(said) > 0:
+		err = faultOf(said)
 	}
-	started <- nil
-	_ = cmd.Wait() // how it ended stands in its output
+	if err != nil {
+		_ = i.process.Kill()
+	}
+	return err
 }
 
 // faultOf is the error that a process has reported which did not become the API server.
 func faultOf(text []byte) error {
-	if len(text) == 0 {
-		return nil
-	}
 	var f fault
 	switch err := json.Unmarshal(text, &f); {
 	case err != nil:

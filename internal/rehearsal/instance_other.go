@@ -3,6 +3,7 @@
 package rehearsal
 
 import (
+	"context"
 	"errors"
 	"os"
 )
@@ -13,16 +14,19 @@ const supported = false
 func Stage([]string) {}
 
 type instance struct {
-	process *os.Process
-	output  tail
-	ended   chan struct{}
+	process   *os.Process
+	output    tail
+	ended     chan struct{}
+	signalled bool
 }
 
 type tail struct{}
 
 func (tail) String() string { return "" }
 
-func start(spec) (*instance, error) { return nil, errors.New("only Linux has namespaces") }
+func start(context.Context, spec) (*instance, error) {
+	return nil, errors.New("only Linux has namespaces")
+}
 
 func (*instance) hasEnded() bool { return true }
 

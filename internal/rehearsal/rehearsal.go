@@ -118,17 +118,19 @@ func (r Rehearsal) once(ctx context.Context) (report Report, err error) {
 	r.removeLog() // of one that was killed
 	defer r.removeLog()
 	began := time.Now()
-	second, err := start(s)
+	second, err := start(ctx, s)
 	var failed *Failed
 	switch {
 	case errors.As(err, &failed):
 		failed.Hint = r.remedy(failed.Reason)
 		return Report{}, failed
+	case errors.Is(err, wait.ErrInterrupted):
+		return Report{}, err
 	case err != nil:
 		return Report{}, &Impossible{Reason: err.Error()}
 	}
 	defer func() {
-		if second.end() {
+		if second.end() || second.signalled {
 			r.removeLease(s.Hostname)
 		}
 	}()

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"auditpatch/internal/proc"
+	"auditpatch/internal/wait"
 )
 
 // TestMain becomes whatever a test rehearses.
@@ -73,7 +75,7 @@ func (c *container) becomes(s spec, script string) string {
 // start starts it.
 func (c *container) start(s spec, script string) *instance {
 	c.Helper()
-	i, err := start(c.like(s, script))
+	i, err := start(c.Context(), c.like(s, script))
 	if err != nil {
 		if strings.Contains(err.Error(), "overlay") && errors.Is(err, unix.EPERM) {
 			c.Skip(err)
@@ -185,7 +187,7 @@ func TestStageCredentials(t *testing.T) {
 	c := newContainer(t, "")
 	wantLines(t, c.becomes(spec{As: proc.Credentials{UID: 1234, GID: 2345}}, `id -u; id -g; id -G; grep CapEff /proc/self/status`),
 		"1234", "2345", "2345", "CapEff:\t0000000000000000")
-	i, err := start(func() spec {
+	i, err := start(t.Context(), func() spec {
 		s := c.like(spec{}, "grep -E 'Cap(Eff|Bnd)' /proc/self/status")
 		s.As.Bounding, s.As.Permitted, s.As.Effective = 0x20, 0x20, 0x20
 		return s
@@ -210,7 +212,7 @@ func TestStageLog(t *testing.T) {
 		if err := make(log); err != nil {
 			t.Fatal(err)
 		}
-		i, err := start(c.like(spec{Log: log}, "exit"))
+		i, err := start(t.Context(), c.like(spec{Log: log}, "exit"))
 		if err == nil {
 			<-i.ended
 		}
@@ -232,7 +234,7 @@ func TestStageFaults(t *testing.T) {
 	} {
 		s := c.like(spec{}, "exit")
 		spoil(&s)
-		_, err := start(s)
+		_, err := start(t.Context(), s)
 		var failed *Failed
 		if err == nil || errors.As(err, &failed) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
@@ -252,5 +254,26 @@ func TestEnd(t *testing.T) {
 	}
 	if !stubborn.end() || !stubborn.hasEnded() {
 		t.Error("it ends although it will not")
+	}
+}
+
+// TestInterrupted wants an interruption to end what does not come to be the API server.
+func TestInterrupted(t *testing.T) {
+	c := newContainer(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := start(ctx, c.like(spec{}, "exec sleep 600")); !errors.Is(err, wait.ErrInterrupted) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSignalled wants the end by a signal to be no fault of the settings.
+func TestSignalled(t *testing.T) {
+	c := newContainer(t, "")
+	i := c.start(spec{}, "kill -KILL $$")
+	<-i.ended
+	var not *Impossible
+	if err := (Rehearsal{}).died(i); !errors.As(err, &not) {
+		t.Errorf("got %v", err)
 	}
 }
