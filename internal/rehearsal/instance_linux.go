@@ -70,15 +70,14 @@ func (i *instance) run(ctx context.Context, text []byte, started chan<- error) {
 	defer specWrite.Close()
 	faultRead, faultWrite, err := os.Pipe()
 	if err != nil {
-		specRead.Close()
+		_ = specRead.Close()
 		started <- err
 		return
 	}
 	defer faultRead.Close()
 	cmd := i.command(specRead, faultWrite)
 	err = cmd.Start()
-	specRead.Close()
-	faultWrite.Close()
+	_, _ = specRead.Close(), faultWrite.Close()
 	if err != nil {
 		started <- fmt.Errorf("start a process with mounts of its own: %w", err)
 		return
@@ -113,7 +112,7 @@ func (i *instance) staged(ctx context.Context, text []byte, spec, fault *os.File
 	})
 	defer stop()
 	_, err := spec.Write(text)
-	spec.Close()
+	_ = spec.Close()
 	// Closed by exec, when it becomes the API server.
 	said, _ := io.ReadAll(fault)
 	switch {
