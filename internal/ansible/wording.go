@@ -23,37 +23,38 @@ const hiddenValue = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 func (t *task) shown() map[string]any {
 	out := map[string]any{}
 	for name, value := range t.given {
-		if out[name] = value; !isShown(name, value) {
-			out[name] = hiddenValue
-		}
-		if text, isString := value.(string); isString && strings.Contains(text, "://") {
-			out[name] = cmp.Or(webhookconfig.PublicURL(text), hiddenValue)
-		}
+		out[name] = shownValue(name, value)
 	}
 	return out
 }
 
-// isShown tells whether an argument can hold no secret.
-func isShown(name string, value any) bool {
-	isContent, known := knownArgument(name)
+// shownValue is the value of an argument without what may be secret. Of a URL, also in a
+// list, the host is shown.
+func shownValue(name string, value any) any {
 	switch value := value.(type) {
 	case bool, json.Number:
-		return true
+		return value
 	case []any:
-		return !slices.ContainsFunc(value, func(v any) bool { return !isShown(name, v) })
-	case map[string]any:
-		text, err := yaml.Marshal(value)
-		return name == "policy_content" && err == nil && patch.IsPolicy(text)
-	case string:
-		switch {
-		case name == "policy_content":
-			return patch.IsPolicy([]byte(value))
-		case name == "webhook_url":
-			return webhookconfig.PublicURL(value) != ""
+		out := []any{}
+		for _, v := range value {
+			out = append(out, shownValue(name, v))
 		}
-		return known && !isContent && !cli.IsText(value)
+		return out
+	case map[string]any:
+		if text, err := yaml.Marshal(value); name == "policy_content" && err == nil && patch.IsPolicy(text) {
+			return value
+		}
+	case string:
+		if strings.Contains(value, "://") {
+			return cmp.Or(webhookconfig.PublicURL(value), hiddenValue)
+		}
+		isContent, known := knownArgument(name)
+		policy := name == "policy_content" && patch.IsPolicy([]byte(value))
+		if policy || name != "webhook_url" && known && !isContent && !cli.IsText(value) {
+			return value
+		}
 	}
-	return false
+	return hiddenValue
 }
 
 // knownArgument tells whether there is such an argument for any state.

@@ -62,6 +62,9 @@ func (j *job) finish(ctx context.Context, plan *patch.Plan) error {
 	}
 	j.result.describe(plan)
 	j.warnPlan(plan.Warnings...)
+	if j.always() && !plan.AsAsked() && (j.target.Stdin() || !j.target.Live) {
+		return hint.New(hint.Flag("rehearse", rehearsal.Auto), "--rehearse=always: no API server runs that could rehearse the change")
+	}
 	switch {
 	case j.result.Command == "diff":
 		return j.preview(plan)
@@ -97,29 +100,20 @@ func (j *job) preview(plan *patch.Plan) error {
 // previewLive refuses what the change itself would be refused for as the node runs
 // now. It does not wait for other nodes, whose turn it may be.
 func (j *job) previewLive(ctx context.Context, plan *patch.Plan) error {
-	always := j.how.Rehearse == rehearsal.Always
 	switch {
-	case !j.target.Live && always:
-		return hint.New(hint.Flag("rehearse", rehearsal.Auto), "--rehearse=always: no API server runs on the node below --root")
 	case !j.target.Live || !plan.Restarts():
 		return nil
-	case j.how.NoWait && !always:
+	case j.always():
+		return j.rehearseOnly(ctx, plan)
+	case j.how.NoWait:
 		j.warnNoKubelet()
 		return nil
 	}
 	l, err := j.live(ctx, plan)
-	if err == nil {
-		err = l.Preview(ctx)
-	}
-	if err != nil || !always {
+	if err != nil {
 		return err
 	}
-	// An interruption has to wait until the second API server is gone.
-	if err := j.how.Listener.begin(); err != nil {
-		return err
-	}
-	defer j.how.Listener.spared()
-	return l.Rehearse(ctx)
+	return l.Preview(ctx)
 }
 
 // warnNoKubelet tells whoever does not wait that nothing acts on the manifest.
@@ -140,6 +134,9 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 		}
 		o.Watch = l
 	} else if j.target.Live && plan.Restarts() {
+		if err := j.rehearseUnwatched(ctx, plan); err != nil {
+			return err
+		}
 		o.Cluster = j.unwatched(plan)
 		j.warnNoKubelet()
 	}

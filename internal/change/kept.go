@@ -32,6 +32,16 @@ func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
 	return k
 }
 
+// judgeRestored judges a policy that an API server is to go back to: what it starts with
+// is not refused.
+func judgeRestored(name string, data []byte, after patch.Settings) Kept {
+	k := JudgePolicy(name, data, after)
+	if k.Refused != nil && policy.Starts(data) {
+		k.Refused, k.Warnings = nil, append(k.Warnings, patch.Problem{Message: k.Refused.Error(), Hint: hint.Of(k.Refused)})
+	}
+	return k
+}
+
 // JudgeWebhook judges the webhook's config that an API server is to go on with.
 func JudgeWebhook(name string, data []byte, now patch.Settings) Kept {
 	cfg, errs, warnings := webhookconfig.CheckOnNode(name, data)

@@ -8,6 +8,7 @@ import (
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
+	"auditpatch/presets"
 )
 
 // Refusal is why Enable without settings would refuse this node before it looks at
@@ -19,10 +20,25 @@ func Refusal(t *target.Target) error {
 		return err
 	}
 	plan, err := j.enablePlan(Settings{Flags: map[string]string{}})
+	if err == nil && plan.Empty() {
+		// A change that changes something: of policy and manifest.
+		plan, err = j.enablePlan(Settings{Flags: map[string]string{}, Preset: otherPreset(plan)})
+	}
 	if err != nil {
 		return err
 	}
 	return checkNode(t.Node, plan)
+}
+
+// otherPreset is a preset that is not the policy of a node that is as asked.
+func otherPreset(plan *patch.Plan) string {
+	for _, p := range presets.All() {
+		data, err := p.Policy(nil)
+		if err == nil && plan.After.Annotations[patch.PolicyAnnotation] != patch.Checksum(data) {
+			return p.Name
+		}
+	}
+	return ""
 }
 
 // checkNode refuses a plan for what lies on the node: its files, and the state

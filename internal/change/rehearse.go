@@ -65,3 +65,31 @@ func passed(r rehearsal.Report) string {
 	}
 	return text
 }
+
+// always tells whether a change is refused that cannot be rehearsed.
+func (j *job) always() bool { return j.how.Rehearse == rehearsal.Always }
+
+// rehearseOnly makes all checks of a change and the rehearsal, and changes nothing.
+func (j *job) rehearseOnly(ctx context.Context, plan *patch.Plan) error {
+	l, err := j.live(ctx, plan)
+	if err != nil {
+		return err
+	}
+	if err := l.Preview(ctx); err != nil {
+		return err
+	}
+	// An interruption has to wait until the second API server is gone.
+	if err := j.how.Listener.begin(); err != nil {
+		return err
+	}
+	defer j.how.Listener.spared()
+	return l.Rehearse(ctx)
+}
+
+// rehearseUnwatched rehearses a change that nobody waits for, when it must be.
+func (j *job) rehearseUnwatched(ctx context.Context, plan *patch.Plan) error {
+	if !j.always() {
+		return nil
+	}
+	return j.rehearseOnly(ctx, plan)
+}

@@ -80,8 +80,9 @@ func (j *job) restore(ctx context.Context, r RestoreRequest) error {
 	return j.finish(ctx, plan)
 }
 
-// checkRestored refuses a policy or a webhook's config with which the API server would not
-// start, now or whenever it starts the next time.
+// checkRestored refuses a policy with which the API server would not start, now or whenever
+// it starts the next time. What the API server starts with comes back, whatever enable
+// thinks of it, and whether a webhook's config works a rehearsal shows: a warning is enough.
 func checkRestored(plan *patch.Plan) error {
 	after := plan.After
 	if after.Server.Command == nil { // the manifest itself stays
@@ -90,7 +91,7 @@ func checkRestored(plan *patch.Plan) error {
 	for _, f := range []struct {
 		at    *patch.Location
 		judge func(string, []byte, patch.Settings) Kept
-	}{{after.Policy, JudgePolicy}, {after.Webhook, JudgeWebhook}} {
+	}{{after.Policy, judgeRestored}, {after.Webhook, JudgeWebhook}} {
 		if !f.at.Covered() {
 			continue
 		}
@@ -99,8 +100,11 @@ func checkRestored(plan *patch.Plan) error {
 			continue
 		}
 		kept := f.judge(f.at.Host, text, after)
+		if kept.Refused != nil && f.at == after.Policy {
+			return hint.Errorf(hint.Command("restore").Switch("list"), "the policy of the backup: %v", kept.Refused)
+		}
 		if kept.Refused != nil {
-			return kept.Refused
+			kept.Warnings = append(kept.Warnings, patch.Problem{Message: kept.Refused.Error(), Hint: hint.Of(kept.Refused)})
 		}
 		plan.Warnings = append(plan.Warnings, kept.Warnings...)
 	}

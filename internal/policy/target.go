@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	auditpolicy "k8s.io/apiserver/pkg/audit/policy"
 )
 
 // Version is a Kubernetes version, as far as policies depend on it. The zero
@@ -65,6 +67,13 @@ func LoadStartable(file string, data []byte, v Version) (p *Policy, ignored, err
 		return p, nil, newError(file, fatal)
 	}
 	return p, all, nil
+}
+
+// Starts tells whether kube-apiserver would start with a policy, by its own loader: that
+// passes over fields that it does not know, which [Load] refuses.
+func Starts(data []byte) bool {
+	p, err := auditpolicy.LoadPolicyFromBytes(data)
+	return err == nil && p != nil
 }
 
 // managedFields finds each omitManagedFields that would be ignored.
