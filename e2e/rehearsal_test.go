@@ -207,7 +207,8 @@ func (l *lab) refusesUnnoticed(bad badSettings, args ...string) string {
 func (l *lab) nothingLeft() {
 	l.Helper()
 	const script = `pgrep -xa auditpatch-rehe
-		find /var/log /run/containerd -name .auditpatch-rehearsal.log
+		find /var/log /run/containerd -name '*auditpatch*' -not -path '/var/log/pods/*' 2>/dev/null
+		grep -e /proc/layers -e auditpatch /proc/1/mountinfo
 		leases=$(kubectl --kubeconfig /etc/kubernetes/admin.conf get leases -n kube-system -o name | grep -c /apiserver-)
 		[ "$leases" = 1 ] || echo "$leases identity leases"`
 	if stdout, _, _ := l.node.Exec(l.ctx, "sh", "-c", script); stdout != "" {
@@ -234,6 +235,35 @@ func TestRehearsalKilled(t *testing.T) {
 	if now := l.server(); now.PID != server.PID {
 		l.Fatalf("kube-apiserver was pid %d and is %d now", server.PID, now.PID)
 	}
+}
+
+// TestRehearsalMounts puts the policy into a folder that is mounted already, with another mount
+// within: nothing of the rehearsal may be mounted on the node, where it would hide what the
+// folder has, and the policy has to lie on the disk in the end.
+func TestRehearsalMounts(t *testing.T) {
+	l := begin(t)
+	l.exec("sh", "-c", "mkdir -p /etc/kubernetes/audit/inner /mnt/disk && touch /etc/kubernetes/audit/there")
+	defer l.node.Exec(l.ctx, "sh", "-c", "umount /mnt/disk; rm -r /mnt/disk /etc/kubernetes/audit")
+	l.swap(strings.NewReplacer(
+		"    volumeMounts:\n", "    volumeMounts:\n    - {mountPath: /etc/kubernetes/audit, name: conf}\n    - {mountPath: /etc/kubernetes/audit/inner, name: inner, readOnly: true}\n",
+		"  volumes:\n", "  volumes:\n  - {name: conf, hostPath: {path: /etc/kubernetes/audit, type: Directory}}\n  - {name: inner, hostPath: {path: /etc/kubernetes/pki, type: Directory}}\n",
+	).Replace(l.read(cluster.Manifest)))
+	if _, err := l.node.WaitServer(l.ctx, 0); err != nil {
+		l.Fatal(err)
+	}
+	flags := []string{"enable", "--audit-policy-file=/etc/kubernetes/audit/policy.yaml"}
+	before := l.read("/proc/1/mountinfo")
+	l.stays(func() {
+		said := l.auditpatch(0, append(flags, "--dry-run", "--rehearse=always")...)
+		l.wantSaid(said, "rehearsal these settings work: ready in ")
+	})
+	if after := l.read("/proc/1/mountinfo"); after != before {
+		l.Fatalf("the node's mounts were\n%s\nand are\n%s", before, after)
+	}
+	l.exec("sh", "-c", "[ $(ls /etc/kubernetes/audit | wc -l) = 2 ]")
+	l.rollsOut(func() { l.auditpatch(0, flags...) })
+	l.exec("sh", "-c", "mount --bind / /mnt/disk && test -s /mnt/disk/etc/kubernetes/audit/policy.yaml")
+	l.nothingLeft()
 }
 
 // TestRehearsalMemory prints how much memory a second API server takes at most, by the size of

@@ -31,7 +31,7 @@ func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) 
 	return func(ctx context.Context) error {
 		began := time.Now()
 		report, err := rehearsal.Rehearsal{
-			Server: apiserver.New(j.target.Node, plan.Before.Server), New: plan.After, Changes: plan.Changes, Probe: l.Probe, Delay: l.Delay,
+			Server: apiserver.New(j.target.Node, plan.Before.Server), Manifest: j.target.Manifest, New: plan.After, Changes: plan.Changes, Probe: l.Probe, Delay: l.Delay,
 		}.Run(ctx)
 		var not *rehearsal.Impossible
 		var failed *rehearsal.Failed

@@ -14,8 +14,8 @@ import (
 // died says why the second API server has ended, in its own words. What a signal has ended
 // says nothing of the settings.
 func (r Rehearsal) died(second *instance) error {
-	if second.signalled {
-		return &Impossible{Reason: "the second kube-apiserver was killed, as when memory is short", Hint: hint.Shell("free -m; dmesg | tail")}
+	if second.signalled || exhausted(second.output.String()) {
+		return &Impossible{Reason: "the second kube-apiserver was killed or ran out of memory or threads", Hint: hint.Shell("free -m; dmesg | tail")}
 	}
 	log := second.output.String()
 	words := plain(apiserver.LastError(log))
@@ -40,6 +40,15 @@ func addressInUse(log string) bool {
 // head, then the message and the error, quoted.
 var commandFailed = regexp.MustCompile(`"command failed" err=("(?:[^"\\]|\\.)*")`)
 
+// klogHead is what stands before klog's messages: severity, time, thread and place.
+var klogHead = regexp.MustCompile(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+:\d+\] `)
+
+// exhausted tells whether Go's runtime has given up for want of memory or threads.
+func exhausted(log string) bool {
+	return strings.Contains(log, "fatal error: runtime: out of memory") || strings.Contains(log, "fatal error: newosproc") ||
+		strings.Contains(log, "runtime: failed to create new OS thread") || strings.Contains(log, "fatal error: out of memory")
+}
+
 // plain is a line of kube-apiserver's log without what is for programs.
 func plain(line string) string {
 	if m := commandFailed.FindStringSubmatch(line); m != nil {
@@ -47,7 +56,8 @@ func plain(line string) string {
 			line = text
 		}
 	}
-	return strings.TrimPrefix(strings.TrimSpace(line), "Error: ")
+	line = klogHead.ReplaceAllString(strings.TrimSpace(line), "")
+	return strings.TrimPrefix(line, "Error: ")
 }
 
 var flagName = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)

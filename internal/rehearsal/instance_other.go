@@ -10,6 +10,8 @@ import (
 
 const supported = false
 
+const stageName = "auditpatch-rehearsal"
+
 // Stage does nothing on systems without namespaces.
 func Stage([]string) {}
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -15,11 +16,13 @@ import (
 // server that starts takes away a Lease of its own identity: so the second one has a host
 // name of its own, the same each time.
 
-// hostName is that of the second API server on a machine.
+// hostName is that of the second API server on a machine. What is too long for the kernel
+// stays different from other names that begin alike.
 func hostName(machine string) string {
-	const suffix = ".auditpatch"
-	if len(machine)+len(suffix) > 64 { // what the kernel takes
-		machine = machine[:64-len(suffix)]
+	const suffix, most = ".auditpatch", 64
+	if len(machine)+len(suffix) > most {
+		hash := sha256.Sum256([]byte(machine))
+		machine = fmt.Sprintf("%s-%x", machine[:most-len(suffix)-9], hash[:4])
 	}
 	return machine + suffix
 }

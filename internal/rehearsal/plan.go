@@ -35,7 +35,7 @@ func (r Rehearsal) spec(port int) (spec, error) {
 	}
 	s := spec{PID: running.PID, Hostname: hostName(machine)}
 	if r.logs() {
-		s.Log = r.New.Log.Path
+		s.Log = path.Clean(r.New.Log.Path)
 	}
 	if err := s.fill(r.Server.Host, running); err != nil {
 		return spec{}, impossible("the API server that runs cannot be looked at: %v", err)
@@ -143,7 +143,10 @@ func (r Rehearsal) addMounts(s *spec) error {
 	for _, c := range r.Changes {
 		r.addFile(s, c)
 	}
-	return nil
+	if r.logs() {
+		s.Mounts = append(s.Mounts, mount{Path: logDir, Stand: file{Mode: 0o700, UID: s.As.UID, GID: s.As.GID}})
+	}
+	return s.checkBelow()
 }
 
 // mount is one mount of the new Pod.
@@ -198,4 +201,54 @@ func (r Rehearsal) addFile(s *spec, c patch.Change) {
 		}
 		s.Files = append(s.Files, file{Path: at, Data: c.Data, Dir: c.Kind == patch.MakeDir, Mode: c.Mode, UID: c.UID, GID: c.GID})
 	}
+}
+
+// checkBelow refuses to put a file into a mount with further file systems of the node below
+// it: what stands in for the mount would hide them.
+func (s *spec) checkBelow() error {
+	if len(s.Files) == 0 {
+		return nil
+	}
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return impossible("%v", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		if len(fields) < 5 {
+			continue
+		}
+		at := unescape(fields[4])
+		for _, m := range s.Mounts {
+			if m.Host != "" && s.changes(m) && at != path.Clean(m.Host) && within(at, path.Clean(m.Host)) {
+				return impossible("a file of the change lies in %s, below which the file system %s is mounted", m.Host, at)
+			}
+		}
+	}
+	return nil
+}
+
+// changes tells whether a file of the change lies in a mount, and in none within that.
+func (s *spec) changes(m mount) bool {
+	return slices.ContainsFunc(s.Files, func(f file) bool { return s.nearest(f.Path) == m.Path })
+}
+
+// nearest is the mount that a path lies in.
+func (s *spec) nearest(at string) (found string) {
+	for _, m := range s.Mounts {
+		if within(at, m.Path) && len(m.Path) >= len(found) {
+			found = m.Path
+		}
+	}
+	return found
+}
+
+// unescape undoes what the kernel does to blanks in paths (proc_pid_mountinfo(5)).
+func unescape(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}
+
+// within tells whether a path is dir or lies below it.
+func within(p, dir string) bool {
+	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }

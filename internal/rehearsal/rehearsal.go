@@ -23,8 +23,9 @@ import (
 // Rehearsal is a change that is to be rehearsed.
 type Rehearsal struct {
 	// Server is the API server that runs, with the manifest as it is.
-	Server *apiserver.Server
-	New    patch.Settings // of the manifest as planned
+	Server   *apiserver.Server
+	Manifest string         // its path on the node
+	New      patch.Settings // of the manifest as planned
 	// Changes are those of the plan: what they write the second API server finds.
 	Changes []patch.Change
 	Probe   *apiserver.Probe // a request that is recorded; nil when nothing can be proven
@@ -60,9 +61,9 @@ func (e *Failed) Error() string { return e.Reason }
 // Remedy is what to type.
 func (e *Failed) Remedy() hint.Hint { return e.Hint }
 
-// LogName is the name of the second API server's log, in the directory of the real one. It
-// is removed in the end, and by the next rehearsal when this one is killed.
-const LogName = ".auditpatch-rehearsal.log"
+// logDir is the directory of the second API server's log, in its own file system. It lies in
+// memory, so that nothing is left of it and nobody else can put anything there.
+const logDir = "/" + stageName + "-log"
 
 var (
 	// readyWithin is many times what an API server takes (2.5 to 4.1 s on two busy cores).
@@ -76,6 +77,11 @@ func (r Rehearsal) Run(ctx context.Context) (Report, error) {
 	if err := r.checkPort(); err != nil {
 		return Report{}, err
 	}
+	lock, err := r.lock(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	defer lock.Close()
 	for again := true; ; again = false {
 		report, err := r.once(ctx)
 		var failed *Failed
@@ -115,8 +121,6 @@ func (r Rehearsal) once(ctx context.Context) (report Report, err error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r.removeLog() // of one that was killed
-	defer r.removeLog()
 	began := time.Now()
 	second, err := start(ctx, s)
 	var failed *Failed
@@ -170,7 +174,7 @@ func (r Rehearsal) awaitReady(ctx context.Context, second *instance, server *api
 		case ready:
 			return nil
 		case time.Now().After(deadline):
-			words := apiserver.LastError(second.output.String())
+			words := plain(apiserver.LastError(second.output.String()))
 			return &Failed{
 				Reason: fmt.Sprintf("kube-apiserver was not ready with these settings within %s: %s%s", readyWithin, why, lastly(words)),
 				Log:    second.output.String(), Hint: hint.Flag("rehearse", Never).Note("begins without this"),
@@ -241,21 +245,5 @@ func (i *instance) whenLogFails(ctx context.Context, do func()) {
 // logs tells whether the log backend writes a file.
 func (r Rehearsal) logs() bool { return r.New.Log != nil && r.New.Policy != nil }
 
-// logPath is the second API server's log, in the container.
-func (r Rehearsal) logPath() string { return path.Join(path.Dir(path.Clean(r.New.Log.Path)), LogName) }
-
-// removeLog removes what the second API server has written to the directory of the real
-// log. It follows no link.
-func (r Rehearsal) removeLog() {
-	if !r.logs() || !r.New.Log.Covered() {
-		return
-	}
-	dir, err := os.OpenRoot(path.Join(r.Server.Node.Root, path.Dir(r.New.Log.Host)))
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	if info, err := dir.Lstat(LogName); err == nil && info.Mode().IsRegular() {
-		_ = dir.Remove(LogName)
-	}
-}
+// logPath is the second API server's log, in its own file system.
+func (r Rehearsal) logPath() string { return path.Join(logDir, "audit.log") }

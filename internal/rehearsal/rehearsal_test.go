@@ -17,9 +17,10 @@ func TestPlain(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		`E1127 15:47:14.558995       1 run.go:72] "command failed" err="ensureLogFile: open /x: is a \"directory\""`: `ensureLogFile: open /x: is a "directory"`,
-		"Error: unknown flag: --no-such-flag": "unknown flag: --no-such-flag",
-		"panic: runtime error":                "panic: runtime error",
-		"":                                    "",
+		"Error: unknown flag: --no-such-flag":                 "unknown flag: --no-such-flag",
+		"panic: runtime error":                                "panic: runtime error",
+		`E1127 15:47:14.558995       1 hooks.go:1] timed out`: "timed out",
+		"": "",
 	} {
 		if got := plain(line); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
@@ -55,8 +56,9 @@ func TestLeaseName(t *testing.T) {
 	if got, want := leaseName("lab-control-plane"), "apiserver-55kg5nn6wbzocjpo7s4jkzs2um"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if name := hostName(strings.Repeat("x", 64)); len(name) > 64 || !strings.HasSuffix(name, ".auditpatch") {
-		t.Errorf("%s is no host name", name)
+	long := strings.Repeat("x", 63)
+	if a, b := hostName(long+"a"), hostName(long+"b"); len(a) > 64 || a == b || !strings.HasSuffix(a, ".auditpatch") {
+		t.Errorf("%s and %s are no host names of their own", a, b)
 	}
 }
 
@@ -82,7 +84,7 @@ func TestOverrides(t *testing.T) {
 		t.Errorf("without a log: %s", all)
 	}
 	r.New.Policy, r.New.Log = &patch.Location{}, &patch.Location{Path: "/var/log/a/audit.log"}
-	if all := strings.Join(r.overrides(7), " "); !strings.Contains(all, "--audit-log-path=/var/log/a/"+LogName) {
+	if all := strings.Join(r.overrides(7), " "); !strings.Contains(all, "--audit-log-path=/auditpatch-rehearsal-log/audit.log") {
 		t.Errorf("with a log: %s", all)
 	}
 }

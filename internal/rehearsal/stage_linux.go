@@ -59,6 +59,11 @@ func perform() error {
 	if err != nil {
 		return err
 	}
+	// What is cloned from mounts that are shared with the node would be mounted there too,
+	// with all that is mounted on it.
+	if err := private(); err != nil {
+		return err
+	}
 	r := root{spec: s}
 	if err := r.build(); err != nil {
 		return err
@@ -94,20 +99,40 @@ func perform() error {
 type logError struct{ error }
 
 // openLog opens the log as the API server would (k8s.io/apiserver/pkg/server/options/audit.go,
-// ensureLogFile), but makes none: whether that is possible the log of the second API server
-// shows.
+// ensureLogFile), and writes to a file without a name beside it, since the log of the second
+// API server lies elsewhere.
 func openLog(name string) error {
 	if name == "" {
 		return nil
 	}
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case err == nil:
+		_ = f.Close()
+	case !missing:
 		return &logError{fmt.Errorf("ensureLogFile: %w", err)}
 	}
-	return f.Close()
+	err = writeUnnamed(filepath.Dir(name))
+	switch {
+	case err == nil, errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, fs.ErrNotExist):
+		return nil // the file system knows no files without a name, or there is no directory yet
+	case missing, errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return &logError{fmt.Errorf("ensureLogFile: %w", &fs.PathError{Op: "open", Path: name, Err: err})}
+	}
+	return nil
+}
+
+// writeUnnamed writes as much as an event may take to a file that nobody can see.
+func writeUnnamed(dir string) error {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), dir)
+	_, err = f.Write(make([]byte, 64<<10))
+	_ = f.Close()
+	return err
 }
 
 // byAnotherName is a symlink to the program. The kernel takes a process's name from the path
@@ -126,8 +151,7 @@ type root struct {
 // clone is a mount that is taken along.
 type clone struct {
 	mount
-	fd      int  // -1 for none
-	covered bool // by an overlay, for files that are still to be written
+	fd int // -1 for none
 }
 
 // Where the new root is put together: on top of /proc, which every container has, in a
@@ -223,8 +247,13 @@ func (r *root) enter() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("copy the container's mounts: %w", err)
 	}
+	return private()
+}
+
+// private keeps what is mounted in this mount namespace from all others.
+func private() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make the copy of the container's mounts private: %w", err)
+		return fmt.Errorf("make the mounts private: %w", err)
 	}
 	return nil
 }
@@ -295,7 +324,9 @@ func (r *root) overlay(name, lower, at string) error {
 		return err
 	}
 	options := joined("lowerdir="+lower, "upperdir="+upper, "workdir="+scratch, r.option)
-	if err := unix.Mount("overlay", at, "overlay", 0, options); err != nil {
+	// Without nosuid the capabilities of a program's file make its start one that clears the
+	// signal of the parent's death (execve(2), prctl(2)).
+	if err := unix.Mount("overlay", at, "overlay", unix.MS_NOSUID, options); err != nil {
 		return fmt.Errorf("mount an overlay of %s: %w", lower, err)
 	}
 	return nil
@@ -329,9 +360,7 @@ func (r *root) place(inherited []clone) error {
 		if err := r.clones[i].place(); err != nil {
 			return err
 		}
-	}
-	for _, f := range r.Files {
-		if err := r.placeFile(f); err != nil {
+		if err := r.placeFiles(i); err != nil {
 			return err
 		}
 	}
@@ -418,25 +447,30 @@ func (f *file) own(name string) error {
 	return os.Chmod(name, f.Mode.Perm())
 }
 
-// placeFile puts a file into the mount that it lies in, over what lies there on the node:
-// the mount then is an overlay, and the node's own directory is not written to.
-func (r *root) placeFile(f file) error {
-	i := slices.IndexFunc(r.clones, func(c clone) bool { return within(f.Path, c.Path) })
-	for j := range r.clones {
-		if within(f.Path, r.clones[j].Path) && len(r.clones[j].Path) >= len(r.clones[i].Path) {
-			i = j
+// placeFiles puts the files of a mount into it, over what lies there on the node: the mount
+// then is an overlay, and the node's own directory is not written to. Mounts within it come
+// later.
+func (r *root) placeFiles(i int) error {
+	at := r.clones[i].Path
+	if !r.changes(r.clones[i].mount) {
+		return nil
+	}
+	if err := r.overlay(fmt.Sprintf("mount-%d", i), at, at); err != nil {
+		return err
+	}
+	for _, f := range r.Files {
+		if r.nearest(f.Path) != at {
+			continue
 		}
-	}
-	if i < 0 {
-		return nil // the API server does not see it
-	}
-	in := &r.clones[i]
-	if !in.covered {
-		if err := r.overlay(fmt.Sprintf("mount-%d", i), in.Path, in.Path); err != nil {
+		if err := f.replace(); err != nil {
 			return err
 		}
-		in.covered = true
 	}
+	return nil
+}
+
+// replace puts a file where something else may lie.
+func (f *file) replace() error {
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 		return fmt.Errorf("make the directory of %s: %w", f.Path, err)
 	}
@@ -503,11 +537,6 @@ func contextOf(options string) string {
 	return `context="` + quoted + `"`
 }
 
-// unescape undoes what the kernel does to blanks in paths (proc_pid_mountinfo(5)).
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
-}
-
 // isReadOnly tells whether a mount is.
 func isReadOnly(at string) (bool, error) {
 	var st unix.Statfs_t
@@ -515,11 +544,6 @@ func isReadOnly(at string) (bool, error) {
 		return false, fmt.Errorf("look at %s: %w", at, err)
 	}
 	return st.Flags&unix.ST_RDONLY != 0, nil
-}
-
-// within tells whether a path is dir or lies below it.
-func within(p, dir string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // limitsOf are the resource limits of a process.

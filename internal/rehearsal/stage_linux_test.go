@@ -206,18 +206,29 @@ func TestStageLog(t *testing.T) {
 	for name, make := range map[string]func(name string) error{
 		"a directory": func(name string) error { return os.Mkdir(name, 0o755) },
 		"a log":       func(name string) error { return os.WriteFile(name, nil, 0o600) },
-		"nothing":     func(string) error { return nil },
+		"a full disk": func(name string) error {
+			if err := os.Mkdir(name, 0o755); err != nil {
+				return err
+			}
+			return exec.Command("mount", "-t", "tmpfs", "-o", "size=16k", "none", name).Run()
+		},
+		"nothing": func(string) error { return nil },
 	} {
 		log := filepath.Join(c.dir, "log of "+name)
 		if err := make(log); err != nil {
 			t.Fatal(err)
 		}
-		i, err := start(t.Context(), c.like(spec{Log: log}, "exit"))
+		s := spec{Log: log}
+		if name == "a full disk" {
+			defer unix.Unmount(log, unix.MNT_DETACH)
+			s = spec{Log: "/mnt-auditpatch-test/audit.log", Mounts: []mount{{Path: "/mnt-auditpatch-test", Host: log}}}
+		}
+		i, err := start(t.Context(), c.like(s, "exit"))
 		if err == nil {
 			<-i.ended
 		}
 		var failed *Failed
-		if want := name == "a directory"; want != errors.As(err, &failed) || !want && err != nil {
+		if want := name == "a directory" || name == "a full disk"; want != errors.As(err, &failed) || !want && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -275,5 +286,66 @@ func TestSignalled(t *testing.T) {
 	var not *Impossible
 	if err := (Rehearsal{}).died(i); !errors.As(err, &not) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestStagePropagation wants nothing that is mounted for the second API server to be seen on
+// the node, whose mounts are shared as systemd makes them: files of the change below a mount,
+// and mounts within mounts.
+func TestStagePropagation(t *testing.T) {
+	c := newContainer(t, "")
+	shared := filepath.Join(c.dir, "shared")
+	for _, d := range []string{shared, shared + "/inner", c.dir + "/other"} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(c.dir+"/other/there", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(shared, shared, "", unix.MS_BIND, ""); err != nil {
+		t.Skip(err)
+	}
+	defer unix.Unmount(shared, unix.MNT_DETACH)
+	if err := unix.Mount("", shared, "", unix.MS_SHARED, ""); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.ReadFile("/proc/self/mountinfo")
+	out := c.becomes(spec{
+		Mounts: []mount{
+			{Path: "/mnt-auditpatch-test", Host: shared},
+			{Path: "/mnt-auditpatch-test/inner", Host: c.dir + "/other", ReadOnly: true},
+		},
+		Files: []file{{Path: "/mnt-auditpatch-test/policy.yaml", Data: []byte("policy"), Mode: 0o600}},
+	}, "cd /mnt-auditpatch-test && ls . inner && true >inner/x")
+	if want := ".:\ninner\npolicy.yaml\n\ninner:\nthere\n"; !strings.HasPrefix(out, want) || !strings.Contains(out, "Read-only") {
+		t.Errorf("it sees %s", out)
+	}
+	if after, _ := os.ReadFile("/proc/self/mountinfo"); string(after) != string(before) {
+		t.Errorf("the node's mounts were\n%s\nand are\n%s", before, after)
+	}
+	if left, _ := os.ReadDir(shared); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestStageFileCapabilities wants a program whose file has capabilities to end with the
+// process that has started it all the same.
+func TestStageFileCapabilities(t *testing.T) {
+	c := newContainer(t, "cp /bin/sleep ./sleep && setcap cap_net_bind_service=+ep ./sleep || true")
+	if out, _ := exec.Command("getcap", c.dir+"/sleep").Output(); !strings.Contains(string(out), "cap_net_bind_service") {
+		t.Skip("no file capabilities here")
+	}
+	s := c.like(spec{As: proc.Credentials{UID: 1234, GID: 1234}}, "")
+	s.Program, s.Args = c.dir+"/sleep", []string{"600"}
+	i, err := start(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.end()
+	// PR_GET_PDEATHSIG is a process's own; what the kernel makes of the file is seen instead.
+	as, err := proc.Host{Root: "/"}.Credentials(proc.Process{PID: i.process.Pid})
+	if err != nil || as.Permitted != 0 {
+		t.Errorf("it has the capabilities %x, %v", as.Permitted, err)
 	}
 }

@@ -130,6 +130,9 @@ func (l *Live) Rehearse(ctx context.Context) error {
 	if l.Rehearsal == nil {
 		return nil
 	}
+	if l.start.IsZero() {
+		l.start = time.Now()
+	}
 	server := apiserver.New(l.Node, l.Old.Server)
 	defer l.watch(server).heartbeat("rehearsal", "waiting: a second kube-apiserver has to get ready with the new settings")()
 	return l.Rehearsal(ctx)
