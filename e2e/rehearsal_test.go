@@ -208,7 +208,7 @@ func (l *lab) nothingLeft() {
 	l.Helper()
 	const script = `pgrep -xa auditpatch-rehe
 		find /var/log /run/containerd -name '*auditpatch*' -not -path '/var/log/pods/*' 2>/dev/null
-		grep -e /proc/layers -e auditpatch /proc/1/mountinfo
+		grep -e /proc/layers -e auditpatch-rehearsal /proc/1/mountinfo
 		leases=$(kubectl --kubeconfig /etc/kubernetes/admin.conf get leases -n kube-system -o name | grep -c /apiserver-)
 		[ "$leases" = 1 ] || echo "$leases identity leases"`
 	if stdout, _, _ := l.node.Exec(l.ctx, "sh", "-c", script); stdout != "" {
