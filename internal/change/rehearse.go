@@ -36,7 +36,7 @@ func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) 
 		var not *rehearsal.Impossible
 		var failed *rehearsal.Failed
 		say := func(format string, a ...any) {
-			j.step(rollout.Progress{Step: "rehearsal", Text: fmt.Sprintf(format, a...), After: time.Since(began)})
+			j.step(rollout.Progress{Step: "rehearsal", Text: fmt.Sprintf(format, a...), After: time.Since(began), Timed: true})
 		}
 		switch {
 		case errors.As(err, &not) && how == rehearsal.Auto:

@@ -48,7 +48,11 @@ func (p *program) listener() change.Listener {
 
 // sayStep prints one step of a wait.
 func (p *program) sayStep(s rollout.Progress) {
-	p.printf("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
+	if s.Timed {
+		p.printf("%-9s %s", s.Step, s.Text)
+	} else {
+		p.printf("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
+	}
 	if s.Detail != "" {
 		p.printf("%-9s %s", "", s.Detail)
 	}

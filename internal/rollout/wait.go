@@ -47,6 +47,7 @@ type Progress struct {
 	Step  string // restart, ready, proof, undo
 	Text  string
 	After time.Duration // since the manifest was written
+	Timed bool          // the text says how long it took, or that is of no interest
 	// Detail is what the API server said, on a line of its own.
 	Detail string
 }
