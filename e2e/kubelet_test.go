@@ -114,7 +114,7 @@ func (d *disruptions) change(lines string) *timedRun {
 }
 
 // unwritableLog mounts a file system over the log's folder that takes nothing: the API server
-// does not start then. auditpatch refuses it, so enable needs --force.
+// does not start then. auditpatch refuses it, so enable needs --force, and --rehearse=never.
 func (l *lab) unwritableLog() {
 	l.Helper()
 	l.exec("mkdir", "-p", "/var/log/kubernetes/audit")

@@ -144,7 +144,7 @@ func (d *disruptions) runUntil(m disruption, end func()) {
 	const now = "the moment has come"
 	args := []string{"exec", d.node.Name(), "bash", "-c", whileScript, "bash", momentScript + m.wait + "\necho " + now, "enable"}
 	if d.fails {
-		args = append(args, "--force")
+		args = append(args, "--force", "--rehearse=never")
 	}
 	cmd := exec.CommandContext(d.ctx, "docker", args...)
 	out, err := cmd.StdoutPipe()
