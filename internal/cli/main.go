@@ -14,7 +14,6 @@ import (
 	"auditpatch/internal/change"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
-	"auditpatch/internal/spelling"
 	"auditpatch/patch"
 )
 
@@ -88,7 +87,7 @@ func (p *program) app() *cli.App {
 		EnableBashCompletion:   true,
 		UseShortOptionHandling: false,
 		ExitErrHandler:         func(*cli.Context, error) {}, // main exits, once
-		OnUsageError:           usageError,
+		OnUsageError:           p.usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return p.unknownCommand(c)
@@ -106,13 +105,13 @@ func (p *program) app() *cli.App {
 // command gives each command what all have: no arguments, plain usage errors.
 func (p *program) command(c *cli.Command) *cli.Command {
 	action := c.Action
-	c.OnUsageError = usageError
+	c.OnUsageError = p.usageError
 	c.HideHelpCommand = true
 	c.Flags = withNames(c.Flags)
 	c.BashComplete = p.complete
 	c.Action = func(ctx *cli.Context) error {
 		if ctx.Args().Present() {
-			return positional(ctx)
+			return p.positional(ctx)
 		}
 		if err := checkValues(ctx); err != nil {
 			return err
@@ -133,7 +132,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 
 // group is a command that only holds others.
 func (p *program) group(c *cli.Command) *cli.Command {
-	c.OnUsageError = usageError
+	c.OnUsageError = p.usageError
 	c.HideHelpCommand = true
 	c.Action = func(ctx *cli.Context) error {
 		if ctx.Args().Present() {
@@ -169,90 +168,6 @@ func otherSpellings(words []string) []string {
 		return append(append([]string{words[0]}, words[2:]...), "--help")
 	}
 	return words
-}
-
-// unknownCommand names the command that was probably meant.
-func (p *program) unknownCommand(c *cli.Context) error {
-	word, path := c.Args().First(), strings.TrimSpace(c.Command.HelpName)
-	if path == "" {
-		path = c.App.Name
-	}
-	commands := c.App.Commands
-	if c.Command != nil && len(c.Command.Subcommands) > 0 {
-		commands = c.Command.Subcommands
-	}
-	var names []string
-	for _, cmd := range commands {
-		names = append(names, cmd.Name)
-	}
-	next := commandOf(path).Switch("help")
-	if best := spelling.Nearest(word, names); best != "" {
-		next = commandOf(path + " " + best)
-	}
-	return hint.Errorf(next, "unknown command %q", strings.TrimPrefix(path+" "+word, "auditpatch "))
-}
-
-// usageError turns the flag parser's words into an error with a hint.
-func usageError(c *cli.Context, err error, _ bool) error {
-	const undefined = "flag provided but not defined: -"
-	msg := err.Error()
-	name := c.Command.HelpName
-	if name == "" {
-		name = c.App.Name
-	}
-	if !strings.HasPrefix(msg, undefined) {
-		return hint.Errorf(commandOf(name).Switch("help"), "%s", msg)
-	}
-	wrong := strings.TrimLeft(strings.TrimPrefix(msg, undefined), "-")
-	var names []string
-	for _, f := range c.Command.Flags {
-		names = append(names, f.Names()...)
-	}
-	best := spelling.Nearest(wrong, names)
-	if best == "" {
-		return hint.Errorf(commandOf(name).Switch("help"), "unknown flag --%s", wrong)
-	}
-	return hint.Errorf(commandOf(name).Switch(best), "unknown flag --%s", wrong)
-}
-
-// commandOf is a command as a hint, by its name with the program's in front.
-func commandOf(helpName string) hint.Hint {
-	return hint.Command(strings.TrimSpace(strings.TrimPrefix(helpName, "auditpatch")))
-}
-
-// positional refuses an argument without a flag: the flag parser stops at the
-// first one, and would silently drop the flags behind it.
-func positional(c *cli.Context) error {
-	word, rest := c.Args().First(), c.Args().Tail()
-	flag := guessFlag(c, word)
-	next := commandOf(c.Command.HelpName).Switch("help")
-	if flag != "" {
-		next = commandOf(c.Command.HelpName).Spaced(flag, word).Typed(rest...)
-	}
-	return hint.Errorf(next, "unexpected argument %q: everything is given with flags", word)
-}
-
-// guessFlag is the flag that a lone word was probably meant for.
-func guessFlag(c *cli.Context, word string) string {
-	has := func(name string) bool {
-		for _, f := range c.Command.Flags {
-			if f.Names()[0] == name {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case has("preset") && isPreset(word):
-		return "preset"
-	case has("policy") && (strings.Contains(word, "policy") || c.Command.Name == "lint"):
-		return "policy"
-	case has("to"):
-		return "to"
-	case has("manifest") && strings.ContainsAny(word, "/."):
-		return "manifest"
-	}
-	return ""
 }
 
 // status is an error that only sets the exit status.

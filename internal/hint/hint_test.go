@@ -40,6 +40,8 @@ func TestLine(t *testing.T) {
 		{Command("enable").Spaced("preset", "a").Typed("b", "--root", "r", "-q", "--xx=y"), "auditpatch enable --preset a b --root r -q --xx=y",
 			"auditpatch enable --manifest /m.yaml --state-dir /s --preset a b --root r -q --xx=y"},
 
+		{Command("").Typed("enable", "--policy", "-", "--", "-o=a b", "c d"), "auditpatch enable --policy - -- -o='a b' 'c d'", ""},
+
 		{Shell("mv %s %s", Path("/a"), "/b c"), "mv /a '/b c'", "mv '/mnt/my img/a' '/b c'"},
 		{Shell("chown %d:%d %s", 1, 2, Path("/a")), "chown 1:2 /a", "chown 1:2 '/mnt/my img/a'"},
 		{Shell("echo %s", "it's"), `echo 'it'\''s'`, ""},

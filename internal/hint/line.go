@@ -57,7 +57,10 @@ func (p Part) In(n Node) Part {
 }
 
 func (p Part) has(flag string) bool {
-	return slices.ContainsFunc(p.Flags, func(f Option) bool { return f.Name == flag })
+	return slices.ContainsFunc(p.Flags, func(f Option) bool {
+		typed, _, _ := strings.Cut(f.Value, "=")
+		return f.Name == flag || f.Name == "" && typed == "--"+flag
+	})
 }
 
 func (t text) in(n Node) *text {
@@ -137,7 +140,7 @@ func (o Option) String() string {
 	}
 	switch {
 	case o.Name == "":
-		return quoted(o.Value)
+		return typed(o.Value)
 	case o.Form == Alone:
 		return name
 	case o.Form == Apart:
@@ -171,6 +174,15 @@ func (t text) word(s string) string {
 		return quoted(s)
 	}
 	return s
+}
+
+// typed is a word of a command line for a shell: of a flag only the value is quoted.
+func typed(word string) string {
+	name, value, joined := strings.Cut(word, "=")
+	if joined && strings.HasPrefix(name, "-") && value != "" && quoted(name) == name {
+		return name + "=" + quoted(value)
+	}
+	return quoted(word)
 }
 
 // quoted is a word as a shell reads it back.
