@@ -16,6 +16,7 @@ import (
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
+	"auditpatch/internal/typed"
 	"auditpatch/patch"
 )
 
@@ -61,6 +62,8 @@ type answer struct {
 	Rehearsal  *change.Rehearsal `json:"rehearsal,omitempty"`
 	Diff       []fileDiff        `json:"diff,omitempty"`
 	Invocation *invocation       `json:"invocation,omitempty"`
+
+	typed typed.Values // the task's arguments
 }
 
 type invocation struct {
@@ -111,6 +114,10 @@ func nodeOf(text []byte) hint.Node {
 // print prints the answer and returns the exit status.
 func (a *answer) print(to io.Writer) int {
 	a.Failed = a.RC != 0
+	a.Msg, a.Hint = a.typed.Hide(a.Msg), a.typed.Hide(a.Hint)
+	for i, w := range a.Warnings {
+		a.Warnings[i] = a.typed.Hide(w)
+	}
 	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
@@ -125,7 +132,7 @@ func (a *answer) print(to io.Writer) int {
 func (a *answer) run(ctx context.Context, s *session.Session, text []byte, version string) {
 	t, err := readTask(text)
 	if t != nil {
-		a.Invocation = &invocation{t.shown()}
+		a.Invocation, a.typed = &invocation{t.shown()}, t.typed()
 	}
 	if err != nil {
 		a.RC, a.Msg, a.Hint = exit.Refused, err.Error(), hint.Of(err).String()

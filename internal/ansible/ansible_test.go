@@ -289,3 +289,34 @@ func TestTextInArguments(t *testing.T) {
 		}
 	}
 }
+
+// TestCredentials gives every argument a URL with a password, and some another value
+// that has one.
+func TestCredentials(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const url = `https://u:PW@h/TOKEN`
+	try := func(args map[string]any) {
+		text, err := json.Marshal(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out, said bytes.Buffer
+		Main(t.Context(), text, session.Streams{In: strings.NewReader(""), Out: &out, Err: &said}, "test")
+		if all := out.String() + said.String(); strings.Contains(all, "PW") || strings.Contains(all, "TOKEN") {
+			t.Errorf("%s:\n%s", text, all)
+		}
+	}
+	root := t.TempDir()
+	for _, s := range states {
+		for _, f := range cli.FlagsOf(s.command) {
+			args := map[string]any{"state": s.name, "root": root}
+			args[argumentName(f.Name)] = url
+			try(args)
+		}
+	}
+	for _, name := range []string{"state", "settings", "no_such", "no://such", "namespace", "preset", "webhook_ca_content", "webhook_config_content", url} {
+		for _, value := range []any{url, []any{url}, map[string]any{"a": url}, map[string]any{url: "a"}, map[string]any{"preset": url}} {
+			try(map[string]any{"root": root, name: value})
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"auditpatch/internal/change"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
+	"auditpatch/internal/typed"
 	"auditpatch/patch"
 )
 
@@ -22,6 +23,7 @@ type program struct {
 	*session.Session
 	version string
 	words   []string // the command line
+	typed   typed.Values
 	node    hint.Node
 	output  string // -o
 	quiet   bool
@@ -44,7 +46,7 @@ func Main(ctx context.Context, args []string, s session.Streams, version string)
 		return (&program{Session: s, version: version}).run(ctx, args)
 	}, func(s *session.Session, err error, status int) int {
 		// The command's own goroutine may still be at work.
-		return (&program{Session: s, json: asksForJSON(args), node: NodeOf(args)}).cutShort(err, status)
+		return (&program{Session: s, json: asksForJSON(args), node: NodeOf(args), typed: typed.Of(args)}).cutShort(err, status)
 	})
 }
 
@@ -61,7 +63,7 @@ func (p *program) cutShort(err error, status int) int {
 // run carries out one command line.
 func (p *program) run(ctx context.Context, args []string) int {
 	p.words = otherSpellings(plainNames(args))
-	p.node = NodeOf(p.words)
+	p.node, p.typed = NodeOf(p.words), typed.Of(p.words)
 	p.SetNode(p.node)
 	p.json = asksForJSON(p.words) // a mistake may come before the flag
 	if err := refuseText(p.words); err != nil {
@@ -200,12 +202,12 @@ func (p *program) end(err error) int {
 
 // report prints a failure and returns the exit status.
 func (p *program) report(f change.Failure) int {
+	f.Error, f.Hint = p.typed.Hide(f.Error), p.hint(f.Hint)
 	for _, reason := range append([]string{f.Error}, f.More...) {
-		fmt.Fprintf(p.Err, "auditpatch: error: %s\n", reason)
+		p.say("error", reason)
 	}
-	f.Hint = f.Hint.In(p.node)
 	if len(f.Hint) > 0 {
-		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", f.Hint)
+		p.say("hint", f.Hint.String())
 	}
 	if p.json {
 		p.printJSON(f)
@@ -213,12 +215,29 @@ func (p *program) report(f change.Failure) int {
 	return f.Status
 }
 
+// hint is a hint for this command line, as it may be shown.
+func (p *program) hint(h hint.Hint) hint.Hint {
+	h = h.In(p.node)
+	if line := h.String(); p.typed.Hide(line) != line {
+		return hint.Words("%s", p.typed.Hide(line))
+	}
+	return h
+}
+
+// say prints a line that is no outcome: an error, a hint or a warning.
+func (p *program) say(kind, text string) {
+	fmt.Fprintf(p.Err, "auditpatch: %s: %s\n", kind, p.line(text))
+}
+
+// line is a text as one line, without the credentials of what was typed.
+func (p *program) line(text string) string { return typed.Line(p.typed.Hide(text)) }
+
 // warn prints warnings with their hints.
 func (p *program) warn(problems ...patch.Problem) {
 	for _, w := range problems {
-		fmt.Fprintf(p.Err, "auditpatch: warning: %s\n", w.Message)
+		p.say("warning", w.Message)
 		if len(w.Hint) > 0 {
-			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint.In(p.node))
+			p.say("hint", w.Hint.In(p.node).String())
 		}
 	}
 }
@@ -226,8 +245,13 @@ func (p *program) warn(problems ...patch.Problem) {
 // printf prints progress and outcomes for people.
 func (p *program) printf(format string, a ...any) {
 	if !p.quiet {
-		fmt.Fprintf(p.Err, format+"\n", a...)
+		fmt.Fprintln(p.Err, p.line(fmt.Sprintf(format, a...)))
 	}
+}
+
+// outf prints a line of a result for people.
+func (p *program) outf(format string, a ...any) {
+	fmt.Fprintln(p.Out, p.line(fmt.Sprintf(format, a...)))
 }
 
 // printJSON prints a result for programs.
@@ -241,8 +265,12 @@ func (p *program) printJSON(v any) {
 // table prints aligned columns.
 func (p *program) table(rows [][]string) error {
 	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-	for _, r := range rows {
-		fmt.Fprintln(w, strings.Join(r, "\t"))
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, text := range row {
+			cells[i] = p.line(text)
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print the table: %w", err)

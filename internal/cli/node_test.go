@@ -45,6 +45,7 @@ func TestNodeOf(t *testing.T) {
 		{"auditpatch enable --manifest " + DefaultManifest + " --state-dir " + defaultStateDir, ""},
 		{"auditpatch export kubeadm --manifest /m", ""},
 		{"auditpatch enable --root {token}", ""},
+		{"auditpatch enable --root https://u:PW@h/x", "--root https://h/..."},
 	} {
 		var got []string
 		for _, o := range NodeOf(strings.Fields(c.line)) {
