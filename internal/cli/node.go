@@ -28,7 +28,7 @@ func NodeOf(words []string) hint.Node {
 		}
 		said[name] = value
 	}
-	if said["manifest"] == "-" || said["manifest"] == DefaultManifest {
+	if said["manifest"] == DefaultManifest {
 		delete(said, "manifest")
 	}
 	if said["state-dir"] == defaultStateDir {

@@ -41,7 +41,7 @@ func TestNodeOf(t *testing.T) {
 		{"auditpatch enabel --unknown --root /n", "--root /n"},
 		{"auditpatch enable --root", ""},
 		{"auditpatch enable --root=", ""},
-		{"auditpatch enable --manifest -", ""},
+		{"auditpatch enable --manifest -", "--manifest -"},
 		{"auditpatch enable --manifest " + DefaultManifest + " --state-dir " + defaultStateDir, ""},
 		{"auditpatch export kubeadm --manifest /m", ""},
 		{"auditpatch enable --root {token}", ""},

@@ -75,6 +75,19 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// TestFilter keeps standard input for the commands that read a manifest from it.
+func TestFilter(t *testing.T) {
+	n := Node{{Name: "manifest", Value: "-", Form: Apart}, {Name: "state-dir", Value: "/s", Form: Apart}}
+	for command, want := range map[string]string{
+		"enable": "--manifest - --state-dir /s", "diff": "--manifest - --state-dir /s", "disable": "--manifest - --state-dir /s",
+		"status": "--manifest - --state-dir /s", "restore": "--state-dir /s", "recover": "--state-dir /s", "doctor": "--state-dir /s",
+	} {
+		if got := Command(command).In(n).String(); got != "auditpatch "+command+" "+want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 // TestBranches makes two hints of one, which stays as it is.
 func TestBranches(t *testing.T) {
 	base := Command("enable").Flag("aa", 1)

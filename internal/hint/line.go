@@ -17,6 +17,9 @@ var NodeFlags = []string{"manifest", "root", "state-dir"}
 // nodeCommands know all of NodeFlags.
 var nodeCommands = []string{"enable", "diff", "status", "disable", "restore", "recover", "doctor", Any}
 
+// filters are those that also take a manifest from standard input.
+var filters = []string{"enable", "diff", "status", "disable", Any}
+
 // OnNode tells whether a command knows the flags that name a node.
 func OnNode(command string) bool { return slices.Contains(nodeCommands, command) }
 
@@ -47,13 +50,18 @@ func (p Part) In(n Node) Part {
 	}
 	var own []Option
 	for _, f := range n {
-		if !p.has(f.Name) && !slices.Contains(p.without, f.Name) {
+		if !p.has(f.Name) && !slices.Contains(p.without, f.Name) && p.takes(f) {
 			own = append(own, f)
 		}
 	}
 	// First, since a flag without a value would take the next word for it.
 	p.Flags = append(own, p.Flags...)
 	return p
+}
+
+// takes tells whether the command can work on what a flag names.
+func (p Part) takes(f Option) bool {
+	return f.Name != "manifest" || f.Value != "-" || slices.Contains(filters, p.Command)
 }
 
 func (p Part) has(flag string) bool {
