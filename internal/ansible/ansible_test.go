@@ -140,7 +140,7 @@ func TestTaskWords(t *testing.T) {
 		{hint.Command("enable").Flag("audit-log-maxsize", 50).Flag("audit-log-maxbackup", 6), "audit_log_maxsize: 50 audit_log_maxbackup: 6"},
 		{hint.Command("enable"), "auditpatch enable --root /mnt/img"},
 		{hint.Command("enable").Note("waits for it"), "auditpatch enable --root /mnt/img waits for it"},
-		{hint.Command(hint.Any).Spaced("manifest", "PATH").Note(", on a control-plane node"), "manifest: PATH, on a control-plane node"},
+		{hint.Command("enable").Spaced("manifest", "PATH").Note(", on a control-plane node"), "manifest: PATH, on a control-plane node"},
 		{hint.Command("doctor").Note("says more").Then("; ", hint.Switch("force").Note("begins all the same")),
 			"auditpatch doctor --root /mnt/img says more; force: true begins all the same"},
 		{hint.Command("restore").Switch("list"), "auditpatch restore --root /mnt/img --list"},

@@ -132,7 +132,7 @@ func (t *task) hint(h hint.Hint) string { return h.Say(t.part) }
 // part makes arguments of flags for this task's own command. Another command, or one
 // without flags, is for a shell on the node.
 func (t *task) part(p hint.Part) string {
-	own := p.Command == "" || p.Command == t.command || p.Command == hint.Any
+	own := p.Command == "" || p.Command == t.command
 	if !own || len(p.Flags) == 0 || slices.ContainsFunc(p.Flags, func(o hint.Option) bool { return t.flag(o) == nil }) {
 		return t.withFiles(p).In(t.node).String()
 	}

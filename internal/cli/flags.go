@@ -83,7 +83,7 @@ func (n *nodeFlags) flags() []cli.Flag {
 
 // options are the node for whoever works on it.
 func (n *nodeFlags) options(p *program) target.Options {
-	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In, Here: p.node}
+	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In, Command: p.words[1], Here: p.node}
 }
 
 // stdin tells whether the manifest comes from standard input.

@@ -28,9 +28,6 @@ type Part struct {
 	text       *text    // instead of all these
 }
 
-// Any stands for the command that was typed, where a hint shows it as a whole.
-const Any = "COMMAND"
-
 // Option is a flag with its value, or without a Name a word as it was typed.
 type Option struct {
 	Name, Value string
