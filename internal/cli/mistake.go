@@ -70,21 +70,44 @@ func flagNamed(c *cli.Context, name string) cli.Flag {
 }
 
 // unknownAt is where the flag parser has met a flag that it does not know, from a word
-// on; 0 when that cannot be told. What looks like a flag may be the value of another.
+// on; 0 when that cannot be told.
 func (p *program) unknownAt(c *cli.Context, from int) int {
+	return p.flagAt(c, from, func(f cli.Flag) bool { return f == nil })
+}
+
+// flagAt is where the first flag is that is looked for, nil for an unknown one, from a
+// word on; 0 for none. What looks like a flag may be the value of another.
+func (p *program) flagAt(c *cli.Context, from int, wanted func(cli.Flag) bool) int {
 	for i := from; i < len(p.words); i++ {
 		name, joined := flagIn(p.words[i])
 		f := flagNamed(c, name)
 		switch {
 		case name == "":
 			return 0
-		case f == nil:
+		case wanted(f):
 			return i
-		case !joined && takesValue(f):
+		case !joined && f != nil && takesValue(f):
 			i++
 		}
 	}
 	return 0
+}
+
+// leftOut is the command line without a flag that takes a value. A task is not typed,
+// and has another hint.
+func (p *program) leftOut(c *cli.Context, flag string, ofTask hint.Hint) hint.Hint {
+	if p.reader != nil {
+		return ofTask
+	}
+	at := p.flagAt(c, len(strings.Fields(c.Command.HelpName)), func(f cli.Flag) bool { return f != nil && slices.Contains(f.Names(), flag) })
+	if at == 0 {
+		return commandOf(c.Command.HelpName).Switch("help")
+	}
+	next := at + 1
+	if _, joined := flagIn(p.words[at]); !joined {
+		next++
+	}
+	return hint.Command("").Typed(slices.Concat(p.words[1:at], p.words[next:])...)
 }
 
 // flagIn is the name of the flag that a word is, "" for none.
