@@ -186,7 +186,7 @@ func guessFlag(c *cli.Context, word string) cli.Flag {
 		return flagNamed(c, "policy")
 	case has("to"):
 		return flagNamed(c, "to")
-	case has("manifest") && strings.ContainsAny(word, "/."):
+	case has("manifest") && strings.ContainsAny(word, "/.") && !strings.Contains(word, "://"):
 		return flagNamed(c, "manifest")
 	}
 	return nil
