@@ -26,8 +26,8 @@ var house = map[string][]string{
 	// A second API server begins as a second auditpatch, which main asks before all else.
 	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
-	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
-	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/exit", "internal/hint",
+	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
+	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
@@ -53,6 +53,8 @@ var house = map[string][]string{
 	// nodefile and spelling are the leaves that rooms share which may not know each other.
 	"internal/nodefile": nil,
 	"internal/spelling": nil,
+	// typed knows which part of a URL is public from the package that refuses the others.
+	"internal/typed": {"patch/webhookconfig"},
 	// standin has what tests put around the program instead of a node.
 	"internal/standin":              {"patch", "patch/webhookconfig"},
 	"internal/standin/controlplane": {"internal/standin", "internal/apiserver", "internal/node"},

@@ -39,7 +39,7 @@ func MountProblems(m *manifest.File) (out []Problem) {
 		switch {
 		case a.at == nil:
 		case !a.at.Covered():
-			wrong("no volume mount covers --%s=%s to the node", a.flag, Inspect(m).Flags[a.flag])
+			wrong("no hostPath mount covers --%s=%s", a.flag, Inspect(m).Flags[a.flag])
 		case a.write && a.at.Mount.ReadOnly:
 			wrong("the mount %s of --%s is read-only", a.at.Mount.MountPath, a.flag)
 		}

@@ -259,7 +259,7 @@ func TestMountProblems(t *testing.T) {
 		{on("DirectoryOrCreate", "Directory", ""), policyFault + " => auditpatch enable"},
 		{on("File", "Socket", "    - {mountPath: /b, name: audit-log}\n"), manifestPath + `:34:5: volume "audit-log" has the type Socket, but a directory belongs at /var/log/kubernetes/audit/: the kubelet does not start the container with it => write "type: DirectoryOrCreate" for volume audit-log`},
 		{on("File", "Directory", "      readOnly: true\n"), "the mount /var/log/kubernetes/audit/ of --audit-log-path is read-only => auditpatch enable"},
-		{pod(allFlags, policyMount, volumes, ""), "no volume mount covers --audit-log-path=/var/log/kubernetes/audit/audit.log to the node => auditpatch enable"},
+		{pod(allFlags, policyMount, volumes, ""), "no hostPath mount covers --audit-log-path=/var/log/kubernetes/audit/audit.log => auditpatch enable"},
 	} {
 		s := plain([]byte(tc.manifest))
 		var got []string

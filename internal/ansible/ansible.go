@@ -16,6 +16,7 @@ import (
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
+	"auditpatch/internal/typed"
 	"auditpatch/patch"
 )
 
@@ -61,6 +62,8 @@ type answer struct {
 	Rehearsal  *change.Rehearsal `json:"rehearsal,omitempty"`
 	Diff       []fileDiff        `json:"diff,omitempty"`
 	Invocation *invocation       `json:"invocation,omitempty"`
+
+	typed typed.Values // the task's arguments
 }
 
 type invocation struct {
@@ -90,7 +93,8 @@ func Main(ctx context.Context, text []byte, s session.Streams, version string) i
 			fmt.Fprintf(s.Err, "%s\n", fault.Stack)
 		}
 		fmt.Fprintf(s.Err, "auditpatch: error: %s\n", f.Error)
-		f.Hint = f.Hint.In(nodeOf(text))
+		t, _ := readTask(text) // a fault has been told
+		f.Hint = f.Hint.In(nodeOf(t))
 		if len(f.Hint) > 0 {
 			fmt.Fprintf(s.Err, "auditpatch: hint: %s\n", f.Hint)
 		}
@@ -99,9 +103,8 @@ func Main(ctx context.Context, text []byte, s session.Streams, version string) i
 	})
 }
 
-// nodeOf is what a task's arguments say of the node.
-func nodeOf(text []byte) hint.Node {
-	t, _ := readTask(text) // a fault has been told
+// nodeOf is what a task says of the node; nil when its arguments cannot be read.
+func nodeOf(t *task) hint.Node {
 	if t == nil {
 		return nil
 	}
@@ -111,6 +114,10 @@ func nodeOf(text []byte) hint.Node {
 // print prints the answer and returns the exit status.
 func (a *answer) print(to io.Writer) int {
 	a.Failed = a.RC != 0
+	a.Msg, a.Hint = a.typed.Hide(a.Msg), a.typed.Hide(a.Hint)
+	for i, w := range a.Warnings {
+		a.Warnings[i] = a.typed.Hide(w)
+	}
 	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
@@ -125,10 +132,10 @@ func (a *answer) print(to io.Writer) int {
 func (a *answer) run(ctx context.Context, s *session.Session, text []byte, version string) {
 	t, err := readTask(text)
 	if t != nil {
-		a.Invocation = &invocation{t.shown()}
+		a.Invocation, a.typed = &invocation{t.shown()}, t.typed()
 	}
 	if err != nil {
-		a.RC, a.Msg, a.Hint = exit.Refused, err.Error(), hint.Of(err).String()
+		a.RC, a.Msg, a.Hint = exit.Refused, err.Error(), hint.Of(err).In(nodeOf(t)).String()
 		return
 	}
 	s.SetNode(t.node)
@@ -244,7 +251,9 @@ func readTask(text []byte) (*task, error) {
 			t.given[name] = value
 		}
 	}
-	if err := t.addSettings(); err != nil {
+	err := t.addSettings()
+	t.node = t.nodeGiven()
+	if err != nil {
 		return t, err
 	}
 	return t, t.commandLine()
@@ -316,6 +325,16 @@ func (t *task) commandLine() error {
 		}
 		t.line = append(t.line, flags...)
 	}
-	t.node = cli.NodeOf(t.line)
 	return nil
+}
+
+// nodeGiven is what the arguments say of the node, also where others are wrong.
+func (t *task) nodeGiven() hint.Node {
+	words := []string{"auditpatch"}
+	for _, flag := range hint.NodeFlags {
+		if value, is := t.given[argumentName(flag)].(string); is {
+			words = append(words, "--"+flag+"="+value)
+		}
+	}
+	return cli.NodeOf(words)
 }

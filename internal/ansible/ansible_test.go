@@ -140,7 +140,7 @@ func TestTaskWords(t *testing.T) {
 		{hint.Command("enable").Flag("audit-log-maxsize", 50).Flag("audit-log-maxbackup", 6), "audit_log_maxsize: 50 audit_log_maxbackup: 6"},
 		{hint.Command("enable"), "auditpatch enable --root /mnt/img"},
 		{hint.Command("enable").Note("waits for it"), "auditpatch enable --root /mnt/img waits for it"},
-		{hint.Command(hint.Any).Spaced("manifest", "PATH").Note(", on a control-plane node"), "manifest: PATH, on a control-plane node"},
+		{hint.Command("enable").Spaced("manifest", "PATH").Note(", on a control-plane node"), "manifest: PATH, on a control-plane node"},
 		{hint.Command("doctor").Note("says more").Then("; ", hint.Switch("force").Note("begins all the same")),
 			"auditpatch doctor --root /mnt/img says more; force: true begins all the same"},
 		{hint.Command("restore").Switch("list"), "auditpatch restore --root /mnt/img --list"},
@@ -286,6 +286,37 @@ func TestTextInArguments(t *testing.T) {
 			if status != 1 || strings.Contains(out.String(), "canary") {
 				t.Errorf("%s: exit status %d\n%s", argument, status, out.String())
 			}
+		}
+	}
+}
+
+// TestCredentials gives every argument a URL with a password, and some another value
+// that has one.
+func TestCredentials(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const url = `https://u:PW@h/TOKEN`
+	try := func(args map[string]any) {
+		text, err := json.Marshal(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out, said bytes.Buffer
+		Main(t.Context(), text, session.Streams{In: strings.NewReader(""), Out: &out, Err: &said}, "test")
+		if all := out.String() + said.String(); strings.Contains(all, "PW") || strings.Contains(all, "TOKEN") {
+			t.Errorf("%s:\n%s", text, all)
+		}
+	}
+	root := t.TempDir()
+	for _, s := range states {
+		for _, f := range cli.FlagsOf(s.command) {
+			args := map[string]any{"state": s.name, "root": root}
+			args[argumentName(f.Name)] = url
+			try(args)
+		}
+	}
+	for _, name := range []string{"state", "settings", "no_such", "no://such", "namespace", "preset", "webhook_ca_content", "webhook_config_content", url} {
+		for _, value := range []any{url, []any{url}, map[string]any{"a": url}, map[string]any{url: "a"}, map[string]any{"preset": url}} {
+			try(map[string]any{"root": root, name: value})
 		}
 	}
 }

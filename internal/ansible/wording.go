@@ -11,6 +11,7 @@ import (
 
 	"auditpatch/internal/cli"
 	"auditpatch/internal/hint"
+	"auditpatch/internal/typed"
 	"auditpatch/patch"
 	"auditpatch/patch/webhookconfig"
 )
@@ -23,7 +24,30 @@ const hiddenValue = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 func (t *task) shown() map[string]any {
 	out := map[string]any{}
 	for name, value := range t.given {
-		out[name] = shownValue(name, value)
+		out[typed.Public(name)] = shownValue(name, value)
+	}
+	return out
+}
+
+// typed are the names and values of the arguments.
+func (t *task) typed() typed.Values { return typed.Of(texts(t.given)) }
+
+// texts are all words in a value. What is the text of a file is no word, and is never
+// repeated.
+func texts(value any) (out []string) {
+	switch value := value.(type) {
+	case string:
+		if !cli.IsText(value) {
+			out = append(out, value)
+		}
+	case []any:
+		for _, item := range value {
+			out = append(out, texts(item)...)
+		}
+	case map[string]any:
+		for name, item := range value {
+			out = append(append(out, name), texts(item)...)
+		}
 	}
 	return out
 }
@@ -108,7 +132,7 @@ func (t *task) hint(h hint.Hint) string { return h.Say(t.part) }
 // part makes arguments of flags for this task's own command. Another command, or one
 // without flags, is for a shell on the node.
 func (t *task) part(p hint.Part) string {
-	own := p.Command == "" || p.Command == t.command || p.Command == hint.Any
+	own := p.Command == "" || p.Command == t.command
 	if !own || len(p.Flags) == 0 || slices.ContainsFunc(p.Flags, func(o hint.Option) bool { return t.flag(o) == nil }) {
 		return t.withFiles(p).In(t.node).String()
 	}

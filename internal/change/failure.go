@@ -2,6 +2,7 @@ package change
 
 import (
 	"errors"
+	"strings"
 
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
@@ -26,7 +27,7 @@ type Failure struct {
 
 // Failure is what an error of the change means.
 func (r Result) Failure(err error) Failure {
-	f := Failure{Error: err.Error(), Hint: hint.Of(err), Status: exit.Refused, Steps: r.Steps, Rehearsal: r.Rehearsal, Changed: r.Touched}
+	f := Failure{Error: sentence(err), Hint: hint.Of(err), Status: exit.Refused, Steps: r.Steps, Rehearsal: r.Rehearsal, Changed: r.Touched}
 	var back *rollout.RolledBack
 	var not *rollout.NotRestored
 	var half *NotPersisted
@@ -47,6 +48,22 @@ func (r Result) Failure(err error) Failure {
 		}
 	}
 	return f
+}
+
+// sentence is an error in one line, also where several were found.
+func sentence(err error) string {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err.Error()
+	}
+	var texts []string
+	for _, one := range several.Unwrap() {
+		texts = append(texts, one.Error())
+	}
+	if err.Error() != strings.Join(texts, "\n") {
+		return err.Error() // it has words of its own
+	}
+	return strings.Join(texts, "; ")
 }
 
 // notRestoredHint is what to type when a change could not be undone.

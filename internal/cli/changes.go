@@ -53,8 +53,8 @@ func (p *program) sayStep(s rollout.Progress) {
 	} else {
 		p.printf("%-9s %-46s %.1f s", s.Step, s.Text, s.After.Seconds())
 	}
-	if s.Detail != "" {
-		p.printf("%-9s %s", "", s.Detail)
+	for line := range strings.Lines(s.Detail) {
+		p.printf("%-9s %s", "", strings.TrimRight(line, "\r\n"))
 	}
 }
 

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -59,12 +59,22 @@ func (p *program) printLastFailure(t *target.Target) error {
 		case string(node.ResultUnfinished):
 			how = target.WasHeld
 		}
-		fmt.Fprintf(p.Out, "%s of %s %s: %s\n", r.Command, r.Run, how, r.Reason)
-		if r.Log != "" {
-			fmt.Fprintf(p.Out, "\nthe API server's log ended:\n%s\n", r.Log)
-		}
+		p.outf("%s of %s %s: %s", r.Command, r.Run, how, r.Reason)
+		p.printLog(r.Log)
 	}
 	return nil
+}
+
+// printLog prints the end of an API server's log.
+func (p *program) printLog(log string) {
+	if log == "" {
+		return
+	}
+	p.outf("")
+	p.outf("the API server's log ended:")
+	for line := range strings.SplitSeq(log, "\n") {
+		p.outf("%s", line)
+	}
 }
 
 // printChecks prints the verdicts and sets the exit status.
@@ -72,7 +82,7 @@ func (p *program) printChecks(findings []inspect.Finding) error {
 	bad := false
 	rows := [][]string{}
 	for i, f := range findings {
-		f.Hint = f.Hint.In(p.node)
+		f.Hint = p.hint(f.Hint)
 		findings[i] = f
 		bad = bad || f.Verdict == inspect.Wrong
 		rows = append(rows, []string{f.Verdict, f.Check, f.Detail})

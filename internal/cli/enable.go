@@ -19,7 +19,7 @@ type enableFlags struct {
 // request is what the flags ask for.
 func (f *enableFlags) request(p *program, c *cli.Context) (change.EnableRequest, error) {
 	r := change.EnableRequest{Target: f.node.options(p), How: f.how.how(p)}
-	if err := f.settings.check(c.Command.HelpName, f.node.manifest, f.node.root); err != nil {
+	if err := f.settings.check(p, c, f.node.manifest, f.node.root); err != nil {
 		return r, err
 	}
 	var err error

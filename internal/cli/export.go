@@ -176,7 +176,7 @@ func kindPaths(opts *patch.Options) error {
 // kubeadm writes it.
 func (p *program) exportPlan(c *cli.Context, f *exportFlags, adjust func(*patch.Options) error) (*manifest.File, patch.Options, error) {
 	none := patch.Options{}
-	if err := f.settings.check(c.Command.HelpName, f.manifest, ""); err != nil {
+	if err := f.settings.check(p, c, f.manifest, ""); err != nil {
 		return nil, none, err
 	}
 	for _, g := range []given{{"log-group", f.settings.logGroup}, {"log-file-mode", f.settings.logFileMode}} {

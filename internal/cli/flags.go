@@ -83,7 +83,7 @@ func (n *nodeFlags) flags() []cli.Flag {
 
 // options are the node for whoever works on it.
 func (n *nodeFlags) options(p *program) target.Options {
-	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In, Here: p.node}
+	return target.Options{Manifest: n.manifest, Root: n.root, StateDir: n.stateDir, Stdin: p.In, Command: p.words[1], Here: p.node}
 }
 
 // stdin tells whether the manifest comes from standard input.
@@ -253,11 +253,11 @@ func groupID(name string) (int, error) {
 type given struct{ name, value string }
 
 // conflict refuses flags that exclude each other.
-func conflict(command string, a, b given) error {
+func (p *program) conflict(c *cli.Context, a, b given) error {
 	if a.value == "" || b.value == "" {
 		return nil
 	}
-	return hint.Errorf(commandOf(command).Spaced(a.name, "...").Without(b.name), "--%s and --%s exclude each other", a.name, b.name)
+	return hint.Errorf(p.leftOut(c, b.name, hint.Spaced(a.name, "...")), "--%s and --%s exclude each other", a.name, b.name)
 }
 
 // fullFlag is all that urfave/cli asks of a flag.

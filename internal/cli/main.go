@@ -14,7 +14,7 @@ import (
 	"auditpatch/internal/change"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
-	"auditpatch/internal/spelling"
+	"auditpatch/internal/typed"
 	"auditpatch/patch"
 )
 
@@ -23,6 +23,7 @@ type program struct {
 	*session.Session
 	version string
 	words   []string // the command line
+	typed   typed.Values
 	node    hint.Node
 	output  string // -o
 	quiet   bool
@@ -45,7 +46,7 @@ func Main(ctx context.Context, args []string, s session.Streams, version string)
 		return (&program{Session: s, version: version}).run(ctx, args)
 	}, func(s *session.Session, err error, status int) int {
 		// The command's own goroutine may still be at work.
-		return (&program{Session: s, json: asksForJSON(args), node: NodeOf(args)}).cutShort(err, status)
+		return (&program{Session: s, json: asksForJSON(args), node: NodeOf(args), typed: typed.Of(args)}).cutShort(err, status)
 	})
 }
 
@@ -62,7 +63,7 @@ func (p *program) cutShort(err error, status int) int {
 // run carries out one command line.
 func (p *program) run(ctx context.Context, args []string) int {
 	p.words = otherSpellings(plainNames(args))
-	p.node = NodeOf(p.words)
+	p.node, p.typed = NodeOf(p.words), typed.Of(p.words)
 	p.SetNode(p.node)
 	p.json = asksForJSON(p.words) // a mistake may come before the flag
 	if err := refuseText(p.words); err != nil {
@@ -88,7 +89,7 @@ func (p *program) app() *cli.App {
 		EnableBashCompletion:   true,
 		UseShortOptionHandling: false,
 		ExitErrHandler:         func(*cli.Context, error) {}, // main exits, once
-		OnUsageError:           usageError,
+		OnUsageError:           p.usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return p.unknownCommand(c)
@@ -106,13 +107,13 @@ func (p *program) app() *cli.App {
 // command gives each command what all have: no arguments, plain usage errors.
 func (p *program) command(c *cli.Command) *cli.Command {
 	action := c.Action
-	c.OnUsageError = usageError
+	c.OnUsageError = p.usageError
 	c.HideHelpCommand = true
 	c.Flags = withNames(c.Flags)
 	c.BashComplete = p.complete
 	c.Action = func(ctx *cli.Context) error {
 		if ctx.Args().Present() {
-			return positional(ctx)
+			return p.positional(ctx)
 		}
 		if err := checkValues(ctx); err != nil {
 			return err
@@ -133,7 +134,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 
 // group is a command that only holds others.
 func (p *program) group(c *cli.Command) *cli.Command {
-	c.OnUsageError = usageError
+	c.OnUsageError = p.usageError
 	c.HideHelpCommand = true
 	c.Action = func(ctx *cli.Context) error {
 		if ctx.Args().Present() {
@@ -171,90 +172,6 @@ func otherSpellings(words []string) []string {
 	return words
 }
 
-// unknownCommand names the command that was probably meant.
-func (p *program) unknownCommand(c *cli.Context) error {
-	word, path := c.Args().First(), strings.TrimSpace(c.Command.HelpName)
-	if path == "" {
-		path = c.App.Name
-	}
-	commands := c.App.Commands
-	if c.Command != nil && len(c.Command.Subcommands) > 0 {
-		commands = c.Command.Subcommands
-	}
-	var names []string
-	for _, cmd := range commands {
-		names = append(names, cmd.Name)
-	}
-	next := commandOf(path).Switch("help")
-	if best := spelling.Nearest(word, names); best != "" {
-		next = commandOf(path + " " + best)
-	}
-	return hint.Errorf(next, "unknown command %q", strings.TrimPrefix(path+" "+word, "auditpatch "))
-}
-
-// usageError turns the flag parser's words into an error with a hint.
-func usageError(c *cli.Context, err error, _ bool) error {
-	const undefined = "flag provided but not defined: -"
-	msg := err.Error()
-	name := c.Command.HelpName
-	if name == "" {
-		name = c.App.Name
-	}
-	if !strings.HasPrefix(msg, undefined) {
-		return hint.Errorf(commandOf(name).Switch("help"), "%s", msg)
-	}
-	wrong := strings.TrimLeft(strings.TrimPrefix(msg, undefined), "-")
-	var names []string
-	for _, f := range c.Command.Flags {
-		names = append(names, f.Names()...)
-	}
-	best := spelling.Nearest(wrong, names)
-	if best == "" {
-		return hint.Errorf(commandOf(name).Switch("help"), "unknown flag --%s", wrong)
-	}
-	return hint.Errorf(commandOf(name).Switch(best), "unknown flag --%s", wrong)
-}
-
-// commandOf is a command as a hint, by its name with the program's in front.
-func commandOf(helpName string) hint.Hint {
-	return hint.Command(strings.TrimSpace(strings.TrimPrefix(helpName, "auditpatch")))
-}
-
-// positional refuses an argument without a flag: the flag parser stops at the
-// first one, and would silently drop the flags behind it.
-func positional(c *cli.Context) error {
-	word, rest := c.Args().First(), c.Args().Tail()
-	flag := guessFlag(c, word)
-	next := commandOf(c.Command.HelpName).Switch("help")
-	if flag != "" {
-		next = commandOf(c.Command.HelpName).Spaced(flag, word).Typed(rest...)
-	}
-	return hint.Errorf(next, "unexpected argument %q: everything is given with flags", word)
-}
-
-// guessFlag is the flag that a lone word was probably meant for.
-func guessFlag(c *cli.Context, word string) string {
-	has := func(name string) bool {
-		for _, f := range c.Command.Flags {
-			if f.Names()[0] == name {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case has("preset") && isPreset(word):
-		return "preset"
-	case has("policy") && (strings.Contains(word, "policy") || c.Command.Name == "lint"):
-		return "policy"
-	case has("to"):
-		return "to"
-	case has("manifest") && strings.ContainsAny(word, "/."):
-		return "manifest"
-	}
-	return ""
-}
-
 // status is an error that only sets the exit status.
 type status int
 
@@ -285,12 +202,12 @@ func (p *program) end(err error) int {
 
 // report prints a failure and returns the exit status.
 func (p *program) report(f change.Failure) int {
+	f.Error, f.Hint = p.typed.Hide(f.Error), p.hint(f.Hint)
 	for _, reason := range append([]string{f.Error}, f.More...) {
-		fmt.Fprintf(p.Err, "auditpatch: error: %s\n", reason)
+		p.say("error", reason)
 	}
-	f.Hint = f.Hint.In(p.node)
 	if len(f.Hint) > 0 {
-		fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", f.Hint)
+		p.say("hint", f.Hint.String())
 	}
 	if p.json {
 		p.printJSON(f)
@@ -298,12 +215,29 @@ func (p *program) report(f change.Failure) int {
 	return f.Status
 }
 
+// hint is a hint for this command line, as it may be shown.
+func (p *program) hint(h hint.Hint) hint.Hint {
+	h = h.In(p.node)
+	if line := h.String(); p.typed.Hide(line) != line {
+		return hint.Words("%s", p.typed.Hide(line))
+	}
+	return h
+}
+
+// say prints a line that is no outcome: an error, a hint or a warning.
+func (p *program) say(kind, text string) {
+	fmt.Fprintf(p.Err, "auditpatch: %s: %s\n", kind, p.line(text))
+}
+
+// line is a text as one line, without the credentials of what was typed.
+func (p *program) line(text string) string { return typed.Line(p.typed.Hide(text)) }
+
 // warn prints warnings with their hints.
 func (p *program) warn(problems ...patch.Problem) {
 	for _, w := range problems {
-		fmt.Fprintf(p.Err, "auditpatch: warning: %s\n", w.Message)
+		p.say("warning", w.Message)
 		if len(w.Hint) > 0 {
-			fmt.Fprintf(p.Err, "auditpatch: hint: %s\n", w.Hint.In(p.node))
+			p.say("hint", w.Hint.In(p.node).String())
 		}
 	}
 }
@@ -311,8 +245,13 @@ func (p *program) warn(problems ...patch.Problem) {
 // printf prints progress and outcomes for people.
 func (p *program) printf(format string, a ...any) {
 	if !p.quiet {
-		fmt.Fprintf(p.Err, format+"\n", a...)
+		fmt.Fprintln(p.Err, p.line(fmt.Sprintf(format, a...)))
 	}
+}
+
+// outf prints a line of a result for people.
+func (p *program) outf(format string, a ...any) {
+	fmt.Fprintln(p.Out, p.line(fmt.Sprintf(format, a...)))
 }
 
 // printJSON prints a result for programs.
@@ -326,8 +265,12 @@ func (p *program) printJSON(v any) {
 // table prints aligned columns.
 func (p *program) table(rows [][]string) error {
 	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-	for _, r := range rows {
-		fmt.Fprintln(w, strings.Join(r, "\t"))
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, text := range row {
+			cells[i] = p.line(text)
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print the table: %w", err)

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"auditpatch/internal/change"
 	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
 )
 
@@ -58,5 +60,39 @@ func TestEmptyValues(t *testing.T) {
 	t.Logf("%d values", tried)
 	if tried < 100 {
 		t.Errorf("only %d values", tried)
+	}
+}
+
+// TestCredentials gives every command a URL with a password, as the value of each flag
+// and in other places.
+func TestCredentials(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const url = "https://u:PW@h/TOKEN"
+	tried := 0
+	for _, c := range leaves("auditpatch", describe("").app().Commands) {
+		lines := [][]string{{url}, {"--" + url}, {"--" + url + "=a"}, {"--no-such", url}, {"--no-such=" + url}, {"writes", "--webhook-url", url}, {"--preset", "writes", url}}
+		for _, f := range c.manFlags() {
+			name := strings.Split(f.names, ",")[0]
+			lines = append(lines, []string{name + "=" + url}, []string{name, url}, []string{name + "x=" + url}, []string{name + "x", url})
+		}
+		for _, line := range lines {
+			for _, format := range []string{"text", "json"} {
+				words := append(strings.Fields(c.path), line...)
+				if hint.OnNode(strings.TrimPrefix(c.path, "auditpatch ")) && !strings.HasPrefix(line[0], "--root") {
+					words = append(slices.Insert(words, 2, "--root", t.TempDir()), "-o", format)
+				}
+				tried++
+				var out, said bytes.Buffer
+				if status := Main(t.Context(), words, session.Streams{In: strings.NewReader(""), Out: &out, Err: &said}, "test"); status == 0 {
+					out.Reset() // an export has what was asked for
+				}
+				if all := out.String() + said.String(); strings.Contains(all, "PW") || strings.Contains(all, "TOKEN") {
+					t.Errorf("%s:\n%s", strings.Join(words, " "), all)
+				}
+			}
+		}
+	}
+	if tried < 1000 {
+		t.Errorf("only %d command lines", tried)
 	}
 }

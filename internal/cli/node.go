@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"auditpatch/internal/hint"
+	"auditpatch/internal/typed"
 )
 
 // NodeOf is what a command line says of the node that it works on, for the commands
@@ -27,7 +28,7 @@ func NodeOf(words []string) hint.Node {
 		}
 		said[name] = value
 	}
-	if said["manifest"] == "-" || said["manifest"] == DefaultManifest {
+	if said["manifest"] == DefaultManifest {
 		delete(said, "manifest")
 	}
 	if said["state-dir"] == defaultStateDir {
@@ -36,7 +37,7 @@ func NodeOf(words []string) hint.Node {
 	var n hint.Node
 	for _, name := range hint.NodeFlags {
 		if value := said[name]; strings.TrimSpace(value) != "" && !IsText(value) {
-			n = append(n, hint.Option{Name: name, Value: value, Form: hint.Apart})
+			n = append(n, hint.Option{Name: name, Value: typed.Public(value), Form: hint.Apart})
 		}
 	}
 	return n

@@ -41,10 +41,11 @@ func TestNodeOf(t *testing.T) {
 		{"auditpatch enabel --unknown --root /n", "--root /n"},
 		{"auditpatch enable --root", ""},
 		{"auditpatch enable --root=", ""},
-		{"auditpatch enable --manifest -", ""},
+		{"auditpatch enable --manifest -", "--manifest -"},
 		{"auditpatch enable --manifest " + DefaultManifest + " --state-dir " + defaultStateDir, ""},
 		{"auditpatch export kubeadm --manifest /m", ""},
 		{"auditpatch enable --root {token}", ""},
+		{"auditpatch enable --root https://u:PW@h/x", "--root https://h/..."},
 	} {
 		var got []string
 		for _, o := range NodeOf(strings.Fields(c.line)) {

@@ -179,9 +179,9 @@ func (p *program) printFindings(name string, findings []lintFinding) {
 		return
 	}
 	for _, f := range findings {
-		fmt.Fprintf(p.Out, "%s:%d:%d: %s\n", name, f.Line, f.Col, f.Message)
+		p.outf("%s:%d:%d: %s", name, f.Line, f.Col, f.Message)
 		if f.Hint != "" {
-			fmt.Fprintf(p.Out, "    hint: %s\n", f.Hint)
+			p.outf("    hint: %s", f.Hint)
 		}
 	}
 }

@@ -50,12 +50,12 @@ func (s *settingFlags) webhookTarget(p *program) (*webhookconfig.Target, error) 
 
 // check refuses flags that exclude each other. manifest and root are those of the
 // command, "" where it has none.
-func (s *settingFlags) check(command, manifest, root string) error {
+func (s *settingFlags) check(p *program, c *cli.Context, manifest, root string) error {
 	for _, pair := range [][2]given{
 		{{"preset", s.preset}, {"policy", s.policy}}, {{"webhook-config", s.webhookConfig}, {"webhook-url", s.webhookURL}},
 		{{"manifest", onlyStdin(manifest)}, {"root", root}},
 	} {
-		if err := conflict(command, pair[0], pair[1]); err != nil {
+		if err := p.conflict(c, pair[0], pair[1]); err != nil {
 			return err
 		}
 	}

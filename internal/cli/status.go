@@ -128,7 +128,7 @@ func logWords(s *inspect.LogStatus, now time.Time) string {
 	if s.Files == 0 {
 		return fmt.Sprintf("no log yet; %s; %s free", limit, auditlog.FormatSize(s.FreeBytes))
 	}
-	words := fmt.Sprintf("%s in %d files", auditlog.FormatSize(s.Bytes), s.Files)
+	words := fmt.Sprintf("%s in %s", auditlog.FormatSize(s.Bytes), fileCount(s.Files))
 	if s.LastWritten != nil {
 		words += ", last written " + ago(now.Sub(*s.LastWritten))
 	}
@@ -136,6 +136,13 @@ func logWords(s *inspect.LogStatus, now time.Time) string {
 		words += ", reaches back " + span(now.Sub(*s.Oldest))
 	}
 	return fmt.Sprintf("%s; %s; %s free", words, limit, auditlog.FormatSize(s.FreeBytes))
+}
+
+func fileCount(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
 }
 
 func ago(d time.Duration) string { return span(d) + " ago" }

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"auditpatch/internal/change"
 	"auditpatch/internal/exit"
+	"auditpatch/internal/inspect"
 	"auditpatch/internal/session"
 )
 
@@ -46,5 +48,14 @@ func TestTextInArguments(t *testing.T) {
 			}
 			try("enable", text, "-o", "json")
 		})
+	}
+}
+
+// TestLogWords counts files as people do.
+func TestLogWords(t *testing.T) {
+	for files, want := range map[int]string{0: "no log yet; ", 1: "0 B in 1 file; ", 2: "0 B in 2 files; "} {
+		if got := logWords(&inspect.LogStatus{Files: files}, time.Now()); !strings.HasPrefix(got, want) {
+			t.Errorf("%d: %s", files, got)
+		}
 	}
 }

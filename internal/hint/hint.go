@@ -28,10 +28,7 @@ type Part struct {
 	text       *text    // instead of all these
 }
 
-// Any stands for the command that was typed, where a hint shows it as a whole.
-const Any = "COMMAND"
-
-// Option is a flag with its value.
+// Option is a flag with its value, or without a Name a word as it was typed.
 type Option struct {
 	Name, Value string
 	Form        Form
@@ -90,20 +87,9 @@ func (h Hint) Switch(name string) Hint { return h.add(Option{Name: name, Form: A
 
 // Typed adds words of a command line to the last part, as they were typed.
 func (h Hint) Typed(words ...string) Hint {
-	var flags []Option
-	for _, w := range words {
-		name, value, joined := strings.Cut(w, "=")
-		last := len(flags) - 1
-		switch {
-		case strings.HasPrefix(w, "-") && joined:
-			flags = append(flags, option(strings.TrimLeft(name, "-"), value, Joined))
-		case strings.HasPrefix(w, "-"):
-			flags = append(flags, Option{Name: strings.TrimLeft(w, "-"), Form: Alone})
-		case last >= 0 && flags[last].Form == Alone:
-			flags[last].Value, flags[last].Form = w, Apart
-		default:
-			flags = append(flags, Option{Value: w})
-		}
+	flags := make([]Option, len(words))
+	for i, w := range words {
+		flags[i].Value = w
 	}
 	return h.add(flags...)
 }

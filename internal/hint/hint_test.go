@@ -40,6 +40,8 @@ func TestLine(t *testing.T) {
 		{Command("enable").Spaced("preset", "a").Typed("b", "--root", "r", "-q", "--xx=y"), "auditpatch enable --preset a b --root r -q --xx=y",
 			"auditpatch enable --manifest /m.yaml --state-dir /s --preset a b --root r -q --xx=y"},
 
+		{Command("").Typed("enable", "--policy", "-", "--", "-o=a b", "c d"), "auditpatch enable --policy - -- -o='a b' 'c d'", ""},
+
 		{Shell("mv %s %s", Path("/a"), "/b c"), "mv /a '/b c'", "mv '/mnt/my img/a' '/b c'"},
 		{Shell("chown %d:%d %s", 1, 2, Path("/a")), "chown 1:2 /a", "chown 1:2 '/mnt/my img/a'"},
 		{Shell("echo %s", "it's"), `echo 'it'\''s'`, ""},
@@ -69,6 +71,19 @@ func TestLine(t *testing.T) {
 		}
 		if got := c.h.String(); got != c.line {
 			t.Errorf("the hint itself is now %s", got)
+		}
+	}
+}
+
+// TestFilter keeps standard input for the commands that read a manifest from it.
+func TestFilter(t *testing.T) {
+	n := Node{{Name: "manifest", Value: "-", Form: Apart}, {Name: "state-dir", Value: "/s", Form: Apart}}
+	for command, want := range map[string]string{
+		"enable": "--manifest - --state-dir /s", "diff": "--manifest - --state-dir /s", "disable": "--manifest - --state-dir /s",
+		"status": "--manifest - --state-dir /s", "restore": "--state-dir /s", "recover": "--state-dir /s", "doctor": "--state-dir /s",
+	} {
+		if got := Command(command).In(n).String(); got != "auditpatch "+command+" "+want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }

@@ -15,7 +15,10 @@ type Node []Option
 var NodeFlags = []string{"manifest", "root", "state-dir"}
 
 // nodeCommands know all of NodeFlags.
-var nodeCommands = []string{"enable", "diff", "status", "disable", "restore", "recover", "doctor", Any}
+var nodeCommands = []string{"enable", "diff", "status", "disable", "restore", "recover", "doctor"}
+
+// filters are those that also take a manifest from standard input.
+var filters = []string{"enable", "diff", "status", "disable"}
 
 // OnNode tells whether a command knows the flags that name a node.
 func OnNode(command string) bool { return slices.Contains(nodeCommands, command) }
@@ -47,7 +50,7 @@ func (p Part) In(n Node) Part {
 	}
 	var own []Option
 	for _, f := range n {
-		if !p.has(f.Name) && !slices.Contains(p.without, f.Name) {
+		if !p.has(f.Name) && !slices.Contains(p.without, f.Name) && p.takes(f) {
 			own = append(own, f)
 		}
 	}
@@ -56,8 +59,16 @@ func (p Part) In(n Node) Part {
 	return p
 }
 
+// takes tells whether the command can work on what a flag names.
+func (p Part) takes(f Option) bool {
+	return f.Name != "manifest" || f.Value != "-" || slices.Contains(filters, p.Command)
+}
+
 func (p Part) has(flag string) bool {
-	return slices.ContainsFunc(p.Flags, func(f Option) bool { return f.Name == flag })
+	return slices.ContainsFunc(p.Flags, func(f Option) bool {
+		typed, _, _ := strings.Cut(f.Value, "=")
+		return f.Name == flag || f.Name == "" && typed == "--"+flag
+	})
 }
 
 func (t text) in(n Node) *text {
@@ -137,7 +148,7 @@ func (o Option) String() string {
 	}
 	switch {
 	case o.Name == "":
-		return quoted(o.Value)
+		return typed(o.Value)
 	case o.Form == Alone:
 		return name
 	case o.Form == Apart:
@@ -171,6 +182,15 @@ func (t text) word(s string) string {
 		return quoted(s)
 	}
 	return s
+}
+
+// typed is a word of a command line for a shell: of a flag only the value is quoted.
+func typed(word string) string {
+	name, value, joined := strings.Cut(word, "=")
+	if joined && strings.HasPrefix(name, "-") && value != "" && quoted(name) == name {
+		return name + "=" + quoted(value)
+	}
+	return quoted(word)
 }
 
 // quoted is a word as a shell reads it back.

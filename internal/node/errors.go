@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"auditpatch/internal/hint"
@@ -43,7 +44,11 @@ func (e *JournalError) Unwrap() error { return e.Err }
 
 // Remedy is what to type.
 func (e *JournalError) Remedy() hint.Hint {
-	return hint.Words("look at the manifest and the policy, then").Then(": ", hint.Shell("rm %s", hint.Path(e.Path)))
+	remove := hint.Shell("rm %s", hint.Path(e.Path))
+	if errors.Is(e.Err, syscall.EISDIR) {
+		remove = hint.Shell("rm -r %s", hint.Path(e.Path))
+	}
+	return hint.Words("look at the manifest and the policy, then").Then(": ", remove)
 }
 
 // ChangedError says that a file is no longer what it was when it was read.

@@ -101,7 +101,8 @@ func (s *step) expect(t tree, kind Kind, file fs.FileInfo) error {
 		return &ChangedError{s.Path}
 	case kind == Present && names(file) > 1:
 		e := t.distrust(s.Real, fmt.Sprintf("has %d names (hard links)", names(file)))
-		e.Hint = hint.Shell("find / -xdev -samefile %s", filepath.Join(t.at, filepath.FromSlash(s.Real)))
+		on := filepath.Join(t.at, filepath.FromSlash(s.Real)) // all its names lie on its own file system
+		e.Hint = hint.Shell(`find "$(findmnt -no TARGET -T %s)" -xdev -samefile %s`, on, on)
 		return e
 	}
 	return nil

@@ -34,5 +34,5 @@ func ParseWhen(text string) (When, error) {
 		}
 		names = append(names, string(c.When))
 	}
-	return "", hint.Errorf(hint.Flag("rehearse", names[0]), "--rehearse %q: it is %s", text, strings.Join(names, " or "))
+	return "", hint.Errorf(hint.Flag("rehearse", names[0]), "--rehearse %q: it is one of %s", text, strings.Join(names, ", "))
 }

@@ -43,7 +43,7 @@ func ParseRestart(text string) (Restart, error) {
 		}
 		names = append(names, string(s.Restart))
 	}
-	return "", hint.Errorf(hint.Flag("restart", names[0]), "--restart %q: it is %s", text, strings.Join(names, " or "))
+	return "", hint.Errorf(hint.Flag("restart", names[0]), "--restart %q: it is one of %s", text, strings.Join(names, ", "))
 }
 
 // How long the parts of a restart take. The kubelet's own are measured with

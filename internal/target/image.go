@@ -22,15 +22,8 @@ func (t *Target) ReadBuild() (patch.State, error) {
 	if err != nil || f.Exists {
 		return t.ReadManifest()
 	}
-	if f.Real != "" { // a symlink that leads nowhere
-		return t.ReadManifest()
-	}
-	// A file system without /etc is most likely a mistyped DIR. kubeadm writes the
-	// manifest beside this one, so where it lies the API server's has another name.
-	etc, err1 := t.Node.Stat("/etc")
-	manager, err2 := t.Node.Stat(path.Join(path.Dir(t.Manifest), "kube-controller-manager.yaml"))
-	if err1 != nil || err2 != nil || !etc.Dir || manager.Exists {
-		return t.ReadManifest()
+	if err := t.astray(f); err != nil {
+		return patch.State{}, err
 	}
 	if other, err := t.otherManifest(); err != nil || other != "" {
 		if err == nil {
@@ -40,6 +33,45 @@ func (t *Target) ReadBuild() (patch.State, error) {
 	}
 	return patch.State{Manifest: patch.StandIn(t.Manifest), Files: map[string]patch.File{}, Offline: true, StateDir: t.Node.StateDir}, nil
 }
+
+// missing says that there is no manifest.
+func (t *Target) missing(f patch.File) error {
+	if t.Live {
+		return hint.Errorf(t.another().Note(", on a control-plane node").Then("; before kubeadm init or join: ", hint.Command("enable").Spaced("root", "/")),
+			"there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.Manifest)
+	}
+	if err := t.astray(f); err != nil {
+		return err
+	}
+	return hint.Errorf(hint.Command("enable"), "there is no manifest %s yet: kubeadm init and join write it", t.Manifest)
+}
+
+// astray says why kubeadm would not write the manifest that is missing below --root,
+// nil when it would. A file system without /etc is most likely a mistyped DIR. kubeadm
+// writes the manifest beside that of the controller manager, so where that lies the API
+// server's has another name.
+func (t *Target) astray(f patch.File) error {
+	etc, err := t.Node.Stat("/etc")
+	if err != nil {
+		return err
+	}
+	if !etc.Dir {
+		return hint.Errorf(hint.Command(t.command).Spaced("root", "DIR"), "there is no /etc below --root %s: is it the file system of a node?", t.Node.Root)
+	}
+	manager, err := t.Node.Stat(path.Join(path.Dir(t.Manifest), "kube-controller-manager.yaml"))
+	switch {
+	case err != nil:
+		return err
+	case f.Real != "":
+		return hint.Errorf(t.another(), "there is no manifest %s: it is a symlink that leads nowhere", t.Manifest)
+	case manager.Exists:
+		return hint.Errorf(t.another(), "there is no manifest %s, and that of kube-controller-manager lies beside it", t.Manifest)
+	}
+	return nil
+}
+
+// another is the command that was typed, with another manifest.
+func (t *Target) another() hint.Hint { return hint.Command(t.command).Spaced("manifest", "PATH") }
 
 // otherManifest finds a manifest of kube-apiserver beside where it usually lies.
 func (t *Target) otherManifest() (string, error) {

@@ -112,7 +112,7 @@ func (d LogDisk) Relief() hint.Hint {
 	case fits && d.Space.Free >= leastFree:
 		return smaller
 	}
-	return hint.Shell("du -xah $(findmnt -no TARGET -T %s) | sort -h | tail -n 20", dir)
+	return hint.Shell(`du -xah "$(findmnt -no TARGET -T %s)" | sort -h | tail -n 20`, dir)
 }
 
 // fit are the largest settings, none above the defaults, with which a tenth of

@@ -2,6 +2,9 @@ package target
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"auditpatch/internal/auditlog"
@@ -46,7 +49,7 @@ func TestLogDisk(t *testing.T) {
 			relief: "rm " + oldest + ", the oldest file, and then: auditpatch enable --audit-log-maxsize=50 --audit-log-maxbackup=4"},
 		"full of something else": {space: node.Space{Free: mb, Total: 10 * gb}, limit: 1100 * mb,
 			full:   "the file system of /var/log/audit is full: 1.0 MB of 10.0 GB are free, and events are lost",
-			relief: "du -xah $(findmnt -no TARGET -T /var/log/audit) | sort -h | tail -n 20", hopeless: true},
+			relief: `du -xah "$(findmnt -no TARGET -T /var/log/audit)" | sort -h | tail -n 20`, hopeless: true},
 		"no inodes": {space: node.Space{Free: gb, Total: 2 * gb, NoFiles: true}, limit: 100 * mb,
 			full: "the file system of /var/log/audit has no inodes left: the log cannot be rotated", relief: "df -i /var/log/audit", hopeless: true},
 		"read-only": {space: node.Space{Free: gb, Total: 2 * gb, ReadOnly: true}, limit: 100 * mb,
@@ -72,6 +75,24 @@ func TestLogDisk(t *testing.T) {
 		if d.Hopeless() != c.hopeless {
 			t.Errorf("%s: hopeless %v", name, !c.hopeless)
 		}
+	}
+}
+
+// TestReliefTyped types the look at a disk into a shell, for a folder with blanks and
+// quotes in its name; only the folder that du gets is looked at.
+func TestReliefTyped(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("findmnt"); err != nil {
+		t.Skip(err)
+	}
+	dir := filepath.Join(t.TempDir(), `it's "my img"`)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d := LogDisk{log: dir + "/audit.log", Limit: 1100 * mb, Space: node.Space{Free: mb, Total: 1 << 40}}
+	line := `du() { test $# = 2 && mountpoint -q "$2" && echo ok; }; ` + d.Relief().String()
+	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil || string(out) != "ok\n" {
+		t.Errorf("%s: %v, %s", line, err, out)
 	}
 }
 

@@ -23,8 +23,10 @@ type Options struct {
 	StateDir string // for backups and the journal, on the node
 	// Stdin is read for the manifest "-", once.
 	Stdin io.Reader
-	// Here is what the command line says of the node, for hints.
-	Here hint.Node
+	// Command and Here are what the command line says, for hints: its command, and the
+	// node.
+	Command string
+	Here    hint.Node
 }
 
 // Target is the node that a command works on.
@@ -33,6 +35,7 @@ type Target struct {
 	Manifest string // its path on the node
 	Live     bool   // this very machine, where an API server may run
 	Here     hint.Node
+	command  string
 	stdin    io.Reader
 }
 
@@ -42,7 +45,7 @@ func (t *Target) Stdin() bool { return t.stdin != nil }
 
 // New is the node that the options name.
 func New(o Options) (*Target, error) {
-	t := &Target{Node: node.New(o.Root, o.StateDir), Manifest: o.Manifest, Live: o.Root == "", Here: o.Here}
+	t := &Target{Node: node.New(o.Root, o.StateDir), Manifest: o.Manifest, Live: o.Root == "", Here: o.Here, command: o.Command}
 	if t.Manifest == "-" {
 		t.stdin, t.Live = o.Stdin, false
 		return t, nil
@@ -75,9 +78,7 @@ func (t *Target) ReadManifest() (patch.State, error) {
 		return patch.State{}, err
 	}
 	if !f.Exists {
-		return patch.State{}, hint.Errorf(hint.Command(hint.Any).Spaced("manifest", "PATH").Note(", on a control-plane node").
-			Then("; before kubeadm init or join: ", hint.Command("enable").Spaced("root", "/")),
-			"there is no manifest %s: is this a control-plane node made by kubeadm or kind?", t.Manifest)
+		return patch.State{}, t.missing(f)
 	}
 	s := patch.State{Manifest: f, Files: map[string]patch.File{}, Offline: !t.Live, StateDir: t.Node.StateDir}
 	siblings, err := t.Node.Siblings(path.Dir(t.Manifest))

@@ -199,7 +199,7 @@ func (c *checker) file(name string) {
 	}
 	clean := path.Clean(file)
 	better := hint.Flag(name, dir+path.Base(clean))
-	if strings.Trim(path.Base(clean), ".-") == "" {
+	if strings.Trim(path.Base(clean), ".-") == "" || strings.Contains(file, "://") { // the end of a URL may be a credential
 		better = nil
 	}
 	switch {
