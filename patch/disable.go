@@ -2,6 +2,7 @@ package patch
 
 import (
 	"errors"
+	"maps"
 	"path"
 	"slices"
 
@@ -53,6 +54,11 @@ func (p *planner) dropAll(before *preexisting) {
 			p.edit(manifest.DropFlag{Name: f.Name})
 		}
 		dropped[f.Name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(before.flags)) {
+		if !dropped[name] { // enable was told to take it out
+			p.edit(manifest.SetFlag{Name: name, Value: before.flags[name]})
+		}
 	}
 	p.dropStale(nil, before)
 	p.restorePreexisting(before)
