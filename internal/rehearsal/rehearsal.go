@@ -81,7 +81,7 @@ func (r Rehearsal) Run(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	for again := true; ; again = false {
 		report, err := r.once(ctx)
 		var failed *Failed

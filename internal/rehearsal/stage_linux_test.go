@@ -220,7 +220,7 @@ func TestStageLog(t *testing.T) {
 		}
 		s := spec{Log: log}
 		if name == "a full disk" {
-			defer unix.Unmount(log, unix.MNT_DETACH)
+			defer func() { _ = unix.Unmount(log, unix.MNT_DETACH) }()
 			s = spec{Log: "/mnt-auditpatch-test/audit.log", Mounts: []mount{{Path: "/mnt-auditpatch-test", Host: log}}}
 		}
 		i, err := start(t.Context(), c.like(s, "exit"))
@@ -306,7 +306,7 @@ func TestStagePropagation(t *testing.T) {
 	if err := unix.Mount(shared, shared, "", unix.MS_BIND, ""); err != nil {
 		t.Skip(err)
 	}
-	defer unix.Unmount(shared, unix.MNT_DETACH)
+	defer func() { _ = unix.Unmount(shared, unix.MNT_DETACH) }()
 	if err := unix.Mount("", shared, "", unix.MS_SHARED, ""); err != nil {
 		t.Fatal(err)
 	}
