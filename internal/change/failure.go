@@ -58,7 +58,9 @@ func sentence(err error) string {
 	}
 	var texts []string
 	for _, one := range several.Unwrap() {
-		texts = append(texts, one.Error())
+		if one != nil {
+			texts = append(texts, one.Error())
+		}
 	}
 	if err.Error() != strings.Join(texts, "\n") {
 		return err.Error() // it has words of its own

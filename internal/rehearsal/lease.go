@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// An API server keeps a Lease with its identity for as long as it runs, and gives it up when
-// it ends by itself; after SIGKILL it stays for an hour (pkg/controlplane/apiserver/server.go,
-// IdentityLeaseDurationSeconds). The identity is made of the host name alone, and an API
+// An API server keeps a Lease with its identity for as long as it runs. From some release on
+// it gives it up when it ends by itself, and one of 1.30 does not; what is left stays for an
+// hour (pkg/controlplane/apiserver/server.go, IdentityLeaseDurationSeconds). The identity is made of the host name alone, and an API
 // server that starts takes away a Lease of its own identity: so the second one has a host
 // name of its own, the same each time.
 
@@ -39,8 +39,8 @@ func leaseName(host string) string {
 	return "apiserver-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(hash[:16]))
 }
 
-// removeLease removes the Lease of a second API server that was killed. Whoever may not
-// leaves it to the API servers, which remove it after an hour.
+// removeLease removes what Lease a second API server has left. Whoever may not leaves it to
+// the API servers, which remove it after an hour.
 func (r Rehearsal) removeLease(host string) {
 	_, _, _ = r.Server.Call(context.Background(), http.MethodDelete,
 		"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/"+leaseName(host), "", nil)

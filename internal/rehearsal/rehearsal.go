@@ -134,9 +134,8 @@ func (r Rehearsal) once(ctx context.Context) (report Report, err error) {
 		return Report{}, &Impossible{Reason: err.Error()}
 	}
 	defer func() {
-		if second.end() || second.signalled {
-			r.removeLease(s.Hostname)
-		}
+		second.end()
+		r.removeLease(s.Hostname)
 	}()
 	spec := r.New.Server
 	spec.Address, spec.Port = loopback, port

@@ -154,7 +154,10 @@ func (e *NotRestored) Error() string {
 	return fmt.Sprintf("%v; and it could not be undone: %v", e.Cause, e.Undo)
 }
 
-func (e *NotRestored) Unwrap() []error { return []error{e.Cause, e.Undo} }
+// Unwrap has no nil among its errors, which whoever walks them may rely on.
+func (e *NotRestored) Unwrap() []error {
+	return slices.DeleteFunc([]error{e.Cause, e.Undo}, func(err error) bool { return err == nil })
+}
 
 // CheckFiles refuses a plan that Run would refuse for what lies on the node, and writes
 // nothing: a file that others could have put there, say.
