@@ -12,9 +12,9 @@ import (
 
 // An API server keeps a Lease with its identity for as long as it runs. From some release on
 // it gives it up when it ends by itself, and one of 1.30 does not; what is left stays for an
-// hour (pkg/controlplane/apiserver/server.go, IdentityLeaseDurationSeconds). The identity is made of the host name alone, and an API
-// server that starts takes away a Lease of its own identity: so the second one has a host
-// name of its own, the same each time.
+// hour (pkg/controlplane/apiserver/server.go, IdentityLeaseDurationSeconds). The identity is
+// made of the host name alone, and an API server that starts takes away a Lease of its own
+// identity: so the second one has a host name of its own, the same each time.
 
 // hostName is that of the second API server on a machine. What is too long for the kernel
 // stays different from other names that begin alike.
