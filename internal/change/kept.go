@@ -33,11 +33,12 @@ func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
 }
 
 // judgeRestored judges a policy that an API server is to go back to: what it starts with
-// is not refused.
+// is not refused. The annotation says nothing here, since the plan may have set it.
 func judgeRestored(name string, data []byte, after patch.Settings) Kept {
-	k := JudgePolicy(name, data, after)
-	if k.Refused != nil && policy.Starts(data) {
-		k.Refused, k.Warnings = nil, append(k.Warnings, patch.Problem{Message: k.Refused.Error(), Hint: hint.Of(k.Refused)})
+	_, warnings, err := policyFile{name, data, true}.load(after.Version)
+	k := Kept{Refused: err, Warnings: warnings}
+	if err != nil && policy.Starts(data) {
+		k.Refused, k.Warnings = nil, append(k.Warnings, patch.Problem{Message: err.Error(), Hint: hint.Of(err)})
 	}
 	return k
 }
