@@ -151,20 +151,19 @@ func (i *instance) hasEnded() bool {
 	}
 }
 
-// end ends it, and tells whether it had to be killed.
-func (i *instance) end() (killed bool) {
+// end ends it: by itself if it does so soon enough, or else by SIGKILL.
+func (i *instance) end() {
 	if i.hasEnded() {
-		return false
+		return
 	}
 	_ = i.process.Signal(syscall.SIGTERM)
 	select {
 	case <-i.ended:
-		return false
+		return
 	case <-time.After(endWithin):
 	}
 	_ = i.process.Kill()
 	<-i.ended
-	return true
 }
 
 // tail keeps the end of what is written to it.

@@ -32,4 +32,4 @@ func start(context.Context, spec) (*instance, error) {
 
 func (*instance) hasEnded() bool { return true }
 
-func (*instance) end() (killed bool) { return false }
+func (*instance) end() {}

@@ -256,15 +256,19 @@ func TestStageFaults(t *testing.T) {
 // TestEnd wants one that does not end by itself to be killed.
 func TestEnd(t *testing.T) {
 	c := newContainer(t, "")
-	if i := c.start(spec{}, "exec sleep 600"); i.end() || !i.hasEnded() {
-		t.Error("it has to be killed, or goes on")
+	willing := c.start(spec{}, "trap 'echo ended; exit' TERM; echo ready; while :; do sleep 0.1; done")
+	for willing.output.String() == "" {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if willing.end(); !willing.hasEnded() || willing.signalled {
+		t.Error("it goes on, or was killed although it ends by itself")
 	}
 	stubborn := c.start(spec{}, "trap '' TERM; echo ready; while :; do sleep 0.1; done")
 	for stubborn.output.String() == "" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if !stubborn.end() || !stubborn.hasEnded() {
-		t.Error("it ends although it will not")
+	if stubborn.end(); !stubborn.hasEnded() || !stubborn.signalled {
+		t.Error("it goes on, or ended by itself although it will not")
 	}
 }
 
