@@ -3,6 +3,7 @@ module auditpatch
 go 1.26.0
 
 require (
+	github.com/cilium/ebpf v0.22.0
 	github.com/gofrs/flock v0.13.1
 	github.com/google/go-cmp v0.7.0
 	github.com/rogpeppe/go-internal v1.16.0

@@ -29,9 +29,9 @@ var house = map[string][]string{
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
 	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
-	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
+	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
-	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
+	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// target is the node that a command works on, as change and inspect both read it.
 	"internal/target":  {"internal/proc", "internal/node", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
@@ -39,7 +39,9 @@ var house = map[string][]string{
 	"internal/rollout": {"internal/hint", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/webhook",
 		"internal/proc", "internal/node", "patch", "internal/proof", "internal/wait"},
 	// rehearsal and rollout prove in the same way that events are written.
-	"internal/rehearsal":   {"internal/apiserver", "internal/proc", "internal/proof", "internal/auditlog", "internal/hint", "internal/wait", "patch", "patch/auditflags"},
+	"internal/rehearsal": {"internal/apiserver", "internal/proc", "internal/proof", "internal/auditlog", "internal/hint", "internal/wait", "patch", "patch/auditflags"},
+	// A second API server that was rehearsed serves while the first restarts.
+	"internal/handover":    {"internal/rehearsal", "internal/apiserver", "internal/proc", "internal/node", "internal/auditlog", "internal/hint", "internal/wait", "patch"},
 	"internal/proof":       {"internal/apiserver", "internal/auditlog", "internal/wait"},
 	"internal/clusterlock": {"internal/hint", "internal/apiserver", "internal/proc", "internal/wait"},
 	"internal/webhook":     {"internal/hint", "internal/apiserver", "patch", "internal/wait"},

@@ -127,9 +127,13 @@ func (j *job) warnNoKubelet() {
 func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 	waited := j.target.Live && !j.how.NoWait && plan.Restarts()
 	o := rollout.Options{Version: j.how.Version, Restart: j.how.Restart, Wrote: j.how.Listener.backup}
+	var l *rollout.Live
 	if waited {
-		l, err := j.live(ctx, plan)
-		if err != nil {
+		if err := j.checkSeamless(); err != nil {
+			return err
+		}
+		var err error
+		if l, err = j.live(ctx, plan); err != nil {
 			return err
 		}
 		o.Watch = l
@@ -149,6 +153,9 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 		return err
 	}
 	j.result.Touched, j.result.Backup, j.result.Waited = true, report.Backup, waited
+	if waited {
+		j.restarted(l)
+	}
 	if err := j.persist(ctx, plan); err != nil {
 		return &NotPersisted{plan.Verb, report.Backup, err}
 	}
@@ -159,6 +166,14 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 			Message: "there is no kube-apiserver manifest yet; kubeadm init and join write it, with what they are told:",
 			Hint:    hint.Command("export kubeadm"),
 		})
+	}
+	return nil
+}
+
+// checkSeamless refuses what contradicts a seamless restart.
+func (j *job) checkSeamless() error {
+	if j.how.Restart == rollout.Seamless && (j.how.Rehearse == "" || j.how.Rehearse == rehearsal.Never) {
+		return hint.New(hint.Flag("rehearse", rehearsal.Auto), "--restart=seamless: the API server that is rehearsed serves meanwhile, and --rehearse=never leaves that out")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"auditpatch/internal/handover"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
 	"auditpatch/internal/rollout"
@@ -51,7 +52,8 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 		return rollout.Recovered{}, err
 	}
 	r, err := rollout.Recover(ctx, j.target.Node, func(run *node.Run) (rollout.Watcher, error) { return j.watcher(ctx, run) })
-	if r.Touched {
+	moved, left := j.settle()
+	if r.Touched || moved {
 		j.result.Touched = true
 	} else {
 		j.how.Listener.spared()
@@ -60,13 +62,36 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 		j.how.Listener.recover(r.ID, ended(r.Outcome))
 		j.result.Steps = append(j.result.Steps, Step{Step: "recover", Text: r.ID + ": " + ended(r.Outcome)})
 	}
-	var left *node.ChangedByOthersError
+	var foreign *node.ChangedByOthersError
 	var not *rollout.NotRestored
-	if r.Outcome != "" && errors.As(err, &left) && !errors.As(err, &not) {
-		j.warn(patch.Problem{Message: left.Error()}) // the run has ended all the same
+	if r.Outcome != "" && errors.As(err, &foreign) && !errors.As(err, &not) {
+		j.warn(patch.Problem{Message: foreign.Error()}) // the run has ended all the same
 		err = nil
 	}
+	if left != nil {
+		j.warn(patch.Problem{Message: left.Error(), Hint: hint.Of(left)})
+	}
 	return r, err
+}
+
+// settle moves the audit events of a run that died to the log. A run that goes on does so
+// itself.
+func (j *job) settle() (moved bool, err error) {
+	spool, err := j.target.Node.Spool()
+	if spool == nil || err != nil {
+		return false, err
+	}
+	_ = spool.Close()
+	lock, err := j.target.Node.Lock("recover")
+	var locked *node.LockedError
+	if errors.As(err, &locked) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer lock.Unlock()
+	return true, handover.Settle(j.target.Node)
 }
 
 // watcher waits for the API server of a run that died, nil for nobody.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/handover"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
@@ -22,38 +24,127 @@ type Rehearsal struct {
 	Event   string  `json:"event,omitempty"`   // the audit ID of the marked event
 }
 
+// Restart is how the API server was restarted, in JSON.
+type Restart struct {
+	Way string `json:"way"`           // seamless, quick or graceful
+	Why string `json:"why,omitempty"` // it is not seamless
+}
+
+// trial is the rehearsal of a plan.
+type trial struct {
+	*job
+	live   *rollout.Live
+	plan   *patch.Plan
+	server *apiserver.Server // as the manifest is now
+}
+
 // rehearse is the rehearsal of a plan, nil for none.
-func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) error {
+func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) (rollout.Standby, error) {
 	how := j.how.Rehearse
 	if how == "" || how == rehearsal.Never || !plan.Restarts() {
 		return nil
 	}
-	return func(ctx context.Context) error {
-		began := time.Now()
-		report, err := rehearsal.Rehearsal{
-			Server: apiserver.New(j.target.Node, plan.Before.Server), Manifest: j.target.Manifest, New: plan.After, Changes: plan.Changes, Probe: l.Probe, Delay: l.Delay,
-		}.Run(ctx)
-		var not *rehearsal.Impossible
-		var failed *rehearsal.Failed
-		say := func(format string, a ...any) {
-			j.step(rollout.Progress{Step: "rehearsal", Text: fmt.Sprintf(format, a...), After: time.Since(began), Timed: true})
-		}
-		switch {
-		case errors.As(err, &not) && how == rehearsal.Auto:
-			j.result.Rehearsal = &Rehearsal{Verdict: "skipped", Why: not.Reason}
-			say("skipped: %s", not.Reason)
-			return nil
-		case errors.As(err, &not):
-			return hint.Errorf(hint.First(not.Hint, hint.Flag("rehearse", rehearsal.Auto)), "the change cannot be rehearsed: %s", not.Reason)
-		case errors.As(err, &failed):
-			j.result.Rehearsal = &Rehearsal{Verdict: "failed", Why: failed.Reason}
-			return err
-		case err != nil:
-			return err
-		}
-		j.result.Rehearsal = &Rehearsal{Verdict: "passed", Seconds: math.Round(report.Ready.Seconds()*10) / 10, Event: report.Event}
-		say("%s", passed(report))
+	return trial{j, l, plan, apiserver.New(j.target.Node, plan.Before.Server)}.run
+}
+
+// run rehearses, and leaves the second API server running where it is to serve meanwhile.
+func (t trial) run(ctx context.Context) (rollout.Standby, error) {
+	serve, err := t.serving(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	second, report, err := rehearsal.Rehearsal{
+		Server: t.server, Manifest: t.target.Manifest, New: t.plan.After, Changes: t.plan.Changes, Probe: t.live.Probe, Delay: t.live.Delay, Serve: serve,
+	}.Begin(ctx)
+	say := func(format string, a ...any) {
+		t.step(rollout.Progress{Step: "rehearsal", Text: fmt.Sprintf(format, a...), After: time.Since(began), Timed: true})
+	}
+	if err != nil {
+		handover.Discard(t.server, nil)
+		return nil, t.failed(err, say)
+	}
+	t.result.Rehearsal = &Rehearsal{Verdict: "passed", Seconds: math.Round(report.Ready.Seconds()*10) / 10, Event: report.Event}
+	say("%s", passed(report))
+	if serve == nil {
+		second.End()
+		return nil, nil
+	}
+	return handover.New(t.server, second, t.plan.Before, t.plan.After), nil
+}
+
+// failed is what a rehearsal that did not pass means for the change.
+func (t trial) failed(err error, say func(string, ...any)) error {
+	how := t.how.Rehearse
+	var not *rehearsal.Impossible
+	var failed *rehearsal.Failed
+	switch {
+	case errors.As(err, &not) && t.how.Restart == rollout.Seamless:
+		return &rollout.NotSeamless{Reason: not.Reason, Hint: not.Hint}
+	case errors.As(err, &not) && how == rehearsal.Auto:
+		t.result.Rehearsal = &Rehearsal{Verdict: "skipped", Why: not.Reason}
+		say("skipped: %s", not.Reason)
+		t.quick("nothing was rehearsed that could serve meanwhile")
 		return nil
+	case errors.As(err, &not):
+		return hint.Errorf(hint.First(not.Hint, hint.Flag("rehearse", rehearsal.Auto)), "the change cannot be rehearsed: %s", not.Reason)
+	case errors.As(err, &failed):
+		t.result.Rehearsal = &Rehearsal{Verdict: "failed", Why: failed.Reason}
+	}
+	return err
+}
+
+// serving prepares the second API server to serve meanwhile; nil when it is not to.
+func (t trial) serving(ctx context.Context) (*rehearsal.Serve, error) {
+	if !t.how.Restart.HandsOver() || t.how.NoWait || t.how.DryRun && t.how.Restart != rollout.Seamless {
+		return nil, nil
+	}
+	serve, err := (*rehearsal.Serve)(nil), t.single(ctx)
+	if err == nil {
+		err = handover.Possible(t.server, t.plan.After)
+	}
+	if err == nil && !t.how.DryRun {
+		serve, err = handover.Serving(t.server, t.plan.After)
+	}
+	switch {
+	case err == nil:
+		return serve, nil
+	case t.how.Restart == rollout.Seamless:
+		return nil, &rollout.NotSeamless{Reason: err.Error(), Hint: hint.Of(err)}
+	}
+	t.quick(err.Error())
+	return nil, nil
+}
+
+// single wants no other control planes, which serve meanwhile where there are some.
+func (t trial) single(ctx context.Context) error {
+	n, _, _, err := clusterlock.Others(ctx, t.server)
+	switch {
+	case err != nil:
+		return fmt.Errorf("whether other control planes serve meanwhile cannot be seen: %w", err)
+	case n == 1:
+		return errors.New("the other control plane serves meanwhile")
+	case n > 1:
+		return fmt.Errorf("%d other control planes serve meanwhile", n)
+	}
+	return nil
+}
+
+// quick says why a restart that need not be seamless is not.
+func (t trial) quick(why string) {
+	t.result.Restart = &Restart{Way: string(rollout.Quick), Why: why}
+	t.step(rollout.Progress{Step: "restart", Text: "quick: " + why, Timed: true})
+}
+
+// restarted notes how the API server was restarted.
+func (j *job) restarted(l *rollout.Live) {
+	switch {
+	case l.Served():
+		j.result.Restart = &Restart{Way: string(rollout.Seamless)}
+	case j.how.Restart == rollout.Graceful:
+		j.result.Restart = &Restart{Way: string(rollout.Graceful)}
+	case j.result.Restart == nil:
+		j.result.Restart = &Restart{Way: string(rollout.Quick)}
 	}
 }
 

@@ -33,6 +33,8 @@ type Result struct {
 	Steps    []Step       `json:"steps"`  // of the wait
 	// Rehearsal is what came of the rehearsal; nil when there was to be none.
 	Rehearsal *Rehearsal `json:"rehearsal,omitempty"`
+	// Restart is how the API server was restarted; nil when nobody waited for that.
+	Restart *Restart `json:"restart,omitempty"`
 	// Kubeadm is what becomes of kubeadm-config, with --persist.
 	Kubeadm *KubeadmChange `json:"kubeadm,omitempty"`
 
@@ -188,6 +190,15 @@ func unchanged(plan *patch.Plan) string {
 
 // outcome is the last line of a change.
 func (j *job) outcome(plan *patch.Plan) string {
+	text := j.whatIs(plan)
+	if r := j.result.Restart; r != nil && r.Way == string(rollout.Seamless) {
+		text += "; clients were served throughout"
+	}
+	return text
+}
+
+// whatIs says what is so after a change.
+func (j *job) whatIs(plan *patch.Plan) string {
 	switch {
 	case plan.Verb == "restore" && plan.SettingsOnly:
 		return "the audit settings of the backup are restored"

@@ -109,6 +109,21 @@ func (h Host) Shares(p Process, namespace string) (bool, error) {
 	return ours == theirs, err
 }
 
+// Resident is how much memory a process has, in bytes.
+func (h Host) Resident(p Process) (int64, error) {
+	data, err := os.ReadFile(h.file(p, "status"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, errors.New("/proc/PID/status has no VmRSS")
+}
+
 // Available is how much memory a new program can have without swapping, in bytes, by the
 // kernel's estimate (MemAvailable).
 func (h Host) Available() (int64, error) {

@@ -75,6 +75,12 @@ func (h Host) Processes(name string) ([]Process, error) {
 	return out, nil
 }
 
+// Process is the running process with a PID.
+func (h Host) Process(pid int) (p Process, running bool) {
+	st, running := h.procStat(pid)
+	return Process{PID: pid, Start: st.start}, running
+}
+
 // Elsewhere tells whether the process is surely in another PID namespace than we
 // are, as those of a node that runs in a container on this one.
 func (h Host) Elsewhere(p Process) bool {

@@ -29,10 +29,6 @@ type instance struct {
 
 const supported = true
 
-// endWithin is how long it may take to end by itself, which it needs to give up its
-// identity lease.
-var endWithin = wait.Scaled(3 * time.Second)
-
 // stagedWithin is many times what it takes to become the API server, 0.1 s.
 var stagedWithin = wait.Scaled(20 * time.Second)
 
@@ -152,18 +148,19 @@ func (i *instance) hasEnded() bool {
 }
 
 // end ends it: by itself if it does so soon enough, or else by SIGKILL.
-func (i *instance) end() {
+func (i *instance) end(within time.Duration) (killed bool) {
 	if i.hasEnded() {
-		return
+		return false
 	}
 	_ = i.process.Signal(syscall.SIGTERM)
 	select {
 	case <-i.ended:
-		return
-	case <-time.After(endWithin):
+		return false
+	case <-time.After(within):
 	}
 	_ = i.process.Kill()
 	<-i.ended
+	return true
 }
 
 // tail keeps the end of what is written to it.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 )
 
 const supported = false
@@ -32,4 +33,4 @@ func start(context.Context, spec) (*instance, error) {
 
 func (*instance) hasEnded() bool { return true }
 
-func (*instance) end() {}
+func (*instance) end(time.Duration) bool { return false }

@@ -99,24 +99,55 @@ func (r Rehearsal) environ(running []string) []string {
 		out = append(out, name+"="+value)
 	}
 	slices.Sort(out)
-	return out
+	if r.Serve == nil {
+		return out
+	}
+	return withGodebug(out, "multipathtcp=0")
+}
+
+// withGodebug adds a setting to GODEBUG. The kernel takes no MPTCP listener into a map of
+// sockets, and Go 1.24 and later make one.
+func withGodebug(env []string, setting string) []string {
+	for i, v := range env {
+		if strings.HasPrefix(v, "GODEBUG=") && v != "GODEBUG=" {
+			env[i] = v + "," + setting
+			return env
+		}
+	}
+	return append(env, "GODEBUG="+setting)
 }
 
 // overrides come after the flags of the manifest, and the last value of a flag counts. They
 // keep the second API server out of the way of the first: it listens elsewhere, leaves the
 // endpoints of the Service kubernetes alone, which would be emptied when it ends, and
-// writes a log of its own, since two processes cannot rotate one file. Without a watch cache
-// it takes 250 MB whatever the size of the cluster.
+// writes a log of its own, since two processes cannot rotate one file.
 func (r Rehearsal) overrides(port int) []string {
 	flags := []string{
-		"--secure-port=" + strconv.Itoa(port), "--bind-address=" + loopback,
-		"--endpoint-reconciler-type=none", "--shutdown-delay-duration=0s", "--watch-cache=false",
+		"--secure-port=" + strconv.Itoa(port), "--bind-address=" + r.loopback(),
+		"--endpoint-reconciler-type=none", "--shutdown-delay-duration=0s",
 	}
 	if r.logs() {
 		flags = append(flags, "--audit-log-path="+r.logPath())
 	}
+	if r.Serve == nil {
+		// Without a watch cache it takes 250 MB whatever the size of the cluster.
+		return append(flags, "--watch-cache=false")
+	}
+	if r.logs() {
+		flags = append(flags, "--audit-log-maxsize="+neverRotated)
+	}
+	// Of each hundred requests two end their HTTP/2 connection in a manner that the client
+	// does not notice: so all have left for the new API server soon after that takes over.
+	flags = append(flags, "--goaway-chance=0.02")
+	if v := r.New.Version; v != (patch.Version{}) && v.AtLeast(patch.Version{Major: 1, Minor: 28}) {
+		flags = append(flags, "--shutdown-watch-termination-grace-period=2s")
+	}
 	return flags
 }
+
+// neverRotated is a size in MB that no log gets to in the time of a restart: a file that is
+// mounted by itself cannot be renamed.
+const neverRotated = "1000000"
 
 // addMounts works out what the second API server finds where: what lies on the node, and
 // in its place what the change writes.
@@ -143,7 +174,10 @@ func (r Rehearsal) addMounts(s *spec) error {
 	for _, c := range r.Changes {
 		r.addFile(s, c)
 	}
-	if r.logs() {
+	switch {
+	case r.logs() && r.Serve != nil:
+		s.Mounts = append(s.Mounts, mount{Path: r.logPath(), Host: r.Serve.Log})
+	case r.logs():
 		s.Mounts = append(s.Mounts, mount{Path: logDir, Stand: file{Mode: 0o700, UID: s.As.UID, GID: s.As.GID}})
 	}
 	return s.checkBelow()

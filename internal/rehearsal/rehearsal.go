@@ -30,6 +30,19 @@ type Rehearsal struct {
 	Changes []patch.Change
 	Probe   *apiserver.Probe // a request that is recorded; nil when nothing can be proven
 	Delay   time.Duration    // how long a batch may hold an event back
+	// Serve makes the second API server one that can take over from the first; nil for one
+	// that only has to show that it starts.
+	Serve *Serve
+}
+
+// Serve is what a second API server needs that is to serve.
+type Serve struct {
+	// Log is a file on the node, empty and the API server's own, that takes the events;
+	// "" without a log backend.
+	Log string
+	// IPv6 has it listen on ::1, and not on 127.0.0.1: a listener on a loopback address
+	// knows one family only.
+	IPv6 bool
 }
 
 // Report is what came of a rehearsal that went well.
@@ -71,25 +84,39 @@ var (
 	pollEvery   = wait.Scaled(50 * time.Millisecond)
 )
 
-// Run rehearses the change. Nothing of the node is changed, whatever the outcome. The error
-// is an *Impossible, a *Failed, or wait.ErrInterrupted.
+// Run rehearses the change, and ends the second API server. Nothing of the node is changed,
+// whatever the outcome. The error is an *Impossible, a *Failed, or wait.ErrInterrupted.
 func (r Rehearsal) Run(ctx context.Context) (Report, error) {
-	if err := r.checkPort(); err != nil {
-		return Report{}, err
-	}
-	lock, err := r.lock(ctx)
+	second, report, err := r.Begin(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { _ = lock.Close() }()
+	second.End()
+	return report, nil
+}
+
+// Begin rehearses the change, and leaves the second API server running when all went well.
+// The errors are those of Run.
+func (r Rehearsal) Begin(ctx context.Context) (*Second, Report, error) {
+	if err := r.checkPort(); err != nil {
+		return nil, Report{}, err
+	}
+	lock, err := r.lock(ctx)
+	if err != nil {
+		return nil, Report{}, err
+	}
 	for again := true; ; again = false {
-		report, err := r.once(ctx)
+		second, report, err := r.once(ctx)
 		var failed *Failed
-		// Somebody else has taken the port that was free a moment ago.
-		if again && errors.As(err, &failed) && addressInUse(failed.Log) {
-			continue
+		switch {
+		case err == nil:
+			second.lock = lock
+			return second, report, nil
+		case again && errors.As(err, &failed) && addressInUse(failed.Log):
+			continue // somebody else has taken the port that was free a moment ago
 		}
-		return report, err
+		_ = lock.Close()
+		return nil, Report{}, err
 	}
 }
 
@@ -112,48 +139,59 @@ func (r Rehearsal) checkPort() error {
 }
 
 // once is one attempt.
-func (r Rehearsal) once(ctx context.Context) (report Report, err error) {
-	port, err := freePort()
+func (r Rehearsal) once(ctx context.Context) (second *Second, report Report, err error) {
+	port, err := r.freePort()
 	if err != nil {
-		return Report{}, &Impossible{Reason: fmt.Sprintf("there is no free port: %v", err)}
+		return nil, Report{}, &Impossible{Reason: fmt.Sprintf("there is no free port: %v", err)}
 	}
 	s, err := r.spec(port)
 	if err != nil {
-		return Report{}, err
+		return nil, Report{}, err
 	}
 	began := time.Now()
-	second, err := start(ctx, s)
+	i, err := start(ctx, s)
 	var failed *Failed
 	switch {
 	case errors.As(err, &failed):
 		failed.Hint = r.remedy(failed.Reason)
-		return Report{}, failed
+		return nil, Report{}, failed
 	case errors.Is(err, wait.ErrInterrupted):
-		return Report{}, err
+		return nil, Report{}, err
 	case err != nil:
-		return Report{}, &Impossible{Reason: err.Error()}
+		return nil, Report{}, &Impossible{Reason: err.Error()}
 	}
+	second = &Second{Port: port, Server: r.serverAt(port), instance: i, rehearsal: r, hostname: s.Hostname}
 	defer func() {
-		second.end()
-		r.removeLease(s.Hostname)
+		if err != nil {
+			second.End()
+		}
 	}()
-	spec := r.New.Server
-	spec.Address, spec.Port = loopback, port
-	server := apiserver.New(r.Server.Node, spec)
-	if err := r.awaitReady(ctx, second, server); err != nil {
-		return Report{}, err
+	if err := r.awaitReady(ctx, i, second.Server); err != nil {
+		return nil, Report{}, err
 	}
 	report.Ready = time.Since(began)
-	report.Event, err = r.prove(ctx, second, server)
-	return report, err
+	report.Event, err = r.prove(ctx, i, second.Server)
+	return second, report, err
+}
+
+// serverAt is the second API server, for whoever asks it.
+func (r Rehearsal) serverAt(port int) *apiserver.Server {
+	spec := r.New.Server
+	spec.Address, spec.Port = r.loopback(), port
+	return apiserver.New(r.Server.Node, spec)
 }
 
 // loopback is where the second API server listens.
-const loopback = "127.0.0.1"
+func (r Rehearsal) loopback() string {
+	if r.Serve != nil && r.Serve.IPv6 {
+		return "::1"
+	}
+	return "127.0.0.1"
+}
 
 // freePort is a port that nobody has now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+func (r Rehearsal) freePort() (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(r.loopback(), "0"))
 	if err != nil {
 		return 0, err
 	}

@@ -66,7 +66,7 @@ func (c *container) becomes(s spec, script string) string {
 	select {
 	case <-i.ended:
 	case <-time.After(30 * time.Second):
-		i.end()
+		i.end(endWithin)
 		c.Fatalf("it goes on: %s", i.output)
 	}
 	return i.output.String()
@@ -82,7 +82,7 @@ func (c *container) start(s spec, script string) *instance {
 		}
 		c.Fatal(err)
 	}
-	c.Cleanup(func() { i.end() })
+	c.Cleanup(func() { i.end(endWithin) })
 	return i
 }
 
@@ -260,14 +260,14 @@ func TestEnd(t *testing.T) {
 	for willing.output.String() == "" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if willing.end(); !willing.hasEnded() || willing.signalled {
+	if willing.end(endWithin); !willing.hasEnded() || willing.signalled {
 		t.Error("it goes on, or was killed although it ends by itself")
 	}
 	stubborn := c.start(spec{}, "trap '' TERM; echo ready; while :; do sleep 0.1; done")
 	for stubborn.output.String() == "" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if stubborn.end(); !stubborn.hasEnded() || !stubborn.signalled {
+	if stubborn.end(endWithin); !stubborn.hasEnded() || !stubborn.signalled {
 		t.Error("it goes on, or ended by itself although it will not")
 	}
 }
@@ -346,7 +346,7 @@ func TestStageFileCapabilities(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer i.end()
+	defer i.end(endWithin)
 	// PR_GET_PDEATHSIG is a process's own; what the kernel makes of the file is seen instead.
 	as, err := proc.Host{Root: "/"}.Credentials(proc.Process{PID: i.process.Pid})
 	if err != nil || as.Permitted != 0 {

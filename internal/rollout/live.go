@@ -40,6 +40,7 @@ type Live struct {
 	Resumed *Resumed
 
 	cluster *clusterlock.Cluster // what Before has entered
+	standby standby
 	// kubelet is the one since the API server was last seen healthy.
 	kubelet *kubelet.Watch
 	preexisting
@@ -62,8 +63,10 @@ type Terms struct {
 	LockTimeout time.Duration
 	Force       bool    // begin although the API server is not healthy
 	Restart     Restart // how the old API server ends
-	// Rehearsal tries the change out before anything is touched; nil for none.
-	Rehearsal func(context.Context) error
+	// Rehearsal tries the change out before anything is touched; nil for none. What it
+	// returns serves while the API server restarts, and is ended in [Live.After]; nil
+	// leaves that out.
+	Rehearsal func(context.Context) (Standby, error)
 }
 
 // Listener is who hears of a change; nil for nobody.
@@ -122,7 +125,10 @@ func (l *Live) Before(ctx context.Context) error {
 		return err
 	}
 	// That may have taken minutes.
-	return l.beforeChange(ctx, server)
+	if err := l.beforeChange(ctx, server); err != nil {
+		return err
+	}
+	return l.attach()
 }
 
 // Rehearse tries the change out, if it is to be rehearsed.
@@ -135,7 +141,9 @@ func (l *Live) Rehearse(ctx context.Context) error {
 	}
 	server := apiserver.New(l.Node, l.Old.Server)
 	defer l.watch(server).heartbeat("rehearsal", "waiting: a second kube-apiserver has to get ready with the new settings")()
-	return l.Rehearsal(ctx)
+	var err error
+	l.standby.Standby, err = l.Rehearsal(ctx)
+	return err
 }
 
 // Preview refuses what Before would refuse for how this node is, and neither waits nor
@@ -184,7 +192,7 @@ func (l *Live) Kubelet() string {
 // newDrain drains API servers in the way that was asked for.
 func (l *Live) newDrain(s *apiserver.Server, ps []proc.Process, mayKill bool) *drain {
 	t := newDrain(s.Pod, s.Spec.Port, ps)
-	t.quick, t.mayKill = l.Restart == Quick, mayKill
+	t.quick, t.mayKill = l.Restart.drains(), mayKill
 	t.stepf, t.finalize = func(string, string, ...any) {}, func() error { return nil }
 	return t
 }
@@ -198,8 +206,10 @@ func (l *Live) healthy(ctx context.Context, server *apiserver.Server) error {
 	return err
 }
 
-// After lets other control-plane nodes restart their API servers.
+// After ends what served meanwhile, and lets other control-plane nodes restart their API
+// servers.
 func (l *Live) After() {
+	l.endStandby()
 	if l.cluster != nil {
 		l.cluster.Leave(l.waited)
 	}
@@ -214,7 +224,8 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	}
 	w := l.watch(server)
 	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
-	w.hook = l.Webhook.IfBlocking()
+	w.hook, w.standby = l.Webhook.IfBlocking(), &l.standby
+	defer w.standby.loopback(false)
 	w.newDrain = func(ps []proc.Process) *drain { return l.newDrain(server, ps, mayKill(l.New)) }
 	w.drain = l.old
 	if l.Resumed != nil {
@@ -233,6 +244,7 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 		// Somebody else's edit is the cause, whatever it has led to.
 		return cmp.Or(files.ChangedByOthers(), err)
 	}
+	l.standby.kept = true
 	return nil
 }
 
@@ -332,7 +344,7 @@ func (l *Live) adopt(w *watch) error {
 	if err := w.adopt(); err != nil {
 		return err
 	}
-	if l.Restart == Quick {
+	if l.Restart.drains() {
 		w.going = l.newDrain(w.server, w.preexisting, false)
 	}
 	return nil
@@ -414,7 +426,7 @@ func (l *Live) watch(s *apiserver.Server) *watch {
 		timeout = DefaultTimeout
 	}
 	return &watch{
-		server: s, narrator: newNarrator(l.start, l.Say), wanted: wanted{which: "new"}, kubeletState: kubeletState{kubelet: l.kubelet},
+		standby: &standby{}, server: s, narrator: newNarrator(l.start, l.Say), wanted: wanted{which: "new"}, kubeletState: kubeletState{kubelet: l.kubelet},
 		limits: limits{began: time.Now(), timeout: timeout, notice: noticeWithin},
 	}
 }

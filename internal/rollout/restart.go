@@ -17,6 +17,11 @@ import (
 type Restart string
 
 const (
+	// Auto is Seamless where that is possible, and Quick elsewhere.
+	Auto Restart = "auto"
+	// Seamless has the API server that was rehearsed serve meanwhile, or refuses the
+	// change. The old one ends as with Quick.
+	Seamless Restart = "seamless"
 	// Quick ends the old API server as soon as it has answered what it had
 	// accepted, by cutting the connections that hold it.
 	Quick Restart = "quick"
@@ -28,11 +33,19 @@ const (
 // Strategies are all ways to end the old API server, the default first.
 var Strategies = []struct {
 	Restart Restart
-	Means   string // when the old API server ends
+	Means   string // who serves meanwhile, and when the old API server ends
 }{
-	{Quick, "as soon as it has answered everything"},
-	{Graceful, "the kubelet gives it 30 s"},
+	{Auto, "seamless where it is possible, else quick"},
+	{Seamless, "the rehearsed API server serves meanwhile, or the change is refused"},
+	{Quick, "the old one ends as soon as it has answered everything"},
+	{Graceful, "the kubelet gives the old one 30 s"},
 }
+
+// drains tells whether the old API server is ended, and not left to the kubelet.
+func (r Restart) drains() bool { return r != Graceful }
+
+// HandsOver tells whether another API server may serve meanwhile.
+func (r Restart) HandsOver() bool { return r == Auto || r == Seamless }
 
 // ParseRestart reads the flag's value.
 func ParseRestart(text string) (Restart, error) {
@@ -119,6 +132,16 @@ func newDrain(pod *apiserver.StaticPod, port int, old []proc.Process) *drain {
 		t.old = append(t.old, &oldServer{Process: p, cgroups: pod.Host.PodOf(p).Cgroups})
 	}
 	return t
+}
+
+// closed tells whether none of the old API servers listens any more.
+func (t *drain) closed() bool {
+	for _, s := range t.old {
+		if s.closedAt.IsZero() && t.host.Runs(s.Process) {
+			return false
+		}
+	}
+	return true
 }
 
 // processes are the old API servers.

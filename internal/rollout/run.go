@@ -93,9 +93,9 @@ func WebhookConfigs(meta map[string]string) []string {
 }
 
 // RestartOf is how the old API server ends in a run that died: as it was asked
-// for then, Quick when nothing was.
+// for then, Quick when nothing was. Whoever served meanwhile has died with the run.
 func RestartOf(run *node.Run) Restart {
-	if r, err := ParseRestart(run.Meta[metaRestart]); err == nil {
+	if r, err := ParseRestart(run.Meta[metaRestart]); err == nil && !r.HandsOver() {
 		return r
 	}
 	return Quick

@@ -54,7 +54,8 @@ type Progress struct {
 
 // watch waits for the API server of one manifest.
 type watch struct {
-	server *apiserver.Server
+	server  *apiserver.Server
+	standby *standby // what serves meanwhile, if anything does
 	*narrator
 	wanted
 	mounts
@@ -189,6 +190,7 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if w.going != nil {
 		w.going.hasten(ctx)
 	}
+	w.tend()
 	now := time.Now()
 	if over, err := w.oldOver(ctx); err != nil || !over {
 		return false, cmp.Or(err, w.orphaned(now))
@@ -196,6 +198,9 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	fresh, err := w.fresh()
 	if err != nil {
 		return false, err
+	}
+	if fresh != nil {
+		w.standby.loopback(false) // what it is asked, it has to answer itself
 	}
 	if err := w.follow(fresh); err != nil {
 		return false, err

@@ -1,0 +1,180 @@
+package handover
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"auditpatch/internal/node"
+	"auditpatch/internal/proc"
+)
+
+// The second API server writes its events to a spool, since two processes cannot rotate one
+// log (lumberjack, of k8s.io/apiserver's log backend, writes without O_APPEND once it has
+// rotated). When it has ended they are appended to the API server's log, each line whole.
+
+// deliver moves the events in the spool to the end of a log; "" drops them. known are lines
+// that the log has already, nil for none.
+func deliver(n *node.Node, log string) error { return move(n, log, nil) }
+
+// Settle delivers what a run that died has left, but for what it had delivered itself. The
+// caller holds the node's lock.
+func Settle(n *node.Node) error {
+	spool, err := n.Spool()
+	if spool == nil || err != nil {
+		return err
+	}
+	log := spool.Into
+	there, err := linesOf(n, log, spool)
+	_ = spool.Close()
+	if err != nil {
+		return fmt.Errorf("move audit events of an earlier run to %s: %w", log, err)
+	}
+	return move(n, log, there)
+}
+
+// digest names a line.
+type digest [sha256.Size]byte
+
+// move appends the lines of the spool that are not there already, and drops the spool. Where
+// no log is, audit logging was not to stay on, and nobody misses the events.
+func move(n *node.Node, log string, there map[digest]bool) error {
+	spool, err := n.Spool()
+	if spool == nil || err != nil {
+		return err
+	}
+	defer spool.Close()
+	if info, err := spool.Stat(); log != "" && err == nil && info.Size() > 0 {
+		err := appendTo(n, log, func(w io.Writer) error { return copyLines(w, spool, there) })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("move audit events to %s: %w", log, err)
+		}
+	}
+	return n.DropSpool()
+}
+
+// appendTo writes at the end of a log, or into a file beside it, named as one that was
+// rotated, when the API server would write over that.
+func appendTo(n *node.Node, log string, write func(io.Writer) error) error {
+	f, err := n.Append(log)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	overwritten, err := overwrites(n, f)
+	if err != nil {
+		return err
+	}
+	if overwritten {
+		return n.AddBeside(log, rotated(log, n.Now()), write)
+	}
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// overwrites tells whether an API server of this node has a file open so that it would write
+// over what is appended.
+func overwrites(n *node.Node, f fs.File) (bool, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	host := proc.Host{Root: n.Root}
+	servers, err := host.Processes("kube-apiserver")
+	for _, p := range servers {
+		if host.Overwrites(p, info) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// rotated is the name that lumberjack gives a log that it rotates (backupName, in UTC), so
+// that it counts and removes it as one of its own.
+func rotated(log string, now time.Time) string {
+	ext := path.Ext(log)
+	return strings.TrimSuffix(path.Base(log), ext) + "-" + now.UTC().Format("2006-01-02T15-04-05.000") + ext
+}
+
+// mostAtOnce is how much is written in one go. The kernel puts each write(2) at the end as
+// a whole, so an API server that writes meanwhile tears no line.
+const mostAtOnce = 1 << 20
+
+// copyLines copies whole lines but those that are there already. The last one may be torn,
+// when the API server was killed while it wrote it.
+func copyLines(w io.Writer, r io.Reader, there map[digest]bool) error {
+	lines := bufio.NewReaderSize(r, 64<<10)
+	var chunk []byte
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == nil && !there[sha256.Sum256(line)] {
+			chunk = append(chunk, line...)
+		}
+		if len(chunk) > 0 && (err != nil || len(chunk) >= mostAtOnce) {
+			if _, werr := w.Write(chunk); werr != nil {
+				return werr
+			}
+			chunk = chunk[:0]
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// linesOf are those lines of a log that the spool has too.
+func linesOf(n *node.Node, log string, spool io.Reader) (map[digest]bool, error) {
+	wanted := map[digest]bool{}
+	if err := eachLine(spool, func(line []byte) { wanted[sha256.Sum256(line)] = true }); err != nil || len(wanted) == 0 {
+		return nil, err
+	}
+	fsys, err := n.FS()
+	if err != nil {
+		return nil, err
+	}
+	defer fsys.Close()
+	f, err := fsys.Open(strings.TrimPrefix(path.Clean(log), "/"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	there := map[digest]bool{}
+	err = eachLine(f, func(line []byte) {
+		if d := digest(sha256.Sum256(line)); wanted[d] {
+			there[d] = true
+		}
+	})
+	return there, err
+}
+
+// eachLine calls do with each line that has an end.
+func eachLine(r io.Reader, do func([]byte)) error {
+	lines := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == nil && len(bytes.TrimSpace(line)) > 0 {
+			do(line)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

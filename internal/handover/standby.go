@@ -1,0 +1,153 @@
+package handover
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/proc"
+	"auditpatch/internal/rehearsal"
+	"auditpatch/internal/wait"
+	"auditpatch/patch"
+)
+
+// Serving prepares the files of a second API server that is to serve with new settings: its
+// events go to a spool. An *Impossible says why there can be none.
+func Serving(s *apiserver.Server, after patch.Settings) (*rehearsal.Serve, error) {
+	serve := &rehearsal.Serve{IPv6: advertisesIPv6(after.Server)}
+	left, err := s.Node.Spool()
+	if err == nil && left != nil {
+		_ = left.Close()
+		err = fmt.Errorf("audit events of an earlier run wait for %s", left.Into)
+	}
+	if err == nil && after.Log != nil && after.Policy != nil {
+		serve.Log, err = s.Node.MakeSpool(after.Log.Host, int(after.Server.User), int(after.Server.User))
+	}
+	if err != nil {
+		return nil, impossible("%v", err)
+	}
+	return serve, nil
+}
+
+// advertisesIPv6 tells whether clients come over IPv6.
+func advertisesIPv6(s patch.Server) bool {
+	ip := net.ParseIP(proc.Flag(s.Command, "advertise-address"))
+	return ip != nil && ip.To4() == nil
+}
+
+// Standby is a second API server, with the new settings, that serves while the node's own
+// restarts.
+type Standby struct {
+	server        *apiserver.Server // the node's own
+	second        *rehearsal.Second
+	before, after patch.Settings
+
+	listener      *os.File // nil before Attach
+	redirect      *redirect
+	stopEndpoints func()
+	once          sync.Once
+}
+
+// New makes a standby of a second API server that was started with [Serving].
+func New(s *apiserver.Server, second *rehearsal.Second, before, after patch.Settings) *Standby {
+	return &Standby{server: s, second: second, before: before, after: after, stopEndpoints: func() {}}
+}
+
+// Discard ends the standby of a change that has not begun, and drops its events.
+func Discard(s *apiserver.Server, second *rehearsal.Second) {
+	if second != nil {
+		second.End()
+	}
+	_ = s.Node.DropSpool()
+}
+
+// Attach has the standby take new connections from now on.
+func (s *Standby) Attach() (err error) {
+	running, alive := s.server.Host.Process(s.second.PID())
+	if !alive {
+		return fmt.Errorf("the rehearsed kube-apiserver has ended: %s", s.second.LastWords())
+	}
+	if s.listener, err = s.server.Host.Listener(running, s.second.Port); err != nil {
+		return err
+	}
+	if s.redirect, err = newRedirect(s.server.Spec.Port); err != nil {
+		return err
+	}
+	s.stopEndpoints = keepEndpoints(s.second.Server)
+	return s.redirect.attach(s.listener)
+}
+
+// loopbackFor is how long connections to loopback addresses are taken after the last time
+// that somebody has said so.
+var loopbackFor = wait.Scaled(400 * time.Millisecond)
+
+// Loopback has the standby take connections to loopback addresses too, for a moment, or no
+// more.
+func (s *Standby) Loopback(take bool) {
+	switch {
+	case s.redirect == nil:
+	case take:
+		s.redirect.takeLoopback(loopbackFor)
+	default:
+		s.redirect.takeLoopback(0)
+	}
+}
+
+// Ended tells whether the standby has ended by itself, and its last words.
+func (s *Standby) Ended() (words string, ended bool) {
+	select {
+	case <-s.second.Ended():
+		return s.second.LastWords(), true
+	default:
+		return "", false
+	}
+}
+
+var (
+	// settleFor is how long the new API server is ready before it gets connections.
+	settleFor = wait.Scaled(300 * time.Millisecond)
+	// emptyFor is how long the standby has to take what was on its way to it: with 0.2 s a
+	// new connection was cut. Clients over HTTP/2 leave it meanwhile.
+	emptyFor = wait.Scaled(1500 * time.Millisecond)
+)
+
+// End gives new connections to the node's own API server, lets the standby answer what it
+// has accepted, and moves its events to that one's log. kept says that this one runs with
+// the new settings.
+func (s *Standby) End(kept bool) (err error) {
+	s.once.Do(func() { err = s.end(kept) })
+	return err
+}
+
+func (s *Standby) end(kept bool) error {
+	if _, ended := s.Ended(); !ended && s.redirect != nil {
+		time.Sleep(settleFor)
+	}
+	s.stopEndpoints()
+	if s.redirect != nil {
+		s.redirect.close()
+		time.Sleep(emptyFor)
+	}
+	if s.listener != nil {
+		_ = s.listener.Close()
+	}
+	killed := s.second.Drain()
+	log := s.before.Log
+	if kept {
+		log = s.after.Log
+	}
+	to := ""
+	if log != nil {
+		to = log.Host
+	}
+	if err := deliver(s.server.Node, to); err != nil {
+		return err
+	}
+	if killed {
+		return fmt.Errorf("the kube-apiserver that served meanwhile did not end by itself and was killed: requests and audit events may be missing")
+	}
+	return nil
+}

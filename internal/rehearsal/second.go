@@ -1,0 +1,54 @@
+package rehearsal
+
+import (
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"auditpatch/internal/apiserver"
+	"auditpatch/internal/wait"
+)
+
+// Second is a second API server that has passed its rehearsal and runs on. It ends with this
+// process, if not before.
+type Second struct {
+	Port   int               // on a loopback address
+	Server *apiserver.Server // for whoever asks it
+
+	instance  *instance
+	rehearsal Rehearsal
+	hostname  string
+	lock      *flock.Flock // nil before the rehearsal is over
+}
+
+// How long a second API server may take to end by itself. One that has only been rehearsed
+// needs that to give up its identity lease. One that has served answers what it had accepted,
+// and sends the events that a backend holds back: the kubelet would give it 30 s.
+var (
+	endWithin       = wait.Scaled(3 * time.Second)
+	endServedWithin = wait.Scaled(30 * time.Second)
+)
+
+// PID is the process.
+func (s *Second) PID() int { return s.instance.process.Pid }
+
+// Ended is closed when it has ended.
+func (s *Second) Ended() <-chan struct{} { return s.instance.ended }
+
+// LastWords is the last error that it has logged.
+func (s *Second) LastWords() string { return plain(apiserver.LastError(s.instance.output.String())) }
+
+// End ends one that nobody uses, and takes away what it has left.
+func (s *Second) End() { s.end(endWithin) }
+
+// Drain ends one that has served. It tells whether that one had to be killed.
+func (s *Second) Drain() (killed bool) { return s.end(endServedWithin) }
+
+func (s *Second) end(within time.Duration) (killed bool) {
+	killed = s.instance.end(within)
+	s.rehearsal.removeLease(s.hostname)
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+	return killed
+}
