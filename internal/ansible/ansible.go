@@ -59,9 +59,11 @@ type answer struct {
 	Kept     []string      `json:"kept"`
 	Steps    []change.Step `json:"steps"`
 	// Rehearsal is what came of the rehearsal, nil when there was none.
-	Rehearsal  *change.Rehearsal `json:"rehearsal,omitempty"`
-	Diff       []fileDiff        `json:"diff,omitempty"`
-	Invocation *invocation       `json:"invocation,omitempty"`
+	Rehearsal *change.Rehearsal `json:"rehearsal,omitempty"`
+	// Restart is how the API server was restarted, nil when it was not.
+	Restart    *change.Restart `json:"restart,omitempty"`
+	Diff       []fileDiff      `json:"diff,omitempty"`
+	Invocation *invocation     `json:"invocation,omitempty"`
 
 	typed typed.Values // the task's arguments
 }
@@ -148,7 +150,7 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 	if r.Touched {
 		s.SetChanged()
 	}
-	a.Warnings, a.Rehearsal = t.warnings(r.Problems), r.Rehearsal
+	a.Warnings, a.Rehearsal, a.Restart = t.warnings(r.Problems), r.Rehearsal, r.Restart
 	if err != nil {
 		a.fail(t, r.Failure(err))
 		return

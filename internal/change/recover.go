@@ -77,11 +77,9 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 // settle moves the audit events of a run that died to the log. A run that goes on does so
 // itself.
 func (j *job) settle() (moved bool, err error) {
-	spool, err := j.target.Node.Spool()
-	if spool == nil || err != nil {
-		return false, err
+	if !handover.Left(j.target.Node) {
+		return false, nil
 	}
-	_ = spool.Close()
 	lock, err := j.target.Node.Lock("recover")
 	var locked *node.LockedError
 	if errors.As(err, &locked) {

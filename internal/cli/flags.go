@@ -113,7 +113,7 @@ type changeFlags struct {
 func (f *changeFlags) flags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: howCategory, Usage: "show what would be done, change nothing"},
-		&cli.StringFlag{Name: "restart", Destination: &f.restart, Category: howCategory, Value: string(rollout.Strategies[0].Restart), Usage: "`HOW` the old API server ends: " + strategies()},
+		&cli.StringFlag{Name: "restart", Destination: &f.restart, Category: howCategory, Value: string(rollout.Strategies[0].Restart), Usage: "`HOW` the API server restarts: " + strategies()},
 		&cli.StringFlag{Name: "rehearse", Destination: &f.rehearse, Category: howCategory, Value: string(rehearsal.Choices[0].When), Usage: "`WHEN` a second kube-apiserver tries the new settings out before anything is touched: " + occasions()},
 		&cli.BoolFlag{Name: "force", Destination: &f.force, Category: howCategory, Usage: "begin although the API server is not healthy now, or another of the cluster is not, a blocking webhook takes no event, or the disk of the log is full"},
 	}, f.waitFlags.flags()...)
@@ -139,7 +139,7 @@ func strategies() string {
 	for _, s := range rollout.Strategies {
 		words = append(words, fmt.Sprintf("%s (%s)", s.Restart, s.Means))
 	}
-	return strings.Join(words, ", or ")
+	return strings.Join(words, ", ")
 }
 
 // occasions are the choices of --rehearse in words.

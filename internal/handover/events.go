@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"auditpatch/internal/node"
@@ -20,20 +22,29 @@ import (
 // log (lumberjack, of k8s.io/apiserver's log backend, writes without O_APPEND once it has
 // rotated). When it has ended they are appended to the API server's log, each line whole.
 
-// deliver moves the events in the spool to the end of a log; "" drops them. known are lines
-// that the log has already, nil for none.
+// deliver moves the events in the spool to the end of a log; "" drops them.
 func deliver(n *node.Node, log string) error { return move(n, log, nil) }
+
+// Left tells whether a run that died has left events.
+func Left(n *node.Node) bool {
+	s, err := openSpool(n)
+	if s == nil || err != nil {
+		return false
+	}
+	_ = s.Close()
+	return true
+}
 
 // Settle delivers what a run that died has left, but for what it had delivered itself. The
 // caller holds the node's lock.
 func Settle(n *node.Node) error {
-	spool, err := n.Spool()
-	if spool == nil || err != nil {
+	s, err := openSpool(n)
+	if s == nil || err != nil {
 		return err
 	}
-	log := spool.Into
-	there, err := linesOf(n, log, spool)
-	_ = spool.Close()
+	log := s.into
+	there, err := linesOf(n, log, s)
+	_ = s.Close()
 	if err != nil {
 		return fmt.Errorf("move audit events of an earlier run to %s: %w", log, err)
 	}
@@ -44,26 +55,41 @@ func Settle(n *node.Node) error {
 type digest [sha256.Size]byte
 
 // move appends the lines of the spool that are not there already, and drops the spool. Where
-// no log is, audit logging was not to stay on, and nobody misses the events.
+// not even the log's directory is, the audit logging was undone, and nobody misses the events.
 func move(n *node.Node, log string, there map[digest]bool) error {
-	spool, err := n.Spool()
-	if spool == nil || err != nil {
+	s, err := openSpool(n)
+	if s == nil || err != nil {
 		return err
 	}
-	defer spool.Close()
-	if info, err := spool.Stat(); log != "" && err == nil && info.Size() > 0 {
-		err := appendTo(n, log, func(w io.Writer) error { return copyLines(w, spool, there) })
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("move audit events to %s: %w", log, err)
+	defer s.Close()
+	if info, err := s.Stat(); log != "" && err == nil && info.Size() > 0 {
+		err := appendTo(n, log, info, func(w io.Writer) error { return copyLines(w, s, there) })
+		if err != nil && !errors.Is(err, errNoLog) {
+			return fmt.Errorf("move audit events from %s to %s: %w", path.Join(n.StateDir, spoolName), log, err)
 		}
 	}
-	return n.DropSpool()
+	return dropSpool(n)
 }
 
+// errNoLog says that the log's directory is not there.
+var errNoLog = errors.New("there is no log")
+
 // appendTo writes at the end of a log, or into a file beside it, named as one that was
-// rotated, when the API server would write over that.
-func appendTo(n *node.Node, log string, write func(io.Writer) error) error {
-	f, err := n.Append(log)
+// rotated, when the API server would write over that. A log that somebody has removed is made
+// again, for the owner of the spool.
+func appendTo(n *node.Node, log string, spool fs.FileInfo, write func(io.Writer) error) error {
+	dir, err := logDir(n, log)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoLog
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	f, err := openLog(dir, path.Base(log))
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = makeLog(dir, path.Base(log), spool)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,7 +99,7 @@ func appendTo(n *node.Node, log string, write func(io.Writer) error) error {
 		return err
 	}
 	if overwritten {
-		return n.AddBeside(log, rotated(log, n.Now()), write)
+		return addBeside(dir, f, rotated(log, n.Now()), write)
 	}
 	if err := write(f); err != nil {
 		return err
@@ -140,12 +166,15 @@ func linesOf(n *node.Node, log string, spool io.Reader) (map[digest]bool, error)
 	if err := eachLine(spool, func(line []byte) { wanted[sha256.Sum256(line)] = true }); err != nil || len(wanted) == 0 {
 		return nil, err
 	}
-	fsys, err := n.FS()
+	dir, err := logDir(n, log)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer fsys.Close()
-	f, err := fsys.Open(strings.TrimPrefix(path.Clean(log), "/"))
+	defer dir.Close()
+	f, err := dir.OpenFile(path.Base(log), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/proc"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/wait"
@@ -18,18 +19,26 @@ import (
 // events go to a spool. An *Impossible says why there can be none.
 func Serving(s *apiserver.Server, after patch.Settings) (*rehearsal.Serve, error) {
 	serve := &rehearsal.Serve{IPv6: advertisesIPv6(after.Server)}
-	left, err := s.Node.Spool()
-	if err == nil && left != nil {
-		_ = left.Close()
-		err = fmt.Errorf("audit events of an earlier run wait for %s", left.Into)
+	if Left(s.Node) {
+		return nil, &Impossible{Reason: "audit events of an earlier run are still to be moved to the log", Hint: hint.Command("recover")}
 	}
-	if err == nil && after.Log != nil && after.Policy != nil {
-		serve.Log, err = s.Node.MakeSpool(after.Log.Host, int(after.Server.User), int(after.Server.User))
+	var err error
+	if log := writtenTo(after); log != "" {
+		serve.Log, err = makeSpool(s.Node, log, int(after.Server.User))
 	}
 	if err != nil {
-		return nil, impossible("%v", err)
+		return nil, impossible("make a file for audit events: %v", err)
 	}
 	return serve, nil
+}
+
+// writtenTo is the log that an API server with these settings writes, a path on the node; ""
+// for none.
+func writtenTo(s patch.Settings) string {
+	if s.Log == nil || s.Policy == nil {
+		return ""
+	}
+	return s.Log.Host
 }
 
 // advertisesIPv6 tells whether clients come over IPv6.
@@ -61,7 +70,7 @@ func Discard(s *apiserver.Server, second *rehearsal.Second) {
 	if second != nil {
 		second.End()
 	}
-	_ = s.Node.DropSpool()
+	_ = dropSpool(s.Node)
 }
 
 // Attach has the standby take new connections from now on.
@@ -135,15 +144,11 @@ func (s *Standby) end(kept bool) error {
 		_ = s.listener.Close()
 	}
 	killed := s.second.Drain()
-	log := s.before.Log
+	log := writtenTo(s.before)
 	if kept {
-		log = s.after.Log
+		log = writtenTo(s.after)
 	}
-	to := ""
-	if log != nil {
-		to = log.Host
-	}
-	if err := deliver(s.server.Node, to); err != nil {
+	if err := deliver(s.server.Node, log); err != nil {
 		return err
 	}
 	if killed {

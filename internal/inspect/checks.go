@@ -32,6 +32,7 @@ var checks = []struct {
 	{"enable", (*facts).enableCheck},
 	{"API server", whereLive((*facts).serverCheck)},
 	{"rehearsal", whereLive((*facts).rehearsalCheck)},
+	{"restart", whereLive((*facts).restartCheck)},
 	{"credentials", whereLive((*facts).credentialsCheck)},
 	{"cluster", whereLive((*facts).clusterCheck)},
 	{"kubeadm", whereLive((*facts).kubeadmCheck)},
@@ -98,6 +99,21 @@ func (f *facts) rehearsalCheck(out *findings) {
 		out.say(doubt, hint.Of(o.err), "a change would not be rehearsed: %v", o.err)
 	default:
 		out.say(fine, nil, "a second kube-apiserver can try a change out before anything is touched")
+	}
+}
+
+// restartCheck tells who would serve while a change restarts the API server. Where nothing
+// can be rehearsed, nothing can serve meanwhile either.
+func (f *facts) restartCheck(out *findings) {
+	o, others := f.live.handover, f.live.others
+	switch {
+	case o == nil || f.live.rehearsal.err != nil || others.err != nil:
+	case others.n > 0:
+		out.say(fine, nil, "the other control planes serve while this API server restarts")
+	case o.err != nil:
+		out.say(doubt, hint.Of(o.err), "nobody would serve while the API server restarts: %v", o.err)
+	default:
+		out.say(fine, nil, "a second kube-apiserver can serve while this one restarts")
 	}
 }
 

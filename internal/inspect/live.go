@@ -7,6 +7,7 @@ import (
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/clusterlock"
+	"auditpatch/internal/handover"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/webhook"
@@ -31,6 +32,7 @@ type live struct {
 	others  *others // nil when they were not asked for
 	// rehearsal is whether a change could be rehearsed; nil when that was not asked.
 	rehearsal *obstacle
+	handover  *obstacle
 }
 
 // obstacle is what stands in the way of something; its error is nil when nothing does.
@@ -107,5 +109,6 @@ func (l *live) ask(ctx context.Context, now patch.Settings, planning bool) {
 		o.n, o.unready, o.holder, o.err = clusterlock.Others(ctx, l.Server)
 		l.others = o
 		l.rehearsal = &obstacle{rehearsal.Possible(l.Server)}
+		l.handover = &obstacle{handover.Possible(l.Server, now)}
 	}
 }

@@ -39,8 +39,7 @@ type Live struct {
 	// that is still to be made.
 	Resumed *Resumed
 
-	cluster *clusterlock.Cluster // what Before has entered
-	standby standby
+	entered
 	// kubelet is the one since the API server was last seen healthy.
 	kubelet *kubelet.Watch
 	preexisting
@@ -79,6 +78,12 @@ type Listener struct {
 type Resumed struct {
 	// Kubelet is the one that the run has noted; see [KubeletOf].
 	Kubelet string
+}
+
+// entered is what Before has begun and After ends.
+type entered struct {
+	cluster *clusterlock.Cluster
+	standby standby
 }
 
 // preexisting is what was there when the change began.
@@ -426,7 +431,7 @@ func (l *Live) watch(s *apiserver.Server) *watch {
 		timeout = DefaultTimeout
 	}
 	return &watch{
-		standby: &standby{}, server: s, narrator: newNarrator(l.start, l.Say), wanted: wanted{which: "new"}, kubeletState: kubeletState{kubelet: l.kubelet},
+		server: s, narrator: newNarrator(l.start, l.Say), wanted: wanted{which: "new"}, kubeletState: kubeletState{kubelet: l.kubelet},
 		limits: limits{began: time.Now(), timeout: timeout, notice: noticeWithin},
 	}
 }

@@ -71,7 +71,7 @@ func (l *Live) attach() error {
 
 // loopback is Loopback of what there may be.
 func (s *standby) loopback(take bool) {
-	if s.attached {
+	if s != nil && s.attached {
 		s.Loopback(take)
 	}
 }
@@ -80,7 +80,7 @@ func (s *standby) loopback(take bool) {
 // API server's listener to the start of the new one, which dials itself there and must find
 // itself. So the standby answers, until there is a process that it does not know.
 func (w *watch) tend() {
-	if !w.standby.attached || w.standby.ended {
+	if w.standby == nil || !w.standby.attached || w.standby.ended {
 		return
 	}
 	if words, ended := w.standby.Ended(); ended {

@@ -55,7 +55,7 @@ type Progress struct {
 // watch waits for the API server of one manifest.
 type watch struct {
 	server  *apiserver.Server
-	standby *standby // what serves meanwhile, if anything does
+	standby *standby // what serves meanwhile, nil for nothing
 	*narrator
 	wanted
 	mounts
