@@ -27,7 +27,7 @@ type Rehearsal struct {
 // Restart is how the API server was restarted, in JSON.
 type Restart struct {
 	Way string `json:"way"`           // seamless, quick or graceful
-	Why string `json:"why,omitempty"` // it is not seamless
+	Why string `json:"why,omitempty"` // it is not seamless, or not for all
 }
 
 // trial is the rehearsal of a plan.
@@ -140,7 +140,7 @@ func (t trial) quick(why string) {
 func (j *job) restarted(l *rollout.Live) {
 	switch {
 	case l.Served():
-		j.result.Restart = &Restart{Way: string(rollout.Seamless)}
+		j.result.Restart = &Restart{Way: string(rollout.Seamless), Why: l.Missed()}
 	case j.how.Restart == rollout.Graceful:
 		j.result.Restart = &Restart{Way: string(rollout.Graceful)}
 	case j.result.Restart == nil:

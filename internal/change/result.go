@@ -191,7 +191,7 @@ func unchanged(plan *patch.Plan) string {
 // outcome is the last line of a change.
 func (j *job) outcome(plan *patch.Plan) string {
 	text := j.whatIs(plan)
-	if r := j.result.Restart; r != nil && r.Way == string(rollout.Seamless) {
+	if r := j.result.Restart; r != nil && r.Way == string(rollout.Seamless) && r.Why == "" {
 		text += "; clients were served throughout"
 	}
 	return text

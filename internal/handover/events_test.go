@@ -16,6 +16,13 @@ import (
 
 const logPath = "/var/log/audit/audit.log"
 
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // logNode is a node with a state directory and a log that has a text.
 func logNode(t *testing.T, log string) *node.Node {
 	t.Helper()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -15,14 +14,14 @@ import (
 
 // redirect gives new TCP connections for a port to another listener, whether or not
 // somebody listens on that port. Addresses stay as they are on both sides. Connections to
-// loopback addresses pass, but for the times of takeLoopback: every kube-apiserver dials
-// itself there when it starts, and could not if another one answered.
+// loopback addresses pass: every kube-apiserver dials itself there when it starts, and could
+// not if another one answered.
 //
 // It works for as long as this process holds its descriptors.
 type redirect struct {
-	listeners, loopback *ebpf.Map
-	program             *ebpf.Program
-	link                *link.NetNsLink
+	listeners *ebpf.Map
+	program   *ebpf.Program
+	link      *link.NetNsLink
 }
 
 // newRedirect loads the program for a port, without an effect yet.
@@ -38,10 +37,6 @@ func newRedirect(port int) (r *redirect, err error) {
 	r.listeners, err = ebpf.NewMap(&ebpf.MapSpec{Name: "standby", Type: ebpf.SockMap, KeySize: 4, ValueSize: 8, MaxEntries: 1})
 	if err != nil {
 		return r, fmt.Errorf("make a BPF map of sockets: %w", err)
-	}
-	r.loopback, err = ebpf.NewMap(&ebpf.MapSpec{Name: "loopback", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
-	if err != nil {
-		return r, fmt.Errorf("make a BPF map: %w", err)
 	}
 	r.program, err = ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name: "auditpatch", Type: ebpf.SkLookup, AttachType: ebpf.AttachSkLookup, License: "Apache-2.0",
@@ -77,7 +72,6 @@ func netOrder(word uint32) int32 {
 }
 
 func (r *redirect) instructions(port int) asm.Instructions {
-	const local = "local"
 	out := asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1),
 		asm.LoadMem(asm.R2, asm.R6, ctxProtocol, asm.Word),
@@ -89,7 +83,7 @@ func (r *redirect) instructions(port int) asm.Instructions {
 		// 127.0.0.0/8
 		asm.LoadMem(asm.R2, asm.R6, ctxLocalIP4, asm.Word),
 		asm.And.Imm32(asm.R2, netOrder(0xff000000)),
-		asm.JEq.Imm32(asm.R2, netOrder(0x7f000000), local),
+		asm.JEq.Imm32(asm.R2, netOrder(0x7f000000), pass),
 		asm.Ja.Label(take),
 		// ::1
 		asm.LoadMem(asm.R2, asm.R6, ctxLocalIP6+12, asm.Word).WithSymbol("six"),
@@ -100,13 +94,14 @@ func (r *redirect) instructions(port int) asm.Instructions {
 			asm.LoadMem(asm.R2, asm.R6, ctxLocalIP6+4*word, asm.Word),
 			asm.JNE.Imm(asm.R2, 0, take))
 	}
-	out = append(out, r.lookUp(r.loopback, local)...)
-	out = append(out,
-		asm.LoadMem(asm.R7, asm.R0, 0, asm.DWord),
-		asm.FnKtimeGetNs.Call(),
-		asm.JGE.Reg(asm.R0, asm.R7, pass))
-	out = append(out, r.lookUp(r.listeners, take)...)
 	return append(out,
+		asm.Ja.Label(pass),
+		asm.StoreImm(asm.R10, -4, 0, asm.Word).WithSymbol(take),
+		asm.Mov.Reg(asm.R2, asm.R10),
+		asm.Add.Imm(asm.R2, -4),
+		asm.LoadMapPtr(asm.R1, r.listeners.FD()),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, pass),
 		asm.Mov.Reg(asm.R7, asm.R0),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.Mov.Reg(asm.R2, asm.R7),
@@ -117,18 +112,6 @@ func (r *redirect) instructions(port int) asm.Instructions {
 		asm.Mov.Imm(asm.R0, skPass).WithSymbol(pass),
 		asm.Return(),
 	)
-}
-
-// lookUp finds the one entry of a map, and passes without it.
-func (r *redirect) lookUp(m *ebpf.Map, label string) asm.Instructions {
-	return asm.Instructions{
-		asm.StoreImm(asm.R10, -4, 0, asm.Word).WithSymbol(label),
-		asm.Mov.Reg(asm.R2, asm.R10),
-		asm.Add.Imm(asm.R2, -4),
-		asm.LoadMapPtr(asm.R1, m.FD()),
-		asm.FnMapLookupElem.Call(),
-		asm.JEq.Imm(asm.R0, 0, pass),
-	}
 }
 
 // attach gives connections to a listener from now on.
@@ -164,24 +147,10 @@ func (r *redirect) put(listener *os.File) error {
 	return put
 }
 
-// takeLoopback has connections to loopback addresses go to the listener too, for some time;
-// 0 ends that. The kernel looks at the clock itself, so that a process that is stopped
-// meanwhile does not keep the new API server from dialing itself.
-func (r *redirect) takeLoopback(during time.Duration) {
-	var until uint64
-	var now unix.Timespec
-	if during > 0 && unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) == nil {
-		until = uint64(now.Nano() + during.Nanoseconds())
-	}
-	_ = r.loopback.Put(uint32(0), until) // without it they pass
-}
-
 // close lets connections go the usual way.
 func (r *redirect) close() {
 	if r.link != nil {
 		_ = r.link.Close()
 	}
-	for _, c := range []interface{ Close() error }{r.program, r.listeners, r.loopback} {
-		_ = c.Close() // a nil one is closed already
-	}
+	_, _ = r.program.Close(), r.listeners.Close() // a nil one is closed already
 }

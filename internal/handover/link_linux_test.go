@@ -36,13 +36,6 @@ func network(t *testing.T) {
 	must(t, unix.IoctlIfreq(fd, unix.SIOCSIFADDR, alias))
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // listen answers each connection with a name.
 func listen(t *testing.T, address, name string) *net.TCPListener {
 	t.Helper()
@@ -110,13 +103,6 @@ func TestRedirect(t *testing.T) {
 	want("attached", map[string]string{far: "second at 10.1.2.3:6443", near: old[near], six: old[six], "10.1.2.3:6444": "refused"})
 	front.Close()
 	want("old gone", map[string]string{far: "second at 10.1.2.3:6443", near: "refused", six: "refused"})
-	r.takeLoopback(time.Minute)
-	want("loopback", map[string]string{near: "second at 127.0.0.1:6443"})
-	r.takeLoopback(0)
-	want("no loopback", map[string]string{near: "refused"})
-	r.takeLoopback(time.Millisecond)
-	time.Sleep(20 * time.Millisecond)
-	want("loopback over", map[string]string{near: "refused"})
 	listen(t, ":6443", "new")
 	want("new", map[string]string{far: "second at 10.1.2.3:6443", near: "new at 127.0.0.1:6443"})
 	file.Close()

@@ -5,7 +5,6 @@ package handover
 import (
 	"errors"
 	"os"
-	"time"
 )
 
 // redirect is for Linux only, as nodes are.
@@ -15,10 +14,17 @@ func newRedirect(int) (*redirect, error) { return nil, errors.New("only Linux ha
 
 func (*redirect) attach(*os.File) error { return errors.ErrUnsupported }
 
-func (*redirect) takeLoopback(time.Duration) {}
-
 func (*redirect) close() {}
 
 func labelNear(string) []byte { return nil }
 
 func setLabel(*os.File, []byte) error { return nil }
+
+// local is for Linux only too.
+type local struct{}
+
+func takeLocal(int, int, ...string) (*local, error) { return nil, errors.ErrUnsupported }
+
+func (*local) close() {}
+
+func ownName() (string, error) { return "", errors.ErrUnsupported }

@@ -56,6 +56,7 @@ type Standby struct {
 
 	listener      *os.File // nil before Attach
 	redirect      *redirect
+	local         *local
 	stopEndpoints func()
 	once          sync.Once
 }
@@ -73,36 +74,45 @@ func Discard(s *apiserver.Server, second *rehearsal.Second) {
 	_ = dropSpool(s.Node)
 }
 
-// Attach has the standby take new connections from now on.
-func (s *Standby) Attach() (err error) {
+// Attach has the standby take new connections from now on. missed says of which it cannot
+// take, and why; it is "" for none.
+func (s *Standby) Attach() (missed string, err error) {
 	running, alive := s.server.Host.Process(s.second.PID())
 	if !alive {
-		return fmt.Errorf("the rehearsed kube-apiserver has ended: %s", s.second.LastWords())
+		return "", fmt.Errorf("the rehearsed kube-apiserver has ended: %s", s.second.LastWords())
 	}
 	if s.listener, err = s.server.Host.Listener(running, s.second.Port); err != nil {
-		return err
+		return "", err
 	}
-	if s.redirect, err = newRedirect(s.server.Spec.Port); err != nil {
-		return err
+	port := s.server.Spec.Port
+	if s.redirect, err = newRedirect(port); err != nil {
+		return "", err
 	}
 	s.stopEndpoints = keepEndpoints(s.second.Server)
-	return s.redirect.attach(s.listener)
+	if err := s.redirect.attach(s.listener); err != nil {
+		return "", err
+	}
+	if err := s.attachLocal(port); err != nil {
+		return fmt.Sprintf("those to loopback addresses are not served meanwhile: %v", err), nil
+	}
+	return "", nil
 }
 
-// loopbackFor is how long connections to loopback addresses are taken after the last time
-// that somebody has said so.
-var loopbackFor = wait.Scaled(400 * time.Millisecond)
-
-// Loopback has the standby take connections to loopback addresses too, for a moment, or no
-// more.
-func (s *Standby) Loopback(take bool) {
-	switch {
-	case s.redirect == nil:
-	case take:
-		s.redirect.takeLoopback(loopbackFor)
-	default:
-		s.redirect.takeLoopback(0)
+// attachLocal takes what comes from this machine over loopback addresses, until the standby
+// ends.
+func (s *Standby) attachLocal(port int) error {
+	own, err := ownName()
+	if err != nil {
+		return err
 	}
+	if s.local, err = takeLocal(port, s.second.Port, "kube-apiserver", own); err != nil {
+		return err
+	}
+	go func() {
+		<-s.second.Ended()
+		s.local.close()
+	}()
+	return nil
 }
 
 // Ended tells whether the standby has ended by itself, and its last words.
@@ -136,6 +146,9 @@ func (s *Standby) end(kept bool) error {
 		time.Sleep(settleFor)
 	}
 	s.stopEndpoints()
+	if s.local != nil {
+		s.local.close()
+	}
 	if s.redirect != nil {
 		s.redirect.close()
 		time.Sleep(emptyFor)

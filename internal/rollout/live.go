@@ -230,7 +230,6 @@ func (l *Live) Wait(ctx context.Context, files Files) error {
 	w := l.watch(server)
 	w.changedByOthers, w.volumes, w.finalize = files.ChangedByOthers, l.New.HostPaths, files.Finalize
 	w.hook, w.standby = l.Webhook.IfBlocking(), &l.standby
-	defer w.standby.loopback(false)
 	w.newDrain = func(ps []proc.Process) *drain { return l.newDrain(server, ps, mayKill(l.New)) }
 	w.drain = l.old
 	if l.Resumed != nil {

@@ -134,16 +134,6 @@ func newDrain(pod *apiserver.StaticPod, port int, old []proc.Process) *drain {
 	return t
 }
 
-// closed tells whether none of the old API servers listens any more.
-func (t *drain) closed() bool {
-	for _, s := range t.old {
-		if s.closedAt.IsZero() && t.host.Runs(s.Process) {
-			return false
-		}
-	}
-	return true
-}
-
 // processes are the old API servers.
 func (t *drain) processes() (out []proc.Process) {
 	for _, s := range t.old {

@@ -1,20 +1,15 @@
 package rollout
 
 import (
-	"slices"
-
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/hint"
-	"auditpatch/internal/proc"
 )
 
 // Standby is an API server with the new settings that serves while the node's own restarts.
 type Standby interface {
-	// Attach has it take new connections from now on.
-	Attach() error
-	// Loopback has it take connections to loopback addresses too, for less than a second
-	// each time, or no more.
-	Loopback(take bool)
+	// Attach has it take new connections from now on. missed says which it cannot take,
+	// and why.
+	Attach() (missed string, err error)
 	// Ended tells whether it has ended by itself, and its last words.
 	Ended() (words string, ended bool)
 	// End gives connections back and ends it. kept says that the node's own API server
@@ -28,11 +23,23 @@ type standby struct {
 	attached bool
 	ended    bool // by itself
 	kept     bool // the change went well
+	missed   string
 }
 
 // Served tells whether another API server took connections from before the change until
 // after it.
 func (l *Live) Served() bool { return l.standby.attached && !l.standby.ended }
+
+// Missed says which connections nobody took in that time, and why; "" for none.
+func (l *Live) Missed() string { return l.standby.missed }
+
+// but is an exception to what was said.
+func but(missed string) string {
+	if missed == "" {
+		return ""
+	}
+	return "; " + missed
+}
 
 // NotSeamless says why a change that has to be seamless was not begun.
 type NotSeamless struct {
@@ -54,11 +61,11 @@ func (l *Live) attach() error {
 		return nil
 	}
 	n := l.watch(apiserver.New(l.Node, l.Old.Server)).narrator
-	err := l.standby.Attach()
+	missed, err := l.standby.Attach()
 	switch {
 	case err == nil:
-		l.standby.attached = true
-		n.stepf("restart", "the rehearsed kube-apiserver takes connections")
+		l.standby.attached, l.standby.missed = true, missed
+		n.stepf("restart", "the rehearsed kube-apiserver takes connections%s", but(missed))
 	case l.Restart == Seamless:
 		return &NotSeamless{Reason: err.Error()}
 	default:
@@ -69,16 +76,7 @@ func (l *Live) attach() error {
 	return nil
 }
 
-// loopback is Loopback of what there may be.
-func (s *standby) loopback(take bool) {
-	if s != nil && s.attached {
-		s.Loopback(take)
-	}
-}
-
-// tend looks after the standby. Nobody answers on loopback addresses from the end of the old
-// API server's listener to the start of the new one, which dials itself there and must find
-// itself. So the standby answers, until there is a process that it does not know.
+// tend says when the standby has ended.
 func (w *watch) tend() {
 	if w.standby == nil || !w.standby.attached || w.standby.ended {
 		return
@@ -86,25 +84,7 @@ func (w *watch) tend() {
 	if words, ended := w.standby.Ended(); ended {
 		w.standby.ended = true
 		w.stepf("restart", "the rehearsed kube-apiserver has ended, and nobody serves until the new one does%s", lastly(words))
-		return
 	}
-	w.standby.loopback(w.unanswered())
-}
-
-// unanswered tells whether nobody listens on loopback addresses, nor is about to.
-func (w *watch) unanswered() bool {
-	if w.held || w.seen != nil || w.deaths > 0 {
-		return false
-	}
-	old := w.beforeFinal
-	if w.drain != nil {
-		if !w.drain.closed() {
-			return false
-		}
-		old = w.drain.processes()
-	}
-	now, err := w.server.Pod.Processes()
-	return err == nil && !slices.ContainsFunc(now, func(p proc.Process) bool { return !slices.ContainsFunc(old, p.Same) })
 }
 
 // endStandby ends what served meanwhile.

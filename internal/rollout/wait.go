@@ -199,9 +199,6 @@ func (w *watch) look(ctx context.Context) (ready bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if fresh != nil {
-		w.standby.loopback(false) // what it is asked, it has to answer itself
-	}
 	if err := w.follow(fresh); err != nil {
 		return false, err
 	}
