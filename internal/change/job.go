@@ -24,6 +24,9 @@ type job struct {
 
 // newJob begins a request on the node that it names.
 func newJob(command string, o target.Options, how How) (*job, error) {
+	if err := how.check(); err != nil {
+		return nil, err
+	}
 	t, err := target.New(o)
 	if err != nil {
 		return nil, err
@@ -129,9 +132,6 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 	o := rollout.Options{Version: j.how.Version, Restart: j.how.Restart, Wrote: j.how.Listener.backup}
 	var l *rollout.Live
 	if waited {
-		if err := j.checkSeamless(); err != nil {
-			return err
-		}
 		var err error
 		if l, err = j.live(ctx, plan); err != nil {
 			return err
@@ -166,14 +166,6 @@ func (j *job) carryOut(ctx context.Context, plan *patch.Plan) error {
 			Message: "there is no kube-apiserver manifest yet; kubeadm init and join write it, with what they are told:",
 			Hint:    hint.Command("export kubeadm"),
 		})
-	}
-	return nil
-}
-
-// checkSeamless refuses what contradicts a seamless restart.
-func (j *job) checkSeamless() error {
-	if j.how.Restart == rollout.Seamless && (j.how.Rehearse == "" || j.how.Rehearse == rehearsal.Never) {
-		return hint.New(hint.Flag("rehearse", rehearsal.Auto), "--restart=seamless: the API server that is rehearsed serves meanwhile, and --rehearse=never leaves that out")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package change
 import (
 	"time"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
@@ -72,6 +73,18 @@ type How struct {
 	LockTimeout time.Duration
 	Version     string // the program's own, noted in the backup
 	Listener    Listener
+}
+
+// check refuses what contradicts itself.
+func (h How) check() error {
+	switch {
+	case h.Restart != rollout.Seamless:
+	case h.Rehearse == rehearsal.Never:
+		return hint.New(hint.Flag("rehearse", rehearsal.Auto), "--restart=seamless and --rehearse=never exclude each other: the API server that is rehearsed serves meanwhile")
+	case h.NoWait:
+		return hint.New(hint.Flag("restart", rollout.Auto), "--restart=seamless and --no-wait exclude each other: nobody would give the connections back")
+	}
+	return nil
 }
 
 // Listener hears of a change while it goes on; what is nil hears nothing.
