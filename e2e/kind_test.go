@@ -23,7 +23,7 @@ func TestKindReadme(t *testing.T) {
 		l.wantSaid(l.shell(env, dir, 2, script), "locked by")
 	})
 	l.rollsOut(func() {
-		l.wantSaid(l.shell(env, dir, 0, script), "== "+l.node.Name()+"\n", "audit logging is on\n")
+		l.wantSaid(l.shell(env, dir, 0, script), "== "+l.node.Name()+"\n", "audit logging is on; clients were served throughout\n")
 	})
 	l.stays(func() {
 		l.wantSaid(l.shell(env, dir, 0, script), "audit logging is on as asked, nothing changed")

@@ -33,15 +33,13 @@ const serviceName = "kubernetes"
 var againAfter = wait.Scaled(200 * time.Millisecond)
 
 // keepEndpoints keeps the endpoints of the Service kubernetes as they are, through a second
-// API server, until the function that it returns is called. Where the credentials do not
-// suffice nothing is kept.
-func keepEndpoints(second *apiserver.Server) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+// API server, until ctx ends. Where the credentials do not suffice nothing is kept.
+func keepEndpoints(ctx context.Context, second *apiserver.Server) {
 	var all sync.WaitGroup
 	for _, form := range endpointForms {
 		all.Go(func() { form.keep(ctx, second) })
 	}
-	return func() { cancel(); all.Wait() }
+	all.Wait()
 }
 
 // object is one as the API server has it.

@@ -60,8 +60,8 @@ const (
 
 const (
 	skPass = 1 // SK_PASS
-	take   = "take"
-	pass   = "pass"
+	toTake = "take"
+	toPass = "pass"
 )
 
 // netOrder is what a word in the network's byte order looks like to the program.
@@ -75,33 +75,33 @@ func (r *redirect) instructions(port int) asm.Instructions {
 	out := asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1),
 		asm.LoadMem(asm.R2, asm.R6, ctxProtocol, asm.Word),
-		asm.JNE.Imm(asm.R2, unix.IPPROTO_TCP, pass),
+		asm.JNE.Imm(asm.R2, unix.IPPROTO_TCP, toPass),
 		asm.LoadMem(asm.R2, asm.R6, ctxLocalPort, asm.Word),
-		asm.JNE.Imm(asm.R2, int32(port), pass),
+		asm.JNE.Imm(asm.R2, int32(port), toPass),
 		asm.LoadMem(asm.R2, asm.R6, ctxFamily, asm.Word),
 		asm.JEq.Imm(asm.R2, unix.AF_INET6, "six"),
 		// 127.0.0.0/8
 		asm.LoadMem(asm.R2, asm.R6, ctxLocalIP4, asm.Word),
 		asm.And.Imm32(asm.R2, netOrder(0xff000000)),
-		asm.JEq.Imm32(asm.R2, netOrder(0x7f000000), pass),
-		asm.Ja.Label(take),
+		asm.JEq.Imm32(asm.R2, netOrder(0x7f000000), toPass),
+		asm.Ja.Label(toTake),
 		// ::1
 		asm.LoadMem(asm.R2, asm.R6, ctxLocalIP6+12, asm.Word).WithSymbol("six"),
-		asm.JNE.Imm32(asm.R2, netOrder(1), take),
+		asm.JNE.Imm32(asm.R2, netOrder(1), toTake),
 	}
 	for word := int16(0); word < 3; word++ {
 		out = append(out,
 			asm.LoadMem(asm.R2, asm.R6, ctxLocalIP6+4*word, asm.Word),
-			asm.JNE.Imm(asm.R2, 0, take))
+			asm.JNE.Imm(asm.R2, 0, toTake))
 	}
 	return append(out,
-		asm.Ja.Label(pass),
-		asm.StoreImm(asm.R10, -4, 0, asm.Word).WithSymbol(take),
+		asm.Ja.Label(toPass),
+		asm.StoreImm(asm.R10, -4, 0, asm.Word).WithSymbol(toTake),
 		asm.Mov.Reg(asm.R2, asm.R10),
 		asm.Add.Imm(asm.R2, -4),
 		asm.LoadMapPtr(asm.R1, r.listeners.FD()),
 		asm.FnMapLookupElem.Call(),
-		asm.JEq.Imm(asm.R0, 0, pass),
+		asm.JEq.Imm(asm.R0, 0, toPass),
 		asm.Mov.Reg(asm.R7, asm.R0),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.Mov.Reg(asm.R2, asm.R7),
@@ -109,7 +109,7 @@ func (r *redirect) instructions(port int) asm.Instructions {
 		asm.FnSkAssign.Call(),
 		asm.Mov.Reg(asm.R1, asm.R7),
 		asm.FnSkRelease.Call(),
-		asm.Mov.Imm(asm.R0, skPass).WithSymbol(pass),
+		asm.Mov.Imm(asm.R0, skPass).WithSymbol(toPass),
 		asm.Return(),
 	)
 }

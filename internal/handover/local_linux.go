@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -24,7 +23,6 @@ import (
 type local struct {
 	program *ebpf.Program
 	link    link.Link
-	once    sync.Once
 }
 
 // takeLocal has connections from here to a port go to another one from now on.
@@ -160,10 +158,8 @@ func ownName() (string, error) {
 
 // close lets connections go the usual way.
 func (l *local) close() {
-	l.once.Do(func() {
-		if l.link != nil {
-			_ = l.link.Close()
-		}
-		_ = l.program.Close() // a nil one is closed already
-	})
+	if l.link != nil {
+		_ = l.link.Close()
+	}
+	_ = l.program.Close() // a nil one is closed already
 }

@@ -1,9 +1,10 @@
 package handover
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -54,16 +55,13 @@ type Standby struct {
 	second        *rehearsal.Second
 	before, after patch.Settings
 
-	listener      *os.File // nil before Attach
-	redirect      *redirect
-	local         *local
-	stopEndpoints func()
-	once          sync.Once
+	taken *taken // nil before Attach
+	once  sync.Once
 }
 
 // New makes a standby of a second API server that was started with [Serving].
 func New(s *apiserver.Server, second *rehearsal.Second, before, after patch.Settings) *Standby {
-	return &Standby{server: s, second: second, before: before, after: after, stopEndpoints: func() {}}
+	return &Standby{server: s, second: second, before: before, after: after}
 }
 
 // Discard ends the standby of a change that has not begun, and drops its events.
@@ -81,41 +79,57 @@ func (s *Standby) Attach() (missed string, err error) {
 	if !alive {
 		return "", fmt.Errorf("the rehearsed kube-apiserver has ended: %s", s.second.LastWords())
 	}
-	if s.listener, err = s.server.Host.Listener(running, s.second.Port); err != nil {
+	listener, err := s.server.Host.Listener(running, s.second.Port)
+	if err != nil {
 		return "", err
 	}
 	port := s.server.Spec.Port
-	if s.redirect, err = newRedirect(port); err != nil {
-		return "", err
-	}
-	s.stopEndpoints = keepEndpoints(s.second.Server)
-	if err := s.redirect.attach(s.listener); err != nil {
-		return "", err
-	}
-	if err := s.attachLocal(port); err != nil {
-		return fmt.Sprintf("those to loopback addresses are not served meanwhile: %v", err), nil
-	}
-	return "", nil
-}
-
-// attachLocal takes what comes from this machine over loopback addresses, until the standby
-// ends.
-func (s *Standby) attachLocal(port int) error {
-	own, err := ownName()
+	s.taken, err = take(port, listener)
 	if err != nil {
-		return err
+		_ = listener.Close()
+		return "", err
 	}
-	if s.local, err = takeLocal(port, s.second.Port, "kube-apiserver", own); err != nil {
-		return err
+	if err := s.taken.takeLocal(port, s.second.Port); err != nil {
+		missed = fmt.Sprintf("those to loopback addresses are not served meanwhile: %v", err)
 	}
-	go func() {
-		<-s.second.Ended()
-		s.local.close()
-	}()
-	return nil
+	s.taken.background(func(ctx context.Context) { keepEndpoints(ctx, s.second.Server) })
+	s.taken.background(s.guard)
+	return missed, nil
 }
 
-// Ended tells whether the standby has ended by itself, and its last words.
+// unhealthyFor is how long a standby may be unready. One that does not answer is worse than
+// none: the kubelet waits for it before it starts the new API server, and is refused at once
+// where nobody listens.
+var unhealthyFor = wait.Scaled(4 * time.Second)
+
+// guard gives connections back when the standby ends, or is not ready for a while, which ends
+// it.
+func (s *Standby) guard(ctx context.Context) {
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.second.Ended():
+			s.taken.release()
+			return
+		case <-time.After(unhealthyFor / 4):
+		}
+		within, cancel := context.WithTimeout(ctx, unhealthyFor/2)
+		ready, _ := s.second.Server.Ready(within)
+		cancel()
+		switch {
+		case ready:
+			last = time.Now()
+		case time.Since(last) > unhealthyFor && ctx.Err() == nil:
+			s.second.Kill()
+			s.taken.release()
+			return
+		}
+	}
+}
+
+// Ended tells whether the standby has ended by itself, or did not answer any more, and its
+// last words.
 func (s *Standby) Ended() (words string, ended bool) {
 	select {
 	case <-s.second.Ended():
@@ -142,19 +156,14 @@ func (s *Standby) End(kept bool) (err error) {
 }
 
 func (s *Standby) end(kept bool) error {
-	if _, ended := s.Ended(); !ended && s.redirect != nil {
-		time.Sleep(settleFor)
-	}
-	s.stopEndpoints()
-	if s.local != nil {
-		s.local.close()
-	}
-	if s.redirect != nil {
-		s.redirect.close()
-		time.Sleep(emptyFor)
-	}
-	if s.listener != nil {
-		_ = s.listener.Close()
+	if s.taken != nil {
+		if _, ended := s.Ended(); !ended {
+			time.Sleep(settleFor)
+		}
+		s.taken.close()
+		if _, ended := s.Ended(); !ended {
+			time.Sleep(emptyFor)
+		}
 	}
 	killed := s.second.Drain()
 	log := writtenTo(s.before)
@@ -165,7 +174,7 @@ func (s *Standby) end(kept bool) error {
 		return err
 	}
 	if killed {
-		return fmt.Errorf("the kube-apiserver that served meanwhile did not end by itself and was killed: requests and audit events may be missing")
+		return errors.New("the kube-apiserver that served meanwhile did not end by itself and was killed: requests and audit events may be missing")
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ func (s *Second) Ended() <-chan struct{} { return s.instance.ended }
 // LastWords is the last error that it has logged.
 func (s *Second) LastWords() string { return plain(apiserver.LastError(s.instance.output.String())) }
 
+// Kill ends it at once, with what it has accepted.
+func (s *Second) Kill() { _ = s.instance.process.Kill() }
+
 // End ends one that nobody uses, and takes away what it has left.
 func (s *Second) End() { s.end(endWithin) }
 

@@ -83,7 +83,7 @@ func (w *watch) tend() {
 	}
 	if words, ended := w.standby.Ended(); ended {
 		w.standby.ended = true
-		w.stepf("restart", "the rehearsed kube-apiserver has ended, and nobody serves until the new one does%s", lastly(words))
+		w.stepf("restart", "the rehearsed kube-apiserver does not serve any more, and nobody does until the new one is ready%s", lastly(words))
 	}
 }
 
