@@ -259,7 +259,26 @@ func TestFaultDiesLater(t *testing.T) {
 	l.rollsBack(4, `
 		said "old kube-apiserver"; `+etcdAway+`
 		said "undo "; `+etcdBack,
-		[]string{"--timeout=27s"}, "exited 20", "etcd (https://127.0.0.1:2379) does not answer", "context deadline exceeded")
+		[]string{"--restart=quick", "--timeout=40s"}, "exited 20", "etcd (https://127.0.0.1:2379) does not answer", "context deadline exceeded")
+}
+
+// TestFaultStandbyHangs takes etcd from the API server that serves meanwhile too. The kubelet
+// would wait for its answers, and so the new one would start half a minute later: nobody must
+// be asked any more.
+func TestFaultStandbyHangs(t *testing.T) {
+	l := begin(t)
+	defer l.node.Exec(l.ctx, "sh", "-c", etcdBack)
+	run := l.timed(`
+		said "old kube-apiserver"; `+etcdAway+`
+		said "restart   the rehearsed kube-apiserver does not serve any more"; sleep 1; `+etcdBack, "enable")
+	if run.exit != 0 {
+		l.Fatalf("exit status %d", run.exit)
+	}
+	ended, started := run.at("restart   old kube-apiserver"), run.at("restart   new kube-apiserver started")
+	if took := started.Sub(ended); ended.IsZero() || started.IsZero() || took > 12*time.Second {
+		l.Errorf("the new API server was started %.1f s after the end of the old one", took.Seconds())
+	}
+	l.nothingLeft()
 }
 
 // TestFaultNeverReady lets the new API server lose etcd as soon as it answers: it goes on

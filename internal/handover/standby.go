@@ -89,13 +89,24 @@ func (s *Standby) Attach() (missed string, err error) {
 		_ = listener.Close()
 		return "", err
 	}
-	if err := s.taken.takeLocal(port, s.second.Port); err != nil {
+	if err := s.takeLocal(); err != nil {
 		missed = fmt.Sprintf("those to loopback addresses are not served meanwhile: %v", err)
 	}
 	s.taken.background(func(ctx context.Context) { keepEndpoints(ctx, s.second.Server) })
 	s.taken.background(s.guard)
 	return missed, nil
 }
+
+// takeLocal takes connections from this machine to loopback addresses.
+func (s *Standby) takeLocal() error {
+	if s.second.Server.Spec.Address == loopbackIPv6 {
+		return errors.New("clients come over IPv6, and this can be done with IPv4 only")
+	}
+	return s.taken.takeLocal(s.server.Spec.Port, s.second.Port)
+}
+
+// loopbackIPv6 is where a second API server listens for clients of IPv6.
+const loopbackIPv6 = "::1"
 
 // unhealthyFor is how long a standby may be unready. One that does not answer is worse than
 // none: the kubelet waits for it before it starts the new API server, and is refused at once
