@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"auditpatch/internal/apiserver"
 	"auditpatch/internal/handover"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/node"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
@@ -53,6 +55,9 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 	}
 	r, err := rollout.Recover(ctx, j.target.Node, func(run *node.Run) (rollout.Watcher, error) { return j.watcher(ctx, run) })
 	moved, left := j.settle()
+	if r.ID != "" || moved {
+		j.forgetSecond()
+	}
 	if r.Touched || moved {
 		j.result.Touched = true
 	} else {
@@ -90,6 +95,14 @@ func (j *job) settle() (moved bool, err error) {
 	}
 	defer lock.Unlock()
 	return true, handover.Settle(j.target.Node)
+}
+
+// forgetSecond takes away what the second API server of a run that died has left in the
+// cluster.
+func (j *job) forgetSecond() {
+	if state, err := j.read(); err == nil && j.target.Live {
+		rehearsal.Forget(apiserver.New(j.target.Node, patch.Inspect(state.Parsed).Server))
+	}
 }
 
 // watcher waits for the API server of a run that died, nil for nobody.

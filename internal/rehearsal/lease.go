@@ -7,7 +7,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
+
+	"auditpatch/internal/apiserver"
 )
 
 // An API server keeps a Lease with its identity for as long as it runs. From some release on
@@ -39,9 +42,16 @@ func leaseName(host string) string {
 	return "apiserver-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(hash[:16]))
 }
 
-// removeLease removes what Lease a second API server has left. Whoever may not leaves it to
-// the API servers, which remove it after an hour.
-func (r Rehearsal) removeLease(host string) {
-	_, _, _ = r.Server.Call(context.Background(), http.MethodDelete,
+// Forget removes the Lease that the second API server of a run which was killed has left.
+// Whoever may not leaves it to the API servers, which remove it after an hour.
+func Forget(s *apiserver.Server) {
+	if machine, err := os.Hostname(); err == nil {
+		removeLease(s, hostName(machine))
+	}
+}
+
+// removeLease removes what Lease a second API server on a host has left.
+func removeLease(s *apiserver.Server, host string) {
+	_, _, _ = s.Call(context.Background(), http.MethodDelete,
 		"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/"+leaseName(host), "", nil)
 }

@@ -49,7 +49,7 @@ func (s *Second) Drain() (killed bool) { return s.end(endServedWithin) }
 
 func (s *Second) end(within time.Duration) (killed bool) {
 	killed = s.instance.end(within)
-	s.rehearsal.removeLease(s.hostname)
+	removeLease(s.rehearsal.Server, s.hostname)
 	if s.lock != nil {
 		_ = s.lock.Close()
 	}
