@@ -83,10 +83,10 @@ func (s *Standby) Attach() (missed string, err error) {
 	if err != nil {
 		return "", err
 	}
-	port := s.server.Spec.Port
-	s.taken, err = take(port, listener)
-	if err != nil {
-		_ = listener.Close()
+	// Should the second one die, its listener has to go with it: else connections would be
+	// taken by nobody.
+	defer listener.Close()
+	if s.taken, err = take(s.server.Spec.Port, listener); err != nil {
 		return "", err
 	}
 	if err := s.takeLocal(); err != nil {

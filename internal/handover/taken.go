@@ -8,7 +8,6 @@ import (
 
 // taken are the connections that a standby takes, and what goes on for as long as it does.
 type taken struct {
-	listener *os.File
 	redirect *redirect
 
 	mu       sync.Mutex
@@ -21,7 +20,6 @@ type taken struct {
 }
 
 // take gives new connections for a port to a listener, but for those to loopback addresses.
-// The listener is closed with it.
 func take(port int, listener *os.File) (*taken, error) {
 	r, err := newRedirect(port)
 	if err != nil {
@@ -31,7 +29,7 @@ func take(port int, listener *os.File) (*taken, error) {
 		r.close()
 		return nil, err
 	}
-	t := &taken{listener: listener, redirect: r}
+	t := &taken{redirect: r}
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	return t, nil
 }
@@ -67,7 +65,6 @@ func (t *taken) release() {
 		t.local.close()
 	}
 	t.redirect.close()
-	_ = t.listener.Close()
 }
 
 // close gives connections back and waits for the end of all that goes on.
