@@ -118,7 +118,9 @@ func finishDir(dir *os.Root, name string, mode fs.FileMode) error {
 	if info.Mode()&modeBits == mode {
 		return syncFile(d) // another run of ours may be at work in it already
 	}
-	if found, _ := d.Readdirnames(1); len(found) > 0 {
+	// While it is root's alone, as it was made, only another run of ours can have put
+	// something there.
+	if found, _ := d.Readdirnames(1); len(found) > 0 && info.Mode()&modeBits&^0o700 != 0 {
 		return errSwapped
 	}
 	if err := d.Chmod(mode); err != nil {

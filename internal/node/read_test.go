@@ -149,13 +149,14 @@ func TestSiblingsNone(t *testing.T) {
 // taken as it is, and any other that is not empty to be left alone.
 func TestFinishDir(t *testing.T) {
 	at := t.TempDir()
-	for name, want := range map[string]error{"used": nil, "swapped": errSwapped} {
-		mode := map[string]os.FileMode{"used": 0o700, "swapped": 0o750}[name]
+	for name, want := range map[string]error{"used": nil, "swapped": errSwapped, "made wider later": nil} {
+		mode := map[string]os.FileMode{"used": 0o700, "swapped": 0o750, "made wider later": 0o700}[name]
+		final := map[string]os.FileMode{"used": 0o700, "swapped": 0o700, "made wider later": 0o755}[name]
 		must(t, os.Mkdir(filepath.Join(at, name), mode))
 		must(t, os.WriteFile(filepath.Join(at, name, "lock"), nil, 0o600))
 		dir, err := os.OpenRoot(at)
 		must(t, err)
-		if err := finishDir(dir, name, 0o700); !errors.Is(err, want) {
+		if err := finishDir(dir, name, final); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
 		must(t, dir.Close())
