@@ -182,10 +182,7 @@ func (l *lab) nothingLost(loading *load.Load, run *load.Run, log position) {
 	if err != nil {
 		l.Fatal(err)
 	}
-	recorded, err := load.Recorded(strings.NewReader(l.logSince(log)))
-	if err != nil {
-		l.Fatal(err)
-	}
+	recorded := l.recordedSince(log)
 	missing := run.Missing(recorded)
 	for _, fault := range firstFew(lost) {
 		l.Logf("lost: %s", fault)
@@ -198,6 +195,21 @@ func (l *lab) nothingLost(loading *load.Load, run *load.Run, log position) {
 			len(lost), len(missing), run.Counts()[load.Acknowledged])
 	}
 	l.Logf("0 acknowledged writes lost, 0 of %d acknowledged requests missing from the audit log", run.Counts()[load.Acknowledged])
+}
+
+// recordedSince are the audit IDs in the log since a position. Each event has to be there once,
+// and whole.
+func (l *lab) recordedSince(p position) map[string]bool {
+	l.Helper()
+	log, err := load.ReadLog(strings.NewReader(l.logSince(p)))
+	if err != nil {
+		l.Fatal(err)
+	}
+	if len(log.Twice)+len(log.Torn) > 0 {
+		l.Fatalf("the audit log has %d events twice, %q, and %d lines that are none, %q",
+			len(log.Twice), firstFew(log.Twice), len(log.Torn), firstFew(log.Torn))
+	}
+	return log.Recorded
 }
 
 // firstFew keeps a log readable where thousands have the same fault.

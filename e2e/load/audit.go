@@ -4,28 +4,41 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 )
 
-// Recorded reads the audit IDs of the completed requests in an audit log.
-func Recorded(log io.Reader) (map[string]bool, error) {
-	ids := map[string]bool{}
+// Log is what an audit log holds.
+type Log struct {
+	Recorded map[string]bool // audit IDs of completed requests
+	Twice    []string        // events that are there more than once: audit ID and stage
+	Torn     []string        // lines that are no event
+}
+
+// ReadLog reads an audit log, all files of it one after the other.
+func ReadLog(log io.Reader) (*Log, error) {
+	l := &Log{Recorded: map[string]bool{}}
+	seen := map[string]bool{}
 	lines := bufio.NewReaderSize(log, 1<<20)
-	for number := 1; ; number++ {
+	for {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return ids, nil // a line without an end is still being written
+			return l, nil // a line without an end is still being written
 		}
 		if err != nil {
 			return nil, err
 		}
 		var event struct{ AuditID, Stage string }
 		if err := json.Unmarshal(line, &event); err != nil {
-			return nil, fmt.Errorf("line %d of the audit log: %w: %q", number, err, line)
+			l.Torn = append(l.Torn, string(line))
+			continue
 		}
+		name := event.AuditID + " " + event.Stage
+		if seen[name] {
+			l.Twice = append(l.Twice, name)
+		}
+		seen[name] = true
 		if event.Stage == "ResponseComplete" {
-			ids[event.AuditID] = true
+			l.Recorded[event.AuditID] = true
 		}
 	}
 }

@@ -29,6 +29,17 @@ func (r *Run) Between(from, to time.Time) *Run {
 	return part
 }
 
+// Sent are the requests that were sent between two instants, as a run of their own.
+func (r *Run) Sent(from, to time.Time) *Run {
+	part := &Run{Began: from, Ended: to}
+	for _, request := range r.Requests {
+		if request.Began.After(from) && request.Began.Before(to) {
+			part.Requests = append(part.Requests, request)
+		}
+	}
+	return part
+}
+
 // Counts are the requests of each class.
 func (r *Run) Counts() map[Class]int {
 	counts := map[Class]int{}

@@ -42,4 +42,7 @@ func TestRun(t *testing.T) {
 	if part := r.Between(at(8000), at(10_000)); len(part.Requests) != 198 || part.Rate() != 99 {
 		t.Errorf("%d requests in the last two seconds, %f/s", len(part.Requests), part.Rate())
 	}
+	if part := r.Sent(at(7995), at(10_000)); len(part.Requests) != 200 || part.Counts()[Refused] != 0 {
+		t.Errorf("%d requests were sent in the last two seconds, %v", len(part.Requests), part.Counts())
+	}
 }
