@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -201,10 +202,7 @@ func (l *lab) nothingLost(loading *load.Load, run *load.Run, log position) {
 // and whole.
 func (l *lab) recordedSince(p position) map[string]bool {
 	l.Helper()
-	log, err := load.ReadLog(strings.NewReader(l.logSince(p)))
-	if err != nil {
-		l.Fatal(err)
-	}
+	log := l.logSince(p)
 	if len(log.Twice)+len(log.Torn) > 0 {
 		l.Fatalf("the audit log has %d events twice, %q, and %d lines that are none, %q",
 			len(log.Twice), firstFew(log.Twice), len(log.Torn), firstFew(log.Torn))
@@ -233,16 +231,24 @@ func (l *lab) logPosition() position {
 }
 
 // logSince is what was written to the audit log since a position, rotated files first.
-func (l *lab) logSince(p position) string {
+func (l *lab) logSince(p position) *load.Log {
 	l.Helper()
 	const script = `cd "$1" && find . -name 'audit*.log' -newermt "@$2" | sort | while read -r f; do
 		if [ "$(stat -c %i "$f")" = "$3" ]; then tail -c "+$(($4 + 1))" "$f"; else cat "$f"; fi; done`
-	stdout, stderr, exit := l.node.Exec(l.ctx, "sh", "-c", script, "sh",
+	cmd := exec.CommandContext(l.ctx, "docker", "exec", l.node.Name(), "sh", "-c", script, "sh",
 		filepath.Dir(auditLog), fmt.Sprint(p.at.Unix()-1), p.inode, p.size)
-	if exit != 0 {
-		l.Fatalf("read the audit log: %s", stderr)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
 	}
-	return stdout
+	if err != nil {
+		l.Fatal(err)
+	}
+	log, err := load.ReadLog(out)
+	if err := cmp.Or(err, cmd.Wait()); err != nil {
+		l.Fatalf("read the audit log: %v", err)
+	}
+	return log
 }
 
 // String is the line of a run.

@@ -93,6 +93,7 @@ var house = map[string][]string{
 	"e2e/versions":       nil,
 	"e2e/receiver":       nil,
 	"e2e/sleeper":        nil,
+	"e2e/prober":         {"e2e/cluster"},
 	"e2e/image/balancer": nil,
 	"e2e/image/pause":    nil,
 }
