@@ -78,7 +78,11 @@ func TestSeamless(t *testing.T) {
 		seamless = append(seamless, s)
 	}
 	l.wholeLog()
-	l.Logf("what clients noticed\n%s", serviceTable(quick, seamless))
+	rows := []serviceRow{{"quick", quick}, {"seamless", seamless}}
+	for _, a := range alterations {
+		rows = append(rows, serviceRow{"  " + a.name, slices.DeleteFunc(slices.Clone(seamless), func(s *service) bool { return s.name != a.name })})
+	}
+	l.Logf("what clients noticed\n%s", serviceTable(rows...))
 	if typical := median(sortedBy(seamless, (*service).silence)); typical > silentMedian {
 		l.Errorf("the median of the times without success is %.2f s, at most %.2f s are wanted", typical.Seconds(), silentMedian.Seconds())
 	}
@@ -138,8 +142,14 @@ func (l *lab) wholeLog() {
 	l.Logf("%d requests in all files of the log, none twice", len(recorded))
 }
 
-// serviceTable compares the ways.
-func serviceTable(quick, seamless []*service) string {
+// serviceRow is a row of a table.
+type serviceRow struct {
+	name string
+	runs []*service
+}
+
+// serviceTable compares what clients noticed. The times are the median and the longest.
+func serviceTable(rows ...serviceRow) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
 	for _, column := range []string{
@@ -147,42 +157,40 @@ func serviceTable(quick, seamless []*service) string {
 	} {
 		fmt.Fprintf(table, "%s\t", column)
 	}
-	row := func(name string, of []*service) {
-		sent, failed := 0, 0
-		for _, s := range of {
-			part := s.during()
-			sent, failed = sent+len(part.Requests), failed+len(part.Requests)-part.Counts()[load.Acknowledged]
+	for _, row := range rows {
+		if len(row.runs) > 0 {
+			row.print(table)
 		}
-		if len(of) == 0 {
-			return
-		}
-		fmt.Fprintf(table, "\n%s\t%d\t%d\t%d\t%.3f\t", name, len(of), sent, failed, 100*float64(failed)/float64(max(sent, 1)))
-		for _, value := range []func(*service) time.Duration{
-			func(s *service) time.Duration { return s.silent }, func(s *service) time.Duration { return s.node },
-			func(s *service) time.Duration { return s.loopback }, (*service).empty, (*service).took,
-		} {
-			sorted := sortedBy(of, value)
-			fmt.Fprintf(table, "%.2f, at most %.2f\t", median(sorted).Seconds(), sorted[len(sorted)-1].Seconds())
-		}
-		for _, number := range []func(*service) int{
-			func(s *service) int { return s.lost }, func(s *service) int { return s.missing },
-			func(s *service) int { return s.twice }, func(s *service) int { return s.torn },
-		} {
-			sum := 0
-			for _, s := range of {
-				sum += number(s)
-			}
-			fmt.Fprintf(table, "%d\t", sum)
-		}
-	}
-	row("quick", quick)
-	row("seamless", seamless)
-	for _, a := range alterations {
-		row("  "+a.name, slices.DeleteFunc(slices.Clone(seamless), func(s *service) bool { return s.name != a.name }))
 	}
 	fmt.Fprintln(table)
 	_ = table.Flush()
 	return text.String()
+}
+
+func (r serviceRow) print(table *tabwriter.Writer) {
+	sent, failed := 0, 0
+	for _, s := range r.runs {
+		part := s.during()
+		sent, failed = sent+len(part.Requests), failed+len(part.Requests)-part.Counts()[load.Acknowledged]
+	}
+	fmt.Fprintf(table, "\n%s\t%d\t%d\t%d\t%.3f\t", r.name, len(r.runs), sent, failed, 100*float64(failed)/float64(max(sent, 1)))
+	for _, value := range []func(*service) time.Duration{
+		func(s *service) time.Duration { return s.silent }, func(s *service) time.Duration { return s.node },
+		func(s *service) time.Duration { return s.loopback }, (*service).empty, (*service).took,
+	} {
+		sorted := sortedBy(r.runs, value)
+		fmt.Fprintf(table, "%.2f, %.2f\t", median(sorted).Seconds(), sorted[len(sorted)-1].Seconds())
+	}
+	for _, number := range []func(*service) int{
+		func(s *service) int { return s.lost }, func(s *service) int { return s.missing },
+		func(s *service) int { return s.twice }, func(s *service) int { return s.torn },
+	} {
+		sum := 0
+		for _, s := range r.runs {
+			sum += number(s)
+		}
+		fmt.Fprintf(table, "%d\t", sum)
+	}
 }
 
 // sortedBy are values of runs, the least first.
