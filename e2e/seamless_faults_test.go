@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"auditpatch/e2e/cluster"
+	"auditpatch/e2e/load"
 )
 
 // spoilLog has the new API server find a log that it cannot write, which the rehearsed one has
@@ -184,12 +185,16 @@ func (k *killing) killSecond(m disruption) {
 	said := k.auditpatchWhile(killScript+m.wait+"; kill -KILL $(pgrep -x auditpatch-rehe)", 0, a.args...)
 	k.wantSaid(said, takesConnections, "the rehearsed kube-apiserver has ended, and nobody serves until the new one does", "found in the log")
 	k.wantNotSaid(said, servedThroughout)
-	k.over(c, a, from)
+	s := k.over(c, a, from)
 	k.wantManifest(after)
+	// A listener that outlives the server would take connections that nobody answers.
+	if n := s.Counts(); n[load.Refused] < n[load.Unsent] {
+		k.Errorf("%s: %d requests got no connection, and only %d were refused", s.name, n[load.Unsent], n[load.Refused])
+	}
 }
 
 // over wants the API server to have come back soon, and nothing to be left, lost or missing.
-func (k *killing) over(c *clients, a alteration, from time.Time) {
+func (k *killing) over(c *clients, a alteration, from time.Time) *service {
 	k.Helper()
 	to := time.Now()
 	if _, err := k.node.WaitServer(k.ctx, 0); err != nil {
@@ -203,4 +208,5 @@ func (k *killing) over(c *clients, a alteration, from time.Time) {
 	}
 	k.wantWhole(k.read(cluster.Manifest))
 	k.handedBack()
+	return s
 }
