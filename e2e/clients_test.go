@@ -157,8 +157,8 @@ func (s *service) empty() (longest time.Duration) {
 }
 
 func (s *service) failedPercent() float64 {
-	part := s.during()
-	return 100 * (1 - float64(part.Counts()[load.Acknowledged])/float64(max(len(part.Requests), 1)))
+	sent, failed := (serviceRow{"", []*service{s}}).requests()
+	return percent(failed, sent)
 }
 
 // String is what clients noticed.
