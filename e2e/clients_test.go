@@ -145,8 +145,8 @@ func (s *service) took() time.Duration { return s.to.Sub(s.from) }
 // during are the requests that were sent while the change went on.
 func (s *service) during() *load.Run { return s.Sent(s.from, s.to) }
 
-// silence is the longest time without success for clients from elsewhere.
-func (s *service) silence() time.Duration { return max(s.silent, s.node) }
+// silence is the longest time without success for any kind of clients.
+func (s *service) silence() time.Duration { return max(s.silent, s.node, s.loopback) }
 
 // empty is how long the Service kubernetes had no endpoints, in the form that was worse off.
 func (s *service) empty() (longest time.Duration) {
