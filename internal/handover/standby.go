@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"auditpatch/internal/apiserver"
@@ -57,6 +58,7 @@ type Standby struct {
 
 	taken *taken // nil before Attach
 	once  sync.Once
+	why   atomic.Value // a string: why it was ended
 }
 
 // New makes a standby of a second API server that was started with [Serving].
@@ -132,6 +134,7 @@ func (s *Standby) guard(ctx context.Context) {
 		case ready:
 			last = time.Now()
 		case time.Since(last) > unhealthyFor && ctx.Err() == nil:
+			s.why.Store("it was not ready for " + unhealthyFor.String())
 			s.second.Kill()
 			s.taken.release()
 			return
@@ -139,11 +142,13 @@ func (s *Standby) guard(ctx context.Context) {
 	}
 }
 
-// Ended tells whether the standby has ended by itself, or did not answer any more, and its
-// last words.
+// Ended tells whether the standby has ended by itself, or did not answer any more, and why.
 func (s *Standby) Ended() (words string, ended bool) {
 	select {
 	case <-s.second.Ended():
+		if why, ok := s.why.Load().(string); ok {
+			return why, true
+		}
 		return s.second.LastWords(), true
 	default:
 		return "", false

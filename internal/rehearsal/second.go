@@ -35,8 +35,14 @@ func (s *Second) PID() int { return s.instance.process.Pid }
 // Ended is closed when it has ended.
 func (s *Second) Ended() <-chan struct{} { return s.instance.ended }
 
-// LastWords is the last error that it has logged.
-func (s *Second) LastWords() string { return plain(apiserver.LastError(s.instance.output.String())) }
+// LastWords is the last error that it has logged; "" once a signal has ended it, which it says
+// nothing of.
+func (s *Second) LastWords() string {
+	if s.instance.hasEnded() && s.instance.signalled {
+		return ""
+	}
+	return plain(apiserver.LastError(s.instance.output.String()))
+}
 
 // Kill ends it at once, with what it has accepted.
 func (s *Second) Kill() { _ = s.instance.process.Kill() }

@@ -67,6 +67,9 @@ var (
 	drainFor = wait.Scaled(time.Second)
 	// quietFor is how long it must have had nothing to do.
 	quietFor = wait.Scaled(500 * time.Millisecond)
+	// servedDrainFor is how long one may stay busy while another serves in its place: all
+	// that is written meanwhile it passes on to its watches, so it may never be quiet.
+	servedDrainFor = wait.Scaled(5 * time.Second)
 	// drainWithin is when one that stays busy is left to the kubelet.
 	drainWithin = wait.Scaled(10 * time.Second)
 	// exitWithin is how long an API server takes to end without connections:
@@ -99,11 +102,10 @@ type drain struct {
 	host proc.Host
 	// owns tells whether a process is one of the static Pod: no other is ever
 	// signalled or cut.
-	owns         func(proc.Process) bool
-	port         int
-	old          []*oldServer
-	quick        bool
-	mayKill      bool // SIGKILL loses nothing but what it has not answered
+	owns func(proc.Process) bool
+	port int
+	old  []*oldServer
+	manner
 	finalize     func() error
 	stepf        func(step, format string, a ...any)
 	settleUnseen time.Duration // of a Pod whose control groups cannot be seen
@@ -111,6 +113,13 @@ type drain struct {
 	ended   bool
 	endedAt time.Time // of the last process
 	goneAt  time.Time // of the Pod
+}
+
+// manner is how old API servers are drained.
+type manner struct {
+	quick   bool
+	mayKill bool // SIGKILL loses nothing but what it has not answered
+	served  bool // another API server serves in the place of the old ones
 }
 
 // oldServer is a kube-apiserver that ends.
@@ -243,7 +252,8 @@ func (t *drain) drained(s *oldServer, now time.Time) bool {
 	if ticks := t.host.CPU(s.Process); s.quietAt.IsZero() || ticks-s.ticks > quietTicks {
 		s.ticks, s.quietAt = ticks, now
 	}
-	return now.Sub(s.closedAt) >= drainFor && now.Sub(s.quietAt) >= quietFor
+	closed := now.Sub(s.closedAt)
+	return closed >= drainFor && (now.Sub(s.quietAt) >= quietFor || t.served && closed >= servedDrainFor)
 }
 
 func (t *drain) kill(s *oldServer) error {

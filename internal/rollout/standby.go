@@ -10,8 +10,8 @@ type Standby interface {
 	// Attach has it take new connections from now on. missed says which it cannot take,
 	// and why.
 	Attach() (missed string, err error)
-	// Ended tells whether it has ended by itself, and its last words.
-	Ended() (words string, ended bool)
+	// Ended tells whether it has ended by itself, and why, "" when nothing is known.
+	Ended() (why string, ended bool)
 	// End gives connections back and ends it. kept says that the node's own API server
 	// runs with the new settings now. The error says what may be lost.
 	End(kept bool) error
@@ -64,7 +64,7 @@ func (l *Live) attach() error {
 	missed, err := l.standby.Attach()
 	switch {
 	case err == nil:
-		l.standby.attached, l.standby.missed = true, missed
+		l.standby.attached, l.standby.missed, l.old.served = true, missed, true
 		n.stepf("restart", "the rehearsed kube-apiserver takes connections%s", but(missed))
 	case l.Restart == Seamless:
 		return &NotSeamless{Reason: err.Error()}
@@ -81,9 +81,12 @@ func (w *watch) tend() {
 	if w.standby == nil || !w.standby.attached || w.standby.ended {
 		return
 	}
-	if words, ended := w.standby.Ended(); ended {
+	if why, ended := w.standby.Ended(); ended {
 		w.standby.ended = true
-		w.stepf("restart", "the rehearsed kube-apiserver does not serve any more, and nobody does until the new one is ready%s", lastly(words))
+		if why != "" {
+			why = ": " + why
+		}
+		w.stepf("restart", "the rehearsed kube-apiserver does not serve any more, and nobody does until the new one is ready%s", why)
 	}
 }
 
