@@ -109,10 +109,15 @@ func (r Rehearsal) environ(running []string) []string {
 // sockets, and Go 1.24 and later make one.
 func withGodebug(env []string, setting string) []string {
 	for i, v := range env {
-		if strings.HasPrefix(v, "GODEBUG=") && v != "GODEBUG=" {
+		switch {
+		case v == "GODEBUG=":
+			env[i] = v + setting
+		case strings.HasPrefix(v, "GODEBUG="):
 			env[i] = v + "," + setting
-			return env
+		default:
+			continue
 		}
+		return env
 	}
 	return append(env, "GODEBUG="+setting)
 }

@@ -143,3 +143,31 @@ func TestMounts(t *testing.T) {
 		t.Errorf("a hostPath that is missing: %v", err)
 	}
 }
+
+// TestServes wants what an API server needs that other clients are to use.
+func TestServes(t *testing.T) {
+	t.Parallel()
+	located := &patch.Location{Path: "/x", Host: "/x"}
+	r := Rehearsal{Server: &apiserver.Server{}, New: patch.Settings{Policy: located, Log: located}, Serve: &Serve{Log: "/spool", IPv6: true}}
+	all := strings.Join(r.overrides(7), " ")
+	for _, flag := range []string{"--bind-address=::1", "--audit-log-path=" + r.logPath(), "--audit-log-maxsize=", "--goaway-chance="} {
+		if !strings.Contains(all, flag) {
+			t.Errorf("%s is missing in %s", flag, all)
+		}
+	}
+	// A flag that a release does not know would refuse every change of it.
+	for version, knows := range map[patch.Version]bool{{}: false, {Major: 1, Minor: 27}: false, {Major: 1, Minor: 28}: true, {Major: 1, Minor: 37}: true} {
+		r.New.Version = version
+		if got := strings.Contains(strings.Join(r.overrides(7), " "), "--shutdown-watch-termination-grace-period"); got != knows {
+			t.Errorf("%s: %v, want %v", version, got, knows)
+		}
+	}
+	if strings.Contains(all, "--watch-cache=false") {
+		t.Errorf("it has no watch cache: %s", all)
+	}
+	for env, want := range map[string]string{"": "GODEBUG=multipathtcp=0", "GODEBUG=": "GODEBUG=multipathtcp=0", "GODEBUG=x=1": "GODEBUG=x=1,multipathtcp=0"} {
+		if got := withGodebug([]string{"A=1", env}, "multipathtcp=0"); got[len(got)-1] != want {
+			t.Errorf("%q: %v, want %s", env, got, want)
+		}
+	}
+}
