@@ -64,7 +64,9 @@ func (j *job) addProbe(ctx context.Context, l *rollout.Live, planned func(name s
 		return err
 	}
 	l.Probe, l.Unproven, err = j.probe(ctx, l.New, data)
-	if err != nil && l.Resumed != nil { // what was begun has to be ended all the same
+	// What was begun has to be ended all the same. What is gone back to was judged as
+	// kube-apiserver does, which ignores a field that enable would refuse.
+	if err != nil && (l.Resumed != nil || j.result.Command == "restore") {
 		l.Unproven, err = err.Error(), nil
 	}
 	return err
