@@ -62,6 +62,9 @@ const pairs = `for i in 1 2; do openssl req -x509 -newkey rsa:2048 -nodes -keyou
 // onPage are the settings that docs/how-it-works.md has as an example.
 const onPage = "webhook with a CA that is missing"
 
+// newerField are settings that restore takes.
+const newerField = "policy with a field of a newer release"
+
 var allBadSettings = []badSettings{
 	{"log on a file system that is full", "log", "mount -t tmpfs -o size=32k none $dir; head -c 64k /dev/zero >$dir/x 2>/dev/null; true", logElsewhere, "full|no space left"},
 	{"log on a file system without inodes", "log", "mount -t tmpfs -o nr_inodes=1 none $dir", logElsewhere, "inodes|no space left"},
@@ -73,7 +76,7 @@ var allBadSettings = []badSettings{
 	{"policy with a level that is none", "policy", policyFile(`apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Everything}]\n`), badPolicy, `unknown level "Everything"`},
 	{"policy of an API that is gone", "policy", policyFile(`apiVersion: audit.k8s.io/v1beta1\nkind: Policy\nrules: [{level: Metadata}]\n`), badPolicy, "v1beta1"},
 	// kube-apiserver ignores the field, so it can be gone back to.
-	{"policy with a field of a newer release", "policy of enable", policyFile(`apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, sampleRate: 2}]\n`), badPolicy, "sampleRate"},
+	{newerField, "policy of enable", policyFile(`apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, sampleRate: 2}]\n`), badPolicy, "sampleRate"},
 	{"policy without rules", "policy", policyFile(`apiVersion: audit.k8s.io/v1\nkind: Policy\n`), badPolicy, "rule"},
 	{"policy that is empty", "policy", policyFile(``), badPolicy, "empty"},
 	{"policy that is no YAML", "policy", policyFile(`rules: [\n`), badPolicy, "bad.yaml:|audit-policy.yaml:"},
@@ -129,6 +132,7 @@ func TestRehearsalRestores(t *testing.T) {
 		rows = append(rows, l.refusesUnnoticed(bad, "restore", "--to", id))
 	}
 	l.exec("sh", "-c", unspoil)
+	l.rollsOut(func() { l.wantSaid(l.auditpatch(0, "restore", "--to", backups[newerField]), "sampleRate", "the backup is restored") })
 	l.Logf("backups that restore has refused\n%s", strings.Join(rows, "\n"))
 }
 
@@ -152,7 +156,7 @@ func (l *lab) badBackups() map[string]string {
 	presets := []string{"metadata", "writes"}
 	for i, bad := range allBadSettings {
 		switch bad.of {
-		case "policy":
+		case "policy", "policy of enable":
 			l.exec("sh", "-c", bad.spoil)
 			out[bad.name] = backup("--preset", presets[i%2])
 		case "webhook":
