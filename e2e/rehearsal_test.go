@@ -132,7 +132,9 @@ func TestRehearsalRestores(t *testing.T) {
 		rows = append(rows, l.refusesUnnoticed(bad, "restore", "--to", id))
 	}
 	l.exec("sh", "-c", unspoil)
-	l.rollsOut(func() { l.wantSaid(l.auditpatch(0, "restore", "--to", backups[newerField]), "sampleRate", "the backup is restored") })
+	l.rollsOut(func() {
+		l.wantSaid(l.auditpatch(0, "restore", "--to", backups[newerField]), "sampleRate", "the backup is restored")
+	})
 	l.Logf("backups that restore has refused\n%s", strings.Join(rows, "\n"))
 }
 
