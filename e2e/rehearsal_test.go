@@ -295,7 +295,8 @@ func TestRehearsalMemory(t *testing.T) {
 			for p in $(pgrep -x auditpatch-rehe); do sed -n 's/^VmHWM:\t *//p' /proc/$p/status >>/root/peaks; done 2>/dev/null
 			sleep 0.05
 		done
-		wait $pid && echo "the second, at most: $(sort -n /root/peaks | tail -n 1)"; rm /root/peaks; grep -e ^rehearsal -e 'takes connections' /root/said`
+		wait $pid || { cat /root/said; exit 1; }
+		echo "the second, at most: $(sort -n /root/peaks | tail -n 1)"; rm /root/peaks; grep -e ^rehearsal -e 'takes connections' /root/said`
 	for _, size := range sizes {
 		stdout, stderr, _ := l.node.Exec(l.ctx, "bash", "-c", objects, "bash", size)
 		l.Logf("%s MB: objects of 1 MB: %s%s", size, stdout, stderr)

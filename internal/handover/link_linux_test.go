@@ -50,7 +50,7 @@ func listen(t *testing.T, address, name string) *net.TCPListener {
 			if err != nil {
 				return
 			}
-			fmt.Fprintf(c, "%s at %s", name, c.LocalAddr())
+			_, _ = fmt.Fprintf(c, "%s at %s", name, c.LocalAddr())
 			c.Close()
 		}
 	}()
@@ -101,12 +101,12 @@ func TestRedirect(t *testing.T) {
 	want("before", old)
 	must(t, r.attach(file))
 	want("attached", map[string]string{far: "second at 10.1.2.3:6443", near: old[near], six: old[six], "10.1.2.3:6444": "refused"})
-	front.Close()
+	must(t, front.Close())
 	want("old gone", map[string]string{far: "second at 10.1.2.3:6443", near: "refused", six: "refused"})
 	listen(t, ":6443", "new")
 	want("new", map[string]string{far: "second at 10.1.2.3:6443", near: "new at 127.0.0.1:6443"})
-	file.Close()
-	back.Close()
+	must(t, file.Close())
+	must(t, back.Close())
 	want("second gone", map[string]string{far: "new at 10.1.2.3:6443"})
 	r.close()
 	want("closed", map[string]string{far: "new at 10.1.2.3:6443"})
