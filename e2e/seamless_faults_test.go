@@ -183,7 +183,7 @@ func (k *killing) killSecond(m disruption) {
 	time.Sleep(normalFor)
 	from := time.Now()
 	said := k.auditpatchWhile(killScript+m.wait+"; kill -KILL $(pgrep -x auditpatch-rehe)", 0, a.args...)
-	k.wantSaid(said, takesConnections, "the rehearsed kube-apiserver has ended, and nobody serves until the new one does", "found in the log")
+	k.wantSaid(said, takesConnections, "the rehearsed kube-apiserver does not serve any more", "found in the log")
 	k.wantNotSaid(said, servedThroughout)
 	s := k.over(c, a, from)
 	k.wantManifest(after)
