@@ -290,7 +290,7 @@ func TestFaultNeverReady(t *testing.T) {
 		answers() { [[ $(curl -sko /dev/null -w '%{http_code}' --max-time 1 https://127.0.0.1:6443/readyz) == [25]00 ]]; }
 		said "new kube-apiserver started"; look answers; `+etcdAway+`
 		said "undo "; `+etcdBack,
-		[]string{"--timeout=15s"}, "kube-apiserver runs but was not ready within 15s: /readyz says 500: etcd")
+		[]string{"--restart=quick", "--timeout=15s"}, "kube-apiserver runs but was not ready within 15s: /readyz says 500: etcd")
 }
 
 // TestFaultKubeletStopped wants enable not to begin when nobody would act on the manifest, and
