@@ -45,7 +45,7 @@ var house = map[string][]string{
 	"internal/proof":       {"internal/apiserver", "internal/auditlog", "internal/wait"},
 	"internal/clusterlock": {"internal/hint", "internal/apiserver", "internal/proc", "internal/wait"},
 	"internal/webhook":     {"internal/hint", "internal/apiserver", "patch", "internal/wait"},
-	"internal/apiserver":   {"internal/hint", "internal/kubelet", "internal/proc", "internal/node", "patch", "internal/wait"},
+	"internal/apiserver":   {"internal/hint", "internal/kubelet", "internal/proc", "internal/node", "patch", "patch/auditflags", "internal/wait"},
 	"internal/kubelet":     {"internal/proc", "internal/node", "internal/wait"},
 	"internal/proc":        nil,
 	"internal/exit":        nil,

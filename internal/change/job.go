@@ -20,6 +20,7 @@ type job struct {
 	target *target.Target
 	how    How
 	result Result
+	moved  bool // audit events that an earlier run had left
 }
 
 // newJob begins a request on the node that it names.
@@ -116,7 +117,11 @@ func (j *job) previewLive(ctx context.Context, plan *patch.Plan) error {
 	if err != nil {
 		return err
 	}
-	return l.Preview(ctx)
+	if err := l.Preview(ctx); err != nil {
+		return err
+	}
+	_, err = trial{j, l, plan, apiserver.New(j.target.Node, plan.Before.Server)}.serving(ctx)
+	return err
 }
 
 // warnNoKubelet tells whoever does not wait that nothing acts on the manifest.

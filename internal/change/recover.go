@@ -36,10 +36,13 @@ func Recover(ctx context.Context, r RecoverRequest) (Recovered, Result, error) {
 	if err != nil && ended.ID != "" {
 		err = fmt.Errorf("recover %s: %w", ended.ID, err)
 	}
-	if ended.ID == "" {
+	switch {
+	case j.moved:
+		j.result.Outcome = "audit events that an earlier run had left are in the log now"
+	case ended.ID == "":
 		j.result.Outcome = "no run died half way, nothing to do"
 	}
-	return Recovered{ended.Touched, ended.ID, string(ended.Outcome), ended.Waited}, j.result, err
+	return Recovered{ended.Touched || j.moved, ended.ID, string(ended.Outcome), ended.Waited}, j.result, err
 }
 
 // recover ends an earlier run that died half way, and says so.
@@ -54,11 +57,12 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 		return rollout.Recovered{}, err
 	}
 	r, err := rollout.Recover(ctx, j.target.Node, func(run *node.Run) (rollout.Watcher, error) { return j.watcher(ctx, run) })
-	moved, left := j.settle()
-	if r.ID != "" || moved {
+	var left error
+	j.moved, left = j.settle()
+	if r.ID != "" || j.moved {
 		j.forgetSecond()
 	}
-	if r.Touched || moved {
+	if r.Touched || j.moved {
 		j.result.Touched = true
 	} else {
 		j.how.Listener.spared()
@@ -74,7 +78,7 @@ func (j *job) recover(ctx context.Context) (rollout.Recovered, error) {
 		err = nil
 	}
 	if left != nil {
-		j.warn(patch.Problem{Message: left.Error(), Hint: hint.Of(left)})
+		j.warn(patch.Problem{Message: left.Error(), Hint: hint.Command("recover")})
 	}
 	return r, err
 }
@@ -94,7 +98,8 @@ func (j *job) settle() (moved bool, err error) {
 		return false, err
 	}
 	defer lock.Unlock()
-	return true, handover.Settle(j.target.Node)
+	err = handover.Settle(j.target.Node)
+	return err == nil, err
 }
 
 // forgetSecond takes away what the second API server of a run that died has left in the

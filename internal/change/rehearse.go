@@ -49,28 +49,32 @@ func (j *job) rehearse(l *rollout.Live, plan *patch.Plan) func(context.Context) 
 
 // run rehearses, and leaves the second API server running where it is to serve meanwhile.
 func (t trial) run(ctx context.Context) (rollout.Standby, error) {
-	serve, err := t.serving(ctx)
+	prepared, err := t.serving(ctx)
 	if err != nil {
 		return nil, err
 	}
+	r := rehearsal.Rehearsal{Server: t.server, Manifest: t.target.Manifest, New: t.plan.After, Changes: t.plan.Changes, Probe: t.live.Probe, Delay: t.live.Delay}
+	if prepared != nil {
+		r.Serve = prepared.Serve
+	}
 	began := time.Now()
-	second, report, err := rehearsal.Rehearsal{
-		Server: t.server, Manifest: t.target.Manifest, New: t.plan.After, Changes: t.plan.Changes, Probe: t.live.Probe, Delay: t.live.Delay, Serve: serve,
-	}.Begin(ctx)
+	second, report, err := r.Begin(ctx)
 	say := func(format string, a ...any) {
 		t.step(rollout.Progress{Step: "rehearsal", Text: fmt.Sprintf(format, a...), After: time.Since(began), Timed: true})
 	}
 	if err != nil {
-		handover.Discard(t.server, nil)
+		if prepared != nil {
+			prepared.Discard()
+		}
 		return nil, t.failed(err, say)
 	}
 	t.result.Rehearsal = &Rehearsal{Verdict: "passed", Seconds: math.Round(report.Ready.Seconds()*10) / 10, Event: report.Event}
 	say("%s", passed(report))
-	if serve == nil {
+	if prepared == nil {
 		second.End()
 		return nil, nil
 	}
-	return handover.New(t.server, second, t.plan.Before, t.plan.After), nil
+	return prepared.Standby(second), nil
 }
 
 // failed is what a rehearsal that did not pass means for the change.
@@ -95,25 +99,31 @@ func (t trial) failed(err error, say func(string, ...any)) error {
 }
 
 // serving prepares the second API server to serve meanwhile; nil when it is not to.
-func (t trial) serving(ctx context.Context) (*rehearsal.Serve, error) {
+func (t trial) serving(ctx context.Context) (*handover.Prepared, error) {
 	if !t.how.Restart.HandsOver() || t.how.NoWait || t.how.DryRun && t.how.Restart != rollout.Seamless {
 		return nil, nil
 	}
-	serve, err := (*rehearsal.Serve)(nil), t.single(ctx)
-	if err == nil {
-		err = handover.Possible(t.server, t.plan.After)
-	}
+	err := t.mayServe(ctx)
+	var prepared *handover.Prepared
 	if err == nil && !t.how.DryRun {
-		serve, err = handover.Serving(t.server, t.plan.After)
+		prepared, err = handover.Prepare(ctx, t.server, t.plan.Before, t.plan.After)
 	}
 	switch {
 	case err == nil:
-		return serve, nil
+		return prepared, nil
 	case t.how.Restart == rollout.Seamless:
 		return nil, &rollout.NotSeamless{Reason: err.Error(), Hint: hint.Of(err)}
 	}
 	t.quick(err.Error())
 	return nil, nil
+}
+
+// mayServe says why nobody can serve meanwhile, or need not.
+func (t trial) mayServe(ctx context.Context) error {
+	if err := t.single(ctx); err != nil {
+		return err
+	}
+	return handover.Possible(t.server, t.plan.After)
 }
 
 // single wants no other control planes, which serve meanwhile where there are some.

@@ -3,6 +3,7 @@ package handover
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -32,12 +33,27 @@ const serviceName = "kubernetes"
 // againAfter is how soon something that has failed is tried again.
 var againAfter = wait.Scaled(200 * time.Millisecond)
 
-// keepEndpoints keeps the endpoints of the Service kubernetes as they are, through a second
-// API server, until ctx ends. Where the credentials do not suffice nothing is kept.
-func keepEndpoints(ctx context.Context, second *apiserver.Server) {
-	var all sync.WaitGroup
+// readEndpoints are the endpoints of the Service kubernetes as they are to stay, one object
+// for each form.
+func readEndpoints(ctx context.Context, s *apiserver.Server) (all []object, err error) {
 	for _, form := range endpointForms {
-		all.Go(func() { form.keep(ctx, second) })
+		o, err := form.get(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// keepEndpoints keeps the endpoints of the Service kubernetes as they were, through a second
+// API server, until ctx ends.
+func keepEndpoints(ctx context.Context, second *apiserver.Server, were []object) {
+	var all sync.WaitGroup
+	for i, o := range were {
+		if form := endpointForms[i]; !form.empty(o) {
+			all.Go(func() { form.keep(ctx, second, o) })
+		}
 	}
 	all.Wait()
 }
@@ -45,26 +61,24 @@ func keepEndpoints(ctx context.Context, second *apiserver.Server) {
 // object is one as the API server has it.
 type object map[string]any
 
-// keep remembers the object and watches it.
-func (f endpointForm) keep(ctx context.Context, s *apiserver.Server) {
-	as, found := f.get(ctx, s)
-	if !found || f.empty(as) {
-		return
-	}
+// keep watches an object, and fills it when it is empty.
+func (f endpointForm) keep(ctx context.Context, s *apiserver.Server, as object) {
 	for version := as.version(); ctx.Err() == nil; {
-		_ = s.Watch(ctx, f.collection, "metadata.name="+serviceName, version, func(e apiserver.Event) {
+		watching, stop := context.WithCancel(ctx)
+		_ = s.Watch(watching, f.collection, "metadata.name="+serviceName, version, func(e apiserver.Event) {
 			var now object
-			if json.Unmarshal(e.Object, &now) == nil && e.Type == "MODIFIED" && f.empty(now) {
-				f.put(ctx, s, now, as)
+			if json.Unmarshal(e.Object, &now) == nil && e.Type == "MODIFIED" && f.empty(now) && !f.put(ctx, s, now, as) {
+				stop() // and look again
 			}
 		})
+		stop()
 		select { // a watch ends now and then
 		case <-ctx.Done():
 			return
 		case <-time.After(againAfter):
 		}
-		now, found := f.get(ctx, s)
-		if !found {
+		now, err := f.get(ctx, s)
+		if err != nil {
 			continue
 		}
 		version = now.version()
@@ -76,23 +90,29 @@ func (f endpointForm) keep(ctx context.Context, s *apiserver.Server) {
 
 func (f endpointForm) path() string { return f.collection + "/" + serviceName }
 
-func (f endpointForm) get(ctx context.Context, s *apiserver.Server) (o object, found bool) {
+func (f endpointForm) get(ctx context.Context, s *apiserver.Server) (o object, err error) {
 	code, data, err := s.Call(ctx, http.MethodGet, f.path(), "", nil)
-	if err != nil || code != http.StatusOK || json.Unmarshal(data, &o) != nil {
-		return nil, false
+	if err == nil && code != http.StatusOK {
+		err = errors.New(apiserver.Refusal(code, data))
 	}
-	return o, true
+	if err != nil {
+		return nil, err
+	}
+	return o, json.Unmarshal(data, &o)
 }
 
-// put fills an object that is empty now with what was in it. When somebody else has written
-// it since, the API server refuses.
-func (f endpointForm) put(ctx context.Context, s *apiserver.Server, now, as object) {
+// put fills an object that is empty now with what was in it, and tells whether that is done.
+// When somebody else has written it since, the API server refuses.
+func (f endpointForm) put(ctx context.Context, s *apiserver.Server, now, as object) bool {
 	for _, field := range f.fields {
 		now[field] = as[field]
 	}
-	if body, err := json.Marshal(now); err == nil {
-		_, _, _ = s.Call(ctx, http.MethodPut, f.path(), "application/json", body)
+	body, err := json.Marshal(now)
+	if err != nil {
+		return false
 	}
+	code, _, err := s.Call(ctx, http.MethodPut, f.path(), "application/json", body)
+	return err == nil && code == http.StatusOK
 }
 
 // empty tells whether there are no endpoints.

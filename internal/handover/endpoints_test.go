@@ -86,13 +86,15 @@ func TestKeepEndpoints(t *testing.T) {
 	server := httptest.NewTLSServer(r)
 	defer server.Close()
 	address := server.Listener.Addr().(*net.TCPAddr)
+	second := apiserver.New(node.New(t.TempDir(), ""), patch.Server{Address: address.IP.String(), Port: address.Port})
+	were, err := readEndpoints(t.Context(), second)
+	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		keepEndpoints(ctx, apiserver.New(node.New(t.TempDir(), ""), patch.Server{Address: address.IP.String(), Port: address.Port}))
+		keepEndpoints(ctx, second, were)
 	}()
-	time.Sleep(300 * time.Millisecond) // what they are is remembered first
 	for range 3 {
 		r.write("endpoints", object{}, "")
 		r.write("endpointslices", object{"endpoints": nil}, "")

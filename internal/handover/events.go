@@ -11,9 +11,9 @@ import (
 	"os"
 	"path"
 	"strings"
-	"syscall"
 	"time"
 
+	"auditpatch/internal/auditlog"
 	"auditpatch/internal/node"
 	"auditpatch/internal/proc"
 )
@@ -98,13 +98,46 @@ func appendTo(n *node.Node, log string, spool fs.FileInfo, write func(io.Writer)
 	if err != nil {
 		return err
 	}
+	if err := fits(n, path.Dir(log), spool.Size()); err != nil {
+		return err
+	}
 	if overwritten {
 		return addBeside(dir, f, rotated(log, n.Now()), write)
+	}
+	if err := endLine(f); err != nil {
+		return err
 	}
 	if err := write(f); err != nil {
 		return err
 	}
 	return f.Sync()
+}
+
+// spare is what has to be free beside what is written: a line that does not fit is torn, and
+// takes the API server's next one with it.
+const spare = 16 << 20
+
+// fits tells whether so much can be written in a directory.
+func fits(n *node.Node, dir string, size int64) error {
+	space, err := n.Space(dir)
+	if err == nil && space.FreeToRoot < size+spare {
+		err = fmt.Errorf("%s are free there, and %s are wanted", auditlog.FormatSize(space.FreeToRoot), auditlog.FormatSize(size+spare))
+	}
+	return err
+}
+
+// endLine ends the last line of a log, which an API server that was killed may have left open.
+func endLine(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, info.Size()-1); err != nil || last[0] == '\n' {
+		return err
+	}
+	_, err = f.WriteString("\n")
+	return err
 }
 
 // overwrites tells whether an API server of this node has a file open so that it would write
@@ -174,7 +207,7 @@ func linesOf(n *node.Node, log string, spool io.Reader) (map[digest]bool, error)
 		return nil, err
 	}
 	defer dir.Close()
-	f, err := dir.OpenFile(path.Base(log), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := openLog(dir, path.Base(log))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -69,6 +69,7 @@ func TestDeliver(t *testing.T) {
 	}{
 		{"appended", "1\n2\n", "3\n4\n", logPath, map[string]string{"audit.log": "1\n2\n3\n4\n"}},
 		{"the same once more is an event of its own", "1\n", "1\n", logPath, map[string]string{"audit.log": "1\n1\n"}},
+		{"a line of the log that has no end", "1", "2\n", logPath, map[string]string{"audit.log": "1\n2\n"}},
 		{"a torn line", "1\n", "2\n3", logPath, map[string]string{"audit.log": "1\n2\n"}},
 		{"nothing but a torn line", "1\n", "2", logPath, map[string]string{"audit.log": "1\n"}},
 		{"empty", "1\n", "", logPath, map[string]string{"audit.log": "1\n"}},
@@ -135,7 +136,16 @@ func TestSettleHalf(t *testing.T) {
 // TestDeliverNotElsewhere wants no file to be written that only the log's name leads to.
 func TestDeliverNotElsewhere(t *testing.T) {
 	t.Parallel()
-	for name, make := range map[string]func(old, new string) error{"symlink": os.Symlink, "hard link": os.Link} {
+	inside := func(old, name string) error {
+		if err := os.Rename(old, filepath.Join(filepath.Dir(name), "other")); err != nil {
+			return err
+		}
+		if err := os.Symlink(filepath.Join(filepath.Dir(name), "other"), old); err != nil {
+			return err
+		}
+		return os.Symlink("other", name)
+	}
+	for name, make := range map[string]func(old, new string) error{"symlink": os.Symlink, "hard link": os.Link, "symlink to the same directory": inside} {
 		t.Run(name, func(t *testing.T) {
 			n := logNode(t, "")
 			other := filepath.Join(n.Root, "other")

@@ -69,6 +69,14 @@ func networkCookie() (uint64, error) {
 // cgroupRoot is the root of the second version's control groups as far as this process sees
 // them. Every process is in one of them, also where the first version is in use.
 func cgroupRoot() (*os.File, error) {
+	// Of a group above the root of our namespace the kernel says /.. (cgroup_namespaces(7)).
+	first, err := os.ReadFile("/proc/1/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains("\n"+string(first), "\n0::/..") {
+		return nil, errors.New("this process has a cgroup namespace of its own, and does not see the others")
+	}
 	fs, err := unix.Fsopen("cgroup2", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func makeSpool(n *node.Node, into string, uid int) (name string, err error) {
 		return "", err
 	}
 	defer dir.Close()
-	if err := dir.WriteFile(spoolIntoName, []byte(into+"\n"), 0o600); err != nil {
+	if err := writeWhole(dir, spoolIntoName, into+"\n"); err != nil {
 		return "", err
 	}
 	if err := dir.Remove(spoolName); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -55,6 +55,33 @@ func makeSpool(n *node.Node, into string, uid int) (name string, err error) {
 		return "", err
 	}
 	return path.Join(n.StateDir, spoolName), f.Chown(uid, -1)
+}
+
+// writeWhole writes a file that is there as a whole or not at all, also after a power cut.
+func writeWhole(dir *os.Root, name, text string) error {
+	temp := name + ".new"
+	f, err := dir.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	_ = f.Close()
+	if err == nil {
+		err = dir.Rename(temp, name)
+	}
+	if err != nil {
+		_ = dir.Remove(temp)
+		return err
+	}
+	d, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 // openSpool opens the spool, nil without one.
@@ -109,13 +136,18 @@ func logDir(n *node.Node, log string) (*os.Root, error) {
 
 // openLog opens a log to write at its end, whoever else does so too. It is not followed
 // when it is a symlink or has a second name: its directory may belong to somebody else.
+// os.Root itself follows symlinks within the directory, whatever the flags.
 func openLog(dir *os.Root, base string) (*os.File, error) {
-	f, err := dir.OpenFile(base, os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	named, err := dir.Lstat(base)
+	if err != nil {
+		return nil, err
+	}
+	f, err := dir.OpenFile(base, os.O_RDWR|os.O_APPEND|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || links(info) > 1) {
+	if err == nil && (!info.Mode().IsRegular() || links(info) > 1 || !os.SameFile(named, info)) {
 		err = &fs.PathError{Op: "open", Path: base, Err: errors.New("it is no file with one name")}
 	}
 	if err != nil {

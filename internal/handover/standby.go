@@ -5,33 +5,90 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"auditpatch/internal/apiserver"
+	"auditpatch/internal/auditlog"
 	"auditpatch/internal/hint"
+	"auditpatch/internal/node"
 	"auditpatch/internal/proc"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
-// Serving prepares the files of a second API server that is to serve with new settings: its
-// events go to a spool. An *Impossible says why there can be none.
-func Serving(s *apiserver.Server, after patch.Settings) (*rehearsal.Serve, error) {
-	serve := &rehearsal.Serve{IPv6: advertisesIPv6(after.Server)}
+// Prepared is what a second API server needs that is to serve with new settings. Whoever has
+// prepared it discards it, or makes a [Standby] of it.
+type Prepared struct {
+	*rehearsal.Serve
+	server        *apiserver.Server // the node's own
+	before, after patch.Settings
+	missed        []string // whom it cannot serve
+}
+
+// Prepare makes the files of a second API server that is to serve: its events go to a spool.
+// An *Impossible says why there can be none. The caller holds the node's lock.
+func Prepare(ctx context.Context, s *apiserver.Server, before, after patch.Settings) (*Prepared, error) {
 	if Left(s.Node) {
 		return nil, &Impossible{Reason: "audit events of an earlier run are still to be moved to the log", Hint: hint.Command("recover")}
 	}
-	var err error
-	if log := writtenTo(after); log != "" {
-		serve.Log, err = makeSpool(s.Node, log, int(after.Server.User))
+	p := &Prepared{Serve: &rehearsal.Serve{IPv6: advertisesIPv6(after.Server)}, server: s, before: before, after: after}
+	p.Serve.Version = after.Version
+	if after.Version == (patch.Version{}) {
+		p.Serve.Version = s.Version(ctx)
 	}
-	if err != nil {
+	if !p.Serve.IPv6 && hasIPv6() {
+		p.missed = append(p.missed, "clients that come over IPv6 are not served meanwhile")
+	}
+	log := writtenTo(after)
+	if log == "" {
+		return p, nil
+	}
+	if why := crowded(s.Node); why != "" {
+		return nil, impossible("%s", why)
+	}
+	var err error
+	if p.Serve.Log, err = makeSpool(s.Node, log, int(after.Server.User)); err != nil {
+		p.Discard()
 		return nil, impossible("make a file for audit events: %v", err)
 	}
-	return serve, nil
+	return p, nil
+}
+
+// Discard drops the events of a second API server that has not served.
+func (p *Prepared) Discard() { _ = dropSpool(p.server.Node) }
+
+// leastFree has to be free where the spool is: events of a busy cluster for some minutes.
+const leastFree = 256 << 20
+
+// crowded says that the spool's file system has too little space, "" when it has enough.
+func crowded(n *node.Node) string {
+	space, err := n.Space(n.StateDir)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("the space for audit events cannot be measured: %v", err)
+	case space.FreeToRoot < leastFree:
+		return fmt.Sprintf("%s are free in %s, where audit events are kept meanwhile, and %s are wanted", auditlog.FormatSize(space.FreeToRoot), n.StateDir, auditlog.FormatSize(leastFree))
+	}
+	return ""
+}
+
+// hasIPv6 tells whether this machine has an address that clients may come to over IPv6.
+func hasIPv6() bool {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(all, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.To4() == nil && n.IP.IsGlobalUnicast()
+	})
 }
 
 // writtenTo is the log that an API server with these settings writes, a path on the node; ""
@@ -52,26 +109,18 @@ func advertisesIPv6(s patch.Server) bool {
 // Standby is a second API server, with the new settings, that serves while the node's own
 // restarts.
 type Standby struct {
-	server        *apiserver.Server // the node's own
-	second        *rehearsal.Second
-	before, after patch.Settings
+	*Prepared
+	second *rehearsal.Second
 
-	taken *taken // nil before Attach
+	taken *taken   // nil before Attach
+	hold  *os.File // the second one's port, nil for none
 	once  sync.Once
 	why   atomic.Value // a string: why it was ended
 }
 
-// New makes a standby of a second API server that was started with [Serving].
-func New(s *apiserver.Server, second *rehearsal.Second, before, after patch.Settings) *Standby {
-	return &Standby{server: s, second: second, before: before, after: after}
-}
-
-// Discard ends the standby of a change that has not begun, and drops its events.
-func Discard(s *apiserver.Server, second *rehearsal.Second) {
-	if second != nil {
-		second.End()
-	}
-	_ = dropSpool(s.Node)
+// Standby is a second API server that was started with what is prepared.
+func (p *Prepared) Standby(second *rehearsal.Second) *Standby {
+	return &Standby{Prepared: p, second: second}
 }
 
 // Attach has the standby take new connections from now on. missed says of which it cannot
@@ -88,15 +137,23 @@ func (s *Standby) Attach() (missed string, err error) {
 	// Should the second one die, its listener has to go with it: else connections would be
 	// taken by nobody.
 	defer listener.Close()
+	missing := slices.Clone(s.missed)
+	endpoints, err := readEndpoints(context.Background(), s.second.Server)
+	if err != nil {
+		missing = append(missing, fmt.Sprintf("the endpoints of the Service kubernetes are empty meanwhile: %v", err))
+	}
 	if s.taken, err = take(s.server.Spec.Port, listener); err != nil {
 		return "", err
 	}
+	s.hold = s.second.Hold()
 	if err := s.takeLocal(); err != nil {
-		missed = fmt.Sprintf("those to loopback addresses are not served meanwhile: %v", err)
+		missing = append(missing, fmt.Sprintf("clients of loopback addresses are not served meanwhile: %v", err))
 	}
-	s.taken.background(func(ctx context.Context) { keepEndpoints(ctx, s.second.Server) })
+	// It is what serves now, and goes no sooner than the one that it stands in for.
+	s.server.Host.AsPrecious(running)
+	s.taken.background(func(ctx context.Context) { keepEndpoints(ctx, s.second.Server, endpoints) })
 	s.taken.background(s.guard)
-	return missed, nil
+	return strings.Join(missing, "; "), nil
 }
 
 // takeLocal takes connections from this machine to loopback addresses.
@@ -110,36 +167,78 @@ func (s *Standby) takeLocal() error {
 // loopbackIPv6 is where a second API server listens for clients of IPv6.
 const loopbackIPv6 = "::1"
 
-// unhealthyFor is how long a standby may be unready. One that does not answer is worse than
-// none: the kubelet waits for it before it starts the new API server, and is refused at once
-// where nobody listens.
-var unhealthyFor = wait.Scaled(4 * time.Second)
+// How long a standby may fail to answer, and answer that it is not ready. One that does not
+// answer is worse than none: the kubelet waits for it before it starts the new API server, and
+// is refused at once where nobody listens. One that only has lost etcd does no more harm than
+// the other would.
+var (
+	silentWithin = wait.Scaled(8 * time.Second)
+	unreadyFor   = wait.Scaled(12 * time.Second)
+	// askWithin is how long an answer may take on a machine that is busy.
+	askWithin = wait.Scaled(4 * time.Second)
+	askEvery  = wait.Scaled(time.Second)
+	// fewestFailures have to come in a row: this process may have been stopped meanwhile.
+	fewestFailures = 3
+)
 
-// guard gives connections back when the standby ends, or is not ready for a while, which ends
-// it.
+// guard gives connections back when the standby ends, and ends it when it is not ready for a
+// while or cannot write its events.
 func (s *Standby) guard(ctx context.Context) {
-	for last := time.Now(); ; {
+	var failures []time.Time // without a good answer between them
+	answered := time.Now()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.second.Ended():
-			s.taken.release()
+			s.taken.abandon()
 			return
-		case <-time.After(unhealthyFor / 4):
+		case <-time.After(askEvery):
 		}
-		within, cancel := context.WithTimeout(ctx, unhealthyFor/2)
-		ready, _ := s.second.Server.Ready(within)
+		began := time.Now()
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		answer, err := s.second.Server.Ask(within, http.MethodGet, "/readyz")
 		cancel()
 		switch {
-		case ready:
-			last = time.Now()
-		case time.Since(last) > unhealthyFor && ctx.Err() == nil:
-			s.why.Store("it was not ready for " + unhealthyFor.String())
+		case ctx.Err() != nil:
+			return
+		case err == nil && answer.Code < http.StatusInternalServerError:
+			failures, answered = nil, time.Now()
+		case err == nil:
+			failures, answered = append(failures, began), time.Now()
+		default:
+			failures = append(failures, began)
+		}
+		if why := s.fault(failures, answered); why != "" {
+			s.why.Store(why)
 			s.second.Kill()
-			s.taken.release()
+			s.taken.abandon()
 			return
 		}
 	}
+}
+
+// fault is why a standby is better ended, "" while it is not.
+func (s *Standby) fault(failures []time.Time, answered time.Time) string {
+	if len(failures) >= fewestFailures {
+		switch now := time.Now(); {
+		case now.Sub(answered) > silentWithin && now.Sub(failures[0]) > silentWithin:
+			return fmt.Sprintf("it has not answered for %s", silentWithin)
+		case now.Sub(failures[0]) > unreadyFor:
+			return fmt.Sprintf("it was not ready for %s", unreadyFor)
+		}
+	}
+	if s.Serve.Log == "" {
+		return ""
+	}
+	if said := s.second.LogError(); said != "" {
+		return "it cannot write audit events: " + said
+	}
+	space, err := s.server.Node.Space(s.server.Node.StateDir)
+	if err == nil && space.FreeToRoot < leastFree/4 {
+		return fmt.Sprintf("only %s are free in %s, where audit events are kept meanwhile", auditlog.FormatSize(space.FreeToRoot), s.server.Node.StateDir)
+	}
+	return ""
 }
 
 // Ended tells whether the standby has ended by itself, or did not answer any more, and why.
@@ -172,25 +271,33 @@ func (s *Standby) End(kept bool) (err error) {
 }
 
 func (s *Standby) end(kept bool) error {
+	_, died := s.Ended()
 	if s.taken != nil {
-		if _, ended := s.Ended(); !ended {
+		if !died {
 			time.Sleep(settleFor)
 		}
 		s.taken.close()
-		if _, ended := s.Ended(); !ended {
+		if !died {
 			time.Sleep(emptyFor)
 		}
 	}
 	killed := s.second.Drain()
+	if s.hold != nil {
+		_ = s.hold.Close()
+	}
+	if s.taken == nil { // nobody has used it
+		s.Discard()
+		return nil
+	}
 	log := writtenTo(s.before)
 	if kept {
 		log = writtenTo(s.after)
 	}
 	if err := deliver(s.server.Node, log); err != nil {
-		return err
+		return hint.Errorf(hint.Command("recover"), "%v", err)
 	}
-	if killed {
-		return errors.New("the kube-apiserver that served meanwhile did not end by itself and was killed: requests and audit events may be missing")
+	if killed || died {
+		return errors.New("the kube-apiserver that served meanwhile did not end by itself: requests that it had accepted, and their audit events, may be missing")
 	}
 	return nil
 }

@@ -67,6 +67,12 @@ func (t *taken) release() {
 	t.redirect.close()
 }
 
+// abandon is close for what goes on itself.
+func (t *taken) abandon() {
+	t.release()
+	t.stop()
+}
+
 // close gives connections back and waits for the end of all that goes on.
 func (t *taken) close() {
 	t.stop()

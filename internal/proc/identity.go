@@ -109,6 +109,14 @@ func (h Host) Shares(p Process, namespace string) (bool, error) {
 	return ours == theirs, err
 }
 
+// AsPrecious has the kernel end a process no sooner than this one when memory runs out, as far
+// as it may.
+func (h Host) AsPrecious(p Process) {
+	if own, err := os.ReadFile(filepath.Join(h.Root, "proc/self/oom_score_adj")); err == nil && h.Runs(p) {
+		_ = os.WriteFile(h.file(p, "oom_score_adj"), own, 0)
+	}
+}
+
 // Resident is how much memory a process has, in bytes.
 func (h Host) Resident(p Process) (int64, error) {
 	data, err := os.ReadFile(h.file(p, "status"))

@@ -18,6 +18,11 @@ func (h Host) Listener(p Process, port int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.Descriptor(p, number)
+}
+
+// Descriptor is a descriptor of our own for what a process has under a number.
+func (h Host) Descriptor(p Process, number int) (*os.File, error) {
 	pidfd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open process %d: %w", p.PID, err)
@@ -30,7 +35,7 @@ func (h Host) Listener(p Process, port int) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take a descriptor of process %d: %w", p.PID, err)
 	}
-	return os.NewFile(uintptr(fd), "listener"), nil
+	return os.NewFile(uintptr(fd), fmt.Sprintf("descriptor %d of process %d", number, p.PID)), nil
 }
 
 // listenerNumber is the descriptor of a process that listens on a port.

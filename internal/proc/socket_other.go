@@ -15,3 +15,6 @@ func (h Host) Kill(Process) error { return errors.ErrUnsupported }
 
 // Listener is not supported.
 func (h Host) Listener(Process, int) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// Descriptor is not supported.
+func (h Host) Descriptor(Process, int) (*os.File, error) { return nil, errors.ErrUnsupported }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"sync"
 	"syscall"
 	"time"
 
@@ -42,7 +41,11 @@ func start(ctx context.Context, s spec) (*instance, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, stagedWithin)
 	defer cancel()
-	i := &instance{output: &tail{}, ended: make(chan struct{})}
+	output, err := newTail()
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{output: output, ended: make(chan struct{})}
 	started := make(chan error, 1)
 	// The kernel ends the child when the thread ends that has started it.
 	go func() {
@@ -88,13 +91,12 @@ func (i *instance) run(ctx context.Context, text []byte, started chan<- error) {
 func (i *instance) command(spec, fault *os.File) *exec.Cmd {
 	return &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{stageName}, Env: []string{}, Dir: "/",
-		Stdout: i.output, Stderr: i.output,
+		Stdout: i.output.File, Stderr: i.output.File,
 		ExtraFiles: []*os.File{spec, fault}, // specFD, faultFD
 		SysProcAttr: &syscall.SysProcAttr{
 			Pdeathsig: syscall.SIGKILL, Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS,
 			Setpgid: true, // Ctrl-C is for auditpatch, which ends it
 		},
-		WaitDelay: time.Second,
 	}
 }
 
@@ -163,26 +165,31 @@ func (i *instance) end(within time.Duration) (killed bool) {
 	return true
 }
 
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	data []byte
-}
+// tail takes what the API server says, and keeps the end of it. It is a file in memory and no
+// pipe: nobody may have to wait until this process reads, which may be stopped.
+type tail struct{ *os.File }
 
 const mostOutput = 64 << 10
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.data = append(t.data, p...)
-	if over := len(t.data) - mostOutput; over > 0 {
-		t.data = append(t.data[:0], t.data[over:]...)
+func newTail() (*tail, error) {
+	fd, err := unix.MemfdCreate(stageName, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file in memory: %w", err)
 	}
-	return len(p), nil
+	return &tail{os.NewFile(uintptr(fd), "output")}, nil
 }
 
+// String is the end of it, and gives back the memory of what is before that.
 func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.data)
+	info, err := t.Stat()
+	if err != nil {
+		return ""
+	}
+	from := max(info.Size()-mostOutput, 0)
+	if from > 0 {
+		_ = unix.Fallocate(int(t.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, from)
+	}
+	data := make([]byte, info.Size()-from)
+	n, _ := t.ReadAt(data, from)
+	return string(data[:n])
 }

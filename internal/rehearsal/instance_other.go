@@ -11,7 +11,10 @@ import (
 
 const supported = false
 
-const stageName = "auditpatch-rehearsal"
+const (
+	stageName = "auditpatch-rehearsal"
+	heldFD    = -1
+)
 
 // Stage does nothing on systems without namespaces.
 func Stage([]string) {}

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path"
 	"slices"
@@ -39,6 +40,9 @@ func (r Rehearsal) spec(port int) (spec, error) {
 	}
 	if err := s.fill(r.Server.Host, running); err != nil {
 		return spec{}, impossible("the API server that runs cannot be looked at: %v", err)
+	}
+	if r.sharesPorts() {
+		s.Listen = net.JoinHostPort(r.loopback(), strconv.Itoa(port))
 	}
 	env := variables(s.Env)
 	s.Env = r.environ(s.Env)
@@ -134,6 +138,9 @@ func (r Rehearsal) overrides(port int) []string {
 	if r.logs() {
 		flags = append(flags, "--audit-log-path="+r.logPath())
 	}
+	if r.sharesPorts() {
+		flags = append(flags, "--permit-port-sharing=true")
+	}
 	if r.Serve == nil {
 		// Without a watch cache it takes 250 MB whatever the size of the cluster.
 		return append(flags, "--watch-cache=false")
@@ -144,10 +151,20 @@ func (r Rehearsal) overrides(port int) []string {
 	// Of each hundred requests two end their HTTP/2 connection in a manner that the client
 	// does not notice: so all have left for the new API server soon after that takes over.
 	flags = append(flags, "--goaway-chance=0.02")
-	if v := r.New.Version; v != (patch.Version{}) && v.AtLeast(patch.Version{Major: 1, Minor: 28}) {
+	if v := r.Serve.Version; v != (patch.Version{}) && v.AtLeast(patch.Version{Major: 1, Minor: 28}) {
 		flags = append(flags, "--shutdown-watch-termination-grace-period=2s")
 	}
 	return flags
+}
+
+// sharesPorts tells whether the API server can be told to listen on a port that is held for it
+// (--permit-port-sharing, from 1.20 on).
+func (r Rehearsal) sharesPorts() bool {
+	v := r.New.Version
+	if r.Serve != nil {
+		v = r.Serve.Version
+	}
+	return v != (patch.Version{}) && v.AtLeast(patch.Version{Major: 1, Minor: 20})
 }
 
 // neverRotated is a size in MB that no log gets to in the time of a restart: a file that is

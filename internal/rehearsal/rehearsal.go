@@ -43,6 +43,8 @@ type Serve struct {
 	// IPv6 has it listen on ::1, and not on 127.0.0.1: a listener on a loopback address
 	// knows one family only.
 	IPv6 bool
+	// Version is that of the API server, also where its image does not say so.
+	Version patch.Version
 }
 
 // Report is what came of a rehearsal that went well.
@@ -114,6 +116,8 @@ func (r Rehearsal) Begin(ctx context.Context) (*Second, Report, error) {
 			return second, report, nil
 		case again && errors.As(err, &failed) && addressInUse(failed.Log):
 			continue // somebody else has taken the port that was free a moment ago
+		case errors.As(err, &failed) && addressInUse(failed.Log):
+			err = impossible("somebody else takes each port that a second kube-apiserver is to listen on")
 		}
 		_ = lock.Close()
 		return nil, Report{}, err
@@ -139,7 +143,7 @@ func (r Rehearsal) checkPort() error {
 }
 
 // once is one attempt.
-func (r Rehearsal) once(ctx context.Context) (second *Second, report Report, err error) {
+func (r Rehearsal) once(ctx context.Context) (*Second, Report, error) {
 	port, err := r.freePort()
 	if err != nil {
 		return nil, Report{}, &Impossible{Reason: fmt.Sprintf("there is no free port: %v", err)}
@@ -160,18 +164,23 @@ func (r Rehearsal) once(ctx context.Context) (second *Second, report Report, err
 	case err != nil:
 		return nil, Report{}, &Impossible{Reason: err.Error()}
 	}
-	second = &Second{Port: port, Server: r.serverAt(port), instance: i, rehearsal: r, hostname: s.Hostname}
-	defer func() {
-		if err != nil {
-			second.End()
-		}
-	}()
-	if err := r.awaitReady(ctx, i, second.Server); err != nil {
+	second := &Second{Port: port, Server: r.serverAt(port), instance: i, rehearsal: r, hostname: s.Hostname}
+	report, err := r.try(ctx, second, began)
+	if err != nil {
+		second.End()
 		return nil, Report{}, err
 	}
+	return second, report, nil
+}
+
+// try wants a second API server to get ready and to write an event.
+func (r Rehearsal) try(ctx context.Context, second *Second, began time.Time) (report Report, err error) {
+	if err := r.awaitReady(ctx, second.instance, second.Server); err != nil {
+		return Report{}, err
+	}
 	report.Ready = time.Since(began)
-	report.Event, err = r.prove(ctx, i, second.Server)
-	return second, report, err
+	report.Event, err = r.prove(ctx, second.instance, second.Server)
+	return report, err
 }
 
 // serverAt is the second API server, for whoever asks it.

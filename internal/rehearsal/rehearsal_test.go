@@ -157,7 +157,7 @@ func TestServes(t *testing.T) {
 	}
 	// A flag that a release does not know would refuse every change of it.
 	for version, knows := range map[patch.Version]bool{{}: false, {Major: 1, Minor: 27}: false, {Major: 1, Minor: 28}: true, {Major: 1, Minor: 37}: true} {
-		r.New.Version = version
+		r.Serve.Version = version
 		if got := strings.Contains(strings.Join(r.overrides(7), " "), "--shutdown-watch-termination-grace-period"); got != knows {
 			t.Errorf("%s: %v, want %v", version, got, knows)
 		}

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"os"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -42,6 +43,24 @@ func (s *Second) LastWords() string {
 		return ""
 	}
 	return plain(apiserver.LastError(s.instance.output.String()))
+}
+
+// LogError is what it says of its audit log when it cannot write that; "" while it can.
+func (s *Second) LogError() string { return apiserver.AuditLogErrorIn(s.instance.output.String()) }
+
+// Hold is a descriptor for the second API server's port: nobody of another user can listen
+// there before it is closed, also when the API server has ended; nil where that cannot be.
+func (s *Second) Hold() *os.File {
+	host := s.Server.Host
+	p, alive := host.Process(s.PID())
+	if !alive || !s.rehearsal.sharesPorts() {
+		return nil
+	}
+	f, err := host.Descriptor(p, heldFD)
+	if err != nil {
+		return nil
+	}
+	return f
 }
 
 // Kill ends it at once, with what it has accepted.

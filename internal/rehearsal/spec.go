@@ -21,6 +21,10 @@ type spec struct {
 	// writes another one, so whether this one opens is found out before.
 	Log string
 
+	// Listen is where the second API server listens, HOST:PORT. That is held for it from
+	// before anybody can read it in its command line; "" where that cannot be.
+	Listen string
+
 	Program   string
 	Args, Env []string
 	Dir       string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,6 +26,11 @@ const (
 	specFD  = 3 // the spec as JSON
 	faultFD = 4 // takes why it did not become an API server; nothing is written when it does
 )
+
+// heldFD is the descriptor that the second API server inherits for its port: a socket that is
+// bound and does not listen, with SO_REUSEPORT. So only its own user can bind that port, for as
+// long as somebody has the descriptor (socket(7)).
+const heldFD = 99
 
 // Stage becomes the second API server if that is what this process was started for, and
 // returns otherwise. It comes first in main.
@@ -85,6 +91,9 @@ func perform() error {
 	if err := openLog(s.Log); err != nil {
 		return err
 	}
+	if err := holdPort(s.Listen); err != nil {
+		return fmt.Errorf("hold %s: %w", s.Listen, err)
+	}
 	// A change of credentials clears it, and exec keeps it.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("tie it to auditpatch: %w", err)
@@ -93,6 +102,33 @@ func perform() error {
 		return errors.New("auditpatch has ended")
 	}
 	return fmt.Errorf("start %s: %w", s.Program, unix.Exec(byAnotherName, append([]string{stageName}, s.Args...), s.Env))
+}
+
+// holdPort binds a port so that nobody of another user can, and leaves the socket to the
+// program that this process becomes.
+func holdPort(address string) error {
+	if address == "" {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	family, sockaddr := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()})
+	if at.Addr().Is4() {
+		family, sockaddr = unix.AF_INET, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, sockaddr); err != nil {
+		return err
+	}
+	return unix.Dup3(fd, heldFD, 0) // far from those that Go's runtime has
 }
 
 // logError is what a log that does not open is to the API server, in its words.
