@@ -33,6 +33,9 @@ func impossible(format string, a ...any) *Impossible {
 // settings, as an *Impossible; nil when nothing is known that speaks against it. That the
 // change can be rehearsed, and that there is one control plane, is for others to find out.
 func Possible(s *apiserver.Server, after patch.Settings) error {
+	if Left(s.Node) {
+		return &Impossible{Reason: "audit events of an earlier run are still to be moved to the log", Hint: hint.Command("recover")}
+	}
 	for _, spec := range []patch.Server{s.Spec, after.Server} {
 		if address := proc.Flag(spec.Command, "bind-address"); address != "" {
 			if ip := net.ParseIP(address); ip == nil || !ip.IsUnspecified() {

@@ -35,15 +35,12 @@ type Prepared struct {
 // Prepare makes the files of a second API server that is to serve: its events go to a spool.
 // An *Impossible says why there can be none. The caller holds the node's lock.
 func Prepare(ctx context.Context, s *apiserver.Server, before, after patch.Settings) (*Prepared, error) {
-	if Left(s.Node) {
-		return nil, &Impossible{Reason: "audit events of an earlier run are still to be moved to the log", Hint: hint.Command("recover")}
-	}
 	p := &Prepared{Serve: &rehearsal.Serve{IPv6: advertisesIPv6(after.Server)}, server: s, before: before, after: after}
 	p.Serve.Version = after.Version
 	if after.Version == (patch.Version{}) {
 		p.Serve.Version = s.Version(ctx)
 	}
-	if !p.Serve.IPv6 && hasIPv6() {
+	if !p.Serve.IPv6 && servesIPv6(s) {
 		p.missed = append(p.missed, "clients that come over IPv6 are not served meanwhile")
 	}
 	log := writtenTo(after)
@@ -79,15 +76,19 @@ func crowded(n *node.Node) string {
 	return ""
 }
 
-// hasIPv6 tells whether this machine has an address that clients may come to over IPv6.
-func hasIPv6() bool {
-	all, err := net.InterfaceAddrs()
+// servesIPv6 tells whether somebody uses the API server over IPv6 now, but for itself, which
+// dials ::1.
+func servesIPv6(s *apiserver.Server) bool {
+	running, err := s.Processes()
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(all, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.To4() == nil && n.IP.IsGlobalUnicast()
+	return slices.ContainsFunc(running, func(p proc.Process) bool {
+		all, err := s.Host.SocketsOn(p, s.Spec.Port)
+		return err == nil && slices.ContainsFunc(all.Open, func(c proc.Connection) bool {
+			from := c.Remote.Addr().Unmap()
+			return from.Is6() && !from.IsLoopback()
+		})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -351,5 +352,35 @@ func TestStageFileCapabilities(t *testing.T) {
 	as, err := proc.Host{Root: "/"}.Credentials(proc.Process{PID: i.process.Pid})
 	if err != nil || as.Permitted != 0 {
 		t.Errorf("it has the capabilities %x, %v", as.Permitted, err)
+	}
+}
+
+// TestHoldPort wants a port that only a listener which shares it can have.
+func TestHoldPort(t *testing.T) {
+	for _, loopback := range []string{"127.0.0.1", "[::1]"} {
+		free, err := net.Listen("tcp", loopback+":0")
+		if err != nil {
+			t.Skip(err)
+		}
+		address := free.Addr().String()
+		_ = free.Close()
+		if err := holdPort(address); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := net.Listen("tcp", address); !errors.Is(err, unix.EADDRINUSE) {
+			t.Errorf("%s: somebody else can listen there: %v", address, err)
+		}
+		shares := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+			return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+		}}
+		l, err := shares.Listen(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatalf("%s: who shares it cannot listen there: %v", address, err)
+		}
+		_ = l.Close()
+		_ = unix.Close(heldFD)
+	}
+	if err := holdPort(""); err != nil {
+		t.Error(err)
 	}
 }
