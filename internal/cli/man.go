@@ -30,6 +30,7 @@ var (
 		{patch.DefaultWebhookPath, "the kubeconfig of the webhook, 0600, if there is a webhook"},
 		{"/var/log/kubernetes/audit/", "the folder of the log, 0700; one that is there stays as it is"},
 		{"/var/lib/auditpatch/", "backups, and the journal of a run that is not finished, 0700"},
+		{"/var/lib/auditpatch/spool", "audit events of a hand-over that is under way, 0600; spool-into names their log"},
 		{"/run/auditpatch.lock", "keeps a second run out that has another state directory, 0600"},
 	}
 	manExamples = []struct{ what, command string }{
