@@ -154,7 +154,7 @@ func (j *job) restarted(l *rollout.Live) {
 	case j.how.Restart == rollout.Graceful:
 		j.result.Restart = &Restart{Way: string(rollout.Graceful)}
 	case j.result.Restart == nil:
-		j.result.Restart = &Restart{Way: string(rollout.Quick)}
+		j.result.Restart = &Restart{Way: string(rollout.Quick), Why: l.Missed()}
 	}
 }
 

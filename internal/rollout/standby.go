@@ -31,7 +31,12 @@ type standby struct {
 func (l *Live) Served() bool { return l.standby.attached && !l.standby.ended }
 
 // Missed says which connections nobody took in that time, and why; "" for none.
-func (l *Live) Missed() string { return l.standby.missed }
+func (l *Live) Missed() string {
+	if l.standby.ended {
+		return "the kube-apiserver that served meanwhile has ended before the new one was ready"
+	}
+	return l.standby.missed
+}
 
 // but is an exception to what was said.
 func but(missed string) string {
