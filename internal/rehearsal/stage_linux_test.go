@@ -384,3 +384,19 @@ func TestHoldPort(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStageHoldsPort wants the program to have the port held before it begins, for a user of
+// its own too.
+func TestStageHoldsPort(t *testing.T) {
+	c := newContainer(t, "")
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().(*net.TCPAddr)
+	_ = free.Close()
+	said := c.becomes(spec{Listen: address.String(), As: proc.Credentials{UID: 1234, GID: 2345}}, `readlink /proc/self/fd/99`)
+	if !strings.HasPrefix(said, "socket:[") {
+		t.Errorf("it has no socket: %s", said)
+	}
+}
