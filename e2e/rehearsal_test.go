@@ -301,7 +301,7 @@ func TestRehearsalMemory(t *testing.T) {
 		stdout, stderr, _ := l.node.Exec(l.ctx, "bash", "-c", objects, "bash", size)
 		l.Logf("%s MB: objects of 1 MB: %s%s", size, stdout, stderr)
 		for _, args := range [][]string{
-			{"enable", "--dry-run", "--rehearse=always"},
+			{"enable", "--dry-run", "--rehearse=always", "--audit-log-maxage=" + size},
 			{"enable", "--restart=seamless", "--audit-log-maxage=" + size},
 		} {
 			stdout, stderr, exit := l.node.Exec(l.ctx, append([]string{"bash", "-c", peak, "bash"}, args...)...)
