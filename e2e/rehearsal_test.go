@@ -133,7 +133,7 @@ func TestRehearsalRestores(t *testing.T) {
 	}
 	l.exec("sh", "-c", unspoil)
 	l.rollsOut(func() {
-		l.wantSaid(l.auditpatch(0, "restore", "--to", backups[newerField]), "sampleRate", "the backup is restored")
+		l.wantSaid(l.auditpatch(0, "restore", "--to", backups[newerField]), "sampleRate", "the audit settings of the backup are restored")
 	})
 	l.Logf("backups that restore has refused\n%s", strings.Join(rows, "\n"))
 }
