@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"k8s.io/klog/v2"
 
 	"auditpatch/internal/ansible"
 	"auditpatch/internal/cli"
@@ -25,6 +28,9 @@ func main() {
 // run is main without the exit, so that what it defers runs.
 func run() int {
 	rehearsal.Stage(os.Args)
+	// What Kubernetes' libraries would log this program says itself.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	// A run ends at little more than the 4 MB at which the first collection would begin,
 	// which takes a tenth of its time.
 	debug.SetGCPercent(200)
