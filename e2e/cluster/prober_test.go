@@ -16,7 +16,7 @@ func TestProber(t *testing.T) {
 	ready.Store(true)
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if slow.CompareAndSwap(true, false) {
-			time.Sleep(900 * time.Millisecond)
+			time.Sleep(3 * time.Second)
 		}
 		if !ready.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
@@ -33,7 +33,7 @@ func TestProber(t *testing.T) {
 	ready.Store(true)
 	time.Sleep(100 * time.Millisecond)
 	good := p.Stop()
-	if got := Silence(good, from, good[len(good)-1]); got < 400*time.Millisecond || got > 800*time.Millisecond {
+	if got := Silence(good, from, good[len(good)-1]); got < 300*time.Millisecond || got > 2500*time.Millisecond {
 		t.Errorf("not ready for %s, want 0.4 s", got)
 	}
 }
