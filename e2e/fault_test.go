@@ -268,9 +268,12 @@ func TestFaultDiesLater(t *testing.T) {
 func TestFaultStandbyHangs(t *testing.T) {
 	l := begin(t)
 	defer l.node.Exec(l.ctx, "sh", "-c", etcdBack)
-	run := l.timed(`
-		said "old kube-apiserver"; `+etcdAway+`
-		said "restart   the rehearsed kube-apiserver does not serve any more"; sleep 1; `+etcdBack, "enable")
+	var run *timedRun
+	l.rollsOut(func() {
+		run = l.timed(`
+			said "old kube-apiserver"; `+etcdAway+`
+			said "restart   the rehearsed kube-apiserver does not serve any more"; sleep 1; `+etcdBack, "enable")
+	})
 	if run.exit != 0 {
 		l.Fatalf("exit status %d", run.exit)
 	}

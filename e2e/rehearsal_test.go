@@ -308,6 +308,9 @@ func TestRehearsalMemory(t *testing.T) {
 			if exit != 0 {
 				l.Fatalf("%s MB: %s%s", size, stdout, stderr)
 			}
+			if args[1] != "--dry-run" {
+				l.node.Intend(2)
+			}
 			l.Logf("%s MB: %s\n%s", size, strings.Join(args, " "), stdout)
 		}
 	}
