@@ -2,7 +2,6 @@ package handover
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -171,32 +170,35 @@ const mostAtOnce = 1 << 20
 // copyLines copies whole lines but those that are there already. The last one may be torn,
 // when the API server was killed while it wrote it.
 func copyLines(w io.Writer, r io.Reader, there map[digest]bool) error {
-	lines := bufio.NewReaderSize(r, 64<<10)
 	var chunk []byte
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err == nil && !there[sha256.Sum256(line)] {
+	flush := func() error {
+		_, err := w.Write(chunk)
+		chunk = chunk[:0]
+		return err
+	}
+	err := eachLine(r, func(line []byte) error {
+		if !there[sha256.Sum256(line)] {
 			chunk = append(chunk, line...)
 		}
-		if len(chunk) > 0 && (err != nil || len(chunk) >= mostAtOnce) {
-			if _, werr := w.Write(chunk); werr != nil {
-				return werr
-			}
-			chunk = chunk[:0]
-		}
-		if errors.Is(err, io.EOF) {
+		if len(chunk) < mostAtOnce {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
+		return flush()
+	})
+	if err != nil || len(chunk) == 0 {
+		return err
 	}
+	return flush()
 }
 
 // linesOf are those lines of a log that the spool has too.
 func linesOf(n *node.Node, log string, spool io.Reader) (map[digest]bool, error) {
 	wanted := map[digest]bool{}
-	if err := eachLine(spool, func(line []byte) { wanted[sha256.Sum256(line)] = true }); err != nil || len(wanted) == 0 {
+	note := func(line []byte) error {
+		wanted[sha256.Sum256(line)] = true
+		return nil
+	}
+	if err := eachLine(spool, note); err != nil || len(wanted) == 0 {
 		return nil, err
 	}
 	dir, err := logDir(n, log)
@@ -216,24 +218,25 @@ func linesOf(n *node.Node, log string, spool io.Reader) (map[digest]bool, error)
 	}
 	defer f.Close()
 	there := map[digest]bool{}
-	err = eachLine(f, func(line []byte) {
+	err = eachLine(f, func(line []byte) error {
 		if d := digest(sha256.Sum256(line)); wanted[d] {
 			there[d] = true
 		}
+		return nil
 	})
 	return there, err
 }
 
-// eachLine calls do with each line that has an end.
-func eachLine(r io.Reader, do func([]byte)) error {
+// eachLine calls do with each line that has an end, until that fails.
+func eachLine(r io.Reader, do func([]byte) error) error {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if err == nil && len(bytes.TrimSpace(line)) > 0 {
-			do(line)
-		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
+		case err == nil:
+			err = do(line)
 		}
 		if err != nil {
 			return err

@@ -10,31 +10,20 @@ import (
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/proc"
+	"auditpatch/internal/rehearsal"
 	"auditpatch/patch"
 )
 
-// Impossible says why no second API server can serve while the node's own restarts. A quick
-// restart can be had all the same.
-type Impossible struct {
-	Reason string
-	Hint   hint.Hint
-}
-
-func (e *Impossible) Error() string { return e.Reason }
-
-// Remedy is what to type.
-func (e *Impossible) Remedy() hint.Hint { return e.Hint }
-
-func impossible(format string, a ...any) *Impossible {
-	return &Impossible{Reason: fmt.Sprintf(format, a...)}
+func impossible(format string, a ...any) *rehearsal.Impossible {
+	return &rehearsal.Impossible{Reason: fmt.Sprintf(format, a...)}
 }
 
 // Possible says why the API server that runs cannot be handed over to a second one with new
-// settings, as an *Impossible; nil when nothing is known that speaks against it. That the
+// settings, as a *rehearsal.Impossible; nil when nothing is known that speaks against it. That the
 // change can be rehearsed, and that there is one control plane, is for others to find out.
 func Possible(s *apiserver.Server, after patch.Settings) error {
 	if Left(s.Node) {
-		return &Impossible{Reason: "audit events of an earlier run are still to be moved to the log", Hint: hint.Command("recover")}
+		return &rehearsal.Impossible{Reason: "audit events of an earlier run are still to be moved to the log", Hint: hint.Command("recover")}
 	}
 	for _, spec := range []patch.Server{s.Spec, after.Server} {
 		if address := proc.Flag(spec.Command, "bind-address"); address != "" {
@@ -112,7 +101,7 @@ func enoughMemory(s *apiserver.Server) error {
 	}
 	free, err := s.Host.Available()
 	if need := memoryFor(resident); err == nil && free < need {
-		return &Impossible{
+		return &rehearsal.Impossible{
 			Reason: fmt.Sprintf("%s of memory are available, and a second kube-apiserver that serves may take %s", auditlog.FormatSize(free), auditlog.FormatSize(need)),
 			Hint:   hint.Shell("free -m"),
 		}

@@ -33,7 +33,7 @@ type Prepared struct {
 }
 
 // Prepare makes the files of a second API server that is to serve: its events go to a spool.
-// An *Impossible says why there can be none. The caller holds the node's lock.
+// A *rehearsal.Impossible says why there can be none. The caller holds the node's lock.
 func Prepare(ctx context.Context, s *apiserver.Server, before, after patch.Settings) (*Prepared, error) {
 	p := &Prepared{Serve: &rehearsal.Serve{IPv6: advertisesIPv6(after.Server)}, server: s, before: before, after: after}
 	p.Serve.Version = after.Version

@@ -30,7 +30,7 @@ type standby struct {
 // after it.
 func (l *Live) Served() bool { return l.standby.attached && !l.standby.ended }
 
-// Missed says which connections nobody took in that time, and why; "" for none.
+// Missed says why nobody took connections in that time, or not all; "" where all were taken.
 func (l *Live) Missed() string {
 	if l.standby.ended {
 		return "the kube-apiserver that served meanwhile has ended before the new one was ready"
@@ -74,6 +74,7 @@ func (l *Live) attach() error {
 	case l.Restart == Seamless:
 		return &NotSeamless{Reason: err.Error()}
 	default:
+		l.standby.missed = err.Error()
 		n.stepf("restart", "quick: %v", err)
 		_ = l.standby.End(false) // it has not served
 		l.standby.Standby = nil

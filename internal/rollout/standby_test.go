@@ -96,6 +96,7 @@ func TestStandbyNotAttached(t *testing.T) {
 	l.After()
 	want(t, "served", false, l.Served() || l.old.served)
 	want(t, "did", []string{"attach", "end"}, f.did)
+	want(t, "why in the result", "operation not permitted", l.Missed())
 	want(t, "said", []string{"restart quick: operation not permitted"}, *said)
 
 	f = &fakeStandby{err: refused}
