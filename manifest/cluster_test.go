@@ -166,6 +166,29 @@ func TestClusterConfigRefuses(t *testing.T) {
 	}
 }
 
+// TestClusterWithoutLastBreak has a key without a value, which the YAML parser
+// sees on a line below the text's last.
+func TestClusterWithoutLastBreak(t *testing.T) {
+	for _, tail := range []string{"? a", "? a\r", "? a # b", "? \"a\""} {
+		src := v1beta4Head + tail
+		c, err := ParseClusterConfig("f", []byte(src))
+		if err != nil {
+			t.Fatalf("%q: %v", tail, err)
+		}
+		_, err = c.Apply(clusterEdits...)
+		if want := "it is written in a way that cannot be edited safely"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", tail, err, want)
+		}
+	}
+	docs, err := documents([]byte("a: b\n? c"))
+	if err != nil || len(docs) != 1 {
+		t.Fatalf("%v, %v", docs, err)
+	}
+	if absent := docs[0].Content[0].Content[3]; absent.Line != 2 || absent.Column != 4 {
+		t.Errorf("the absent value is at %d:%d, want 2:4", absent.Line, absent.Column)
+	}
+}
+
 // FuzzClusterConfig: whatever the text, an edit is refused or proven, a second
 // run changes nothing, and no byte is lost that was not asked for: what was put
 // in and taken out again means what it meant.
@@ -174,6 +197,7 @@ func FuzzClusterConfig(f *testing.F) {
 		f.Add([]byte(sample(text, false)))
 		f.Add([]byte(sample(text, true)))
 	}
+	f.Add([]byte(v1beta4Head + "? a"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		c, err := ParseClusterConfig("f", src)
 		if err != nil {

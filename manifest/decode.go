@@ -237,14 +237,16 @@ func checkRest(docs []*yaml.Node) *Error {
 	return nil
 }
 
-// documents are all YAML documents of a text.
+// documents are all YAML documents of a text. Every node is on a line that the
+// text has.
 func documents(src []byte) (docs []*yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the YAML parser failed: %v", r)
 		}
 	}()
-	dec := yaml.NewDecoder(bytes.NewReader(src))
+	dec, t := yaml.NewDecoder(bytes.NewReader(src)), newText(src)
+	line, col := t.position(len(src))
 	for {
 		n := &yaml.Node{}
 		if err := dec.Decode(n); err == io.EOF {
@@ -252,7 +254,19 @@ func documents(src []byte) (docs []*yaml.Node, err error) {
 		} else if err != nil {
 			return nil, err
 		}
+		bringBack(n, line, col)
 		docs = append(docs, n)
+	}
+}
+
+// bringBack moves what the parser sees below the last line to the end of the
+// text: the absent value of "? key" without a line break after it.
+func bringBack(n *yaml.Node, line, col int) {
+	if n.Line > line {
+		n.Line, n.Column = line, col
+	}
+	for _, c := range n.Content {
+		bringBack(c, line, col)
 	}
 }
 
