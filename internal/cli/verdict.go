@@ -72,9 +72,7 @@ func (p *program) verdict(c *cli.Context, f *verdictFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := p.printVerdicts(j); err != nil {
-		return err
-	}
+	p.printVerdicts(j)
 	if f.check && len(j.Of(verdict.Fail)) > 0 {
 		return status(exit.Differs)
 	}
@@ -145,25 +143,19 @@ type verdictReport struct {
 	Verdicts   []verdict.Verdict `json:"verdicts"`
 }
 
-func (p *program) printVerdicts(j inspect.Judged) error {
+func (p *program) printVerdicts(j inspect.Judged) {
 	for i, v := range j.Verdicts {
 		j.Verdicts[i].Hint = p.hint(v.Hint)
 	}
 	if p.json {
 		p.printJSON(verdictReport{false, j.Benchmark, j.Kubernetes, j.Policy, j.Flags, len(j.Of(verdict.Pass)), len(j.Of(verdict.Fail)),
 			len(j.Of(verdict.CannotPass)), len(j.Of(verdict.Unknown)), j.Verdicts})
-		return nil
+		return
 	}
-	rows := [][]string{{"CHECK", "ID", "VERDICT", "SEEN", "WHAT WOULD CHANGE IT"}}
+	const columns = "%-9s  %-10s  %-11s  %-28s  %s"
+	p.outf(columns, "CHECK", "ID", "VERDICT", "SEEN", "WHAT WOULD CHANGE IT")
 	for _, v := range j.Verdicts {
-		row := []string{v.Checker, v.ID, string(v.Verdict), short(v.Seen)}
-		if len(v.Hint) > 0 {
-			row = append(row, v.Hint.String())
-		}
-		rows = append(rows, row)
-	}
-	if err := p.table(rows); err != nil {
-		return err
+		p.outf("%s", strings.TrimRight(fmt.Sprintf(columns, v.Checker, v.ID, v.Verdict, short(v.Seen), v.Hint), " "))
 	}
 	p.printReasons(j)
 	name := j.Policy
@@ -172,7 +164,6 @@ func (p *program) printVerdicts(j inspect.Judged) error {
 	}
 	p.outf("")
 	p.outf("%s: %s, %s, CIS as in %s", j.Report, name, j.Flags, j.Benchmark)
-	return nil
 }
 
 // printReasons prints each reason once, with the checks that it is of.

@@ -33,7 +33,7 @@ type check struct {
 	least       int  // the smallest number that passes; 0: any value does
 	file        bool // the value has to be the path of a file
 	// content looks into the policy instead of at the flag's value.
-	content func(Input) content
+	content func(*policy.Policy) content
 	never   string // why it cannot pass
 }
 

@@ -16,12 +16,12 @@ import (
 func another() hint.Hint { return hint.Flag("preset", "baseline") }
 
 // valid wants no more than a policy with which kube-apiserver starts.
-func valid(Input) content { return content{verdict: Pass} }
+func valid(*policy.Policy) content { return content{verdict: Pass} }
 
 // everything is STIG V-242403: its check wants the policy to be one rule, level
 // RequestResponse, which writes what is in Secrets into the log.
-func everything(in Input) content {
-	rules := rulesOf(in.Policy)
+func everything(p *policy.Policy) content {
+	rules := rulesOf(p)
 	if len(rules) == 1 && rules[0].Level == auditv1.LevelRequestResponse && matchesAll(rules[0]) {
 		return content{verdict: Pass}
 	}
@@ -44,9 +44,9 @@ const credentials = 3
 // kubescape is C-0161, rule audit-policy-content: some rule names each resource, and
 // each rule that names one is of level Metadata for the first three, and not None for
 // the others. Users, verbs and namespaces do not count.
-func kubescape(in Input) content {
+func kubescape(p *policy.Policy) content {
 	for i, resource := range named {
-		levels := levelsOf(in.Policy, resource)
+		levels := levelsOf(p, resource)
 		if len(levels) == 0 {
 			return content{Fail, "no rule names " + resource, "a rule has to name it, catch-alls do not count", another()}
 		}
@@ -61,9 +61,9 @@ func kubescape(in Input) content {
 
 // kics is its query "Audit Policy Not Cover Key Security Concerns": some rule names each
 // resource at a level that it takes, which for pods and deployments is Metadata too.
-func kics(in Input) content {
+func kics(p *policy.Policy) content {
 	for _, resource := range named {
-		levels := levelsOf(in.Policy, resource)
+		levels := levelsOf(p, resource)
 		if len(levels) == 0 {
 			return content{Fail, "no rule names " + resource, "a rule has to name it, catch-alls do not count", another()}
 		}
@@ -145,8 +145,8 @@ const maxRequests = 200_000
 // an ordinary user, by an administrator, and by each user and group that the policy
 // names, in a namespace of no name and in each that it names. The first that is not
 // recorded as it should be is shown.
-func keyConcerns(in Input) content {
-	people, places := peopleOf(in.Policy), placesOf(in.Policy)
+func keyConcerns(p *policy.Policy) content {
+	people, places := peopleOf(p), placesOf(p)
 	asked := 0
 	for _, c := range concerns {
 		for _, verb := range c.verbs {
@@ -157,7 +157,7 @@ func keyConcerns(in Input) content {
 					if asked++; asked > maxRequests {
 						return content{verdict: Pass, reason: fmt.Sprintf("by the first %d requests that the policy's names make", maxRequests)}
 					}
-					d := in.Policy.Evaluate(r.Attributes())
+					d := p.Evaluate(r.Attributes())
 					if why := c.gap(d, c.plain && i > 0); why != "" {
 						return content{Fail, fmt.Sprintf("%s by rule %d", d.Level, d.Rule), Sentence(r) + ": " + why, another()}
 					}

@@ -76,14 +76,10 @@ func Judge(in Input) Report {
 		in.Benchmark = benchmarkFor(in.Version)
 	}
 	r := Report{Benchmark: in.Benchmark}
-	judged := map[string]content{}
 	for _, c := range checks(in.Benchmark) {
 		v := Verdict{Checker: c.checker, ID: c.id, Title: c.title(), Flag: c.flag}
 		if c.content != nil {
-			if _, done := judged[c.id]; !done {
-				judged[c.id] = c.content(in)
-			}
-			v.judgeContent(in, c, judged[c.id])
+			v.judgeContent(in, c)
 		} else {
 			v.judgeFlag(in, c)
 		}
@@ -121,8 +117,8 @@ func (v *Verdict) judgeFlag(in Input, c check) {
 	}
 }
 
-// judgeContent takes over what a check of the policy found.
-func (v *Verdict) judgeContent(in Input, c check, found content) {
+// judgeContent looks into the policy, where there is one.
+func (v *Verdict) judgeContent(in Input, c check) {
 	switch {
 	case in.Flags[c.flag] == "":
 		v.Seen, v.Verdict, v.Hint = "not set", Fail, c.setting()
@@ -131,10 +127,11 @@ func (v *Verdict) judgeContent(in Input, c check, found content) {
 	case in.Policy == nil:
 		v.Seen, v.Verdict, v.Reason, v.Hint = "no valid policy", Fail, in.NoPolicy, hint.Flag("preset", "baseline")
 	default:
+		found := c.content(in.Policy)
 		v.Seen, v.Verdict, v.Reason, v.Hint = found.seen, found.verdict, found.reason, found.hint
-	}
-	if v.Seen == "" {
-		v.Seen = policy.Count(in.Policy.Rules())
+		if v.Seen == "" {
+			v.Seen = policy.Count(in.Policy.Rules())
+		}
 	}
 }
 
