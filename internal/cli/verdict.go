@@ -190,13 +190,14 @@ func (p *program) printReasons(j inspect.Judged) {
 
 // wrap breaks a text into lines of at most so many characters, where words allow it.
 func wrap(text string, width int) (lines []string) {
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > width {
+	words := strings.Fields(text)
+	line := words[0]
+	for _, word := range words[1:] {
+		if len(line)+1+len(word) > width {
 			lines, line = append(lines, line), "  "+word
-			continue
+		} else {
+			line += " " + word
 		}
-		line = strings.TrimPrefix(line+" "+word, " ")
 	}
 	return append(lines, line)
 }
