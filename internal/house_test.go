@@ -68,14 +68,18 @@ var house = map[string][]string{
 	"manifest":                      {"internal/hint"},
 	"presets":                       {"internal/spelling"},
 	"internal/policy":               {"internal/hint", "internal/spelling"},
-	// verdict restates what the checkers of the field look for, in flags and in policies.
-	"internal/policy/verdict": {"internal/policy", "internal/hint", "patch/auditflags"},
-	"internal/node":           {"internal/hint", "internal/nodefile", "internal/node/seal"},
-	"internal/node/seal":      nil,
-	"internal/node/crashtest": nil,
+	"internal/policy/space":         {"internal/policy"},
+	"internal/node":                 {"internal/hint", "internal/nodefile", "internal/node/seal"},
+	"internal/node/seal":            nil,
+	"internal/node/crashtest":       nil,
 	// A simulated node for tests: it knows the program from outside only, and
 	// stands in for kubelet and kube-apiserver with code of Kubernetes.
 	"internal/simnode": nil,
+	// verdict restates what the checkers of the field look for, in flags and in policies.
+	"internal/policy/verdict": {"internal/policy", "internal/hint", "patch/auditflags"},
+	// compose puts policies together, and difference compares two.
+	"internal/policy/compose":    {"internal/policy", "internal/policy/space", "internal/hint"},
+	"internal/policy/difference": {"internal/policy", "internal/policy/requests", "internal/policy/space"},
 	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli", "internal/session"},
 	"release/size": nil,
