@@ -69,6 +69,7 @@ var house = map[string][]string{
 	"presets":                       {"internal/spelling"},
 	"internal/policy":               {"internal/hint", "internal/spelling"},
 	"internal/policy/space":         {"internal/policy"},
+	"internal/policy/requests":      {"internal/policy"},
 	"internal/node":                 {"internal/hint", "internal/nodefile", "internal/node/seal"},
 	"internal/node/seal":            nil,
 	"internal/node/crashtest":       nil,
