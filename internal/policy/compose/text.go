@@ -129,7 +129,11 @@ func (c *composer) block(common []auditv1.Stage, indent, end string) string {
 		}
 		w.blank()
 	}
-	w.line("# From here on %s, as it is.", c.Base.Name)
+	if len(common) < len(inOrder(c.base.OmitStages)) {
+		w.line("# From here on %s, whose omitStages now stands in each rule.", c.Base.Name)
+	} else {
+		w.line("# From here on %s, as it is.", c.Base.Name)
+	}
 	return w.String()
 }
 

@@ -23,7 +23,9 @@ func (o Outcome) words(d Difference, file string) string {
 		text += " without managed fields"
 	case d.Kind == Managed:
 		text += " with managed fields"
-	case d.Kind == Stages, len(o.OmitStages) > 3:
+	case d.Kind == Stages && len(o.OmitStages) == 0:
+		text += " at all stages"
+	case d.Kind == Stages, len(o.OmitStages) > 3: // then nothing is recorded
 		text += " without " + stages(o.OmitStages)
 	}
 	if o.Rule < 0 {
@@ -33,9 +35,6 @@ func (o Outcome) words(d Difference, file string) string {
 }
 
 func stages(omitted []audit.Stage) string {
-	if len(omitted) == 0 {
-		return "leaving out a stage"
-	}
 	var words []string
 	for _, s := range omitted {
 		words = append(words, string(s))
