@@ -135,7 +135,7 @@ type verdictReport struct {
 	Benchmark  string            `json:"benchmark"`
 	Kubernetes string            `json:"kubernetesVersion,omitempty"`
 	Policy     string            `json:"policy,omitempty"`
-	Flags      string            `json:"flags"` // whose were judged
+	FlagsFrom  string            `json:"flagsFrom"`
 	Pass       int               `json:"pass"`
 	Fail       int               `json:"fail"`
 	CannotPass int               `json:"cannotPass"`
