@@ -101,6 +101,7 @@ func Compare(from, to *policy.Policy) (Report, error) {
 type side struct {
 	*policy.Policy
 	rules    []*space.Rule
+	specs    []auditv1.PolicyRule
 	outcomes []outcome      // of each rule, and of no rule
 	keys     []string       // of each rule: what it matches
 	first    map[string]int // the first rule with a key
@@ -122,6 +123,7 @@ func newSide(p *policy.Policy) (*side, error) {
 	if s.rules, err = space.Rules(p); err != nil {
 		return nil, err
 	}
+	s.specs = v1.Rules
 	for i, r := range v1.Rules {
 		s.outcomes = append(s.outcomes, ruleOutcome(v1, r))
 		r.Level, r.OmitStages, r.OmitManagedFields = "", nil, nil
@@ -180,6 +182,9 @@ func (c *comparison) search(i, j int) {
 	if c.found[[2]int{i, j}] || a.outcomes[i] == b.outcomes[j] || a.shadowed(i, i) || b.shadowed(j, j) {
 		return
 	}
+	if i < len(a.rules) && j < len(b.rules) && disjoint(a.specs[i], b.specs[j]) {
+		return
+	}
 	// A rule that the other policy has as well, further up, is decided there.
 	if i < len(a.rules) && b.has(a.keys[i], j) || j < len(b.rules) && a.has(b.keys[j], i) {
 		return
@@ -208,6 +213,16 @@ func (c *comparison) search(i, j int) {
 	case !answer.Found && !answer.Certain:
 		c.report.Exhaustive = false
 	}
+}
+
+// disjoint tells of two rules that a request has no user, verb or namespace for which
+// both match: it has one of each, and these are compared as whole words. It spares
+// searches, and misses rules that are disjoint otherwise.
+func disjoint(a, b auditv1.PolicyRule) bool {
+	apart := func(x, y []string) bool {
+		return len(x) > 0 && len(y) > 0 && !slices.ContainsFunc(x, func(word string) bool { return slices.Contains(y, word) })
+	}
+	return apart(a.Users, b.Users) || apart(a.Verbs, b.Verbs) || apart(a.Namespaces, b.Namespaces)
 }
 
 // has tells whether one of the rules before rule n matches what the key says.
