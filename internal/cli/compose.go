@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -53,6 +55,11 @@ func (p *program) compose(c *cli.Context, f *composeFlags) error {
 	out, err := compose.Compose(r)
 	if err != nil {
 		return err
+	}
+	for _, name := range f.presets() {
+		if pre, err := presets.Get(name); err == nil && pre.Leaks != "" {
+			out.Notes = append(out.Notes, "preset "+name+": "+pre.Leaks)
+		}
 	}
 	for _, note := range out.Notes {
 		p.say("warning", note)
@@ -115,6 +122,24 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 	return r, nil
 }
 
+// presets are the names that may be those of presets, each once.
+func (f *composeFlags) presets() (names []string) {
+	if f.policy == "" {
+		names = append(names, cmp.Or(f.preset, presets.Default))
+	}
+	for _, words := range f.groupsOwn.Value() {
+		_, name, _ := strings.Cut(words, "=")
+		names = append(names, strings.TrimPrefix(name, presetPrefix))
+	}
+	for _, name := range f.add.Value() {
+		if preset, ok := strings.CutPrefix(name, presetPrefix); ok {
+			names = append(names, preset)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // oneStdin refuses to read standard input twice.
 func (f *composeFlags) oneStdin() error {
 	n := len(onlyStdin(f.policy))
@@ -138,10 +163,7 @@ func (f *composeFlags) base(p *program, r *compose.Request) (compose.Source, err
 	if f.policy != "" {
 		return p.source("policy", f.policy)
 	}
-	name := f.preset
-	if name == "" {
-		name = presets.Default
-	}
+	name := cmp.Or(f.preset, presets.Default)
 	preset, err := presets.Get(name)
 	if err != nil || !preset.Namespaced || len(r.Namespaces) == 0 {
 		return p.source("preset", presetPrefix+name)

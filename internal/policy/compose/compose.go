@@ -13,7 +13,9 @@ package compose
 import (
 	"fmt"
 	"slices"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"auditpatch/internal/hint"
@@ -168,6 +170,11 @@ func (c *composer) limit() error {
 	}
 	if len(c.parts) == 0 {
 		return hint.Errorf(hint.Spaced("add", "FILE"), "--namespace limits what is laid over the base, and nothing is")
+	}
+	for _, n := range c.Namespaces {
+		if faults := validation.IsDNS1123Label(n); len(faults) > 0 {
+			return hint.Errorf(hint.Spaced("namespace", "NAME"), "--namespace %q is not the name of a namespace: %s", n, strings.Join(faults, ", "))
+		}
 	}
 	for i, p := range c.parts {
 		for j, r := range p.rules {

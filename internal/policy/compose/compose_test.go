@@ -129,6 +129,7 @@ func TestRefusals(t *testing.T) {
 		{"a user as a group", "that is a user", "--add", Request{Base: plain, Profiles: []Profile{{"system:serviceaccount:ci:bot", plain}}}},
 		{"a group twice", "--group-profile devs=base.yaml would do nothing", "leave out", Request{Base: plain, Profiles: []Profile{{"devs", plain}, {"devs", plain}}}},
 		{"namespaces of nothing", "--namespace limits what is laid over the base", "--add FILE", Request{Base: plain, Namespaces: []string{"prod"}}},
+		{"no name of a namespace", `--namespace "Prod" is not the name of a namespace`, "--namespace NAME", Request{Base: plain, Namespaces: []string{"Prod"}, QuietLeases: true}},
 		{"paths in a namespace", "a.yaml:4: this rule of --add a.yaml has no request in the namespaces", "leave out --namespace", Request{Base: plain, Namespaces: []string{"prod"}, Add: []Source{file("a.yaml", "rules:\n- level: None\n  nonResourceURLs: [/healthz]\n")}}},
 		{"too new for the cluster", `group "*" needs Kubernetes 1.36`, "apps", Request{Base: plain, Version: policy.Version{Major: 1, Minor: 30}, Add: []Source{file("a.yaml", "rules:\n- level: None\n  resources: [{group: \"*\"}]\n")}}},
 	} {
