@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"k8s.io/apiserver/pkg/apis/audit"
@@ -21,16 +22,13 @@ func valid(*policy.Policy) content { return content{verdict: Pass} }
 // everything is STIG V-242403: its check wants the policy to be one rule, level
 // RequestResponse, which writes what is in Secrets into the log.
 func everything(p *policy.Policy) content {
-	rules := rulesOf(p)
-	if len(rules) == 1 && rules[0].Level == auditv1.LevelRequestResponse && matchesAll(rules[0]) {
+	v1, err := p.V1()
+	if err == nil && len(v1.Rules) == 1 && len(v1.OmitStages) == 0 && !v1.OmitManagedFields &&
+		reflect.DeepEqual(v1.Rules[0], auditv1.PolicyRule{Level: auditv1.LevelRequestResponse}) {
 		return content{verdict: Pass}
 	}
 	return content{verdict: CannotPass,
-		reason: "it wants one rule that records everything at RequestResponse, which puts Secrets into the log and fails CIS 3.2.2 (the preset stig does so)"}
-}
-
-func matchesAll(r auditv1.PolicyRule) bool {
-	return len(r.Users)+len(r.UserGroups)+len(r.Verbs)+len(r.Resources)+len(r.Namespaces)+len(r.NonResourceURLs) == 0
+		reason: "it wants nothing but one rule that records everything at RequestResponse, which puts Secrets into the log and fails CIS 3.2.2 (the preset stig does so)"}
 }
 
 // named are the resources that Kubescape and KICS look for by name, whatever the API
