@@ -1,6 +1,9 @@
 package compose
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -222,4 +225,61 @@ func TestPresets(t *testing.T) {
 		}
 		mustCompose(t, Request{Base: baseline, Profiles: []Profile{{"devs", text(p)}}})
 	}
+}
+
+// TestCorpus lays rules over policies that others wrote. Each result is proven to mean
+// what its parts mean before it is returned.
+func TestCorpus(t *testing.T) {
+	files, err := filepath.Glob("../../../../shared/corpus/policies/*")
+	if err != nil || len(files) == 0 {
+		t.Skip("there is no corpus of policies beside this checkout")
+	}
+	data, err := presets.All()[0].Policy(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited, anew := 0, 0
+	for _, name := range files {
+		data2, err := os.ReadFile(name)
+		if err != nil {
+			continue // a folder
+		}
+		if _, err := policy.Load(name, data2); err != nil {
+			continue // it is refused, which is for others to test
+		}
+		theirs := Source{filepath.Base(name), data2}
+		out := mustCompose(t, Request{Base: theirs, QuietUsers: []string{"system:serviceaccount:ci:bot"}})
+		if len(out.Notes) == 0 {
+			edited++
+			without := strings.Replace(string(out.Text), string(out.Text[blockStart(out.Text):blockEnd(out.Text)]), "", 1)
+			if without != string(data2) {
+				t.Errorf("%s is not as it was:\n%s", name, out.Text)
+			}
+		} else {
+			anew++
+			t.Logf("%s: %s", name, out.Notes[0])
+		}
+		for _, r := range []Request{
+			{Base: Source{"preset baseline", data}, Profiles: []Profile{{"devs", theirs}}},
+			{Base: Source{"preset baseline", data}, Add: []Source{theirs}},
+		} {
+			if _, err := Compose(r); err != nil && !strings.Contains(err.Error(), "nothing of preset baseline would be left") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	t.Logf("%d policies are edited, %d written anew", edited, anew)
+	if edited == 0 {
+		t.Error("no policy could be edited")
+	}
+}
+
+// blockStart and blockEnd are where the inserted lines begin and end.
+func blockStart(text []byte) int {
+	return bytes.LastIndexByte(text[:bytes.Index(text, []byte("# --quiet-user"))], '\n') + 1
+}
+
+func blockEnd(text []byte) int {
+	at := bytes.Index(text, []byte("# From here on"))
+	return at + bytes.IndexByte(text[at:], '\n') + 1
 }
