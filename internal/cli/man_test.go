@@ -40,14 +40,14 @@ func TestManPage(t *testing.T) {
 		text := section(t, page, ".Ss", c.path)
 		for _, f := range c.manFlags() {
 			where := text
-			if !strings.Contains(text, ".It "+f.names) {
+			if !strings.Contains(text, ".It "+f.names+"\n") {
 				where = options
 				group := `all of "` + flagGroup{category: f.category}.title() + `"`
 				if long, _, _ := strings.Cut(f.names, ","); !strings.Contains(text, long) && !strings.Contains(text, group) {
 					t.Errorf("%s does not mention %s", c.path, f.names)
 				}
 			}
-			_, item, _ := strings.Cut(where, ".It "+f.names)
+			_, item, _ := strings.Cut(where, ".It "+f.names+"\n")
 			if usage := strings.ReplaceAll(capital(f.usage), ". ", ".\n") + ".\n"; !strings.Contains(item+"\n", usage) {
 				t.Errorf("%s of %s is not told: %q", f.names, c.path, usage)
 			}
