@@ -30,6 +30,17 @@ func section(t *testing.T, page, kind, title string) string {
 	return text
 }
 
+// item is the text from a flag on, without those that only begin with its name; "" for
+// none.
+func item(text, names string) string {
+	for _, end := range []string{"\n", " "} {
+		if _, told, ok := strings.Cut(text, ".It "+names+end); ok {
+			return end + told
+		}
+	}
+	return ""
+}
+
 // TestManPage wants each flag of each command with its own words: at the
 // command itself, or among the options of several.
 func TestManPage(t *testing.T) {
@@ -40,15 +51,15 @@ func TestManPage(t *testing.T) {
 		text := section(t, page, ".Ss", c.path)
 		for _, f := range c.manFlags() {
 			where := text
-			if !strings.Contains(text, ".It "+f.names+"\n") {
+			if item(text, f.names) == "" {
 				where = options
 				group := `all of "` + flagGroup{category: f.category}.title() + `"`
 				if long, _, _ := strings.Cut(f.names, ","); !strings.Contains(text, long) && !strings.Contains(text, group) {
 					t.Errorf("%s does not mention %s", c.path, f.names)
 				}
 			}
-			_, item, _ := strings.Cut(where, ".It "+f.names+"\n")
-			if usage := strings.ReplaceAll(capital(f.usage), ". ", ".\n") + ".\n"; !strings.Contains(item+"\n", usage) {
+			told := item(where, f.names)
+			if usage := strings.ReplaceAll(capital(f.usage), ". ", ".\n") + ".\n"; !strings.Contains(told+"\n", usage) {
 				t.Errorf("%s of %s is not told: %q", f.names, c.path, usage)
 			}
 		}
