@@ -91,6 +91,11 @@ func presetRecords(t *testing.T, all []presets.Preset) string {
 			fails = append(fails, f.Checker+": "+f.Why)
 		}
 		row("does not pass", strings.Join(fails, "<br>"))
+		var lint []string
+		for _, e := range p.Lint {
+			lint = append(lint, strings.Join(e.Codes, ", ")+": "+e.Why)
+		}
+		row("lint finds", strings.Join(lint, "<br>"))
 		if p.Namespaced {
 			row("namespaces", "can be limited with `--namespace`")
 		}

@@ -71,10 +71,17 @@ type Record struct {
 	Sources string   // where the facts are from
 	Passes  []string // the checkers that look into a policy and find no fault
 	Fails   []Failure
+	Lint    []Exception
 }
 
 // Failure is a checker that a preset does not pass, and why it does not.
 type Failure struct{ Checker, Why string }
+
+// Exception are findings of policy lint, by their codes, that a preset has on purpose.
+type Exception struct {
+	Codes []string
+	Why   string
+}
 
 // Sensitive are the kinds of objects that Record.MayLeak tells of. The last stands for
 // objects whose contents nobody can know.
@@ -154,10 +161,20 @@ func read(name string) Preset {
 		Leaks: head["Leaks"], MayLeak: list(head["May leak"]), Sources: head["Sources"], Passes: list(head["Passes"]),
 	}
 	for _, f := range list(head["Fails"]) {
-		checker, why, _ := strings.Cut(strings.TrimSuffix(f, ")"), " (")
+		checker, why := reasoned(f)
 		p.Fails = append(p.Fails, Failure{checker, why})
 	}
+	for _, f := range list(head["Lint"]) {
+		codes, why := reasoned(f)
+		p.Lint = append(p.Lint, Exception{strings.Split(codes, ", "), why})
+	}
 	return p
+}
+
+// reasoned is an item with its reason in parentheses.
+func reasoned(item string) (what, why string) {
+	what, why, _ = strings.Cut(strings.TrimSuffix(item, ")"), " (")
+	return what, why
 }
 
 // list are the items of a field, which a semicolon separates.

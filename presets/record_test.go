@@ -145,3 +145,20 @@ func TestLeaks(t *testing.T) {
 		t.Errorf("presets that write Secrets (-want +got):\n%s", diff)
 	}
 }
+
+// TestExceptions wants a reason for each finding of policy lint that a preset has on
+// purpose. That it has these and no others is a test of package lint.
+func TestExceptions(t *testing.T) {
+	code := regexp.MustCompile(`^AP[0-9]{3}$`)
+	for _, preset := range presets.All() {
+		seen := map[string]bool{}
+		for _, e := range preset.Lint {
+			for _, c := range e.Codes {
+				if !code.MatchString(c) || seen[c] || e.Why == "" {
+					t.Errorf("%s: %q for %q", preset.Name, c, e.Why)
+				}
+				seen[c] = true
+			}
+		}
+	}
+}

@@ -32,6 +32,7 @@ type presetEntry struct {
 type presetRecord struct {
 	presetEntry
 	Fails      []checkerFailure `json:"fails"`
+	Lint       []lintException  `json:"lint"`
 	Sources    string           `json:"sources"`
 	Namespaced bool             `json:"namespaced"`
 	NotWritten []string         `json:"notWritten"` // requests of the catalogue that leave no event
@@ -41,6 +42,12 @@ type presetRecord struct {
 type checkerFailure struct {
 	Checker string `json:"checker"`
 	Why     string `json:"why"`
+}
+
+// lintException are findings of policy lint that a preset has on purpose.
+type lintException struct {
+	Codes []string `json:"codes"`
+	Why   string   `json:"why"`
 }
 
 func entry(pre presets.Preset) (presetEntry, *policy.Policy, error) {
@@ -149,9 +156,12 @@ func record(name string) (presetRecord, error) {
 	if err != nil {
 		return presetRecord{}, fmt.Errorf("preset %s: %w", name, err)
 	}
-	out := presetRecord{presetEntry: e, Fails: []checkerFailure{}, Sources: pre.Sources, Namespaced: pre.Namespaced, NotWritten: []string{}}
+	out := presetRecord{presetEntry: e, Fails: []checkerFailure{}, Lint: []lintException{}, Sources: pre.Sources, Namespaced: pre.Namespaced, NotWritten: []string{}}
 	for _, f := range pre.Fails {
 		out.Fails = append(out.Fails, checkerFailure{f.Checker, f.Why})
+	}
+	for _, e := range pre.Lint {
+		out.Lint = append(out.Lint, lintException{e.Codes, e.Why})
 	}
 	for _, r := range requests.Hidden(pol) {
 		out.NotWritten = append(out.NotWritten, r.Name)
