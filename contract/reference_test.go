@@ -236,6 +236,7 @@ func TestPagesJSON(t *testing.T) {
 	for _, command := range []string{
 		"diff --audit-log-maxage=9", "enable --dry-run", "status", "doctor", "recover", "restore --list",
 		"enable --audit-log-maxage=x", "export kubeadm", "policy list", "policy show", "policy lint --policy=-", "version",
+		"policy verdict --preset=none", "policy compose --quiet-leases", "policy diff --from=preset:none --to=preset:metadata",
 	} {
 		words := append(strings.Fields(command), "-o", "json")
 		if !strings.HasPrefix(command, "policy") && !strings.HasPrefix(command, "export") && command != "version" {

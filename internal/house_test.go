@@ -28,11 +28,11 @@ var house = map[string][]string{
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
 	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
-		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/requests", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/verdict", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
-		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/policy", "internal/policy/verdict", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
-		"internal/policy", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/policy", "internal/policy/verdict", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// target is the node that a command works on, as change and inspect both read it.
 	"internal/target":  {"internal/proc", "internal/node", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/session": {"internal/exit", "internal/hint"},
@@ -76,6 +76,11 @@ var house = map[string][]string{
 	// A simulated node for tests: it knows the program from outside only, and
 	// stands in for kubelet and kube-apiserver with code of Kubernetes.
 	"internal/simnode": nil,
+	// verdict restates what the checkers of the field look for, in flags and in policies.
+	"internal/policy/verdict": {"internal/policy", "internal/hint", "patch/auditflags"},
+	// compose puts policies together, and difference compares two.
+	"internal/policy/compose":    {"internal/policy", "internal/policy/space", "internal/hint"},
+	"internal/policy/difference": {"internal/policy", "internal/policy/requests", "internal/policy/space"},
 	// docs writes what packages install beside the program.
 	"release/docs": {"internal/cli", "internal/session"},
 	"release/size": nil,

@@ -8,6 +8,7 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/verdict"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
@@ -122,6 +123,7 @@ func (j *job) enablePlan(s Settings) (*patch.Plan, error) {
 		return nil, err
 	}
 	plan.Warnings = append(append(plan.Warnings, warnings...), more...)
+	plan.Warnings = append(plan.Warnings, verdict.Warnings(plan.After.Flags, plan.After.Version)...)
 	j.target.OwnFiles(plan)
 	return plan, j.checkLog(plan)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/policy/verdict"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
@@ -128,6 +129,8 @@ func flagValues(name string) []string {
 		return names
 	case "output":
 		return []string{"text", "json"}
+	case "benchmark":
+		return verdict.Benchmarks()
 	case "api-version":
 		return patch.KubeadmAPIs(patch.Version{})
 	}

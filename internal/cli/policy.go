@@ -22,7 +22,7 @@ func (p *program) policyCommand() *cli.Command {
 	return p.group(&cli.Command{
 		Name:        "policy",
 		Usage:       "list, show and check audit policies",
-		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand()},
+		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand(), p.policyVerdictCommand(), p.policyComposeCommand(), p.policyDiffCommand()},
 	})
 }
 
@@ -104,12 +104,17 @@ func (p *program) printFindings(name string, findings []lintFinding) {
 
 // lintVersion reads "1.30", "v1.30" or "1.30.4".
 func lintVersion(s string) (policy.Version, error) {
+	return targetVersion("kubernetes-version", s)
+}
+
+// targetVersion reads "1.30", "v1.30" or "1.30.4", for a flag.
+func targetVersion(flag, s string) (policy.Version, error) {
 	if s == "" {
 		return policy.Version{}, nil
 	}
 	v, ok := auditflags.ParseImageVersion("kube-apiserver:v" + strings.TrimPrefix(s, "v"))
 	if !ok {
-		return policy.Version{}, hint.Errorf(hint.Flag("kubernetes-version", "1.30"), "--kubernetes-version %q: not a Kubernetes version", s)
+		return policy.Version{}, hint.Errorf(hint.Flag(flag, "1.30"), "--%s %q: not a Kubernetes version", flag, s)
 	}
 	return policy.Version{Major: v.Major, Minor: v.Minor}, nil
 }
