@@ -70,9 +70,9 @@ var house = map[string][]string{
 	"internal/policy":               {"internal/hint", "internal/spelling"},
 	// explain and its tests of policies know what surrounds the evaluator in kube-apiserver.
 	"internal/policy/explain": {"internal/policy", "internal/hint", "internal/spelling"},
-	"internal/node":                 {"internal/hint", "internal/nodefile", "internal/node/seal"},
-	"internal/node/seal":            nil,
-	"internal/node/crashtest":       nil,
+	"internal/node":           {"internal/hint", "internal/nodefile", "internal/node/seal"},
+	"internal/node/seal":      nil,
+	"internal/node/crashtest": nil,
 	// A simulated node for tests: it knows the program from outside only, and
 	// stands in for kubelet and kube-apiserver with code of Kubernetes.
 	"internal/simnode": nil,

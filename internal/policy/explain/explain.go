@@ -203,3 +203,23 @@ func quoted(list []string) string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// Rule is one rule of a policy by what people look for first.
+type Rule struct {
+	Line, Col int
+	Level     audit.Level
+}
+
+// Rules are the rules of a policy, in order.
+func Rules(p *policy.Policy) []Rule {
+	rules, err := rulesOf(p)
+	if err != nil {
+		return nil
+	}
+	out := make([]Rule, len(rules))
+	for i, r := range rules {
+		out[i].Level = r.Level
+		out[i].Line, out[i].Col = p.Position(i)
+	}
+	return out
+}
