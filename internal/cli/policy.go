@@ -25,7 +25,7 @@ func (p *program) policyCommand() *cli.Command {
 	return p.group(&cli.Command{
 		Name:        "policy",
 		Usage:       "list, show and check audit policies",
-		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand(), p.policyExplainCommand()},
+		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand(), p.policyExplainCommand(), p.policyTestCommand()},
 	})
 }
 
