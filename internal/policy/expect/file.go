@@ -204,7 +204,7 @@ func (d *decoder) pairs(n *yaml.Node, what string, each func(key, value *yaml.No
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		key := m.Content[i]
-		if seen[key.Value] {
+		if seen[key.Value] && key.Kind == yaml.ScalarNode {
 			d.fault(key, fmt.Sprintf("remove one %q", key.Value), "key %q stands twice in %s", key.Value, what)
 			continue
 		}
