@@ -95,7 +95,7 @@ func (p *program) complete(c *cli.Context) {
 	last := p.words[len(p.words)-2] // before --generate-bash-completion
 	for _, f := range c.Command.Flags {
 		if doc, ok := f.(cli.DocGenerationFlag); ok && doc.TakesValue() && slices.Contains(dashed(f), last) {
-			p.candidates("", flagValues(f.Names()[0]))
+			p.candidates("", flagValues(c.Command.Name, f.Names()[0]))
 			return
 		}
 	}
@@ -107,7 +107,7 @@ func (p *program) complete(c *cli.Context) {
 }
 
 // flagValues are the values that a flag can have, none if there are too many.
-func flagValues(name string) []string {
+func flagValues(command, name string) []string {
 	switch name {
 	case "preset":
 		var names []string
@@ -128,7 +128,7 @@ func flagValues(name string) []string {
 		}
 		return names
 	case "output":
-		return []string{"text", "json"}
+		return outputs(command)
 	case "benchmark":
 		return verdict.Benchmarks()
 	case "api-version":

@@ -154,9 +154,12 @@ func occasions() string {
 }
 
 // outputFlags are those of every command.
-func (p *program) outputFlags() []cli.Flag {
+func (p *program) outputFlags() []cli.Flag { return p.outputFlagsWith("text or json") }
+
+// outputFlagsWith are those of a command that prints in more forms.
+func (p *program) outputFlagsWith(forms string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "output", Destination: &p.output, Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: "text or json"},
+		&cli.StringFlag{Name: "output", Destination: &p.output, Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: forms},
 		&cli.BoolFlag{Name: "quiet", Destination: &p.quiet, Category: howCategory, Usage: "print errors and warnings only"},
 	}
 }

@@ -124,12 +124,26 @@ func (p *program) command(c *cli.Command) *cli.Command {
 		case "text":
 			p.json = false
 		case "": // of a command without this flag
+		case otherOutputs[c.Name]:
+			p.json = false
 		default:
-			return hint.Errorf(hint.Spaced("o", "json"), "-o %q: the output is text or json", p.output)
+			return hint.Errorf(hint.Spaced("o", "json"), "-o %q: the output is %s", p.output, strings.Join(outputs(c.Name), " or "))
 		}
 		return action(ctx)
 	}
 	return c
+}
+
+// otherOutputs are the forms that some commands print in beside text and json.
+var otherOutputs = map[string]string{"explain": "jsonl", "test": "junit"}
+
+// outputs are the forms that a command prints in.
+func outputs(command string) []string {
+	all := []string{"text", "json"}
+	if other := otherOutputs[command]; other != "" {
+		all = append(all, other)
+	}
+	return all
 }
 
 // group is a command that only holds others.

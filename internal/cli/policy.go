@@ -20,9 +20,10 @@ func isPreset(name string) bool {
 
 func (p *program) policyCommand() *cli.Command {
 	return p.group(&cli.Command{
-		Name:        "policy",
-		Usage:       "list, show and check audit policies",
-		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand(), p.policyVerdictCommand(), p.policyComposeCommand(), p.policyDiffCommand()},
+		Name:  "policy",
+		Usage: "list, show and check audit policies",
+		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand(), p.policyExplainCommand(), p.policyTestCommand(),
+			p.policyVerdictCommand(), p.policyComposeCommand(), p.policyDiffCommand()},
 	})
 }
 
