@@ -68,6 +68,7 @@ var house = map[string][]string{
 	"manifest":                      {"internal/hint"},
 	"presets":                       {"internal/spelling"},
 	"internal/policy":               {"internal/hint", "internal/spelling"},
+	"internal/policy/space":         {"internal/policy"},
 	"internal/node":                 {"internal/hint", "internal/nodefile", "internal/node/seal"},
 	"internal/node/seal":            nil,
 	"internal/node/crashtest":       nil,
