@@ -186,36 +186,37 @@ func (l *linter) named(index int) string {
 
 // describe is a request in words, as the proof of a finding.
 func describe(r policy.Request) string {
-	var b strings.Builder
-	what := r.Path
+	words := []string{r.Verb, r.Path}
 	if r.Resource != "" {
-		what = r.Resource
+		words[1] = r.Resource
 		if r.Subresource != "" {
-			what += "/" + r.Subresource
+			words[1] += "/" + r.Subresource
 		}
 		if r.Group != "" {
-			what += " of " + r.Group
+			words[1] += "." + r.Group
 		}
 	}
-	fmt.Fprintf(&b, "%s %s", r.Verb, what)
 	if r.Name != "" {
-		fmt.Fprintf(&b, " named %q", r.Name)
+		words = append(words, r.Name)
 	}
 	switch {
 	case r.Namespace != "":
-		fmt.Fprintf(&b, " in namespace %q", r.Namespace)
+		words = append(words, "in namespace", r.Namespace)
 	case r.Verb == "list" && isNamespaced(r.Group, r.Resource):
-		b.WriteString(" in all namespaces")
+		words = append(words, "in all namespaces")
 	}
 	if r.User == "" {
-		b.WriteString(" with a login that failed")
-		return b.String()
+		return strings.Join(append(words, "with a login that failed"), " ")
 	}
-	fmt.Fprintf(&b, " by %s", r.User)
-	if len(r.Groups) > 0 {
-		fmt.Fprintf(&b, " (%s)", strings.Join(r.Groups, ", "))
+	words = append(words, "by", r.User)
+	// Some groups follow from the name.
+	own := slices.DeleteFunc(slices.Clone(r.Groups), func(g string) bool {
+		return g == "system:authenticated" || g == "system:unauthenticated" || strings.HasPrefix(g, "system:serviceaccounts")
+	})
+	if len(own) > 0 {
+		words = append(words, "of", strings.Join(own, ", "))
 	}
-	return b.String()
+	return strings.Join(words, " ")
 }
 
 // count is a number of things in words.

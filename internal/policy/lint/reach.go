@@ -39,6 +39,10 @@ func (l *linter) reach() {
 	end := slices.IndexFunc(l.spec.Rules, func(r auditv1.PolicyRule) bool { return (&rule{PolicyRule: &r}).matchesAll() })
 	for i := range l.spec.Rules {
 		if end >= 0 && i > end {
+			if l.sameEffect(i, []taker{{rule: end}}) {
+				l.addRule("AP022", i, fmt.Sprintf("rules[%d] is never reached, and would do the same: %s takes every request", i, l.named(end)), "remove it")
+				continue
+			}
 			l.addRule("AP020", i, fmt.Sprintf("rules[%d] is never reached: %s takes every request", i, l.named(end)), fmt.Sprintf("move it before rules[%d], or remove it", end))
 			continue
 		}
@@ -114,8 +118,13 @@ func (l *linter) sameEffect(index int, takers []taker) bool {
 		if own.Level == auditv1.LevelNone && other.Level == auditv1.LevelNone {
 			return false
 		}
-		return own.Level != other.Level || !sameStages(own.OmitStages, other.OmitStages) || l.omitsFields(own) != l.omitsFields(other)
+		return own.Level != other.Level || !sameStages(l.omitted(own), l.omitted(other)) || l.omitsFields(own) != l.omitsFields(other)
 	})
+}
+
+// omitted are the stages that the events of a rule do not have.
+func (l *linter) omitted(r auditv1.PolicyRule) []auditv1.Stage {
+	return slices.Concat(l.spec.OmitStages, r.OmitStages)
 }
 
 func (l *linter) omitsFields(r auditv1.PolicyRule) bool {

@@ -59,7 +59,7 @@ func (l *linter) stages(r *rule) {
 		l.needless(r)
 		return
 	}
-	omitted := slices.Concat(l.spec.OmitStages, r.OmitStages)
+	omitted := l.omitted(*r.PolicyRule)
 	omits := func(s auditv1.Stage) bool { return slices.Contains(omitted, s) }
 	at := either(len(r.OmitStages) > 0, r.at("omitStages"), "omitStages")
 	switch {
@@ -120,7 +120,7 @@ func (l *linter) whole() {
 // one later.
 func (l *linter) receivers() (out []int) {
 	for i, r := range l.spec.Rules {
-		omitted := slices.Concat(l.spec.OmitStages, r.OmitStages)
+		omitted := l.omitted(r)
 		if r.Level != auditv1.LevelNone && !slices.Contains(omitted, auditv1.StageRequestReceived) && !slices.Contains(omitted, auditv1.StageResponseComplete) {
 			out = append(out, i)
 		}
