@@ -28,7 +28,7 @@ var house = map[string][]string{
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
 	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
-		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
@@ -69,6 +69,7 @@ var house = map[string][]string{
 	"presets":                       {"internal/spelling"},
 	"internal/policy":               {"internal/hint", "internal/spelling"},
 	"internal/policy/space":         {"internal/policy"},
+	"internal/policy/lint":          {"internal/policy", "internal/policy/space", "internal/spelling"},
 	"internal/node":                 {"internal/hint", "internal/nodefile", "internal/node/seal"},
 	"internal/node/seal":            nil,
 	"internal/node/crashtest":       nil,

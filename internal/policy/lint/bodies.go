@@ -99,13 +99,17 @@ func (l *linter) example(r *rule, group, resource string, verbs []string) (polic
 	if err != nil || !l.shape(r.index).Matches(sample(group, resource)) {
 		return policy.Request{}, false
 	}
+	must := []*space.Rule{l.rules[r.index], what}
+	if q, ok := l.decidedBy(r.index, must); ok {
+		return q, true
+	}
 	var earlier []*space.Rule
 	for i := range r.index {
 		if l.shape(i).Matches(sample(group, resource)) {
 			earlier = append(earlier, l.rules[i])
 		}
 	}
-	a := space.Find([]*space.Rule{l.rules[r.index], what}, earlier)
+	a := space.Find(must, earlier)
 	if !a.Found || l.policy.Evaluate(a.Request.Attributes()).Rule != r.index {
 		return policy.Request{}, false
 	}

@@ -5,6 +5,9 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
 
 	"auditpatch/internal/policy"
 )
@@ -117,4 +120,11 @@ func proven(name string, src []byte, accepted bool, findings []Finding) (out []b
 		}
 	}
 	return out, true
+}
+
+// Diff is a unified diff of a file before and after its fixes; empty when they are
+// the same.
+func Diff(name string, before, after []byte) string {
+	_, d, _ := strings.Cut(string(diff.Diff(name, before, name, after)), "\n")
+	return d
 }
