@@ -137,11 +137,9 @@ func (p *program) lintConflicts(c *cli.Context, f *lintFlags) error {
 
 // lintFix carries out the fixes, and reports what is left.
 func (p *program) lintFix(f *lintFlags, run *lintRun, before *lint.Report, out *lintResult) (*lint.Report, error) {
-	text, done := lint.Repair(run.in.Name, run.in.Data, run.target, run.ignore...)
-	out.Changed = len(done) > 0
-	for _, d := range done {
-		out.Fixed = append(out.Fixed, findingOf(d.Finding))
-	}
+	fixed := lint.Repair(run.in.Name, run.in.Data, run.target, run.ignore...)
+	text, changed := fixed.Text, len(fixed.Done) > 0
+	out.Changed, out.Fixed, out.Left = changed, findingsOf(fixed.Done), findingsOf(fixed.Left)
 	out.toStdout = f.policy == "-" && !p.json && !f.dryRun
 	if f.dryRun {
 		out.Diff = lint.Diff(run.in.Name, run.in.Data, text)
@@ -149,7 +147,7 @@ func (p *program) lintFix(f *lintFlags, run *lintRun, before *lint.Report, out *
 	}
 	if f.policy == "-" {
 		out.Policy = string(text)
-	} else if len(done) > 0 {
+	} else if changed {
 		if err := rewrite(f.policy, run.in.Data, text); err != nil {
 			return nil, err
 		}
@@ -164,6 +162,7 @@ type lintResult struct {
 	Findings []lintFinding `json:"findings"`
 	Ignored  []lintFinding `json:"ignored,omitempty"`
 	Fixed    []lintFinding `json:"fixed,omitempty"`
+	Left     []lintFinding `json:"left,omitempty"` // their fixes would put contents into the log
 	Diff     string        `json:"diff,omitempty"`
 	Policy   string        `json:"policy,omitempty"`
 
@@ -233,22 +232,27 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 		p.printJSON(out)
 		return nil
 	}
+	if _, err := p.Out.Write([]byte(out.Diff)); err != nil {
+		return err
+	}
 	say := p.outf
+	if out.toStdout || f.dryRun {
+		say = p.printf
+	}
 	if out.toStdout {
 		if _, err := p.Out.Write([]byte(out.Policy)); err != nil {
 			return err
 		}
-		say = p.printf
 	}
 	for _, d := range out.Fixed {
 		say("%s:%d:%d: %s %s: %s (%s)", out.File, d.Line, d.Col, fixWord(f), d.Code, d.Fix.Does, effect(d.Fix))
 	}
-	if out.Diff != "" {
-		if _, err := p.Out.Write([]byte(out.Diff)); err != nil {
-			return err
-		}
+	for _, d := range out.Left {
+		p.say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for Secrets or ConfigMaps would get into the log: %s", out.File, d.Line, d.Col, d.Fix.Does))
 	}
-	printFindings(say, out)
+	if !f.dryRun {
+		printFindings(say, out, !f.fix)
+	}
 	p.printf("%s: %s", out.File, summary(report, out))
 	return nil
 }
@@ -269,8 +273,8 @@ func effect(f *lintFix) string {
 }
 
 // printFindings prints a line for each finding, with its hint, and for the first of
-// a kind why it matters.
-func printFindings(say func(string, ...any), out *lintResult) {
+// a kind why it matters. offer shows what --fix would do.
+func printFindings(say func(string, ...any), out *lintResult, offer bool) {
 	seen := map[string]bool{}
 	for _, f := range out.Findings {
 		say("%s:%d:%d: %s %s: %s", out.File, f.Line, f.Col, f.Severity, f.Code, f.Message)
@@ -281,8 +285,8 @@ func printFindings(say func(string, ...any), out *lintResult) {
 		if f.Hint != "" {
 			say("    hint: %s", f.Hint)
 		}
-		if f.Fix != nil && out.Fixed == nil {
-			say("    fix: --fix does it: %s (%s)", f.Fix.Does, effect(f.Fix))
+		if f.Fix != nil && offer {
+			say("    --fix: %s (%s)", f.Fix.Does, effect(f.Fix))
 		}
 	}
 }

@@ -16,59 +16,105 @@ import (
 // stand there twice.
 const maxRounds = 5
 
-// Repaired is one fix that was carried out.
+// Repaired is a text with its fixes.
 type Repaired struct {
-	Finding Finding // with the position before this round of fixes
+	Text []byte
+	Done []Finding // with the positions that they had before
+	Left []Finding // what was not done, because Secrets or ConfigMaps would get into the log
 }
 
 // Repair carries out the fixes of a policy, and those of what comes to light by
 // them. Each is proven: the content that kube-apiserver's parser reads from the
 // new text is the old content with just that change, and the policy is accepted if
 // it was before. What cannot be proven is not done.
-func Repair(name string, src []byte, target policy.Version, ignore ...string) (fixed []byte, done []Repaired) {
+func Repair(name string, src []byte, target policy.Version, ignore ...string) Repaired {
+	r := &repair{name: name, target: target, ignore: ignore, Repaired: Repaired{Text: src}}
 	for range maxRounds {
-		report := Check(name, src, target, ignore...)
-		next, now := repairAll(name, src, report)
-		if len(now) == 0 {
+		report := Check(name, r.Text, target, ignore...)
+		if !r.round(report) {
 			break
 		}
-		src, done = next, append(done, now...)
 	}
-	return src, done
+	return r.Repaired
 }
 
-// repairAll carries out all fixes at once or, where that cannot be proven, one of
-// them after the other.
-func repairAll(name string, src []byte, report *Report) ([]byte, []Repaired) {
-	var fixable []Finding
-	for _, f := range report.Findings {
-		overlaps := slices.ContainsFunc(fixable, func(g Finding) bool { return f.Fix != nil && f.Fix.meets(g.Fix) })
-		if f.Fix != nil && !overlaps {
-			fixable = append(fixable, f)
-		}
+// repair is a text on its way.
+type repair struct {
+	name   string
+	target policy.Version
+	ignore []string
+	Repaired
+}
+
+// round carries out all fixes at once or, where that cannot be proven, one of them
+// after the other. It reports whether there were any.
+func (r *repair) round(report *Report) bool {
+	fixable := r.fixable(report)
+	if out, ok := r.safe(report, fixable); ok {
+		return r.take(out, fixable)
 	}
-	if out, ok := proven(name, src, report.Policy != nil, fixable); ok {
-		return out, repaired(fixable)
-	}
-	// From the end on, so that the places of the others stay.
-	slices.SortFunc(fixable, func(a, b Finding) int { return cmp.Compare(b.Fix.start(), a.Fix.start()) })
 	var done []Finding
 	for _, f := range fixable {
-		if out, ok := proven(name, src, report.Policy != nil, append(slices.Clone(done), f)); ok && out != nil {
+		if _, ok := proven(r.name, r.Text, report.Policy != nil, append(slices.Clone(done), f)); !ok {
+			continue
+		}
+		if _, ok := r.safe(report, append(slices.Clone(done), f)); ok {
 			done = append(done, f)
+		} else {
+			r.Left = append(r.Left, f)
 		}
 	}
-	out, ok := proven(name, src, report.Policy != nil, done)
-	if !ok {
-		return src, nil
-	}
-	slices.Reverse(done)
-	return out, repaired(done)
+	out, ok := r.safe(report, done)
+	return ok && r.take(out, done)
 }
 
-func repaired(findings []Finding) (out []Repaired) {
-	for _, f := range findings {
-		out = append(out, Repaired{f})
+// fixable are the findings with a fix, without those that touch each other and
+// those that were left already.
+func (r *repair) fixable(report *Report) (out []Finding) {
+	for _, f := range report.Findings {
+		if f.Fix == nil || slices.ContainsFunc(out, func(g Finding) bool { return f.Fix.meets(g.Fix) }) {
+			continue
+		}
+		left := func(g Finding) bool { return f.Code == g.Code && f.Field == g.Field }
+		if !slices.ContainsFunc(r.Left, left) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (r *repair) take(out []byte, done []Finding) bool {
+	r.Text, r.Done = out, append(r.Done, done...)
+	return len(done) > 0
+}
+
+// safe is the text with the fixes; ok is false when it cannot be proven, or when
+// contents that are not in the log now would get into it.
+func (r *repair) safe(report *Report, fixes []Finding) (out []byte, ok bool) {
+	if out, ok = proven(r.name, r.Text, report.Policy != nil, fixes); !ok || report.Policy == nil {
+		return out, ok
+	}
+	changes := slices.ContainsFunc(fixes, func(f Finding) bool { return f.Fix.Changes != "" })
+	if !changes {
+		return out, true
+	}
+	before := leaking(report)
+	for at := range leaking(Check(r.name, out, r.target, r.ignore...)) {
+		if !before[at] {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// leaking are the rules that put contents into the log, also where a comment has
+// switched the finding off.
+func leaking(report *Report) map[string]bool {
+	out := map[string]bool{}
+	for _, f := range slices.Concat(report.Findings, report.Ignored) {
+		if f.Code.ID == "AP060" || f.Code.ID == "AP061" {
+			out[f.Code.ID+f.Field] = true
+		}
 	}
 	return out
 }

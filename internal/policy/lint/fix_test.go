@@ -16,7 +16,8 @@ import (
 func repairs(t *testing.T, name string, src []byte) int {
 	t.Helper()
 	before := Check(name, src, policy.Version{})
-	out, done := Repair(name, src, policy.Version{})
+	repaired := Repair(name, src, policy.Version{})
+	out, done := repaired.Text, repaired.Done
 	if len(done) == 0 {
 		if !bytes.Equal(out, src) {
 			t.Errorf("%s changed without a fix", name)
@@ -31,7 +32,7 @@ func repairs(t *testing.T, name string, src []byte) int {
 	if before.Policy == nil {
 		return len(done)
 	}
-	keeps := !slices.ContainsFunc(done, func(r Repaired) bool { return r.Finding.Fix.Changes != "" })
+	keeps := !slices.ContainsFunc(done, func(f Finding) bool { return f.Fix.Changes != "" })
 	for _, q := range questions(before.Policy, after.Policy) {
 		was, is := before.Policy.Evaluate(q.Attributes()), after.Policy.Evaluate(q.Attributes())
 		if keeps && (was.Rule != is.Rule || was.Level != is.Level || was.Level != "None" && !slices.Equal(was.OmitStages, is.OmitStages)) {
@@ -132,7 +133,8 @@ func TestRepair(t *testing.T) {
 		for _, ends := range []string{"\n", "\r\n"} {
 			in, want := exampleHead+tt.in+exampleTail, exampleHead+tt.want+exampleTail
 			in, want = strings.ReplaceAll(in, "\n", ends), strings.ReplaceAll(want, "\n", ends)
-			got, done := Repair(tt.name, []byte(in), policy.Version{})
+			r := Repair(tt.name, []byte(in), policy.Version{})
+			got, done := r.Text, r.Done
 			if string(got) != want {
 				t.Errorf("%s (%q):\n%s\nwant\n%s", tt.name, ends, got, want)
 			}
@@ -141,6 +143,19 @@ func TestRepair(t *testing.T) {
 			}
 		}
 		repairs(t, tt.name, []byte(exampleHead+tt.in+exampleTail))
+	}
+}
+
+// TestRepairLeavesLeaks: a fix that would put Secrets into the log is not made, and
+// the others are.
+func TestRepairLeavesLeaks(t *testing.T) {
+	in := exampleHead + "- level: RequestResponse\n  verbs: [create]\n  resources: [{group: \"\", resources: [Secret]}]\n- level: None\n  users: [bob]\n  verbs: [GET]\n" + exampleTail
+	r := Repair("p.yaml", []byte(in), policy.Version{})
+	if want := strings.Replace(in, "GET", "get", 1); string(r.Text) != want {
+		t.Errorf("got\n%s\nwant\n%s", r.Text, want)
+	}
+	if !slices.Equal(ids(r.Done), []string{"AP030"}) || !slices.Equal(ids(r.Left), []string{"AP033"}) {
+		t.Errorf("done %q, left %q", say(r.Done), say(r.Left))
 	}
 }
 
