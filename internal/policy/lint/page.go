@@ -24,7 +24,7 @@ A comment switches off a finding for a line, or for a rule, and says why. Codes 
 |---|---|---|---|
 `)
 	for _, c := range Codes() {
-		fmt.Fprintf(&b, "| [%s](#%s-%s) | `%s` | %s | %s |\n", c.ID, strings.ToLower(c.ID), c.Name, c.Name, c.Severity, c.Title)
+		fmt.Fprintf(&b, "| [%s](#%s-%s) | `%s` | %s | %s |\n", c.ID, strings.ToLower(c.ID), strings.ReplaceAll(c.Name, ".", ""), c.Name, c.Severity, c.Title)
 	}
 	for _, c := range Codes() {
 		fmt.Fprintf(&b, "\n## %s %s\n\nSeverity %s: %s. %s\n\nInstead of\n\n```yaml\n%s```\n\nwrite\n\n```yaml\n%s```\n", c.ID, c.Name, c.Severity, c.Title, c.Why, c.Bad.shown(), c.Good.shown())
