@@ -133,7 +133,7 @@ func flagValues(name string) []string {
 		return names
 	case "fail-on":
 		return failures
-	case "code":
+	case "code", "ignore":
 		var ids []string
 		for _, c := range lint.Codes() {
 			ids = append(ids, c.ID)

@@ -155,7 +155,7 @@ func isBuiltinGroup(group string) bool {
 // when there is none.
 func aliased(group, name string) *kindOfResource {
 	for i, k := range builtin() {
-		if (k.group == group || group == "*") && k.name != name && slices.Contains(k.aliases, strings.ToLower(name)) {
+		if (k.group == group || group == "*") && k.name != name && (k.name == strings.ToLower(name) || slices.Contains(k.aliases, strings.ToLower(name))) {
 			return &builtin()[i]
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 
 var entryCodes = []*Code{
@@ -44,7 +46,7 @@ func (r *rule) lists() []listOf {
 	out := []listOf{
 		{"users", r.at("users"), r.Users}, {"userGroups", r.at("userGroups"), r.UserGroups},
 		{"verbs", r.at("verbs"), r.Verbs}, {"namespaces", r.at("namespaces"), r.Namespaces},
-		{"nonResourceURLs", r.at("nonResourceURLs"), r.NonResourceURLs},
+		{"nonResourceURLs", r.at("nonResourceURLs"), r.NonResourceURLs}, {"omitStages", r.at("omitStages"), stageNames(r.OmitStages)},
 	}
 	for i, gr := range r.Resources {
 		out = append(out, listOf{"resources", r.at("resources[%d].resources", i), gr.Resources},
@@ -53,9 +55,20 @@ func (r *rule) lists() []listOf {
 	return out
 }
 
+func stageNames(stages []auditv1.Stage) (names []string) {
+	for _, s := range stages {
+		names = append(names, string(s))
+	}
+	return names
+}
+
 // entries looks at each entry of each list as a text.
 func (l *linter) entries(r *rule) {
-	for _, list := range r.lists() {
+	lists := r.lists()
+	if r.index == 0 {
+		lists = append(lists, listOf{"omitStages", "omitStages", stageNames(l.spec.OmitStages)})
+	}
+	for _, list := range lists {
 		seen := map[string]bool{}
 		for i, v := range list.values {
 			path := fmt.Sprintf("%s[%d]", list.path, i)

@@ -79,7 +79,7 @@ func questions(policies ...*policy.Policy) (out []policy.Request) {
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	pick := func(kind string) string { return words[kind][rnd.IntN(len(words[kind]))] }
-	for range 2000 {
+	for range 600 {
 		q := policy.Request{User: pick("user"), Verb: pick("verb")}
 		if rnd.IntN(3) > 0 {
 			q.Groups = []string{pick("group"), "system:authenticated"}

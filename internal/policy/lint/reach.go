@@ -28,6 +28,10 @@ var reachCodes = []*Code{
 		Why:  "They are not recorded. At the end of a policy that is easily overlooked: a last rule without conditions says what becomes of them.",
 		Bad:  whole(exampleHead + "- level: Metadata\n  verbs: [get, create, update, patch, delete]\n"),
 		Good: whole(exampleHead + "- level: Metadata\n")},
+	{ID: "AP024", Name: "entry-shadowed", Severity: Warning, Title: "a resource in a list whose requests are all taken by earlier rules, to another effect",
+		Why:  "The first rule that fits decides: for this resource the rule never does.",
+		Bad:  rules("- level: None\n  resources: [{group: \"\", resources: [services]}]\n- level: Request\n  verbs: [create, update]\n  resources: [{group: \"\", resources: [services, persistentvolumes]}]\n"),
+		Good: rules("- level: None\n  resources: [{group: \"\", resources: [services]}]\n- level: Request\n  verbs: [create, update]\n  resources: [{group: \"\", resources: [persistentvolumes]}]\n")},
 	{ID: "AP025", Name: "never-matches", Severity: Error, Title: "a rule that no request can fit",
 		Why:  "Its conditions exclude each other: all of them have to fit at once.",
 		Bad:  rules("- level: None\n  verbs: [get]\n  namespaces: [payments]\n  resources: [{group: \"\", resources: [namespaces], resourceNames: [billing]}]\n"),
@@ -50,12 +54,14 @@ func (l *linter) reach() {
 		if l.dead[i] || slices.ContainsFunc(l.spec.Rules[i].Verbs, func(v string) bool { return slices.Contains(legacyVerbs, v) }) {
 			continue
 		}
-		if _, ok := l.decidedBy(i, l.rules[i:i+1]); ok {
-			continue
+		_, ok := l.decidedBy(i, l.rules[i:i+1])
+		if !ok {
+			if a := space.Find(l.rules[i:i+1], l.rules[:i]); !a.Found && a.Certain {
+				l.unreached(i)
+				continue
+			}
 		}
-		if a := space.Find(l.rules[i:i+1], l.rules[:i]); !a.Found && a.Certain {
-			l.unreached(i)
-		}
+		l.unreachedEntries(i)
 	}
 	if end >= 0 {
 		return
@@ -64,6 +70,34 @@ func (l *linter) reach() {
 		l.addRule("AP023", len(l.spec.Rules)-1, fmt.Sprintf("no rule takes %q: it is not recorded", describe(a.Request)),
 			`end the policy with "- level: Metadata" to record everything else, or with "- level: None" to say that it is not`)
 	}
+}
+
+// unreachedEntries looks for resources of a rule that earlier rules take, though
+// not the rule as a whole.
+func (l *linter) unreachedEntries(index int) {
+	for i, gr := range l.spec.Rules[index].Resources {
+		for j, name := range gr.Resources {
+			path := fmt.Sprintf("rules[%d].resources[%d].resources[%d]", index, i, j)
+			entry, err := space.NewRule(auditv1.PolicyRule{Resources: []auditv1.GroupResources{{Group: gr.Group, Resources: []string{name}, ResourceNames: gr.ResourceNames}}})
+			if err != nil || l.about(path) {
+				continue
+			}
+			must := []*space.Rule{l.rules[index], entry}
+			q, ok := l.decidedBy(index, must)
+			taken := l.policy.Evaluate(q.Attributes()).Rule
+			if ok || q.Verb == "" || taken < 0 || taken >= index || l.sameEffect(index, []taker{{rule: taken}}) {
+				continue
+			}
+			if a := space.Find(must, l.rules[:index]); !a.Found && a.Certain {
+				l.add("AP024", path, fmt.Sprintf("%q in rules[%d] is never reached: %s takes %q", name, index, l.named(taken), describe(q)), fmt.Sprintf("remove it, or move the rule before rules[%d]", taken))
+			}
+		}
+	}
+}
+
+// about reports whether there is a finding about a field already.
+func (l *linter) about(path string) bool {
+	return slices.ContainsFunc(l.findings, func(f Finding) bool { return f.Field == path && f.Code.Severity != Info })
 }
 
 // decidedBy makes a request that the rules match, and reports whether the one with
