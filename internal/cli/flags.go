@@ -153,13 +153,11 @@ func occasions() string {
 	return strings.Join(words, ", ")
 }
 
-// outputFlags are those of every command.
-func (p *program) outputFlags() []cli.Flag { return p.outputFlagsWith("text or json") }
-
-// outputFlagsWith are those of a command that prints in more forms.
-func (p *program) outputFlagsWith(forms string) []cli.Flag {
+// outputFlags are those of every command, with the formats that it has beside text
+// and JSON.
+func (p *program) outputFlags(more ...string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "output", Destination: &p.output, Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: forms},
+		&cli.StringFlag{Name: "output", Destination: &p.output, Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: either(append([]string{"text", "json"}, more...))},
 		&cli.BoolFlag{Name: "quiet", Destination: &p.quiet, Category: howCategory, Usage: "print errors and warnings only"},
 	}
 }
