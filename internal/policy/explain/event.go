@@ -30,12 +30,15 @@ type rebuilder struct {
 	record                authorizer.AttributesRecord
 	in                    scanner
 	top, person, referent func(name string)
+	seen                  fieldSet            // of the fields that decide
+	groups                map[string][]string // lists that were read, by their text
+	groupsText            string              // of the event's; "" when it is not in groups
 	url                   url.URL
 	http                  http.Request
 }
 
 func newRebuilder() *rebuilder {
-	r := &rebuilder{}
+	r := &rebuilder{groups: map[string][]string{}}
 	r.top, r.person, r.referent = r.field, r.userField, r.refField
 	r.http = http.Request{URL: &r.url}
 	return r
@@ -43,13 +46,13 @@ func newRebuilder() *rebuilder {
 
 // read reads one event, and returns why it is none; "" if it is.
 func (r *rebuilder) read(line string) (reason string) {
-	r.event, r.kind, r.uri, r.stage, r.level, r.hasRef = Event{}, "", "", "", "", false
+	r.event, r.kind, r.uri, r.stage, r.level, r.hasRef, r.seen, r.groupsText = Event{}, "", "", "", "", false, 0, ""
 	r.in = scanner{s: line}
 	if r.in.next() != '{' {
 		return notAnObject(line)
 	}
 	r.in.fields(r.top)
-	if r.in.next(); !r.in.bad && r.in.i < len(line) {
+	if r.in.next(); !r.in.bad && !r.in.done && r.in.i < len(line) {
 		return "text follows the event: one event stands in one line"
 	}
 	switch {
@@ -66,42 +69,105 @@ func (r *rebuilder) read(line string) (reason string) {
 	return r.place()
 }
 
+// fieldSet is a set of the fields that decide.
+type fieldSet uint8
+
+const (
+	seenKind fieldSet = 1 << iota
+	seenID
+	seenStage
+	seenLevel
+	seenURI
+	seenVerb
+	seenUser
+	seenRef
+	seenAll fieldSet = 1<<iota - 1
+)
+
+// field reads one field of an event. kube-apiserver writes the objects behind all that
+// decide, so that they are not looked into.
 func (r *rebuilder) field(name string) {
-	e := &r.event
 	switch name {
 	case "kind":
-		r.in.set(&r.kind)
+		r.set(&r.kind, seenKind)
 	case "auditID":
-		r.in.set(&e.AuditID)
+		r.set(&r.event.AuditID, seenID)
 	case "stage":
-		r.in.set(&r.stage)
+		r.set(&r.stage, seenStage)
 	case "level":
-		r.in.set(&r.level)
+		r.set(&r.level, seenLevel)
 	case "requestURI":
-		r.in.set(&r.uri)
+		r.set(&r.uri, seenURI)
 	case "verb":
-		r.in.set(&e.Request.Verb)
+		r.set(&r.event.Request.Verb, seenVerb)
 	case "user":
+		r.seen |= seenUser
 		r.in.fields(r.person)
 	case "objectRef":
+		r.seen |= seenRef
 		if !r.in.null() {
 			r.hasRef = true
 			r.in.fields(r.referent)
 		}
 	default:
 		r.in.skip()
+		return
+	}
+	if r.seen == seenAll && endsAlone(r.in.s, r.in.i) {
+		r.in.done = true
 	}
 }
+
+func (r *rebuilder) set(to *string, seen fieldSet) {
+	r.seen |= seen
+	r.in.set(to)
+}
+
+// endsAlone tells whether what follows in a line can only be the rest of the event: it
+// ends as an event does, and no other event stands in it, as when the API server died
+// in the midst of one and its successor went on in the same line.
+func endsAlone(line string, from int) bool {
+	end := len(line) - 1
+	for end > from && (line[end] == '\r' || line[end] == ' ') {
+		end--
+	}
+	return end >= from && line[end] == '}' && !strings.Contains(line[from:], nextEvent)
+}
+
+// nextEvent is how kube-apiserver begins an event.
+const nextEvent = `{"kind":"Event","apiVersion":"audit.k8s.io`
 
 func (r *rebuilder) userField(name string) {
 	switch name {
 	case "username":
 		r.in.set(&r.event.Request.User)
 	case "groups":
-		r.event.Request.Groups = r.in.texts()
+		r.event.Request.Groups = r.list()
 	default:
 		r.in.skip()
 	}
+}
+
+// mostLists are kept; there are about as many as kinds of users.
+const mostLists = 1000
+
+// list reads a list of strings, which most often was read before.
+func (r *rebuilder) list() []string {
+	r.in.next()
+	from, n := r.in.i, strings.IndexByte(r.in.s[r.in.i:], ']')+1
+	r.groupsText = r.in.s[from : from+n]
+	if known, ok := r.groups[r.groupsText]; ok {
+		r.in.i += n
+		return known
+	}
+	r.groupsText = ""
+	out := r.in.texts()
+	if len(r.groups) < mostLists && !r.in.bad && r.in.i == from+n {
+		own := scanner{s: strings.Clone(r.in.s[from : from+n])}
+		out = own.texts()
+		r.groups[own.s] = out
+	}
+	return out
 }
 
 func (r *rebuilder) refField(name string) {

@@ -50,7 +50,7 @@ const mostUnreadable = 20
 // name and the namespace inside a created object.
 func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Total, error) {
 	var total Total
-	a, in, rebuild := newAnswers(p), newLines(r), newRebuilder()
+	a, in, rebuild, decided := newAnswers(p), newLines(r), newRebuilder(), newDecisions(p)
 	for {
 		line, n, err := in.next()
 		if errors.Is(err, io.EOF) {
@@ -75,7 +75,7 @@ func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Tota
 		}
 		total.Events++
 		total.Bytes += n
-		decision := p.Evaluate(rebuild.attributes())
+		decision := decided.of(rebuild)
 		e := rebuild.event
 		e.Line, e.Bytes = in.count, n
 		if err := each(e, a.of(decision, rebuild.course())); err != nil {

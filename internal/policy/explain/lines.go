@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	chunkSize = 256 << 10
+	chunkSize = 64 << 10
 	// longestLine is more than any event that kube-apiserver writes: etcd takes objects
 	// of 1.5 MiB, and lists come in pages.
 	longestLine = 64 << 20

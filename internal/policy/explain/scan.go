@@ -15,6 +15,8 @@ type scanner struct {
 	s   string
 	i   int
 	bad bool // it is no JSON, or a field has another type
+	// done ends the outermost object where it is.
+	done bool
 }
 
 // next is the next character that is no space, 0 at the end. It stays unread.
@@ -59,7 +61,10 @@ func (c *scanner) fields(each func(name string)) {
 		if c.bad {
 			return
 		}
-		if each(name); c.next() == '}' {
+		if each(name); c.done {
+			return
+		}
+		if c.next() == '}' {
 			c.i++
 			return
 		}
@@ -119,30 +124,26 @@ func (c *scanner) set(to *string) {
 func (c *scanner) text() string {
 	c.take('"')
 	from := c.i
-	if c.closing(); c.bad {
-		return ""
+	for i := from; i < len(c.s); i++ {
+		switch b := c.s[i]; {
+		case b == '"':
+			c.i = i + 1
+			return c.s[from:i]
+		case b < ' ' || b == '\\' || b >= utf8.RuneSelf:
+			return c.decoded(from)
+		}
 	}
-	plain := c.s[from : c.i-1]
-	if simple(plain) {
-		return plain
-	}
-	var decoded string
-	if json.Unmarshal([]byte(c.s[from-1:c.i]), &decoded) != nil {
-		c.fail()
-	}
-	return decoded
+	c.fail()
+	return ""
 }
 
-// simple tells whether a string stands for itself.
-func simple(s string) bool {
-	ascii := true
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == '\\' {
-			return false
-		}
-		ascii = ascii && s[i] < utf8.RuneSelf
+// decoded is the string from a place on, which does not stand for itself.
+func (c *scanner) decoded(from int) string {
+	var out string
+	if c.closing(); !c.bad && json.Unmarshal([]byte(c.s[from-1:c.i]), &out) != nil {
+		c.fail()
 	}
-	return ascii || utf8.ValidString(s)
+	return out
 }
 
 // closing goes behind the quotation mark that ends a string.

@@ -126,7 +126,7 @@ func Describe(r policy.Request) string {
 	switch {
 	case r.Namespace != "" && r.Resource != "namespaces":
 		text += " in namespace " + r.Namespace
-	case r.Namespace == "" && r.Name == "" && (r.Verb == "list" || r.Verb == "watch") && namespaced(r.Group, r.Resource):
+	case r.Namespace == "" && (r.Verb == "list" || r.Verb == "watch") && namespaced(r.Group, r.Resource):
 		text += " in all namespaces"
 	}
 	return text
