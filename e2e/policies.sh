@@ -14,7 +14,7 @@ main() {
   own_programs
   exec 8>&-
   export E2E_KUBE_APISERVER=$PROGRAMS/kube-apiserver E2E_KUBECTL=$PROGRAMS/kubectl E2E_ETCD=$ETCD/etcd
-  export E2E_KUBERNETES=$KUBERNETES
+  export E2E_KUBERNETES=$KUBERNETES E2E_QUICK=${E2E_QUICK:-}
   step "tests" go_test
 }
 

@@ -94,7 +94,11 @@ func (b *Bed) writeTokens(users []User) error {
 		if u.Token == "" {
 			continue
 		}
-		if err := w.Write([]string{u.Token, u.Name, strconv.Itoa(i), strings.Join(u.Groups, ",")}); err != nil {
+		line := []string{u.Token, u.Name, strconv.Itoa(i)}
+		if len(u.Groups) > 0 { // an empty field would be a group without a name
+			line = append(line, strings.Join(u.Groups, ","))
+		}
+		if err := w.Write(line); err != nil {
 			return fmt.Errorf("token of %s: %w", u.Name, err)
 		}
 	}

@@ -81,7 +81,7 @@ func (c *Client) Do(r Request) (Answer, error) {
 	if err != nil {
 		c.drop(key)
 		// The server may close a connection between two requests: RFC 9112, 9.3.1.
-		if kept && errors.Is(err, io.EOF) {
+		if kept && answer.Status == 0 && errors.Is(err, io.ErrUnexpectedEOF) {
 			return c.Do(r)
 		}
 		return answer, fmt.Errorf("%s %.200s: %w", r.Method, r.Target, err)

@@ -98,6 +98,12 @@ func (r *trial) bootstrapToken() {
 	r.do("bootstrap token list", http.StatusOK, "bootstrap token", "", get(secrets))
 	join := get("/api/v1/namespaces/kube-public/configmaps/cluster-info")
 	join.As = apiserver.User{Name: "system:bootstrap:" + id, Groups: []string{"system:bootstrappers"}, Token: id + "." + secret}
+	for range 100 { // kube-apiserver learns of it by a watch
+		if answer, err := r.client.Do(join); err != nil || answer.Status != http.StatusUnauthorized {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	r.do("bootstrap token used", http.StatusForbidden, "bootstrap token", inHeader, join)
 	r.do("bootstrap token patch", http.StatusOK, "bootstrap token", "",
 		request(http.MethodPatch, secrets+"/"+name, []byte(`{"stringData":{"usage-bootstrap-signing":"false"}}`), "Content-Type", mergePatch))

@@ -36,6 +36,12 @@ func (c *canaryReport) add(name string, r *trial) {
 			column[op.name] += letter
 		}
 	}
+	for _, step := range kubectlSteps {
+		if row := "kubectl: " + step.name(); !slices.Contains(c.rows, row) {
+			c.rows = append(c.rows, row)
+		}
+		column["kubectl: "+step.name()] = letters[levelOf(step.of(r.events))]
+	}
 	for _, row := range c.rows {
 		for len(c.levels[row]) < len(c.names)-1 {
 			c.levels[row] = append(c.levels[row], "")

@@ -9,17 +9,33 @@ package policies
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/klog/v2"
 
 	"auditpatch/e2e/apiserver"
 	"auditpatch/internal/policy"
 )
+
+func TestMain(m *testing.M) {
+	// The API server's code says there what it thinks of odd URLs, errors even where it is told
+	// to write elsewhere.
+	var flags flag.FlagSet
+	klog.InitFlags(&flags)
+	if err := errors.Join(flags.Set("logtostderr", "false"), flags.Set("stderrthreshold", "FATAL")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	klog.SetOutput(io.Discard)
+	os.Exit(m.Run())
+}
 
 // start starts a bed for one test. What explains a failure is kept in ../out/TEST.
 func start(t *testing.T, users ...apiserver.User) *apiserver.Bed {
