@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,10 @@ import (
 
 // requestTimeout is for one answer; nothing here takes a second on an idle machine.
 const requestTimeout = 60 * time.Second
+
+// idleTimeout is after how long a connection is not used again: kube-apiserver closes one
+// after 90 s, and a request must not be sent twice.
+const idleTimeout = 30 * time.Second
 
 // Request is a request as it goes over the wire. Target is sent as it is, since
 // odd paths are of interest here.
@@ -47,7 +50,8 @@ type Client struct {
 
 type connection struct {
 	*tls.Conn
-	in *bufio.Reader
+	in   *bufio.Reader
+	last time.Time // when it was last used
 }
 
 // Client returns a client without connections.
@@ -76,14 +80,9 @@ func (c *Client) Do(r Request) (Answer, error) {
 	if r.As.Certificate {
 		key = r.As.Name
 	}
-	kept := c.connections[key] != nil
 	answer, err := c.exchange(key, r)
 	if err != nil {
 		c.drop(key)
-		// The server may close a connection between two requests: RFC 9112, 9.3.1.
-		if kept && answer.Status == 0 && errors.Is(err, io.ErrUnexpectedEOF) {
-			return c.Do(r)
-		}
 		return answer, fmt.Errorf("%s %.200s: %w", r.Method, r.Target, err)
 	}
 	return answer, nil
@@ -124,7 +123,11 @@ func (c *Client) exchange(key string, r Request) (Answer, error) {
 // connect returns the open connection, or a new one.
 func (c *Client) connect(key string, u User) (*connection, error) {
 	if conn := c.connections[key]; conn != nil {
-		return conn, nil
+		if time.Since(conn.last) < idleTimeout {
+			conn.last = time.Now()
+			return conn, nil
+		}
+		c.drop(key)
 	}
 	config := &tls.Config{RootCAs: c.server.bed.keys.pool, NextProtos: []string{"http/1.1"}}
 	if u.Certificate {
@@ -138,7 +141,7 @@ func (c *Client) connect(key string, u User) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.connections[key] = &connection{Conn: raw, in: bufio.NewReader(raw)}
+	c.connections[key] = &connection{Conn: raw, in: bufio.NewReader(raw), last: time.Now()}
 	return c.connections[key], nil
 }
 

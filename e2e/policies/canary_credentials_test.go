@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net/http"
 	"strings"
@@ -57,22 +58,27 @@ func (r *trial) post(name, target string, want int, canary string, body object) 
 func (r *trial) credentials() {
 	const account = "/api/v1/namespaces/prod/serviceaccounts/builder"
 	const reviews = "/apis/authentication.k8s.io/v1/tokenreviews"
-	ask := object{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": object{"expirationSeconds": 3600}}
-	// The token is known only from the answer, so the request goes first without a name for it.
-	answer := r.post("serviceaccounts/token create", account+"/token", http.StatusCreated, "", ask)
-	token := r.text(answer, "status", "token")
-	r.known("service account token", token[strings.LastIndex(token, ".")+1:])
-	r.sent[len(r.sent)-1].canary = "service account token"
+	token := func(seconds int) string {
+		name := fmt.Sprintf("service account token of %d seconds", seconds)
+		ask := object{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": object{"expirationSeconds": seconds}}
+		// The token is known only from the answer, so the request goes first without a name for it.
+		answer := r.post("serviceaccounts/token create", account+"/token", http.StatusCreated, "", ask)
+		token := r.text(answer, "status", "token")
+		r.known(name, token[strings.LastIndex(token, ".")+1:]) // the signature
+		r.sent[len(r.sent)-1].canary = name
+		return token
+	}
+	used := token(3600)
 
 	review := func(token string) object {
 		return object{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": object{"token": token}}
 	}
-	r.post("tokenreviews create: good token", reviews, http.StatusCreated, "service account token", review(token))
+	r.post("tokenreviews create: good token", reviews, http.StatusCreated, "service account token of 7200 seconds", review(token(7200)))
 	r.post("tokenreviews create: other token", reviews, http.StatusCreated, "reviewed token", review(r.plain("reviewed token")))
 	r.post("tokenreviews create: dry run", reviews+"?dryRun=All", http.StatusCreated, "dry reviewed token", review(r.plain("dry reviewed token")))
 	bearer := get("/api/v1/namespaces/prod/configmaps")
-	bearer.As = apiserver.User{Name: "system:serviceaccount:prod:builder", Token: token}
-	r.do("service account token used", http.StatusForbidden, "service account token", inHeader, bearer)
+	bearer.As = apiserver.User{Name: "system:serviceaccount:prod:builder", Token: used}
+	r.do("service account token used", http.StatusForbidden, "service account token of 3600 seconds", inHeader, bearer)
 	bearer.As = apiserver.User{Token: r.plain("wrong bearer token")}
 	r.do("wrong bearer token used", http.StatusUnauthorized, "wrong bearer token", inHeader, bearer)
 	basic := get("/api/v1/namespaces/prod/configmaps")

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -63,7 +65,7 @@ func TestCanaries(t *testing.T) {
 			}
 			understands(t, p)
 			r := try(t, bed, p, string(text))
-			r.wantHidden(preset.Leaks)
+			r.wantHidden(preset.Leaks, mayLeak(text))
 			report.add(preset.Name, r)
 		})
 	}
@@ -83,7 +85,7 @@ type trial struct {
 	canaries map[string]canary // by name
 	log      []byte
 	events   []event
-	leaked   map[string][]string // canary: where it was found
+	shown    map[string][]event // by the name of the canary that they have
 }
 
 // operation is a request as it was sent.
@@ -103,7 +105,7 @@ type canary struct {
 
 func try(t *testing.T, bed *apiserver.Bed, p *policy.Policy, text string) *trial {
 	t.Helper()
-	r := &trial{T: t, bed: bed, policy: p, server: serve(t, bed, []byte(text)), canaries: map[string]canary{}, leaked: map[string][]string{}}
+	r := &trial{T: t, bed: bed, policy: p, server: serve(t, bed, []byte(text)), canaries: map[string]canary{}, shown: map[string][]event{}}
 	r.client = r.server.Client()
 	defer r.client.Close()
 	stopped := false
@@ -205,23 +207,43 @@ func (r *trial) do(name string, want int, canary, unseen string, q apiserver.Req
 	return answer
 }
 
-// search finds the canaries in the log, and which events have them.
+// search finds the canaries in the events. It looks up each eight bytes of the log, since
+// there are thousands of forms to look for.
 func (r *trial) search() {
+	type form struct {
+		canary string
+		text   []byte
+	}
+	forms := map[uint64][]form{}
 	for name, c := range r.canaries {
-		if !c.in(r.log) {
-			continue
+		for _, text := range c.forms {
+			start := binary.NativeEndian.Uint64(text)
+			forms[start] = append(forms[start], form{name, text})
 		}
-		where := []string{"in the log, but not within an event"}
-		for _, e := range r.events {
-			if c.in(e.line) {
-				where = append(where, r.describe(e))
+	}
+	for _, e := range r.events {
+		for i := 0; i+8 <= len(e.line); i++ {
+			for _, f := range forms[binary.NativeEndian.Uint64(e.line[i:])] {
+				if bytes.HasPrefix(e.line[i:], f.text) && !r.has(f.canary, e) {
+					r.shown[f.canary] = append(r.shown[f.canary], e)
+				}
 			}
 		}
-		if len(where) > 1 {
-			where = slices.Compact(where[1:])
-		}
-		r.leaked[name] = where
 	}
+}
+
+// has reports whether the event is among those that show the canary.
+func (r *trial) has(canary string, e event) bool {
+	return slices.ContainsFunc(r.shown[canary], func(other event) bool { return other.AuditID == e.AuditID && other.Stage == e.Stage })
+}
+
+// where names the events that show a canary.
+func (r *trial) where(canary string) string {
+	var out []string
+	for _, e := range r.shown[canary] {
+		out = append(out, r.describe(e))
+	}
+	return strings.Join(slices.Compact(out), ", ")
 }
 
 // describe names an event by the operation that it belongs to.
@@ -244,7 +266,7 @@ func (r *trial) wantShown() {
 		if op.canary == "" {
 			continue
 		}
-		shown := slices.ContainsFunc(of[op.id], func(e event) bool { return r.canaries[op.canary].in(e.line) })
+		shown := slices.ContainsFunc(of[op.id], func(e event) bool { return r.has(op.canary, e) })
 		if op.unseen == "" && !shown {
 			r.Errorf("%s: at RequestResponse no event shows the canary %s", op.name, op.canary)
 		}
@@ -253,7 +275,7 @@ func (r *trial) wantShown() {
 		}
 	}
 	for _, name := range kubectlCanaries {
-		if r.leaked[name] == nil {
+		if r.shown[name] == nil {
 			r.Errorf("at RequestResponse no event shows the canary %s", name)
 		}
 	}
@@ -268,27 +290,58 @@ func (r *trial) wantShown() {
 // answer, and with it into every event that has a status: no level but None hides it.
 const refusedValue = "vaults refused by its schema"
 
-// wantHidden wants no canary in the log, or with a record of leaks at least one.
-func (r *trial) wantHidden(leaks string) {
+// wantHidden wants no canary in the log but of the kinds that may leak; and with a record
+// of leaks at least one.
+func (r *trial) wantHidden(leaks string, may []string) {
 	r.Helper()
-	found := maps.Clone(r.leaked)
-	if where := found[refusedValue]; where != nil {
-		r.Logf("kube-apiserver's own message has the value that a schema refuses: %s", strings.Join(where, ", "))
-		delete(found, refusedValue)
+	if r.shown[refusedValue] != nil {
+		r.Logf("kube-apiserver's own message has the value that a schema refuses: %s", r.where(refusedValue))
 	}
-	if leaks != "" {
-		if len(found) == 0 {
-			r.Errorf("the record says that it leaks %q, and none of %d canaries is in the log", leaks, len(r.canaries))
+	found := slices.DeleteFunc(slices.Sorted(maps.Keys(r.shown)), func(name string) bool { return name == refusedValue })
+	counts := map[string]int{}
+	for _, name := range found {
+		kind := kindOf(name)
+		if leaks == "" || may != nil && !slices.Contains(may, kind) {
+			r.Errorf("the canary %s is in the log, and the record does not say that %s may leak: %s", name, kind, r.where(name))
 		}
-		r.Logf("%s says: leaks %s", r.policy.Name(), leaks)
-		for _, name := range slices.Sorted(maps.Keys(found)) {
-			r.Logf("  has %s: %s", name, strings.Join(found[name], ", "))
-		}
+		counts[kind]++
+	}
+	if leaks == "" {
 		return
 	}
-	for name, where := range found {
-		r.Errorf("the canary %s is in the log: %s", name, strings.Join(where, ", "))
+	if len(found) == 0 {
+		r.Errorf("the record says that it leaks %q, and none of %d canaries is in the log", leaks, len(r.canaries))
 	}
+	r.Logf("%s says: leaks %s; may leak %q", r.policy.Name(), leaks, may)
+	r.Logf("in its log: %v", counts)
+}
+
+// mayLeak are the kinds of objects of which a preset's head says that they may leak; nil
+// where it has no such list.
+func mayLeak(text []byte) []string {
+	_, list, found := strings.Cut(string(text), "\n# May leak: ")
+	if !found {
+		return nil
+	}
+	list, _, _ = strings.Cut(strings.ReplaceAll(list, "\n#   ", " "), "\n")
+	return strings.Split(list, "; ")
+}
+
+// kindOf is the kind of object that has a canary, in the words of the presets' heads.
+func kindOf(canary string) string {
+	for _, k := range []struct{ kind, pattern string }{
+		{"secrets", `^secrets |^kubectl .* Secret$|^bootstrap token|^token in a secret`},
+		{"configmaps", `^configmaps |^kubectl .* ConfigMap$`},
+		{"custom resources", `^vaults |^kubectl .* Vault$`},
+		{"tokenreviews", `reviewed token|^service account token of 7200`},
+		{"serviceaccounts/token", `^service account token of 3600`},
+		{"certificatesigningrequests", `^certificate`},
+	} {
+		if regexp.MustCompile(k.pattern).MatchString(canary) {
+			return k.kind
+		}
+	}
+	return "credentials in headers"
 }
 
 // wantLevels wants each operation in the log at the level that the policy has for it.
