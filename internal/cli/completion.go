@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/policy/lint"
 	"auditpatch/internal/policy/verdict"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
@@ -95,7 +96,11 @@ func (p *program) complete(c *cli.Context) {
 	last := p.words[len(p.words)-2] // before --generate-bash-completion
 	for _, f := range c.Command.Flags {
 		if doc, ok := f.(cli.DocGenerationFlag); ok && doc.TakesValue() && slices.Contains(dashed(f), last) {
-			p.candidates("", flagValues(f.Names()[0]))
+			if known := formats([]cli.Flag{f}); len(known) > 0 {
+				p.candidates("", known)
+				return
+			}
+			p.candidates("", flagValues(c.Command.Name, f.Names()[0]))
 			return
 		}
 	}
@@ -107,7 +112,7 @@ func (p *program) complete(c *cli.Context) {
 }
 
 // flagValues are the values that a flag can have, none if there are too many.
-func flagValues(name string) []string {
+func flagValues(command, name string) []string {
 	switch name {
 	case "preset":
 		var names []string
@@ -127,10 +132,16 @@ func flagValues(name string) []string {
 			names = append(names, string(c.When))
 		}
 		return names
-	case "output":
-		return []string{"text", "json"}
 	case "benchmark":
 		return verdict.Benchmarks()
+	case "fail-on":
+		return failures
+	case "code", "ignore":
+		var ids []string
+		for _, c := range lint.Codes() {
+			ids = append(ids, c.ID)
+		}
+		return ids
 	case "api-version":
 		return patch.KubeadmAPIs(patch.Version{})
 	}

@@ -30,15 +30,13 @@ func section(t *testing.T, page, kind, title string) string {
 	return text
 }
 
-// item is the text from a flag on, without those that only begin with its name; "" for
-// none.
-func item(text, names string) string {
-	for _, end := range []string{"\n", " "} {
-		if _, told, ok := strings.Cut(text, ".It "+names+end); ok {
-			return end + told
-		}
+// head is the line above the flag's words on a page without escapes. The names of
+// one flag may begin like those of another.
+func (f manFlag) head() string {
+	if f.placeholder == "" {
+		return ".It " + f.names + "\n"
 	}
-	return ""
+	return ".It " + f.names + " Ar " + f.placeholder + "\n"
 }
 
 // TestManPage wants each flag of each command with its own words: at the
@@ -50,16 +48,16 @@ func TestManPage(t *testing.T) {
 	for _, c := range leaves("auditpatch", app.Commands) {
 		text := section(t, page, ".Ss", c.path)
 		for _, f := range c.manFlags() {
-			where := text
-			if item(text, f.names) == "" {
+			where, head := text, f.head()
+			if !strings.Contains(text, head) {
 				where = options
 				group := `all of "` + flagGroup{category: f.category}.title() + `"`
 				if long, _, _ := strings.Cut(f.names, ","); !strings.Contains(text, long) && !strings.Contains(text, group) {
 					t.Errorf("%s does not mention %s", c.path, f.names)
 				}
 			}
-			told := item(where, f.names)
-			if usage := strings.ReplaceAll(capital(f.usage), ". ", ".\n") + ".\n"; !strings.Contains(told+"\n", usage) {
+			_, item, _ := strings.Cut(where, head)
+			if usage := strings.ReplaceAll(capital(f.usage), ". ", ".\n") + ".\n"; !strings.Contains(item+"\n", usage) {
 				t.Errorf("%s of %s is not told: %q", f.names, c.path, usage)
 			}
 		}

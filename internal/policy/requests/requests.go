@@ -7,7 +7,10 @@
 package requests
 
 import (
+	"slices"
 	"strings"
+
+	"k8s.io/apiserver/pkg/apis/audit"
 
 	"auditpatch/internal/policy"
 )
@@ -65,4 +68,25 @@ func All() []Named {
 		}
 	}
 	return all
+}
+
+// Hidden returns what a policy hides in full: those of the catalogue of which it
+// writes no event.
+func Hidden(p *policy.Policy) []Named {
+	return slices.DeleteFunc(All(), func(r Named) bool { return written(p, r.Request) })
+}
+
+// Written returns those of the catalogue of which a policy writes an event.
+func Written(p *policy.Policy) []Named {
+	return slices.DeleteFunc(All(), func(r Named) bool { return !written(p, r.Request) })
+}
+
+// written tells whether there is an event at a stage that each such request has: one
+// that failed to log in has ResponseStarted alone (apiserver's withFailedRequest).
+func written(p *policy.Policy, r policy.Request) bool {
+	d := p.Evaluate(r.Attributes())
+	if r.User == "" {
+		return d.Records(audit.StageResponseStarted)
+	}
+	return d.Records(audit.StageRequestReceived) || d.Records(audit.StageResponseComplete)
 }

@@ -61,3 +61,34 @@ func TestOn(t *testing.T) {
 		t.Errorf("%+v", at)
 	}
 }
+
+func TestHidden(t *testing.T) {
+	const head = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
+	for _, c := range []struct {
+		rules  string
+		hidden func(policy.Request) bool
+	}{
+		{"rules: [{level: Metadata}]", func(policy.Request) bool { return false }},
+		{"rules: [{level: None}]", func(policy.Request) bool { return true }},
+		{"omitStages: [ResponseStarted]\nrules: [{level: Metadata}]", func(r policy.Request) bool { return r.User == "" }},
+		{"omitStages: [RequestReceived, ResponseComplete]\nrules: [{level: Metadata}]", func(r policy.Request) bool { return r.User != "" }},
+		{"rules: [{level: Request, users: [alice]}]", func(r policy.Request) bool { return r.User != "alice" }},
+	} {
+		p, err := policy.Load("x", []byte(head+c.rules))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hidden := map[string]bool{}
+		for _, r := range requests.Hidden(p) {
+			hidden[r.Name] = true
+		}
+		for _, r := range requests.All() {
+			if hidden[r.Name] != c.hidden(r.Request) {
+				t.Errorf("%s: %s is hidden: %t", c.rules, r.Name, hidden[r.Name])
+			}
+		}
+		if n := len(requests.Written(p)) + len(hidden); n != len(requests.All()) {
+			t.Errorf("%s: %d requests", c.rules, n)
+		}
+	}
+}
