@@ -38,7 +38,8 @@ func run() int {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	// Not given back at the end: a signal that comes then must not be the exit status of
 	// a change that was made.
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGQUIT, Ctrl-\ on a terminal, would end the program where it is, files written or not.
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
 	streams := session.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	if text, isTask := ansible.TaskFile(os.Args); isTask {
 		return ansible.Main(ctx, text, streams, version)

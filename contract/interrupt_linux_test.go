@@ -22,7 +22,7 @@ func captured(t *testing.T, args ...string) (cmd *exec.Cmd, out, said *bytes.Buf
 	return cmd, out, said
 }
 
-// TestInterruptedParse sends SIGTERM and SIGINT to a program that reads a manifest
+// TestInterruptedParse sends SIGTERM, SIGINT and SIGQUIT to a program that reads a manifest
 // of 10 MiB, which takes it seconds, and to one that waits for its input.
 func TestInterruptedParse(t *testing.T) {
 	text := "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\nspec:\n  containers:\n  - name: kube-apiserver\n    image: registry.k8s.io/kube-apiserver:v1.36.0\n    command:\n    - kube-apiserver\n    x:\n"
@@ -31,7 +31,7 @@ func TestInterruptedParse(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		for _, what := range []string{"parse", "input"} {
 			t.Run(fmt.Sprint(what, " ", sig), func(t *testing.T) {
 				if signal.Ignored(sig) { // as in a job that a shell has put into the background

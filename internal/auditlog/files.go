@@ -102,6 +102,30 @@ func list(fsys fs.FS, name string) ([]file, error) {
 	return all, nil
 }
 
+// Since are the names of a log's files that were written at that time or later,
+// those packed included. fsys is the log's folder, and name the log's in it.
+func Since(fsys fs.FS, name string, at time.Time) ([]string, error) {
+	all, err := list(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range all {
+		if !f.info.ModTime().Before(at) {
+			names = append(names, f.name)
+		}
+	}
+	return names, nil
+}
+
+// Open reads a log's file, which may be packed, from its raw bytes.
+func Open(name string, raw io.Reader) (io.Reader, error) {
+	if !strings.HasSuffix(name, packed) {
+		return raw, nil
+	}
+	return gzip.NewReader(raw)
+}
+
 // rotatedAt reads the time out of a rotated file's name, STEM-TIME.EXT, packed or
 // not (lumberjack v2.2.1, backupName and timeFromName).
 func rotatedAt(live, name string) (time.Time, bool) {
@@ -126,11 +150,9 @@ func firstEvent(fsys fs.FS, f file) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	defer src.Close()
-	var text io.Reader = src
-	if f.plain() != f.name {
-		if text, err = gzip.NewReader(src); err != nil {
-			return time.Time{}, false
-		}
+	text, err := Open(f.name, src)
+	if err != nil {
+		return time.Time{}, false
 	}
 	lines := bufio.NewReaderSize(io.LimitReader(text, mostRead), 64<<10)
 	for {

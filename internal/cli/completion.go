@@ -7,6 +7,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/policy/lint"
+	"auditpatch/internal/policy/verdict"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
@@ -94,6 +96,10 @@ func (p *program) complete(c *cli.Context) {
 	last := p.words[len(p.words)-2] // before --generate-bash-completion
 	for _, f := range c.Command.Flags {
 		if doc, ok := f.(cli.DocGenerationFlag); ok && doc.TakesValue() && slices.Contains(dashed(f), last) {
+			if known := formats([]cli.Flag{f}); len(known) > 0 {
+				p.candidates("", known)
+				return
+			}
 			p.candidates("", flagValues(c.Command.Name, f.Names()[0]))
 			return
 		}
@@ -126,8 +132,16 @@ func flagValues(command, name string) []string {
 			names = append(names, string(c.When))
 		}
 		return names
-	case "output":
-		return outputs(command)
+	case "benchmark":
+		return verdict.Benchmarks()
+	case "fail-on":
+		return failures
+	case "code", "ignore":
+		var ids []string
+		for _, c := range lint.Codes() {
+			ids = append(ids, c.ID)
+		}
+		return ids
 	case "api-version":
 		return patch.KubeadmAPIs(patch.Version{})
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -118,32 +119,32 @@ func (p *program) command(c *cli.Command) *cli.Command {
 		if err := checkValues(ctx); err != nil {
 			return err
 		}
-		switch p.output {
-		case "json":
-			p.json = true
-		case "text":
-			p.json = false
-		case "": // of a command without this flag
-		case otherOutputs[c.Name]:
-			p.json = false
-		default:
-			return hint.Errorf(hint.Spaced("o", "json"), "-o %q: the output is %s", p.output, strings.Join(outputs(c.Name), " or "))
+		if known := formats(c.Flags); len(known) > 0 && !slices.Contains(known, p.output) {
+			return hint.Errorf(hint.Spaced("o", "json"), "-o %q: the output is %s", p.output, either(known))
 		}
+		p.json = p.output == "json"
 		return action(ctx)
 	}
 	return c
 }
 
-// otherOutputs are the forms that some commands print in beside text and json.
-var otherOutputs = map[string]string{"explain": "jsonl", "test": "junit"}
-
-// outputs are the forms that a command prints in.
-func outputs(command string) []string {
-	all := []string{"text", "json"}
-	if other := otherOutputs[command]; other != "" {
-		all = append(all, other)
+// formats are the values that the flag -o of a command takes; none without the flag.
+func formats(flags []cli.Flag) []string {
+	for _, f := range flags {
+		if o, ok := plain(f).(*cli.StringFlag); ok && o.Name == "output" {
+			return strings.Split(strings.ReplaceAll(o.Usage, " or ", ", "), ", ")
+		}
 	}
-	return all
+	return nil
+}
+
+// either is a list of words with "or" before the last.
+func either(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // group is a command that only holds others.

@@ -1,17 +1,12 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"auditpatch/internal/change"
-	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
-	"auditpatch/patch"
 	"auditpatch/patch/auditflags"
 	"auditpatch/presets"
 )
@@ -23,177 +18,21 @@ func isPreset(name string) bool {
 
 func (p *program) policyCommand() *cli.Command {
 	return p.group(&cli.Command{
-		Name:        "policy",
-		Usage:       "list, show and check audit policies",
-		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand(), p.policyExplainCommand(), p.policyTestCommand()},
+		Name:  "policy",
+		Usage: "list, show and check audit policies",
+		Subcommands: []*cli.Command{p.policyListCommand(), p.policyShowCommand(), p.policyLintCommand(), p.policyRulesCommand(), p.policyExplainCommand(), p.policyTestCommand(),
+			p.policyVerdictCommand(), p.policyComposeCommand(), p.policyDiffCommand()},
 	})
 }
 
-// presetEntry is one preset as JSON.
-type presetEntry struct {
-	Name    string `json:"name"`
-	Purpose string `json:"purpose"`
-	Cost    string `json:"cost"`
-	Hides   string `json:"hides"`
-	Leaks   string `json:"leaks,omitempty"`
-	Rules   int    `json:"rules"`
-}
-
-func (p *program) policyListCommand() *cli.Command {
-	return p.command(&cli.Command{
-		Name:  "list",
-		Usage: "the policies that ship with auditpatch",
-		Flags: p.outputFlags(),
-		Action: func(c *cli.Context) error {
-			var entries []presetEntry
-			for _, pre := range presets.All() {
-				data, err := pre.Policy(nil)
-				if err != nil {
-					return err
-				}
-				pol, err := policy.Load("preset "+pre.Name, data)
-				if err != nil {
-					return err
-				}
-				entries = append(entries, presetEntry{pre.Name, pre.Purpose, pre.Cost, pre.Hides, pre.Leaks, pol.Rules()})
-			}
-			if p.json {
-				p.printJSON(struct {
-					Changed bool          `json:"changed"`
-					Presets []presetEntry `json:"presets"`
-				}{false, entries})
-				return nil
-			}
-			for i, e := range entries {
-				if i > 0 {
-					fmt.Fprintln(p.Out)
-				}
-				fmt.Fprintf(p.Out, "%-16s %s (%s)\n%-16s costs: %s\n%-16s hides: %s\n", e.Name, e.Purpose, policy.Count(e.Rules), "", e.Cost, "", e.Hides)
-				if e.Leaks != "" {
-					fmt.Fprintf(p.Out, "%-16s leaks: %s\n", "", e.Leaks)
-				}
-			}
-			return nil
-		},
-	})
-}
-
-func (p *program) policyShowCommand() *cli.Command {
-	var f struct {
-		preset     string
-		namespaces cli.StringSlice
-	}
-	return p.command(&cli.Command{
-		Name:  "show",
-		Usage: "print a preset as YAML",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: whatCategory, Value: presets.Default, Usage: "`NAME` of the preset"},
-			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
-		}, p.outputFlags()),
-		Action: func(c *cli.Context) error {
-			content, warnings, err := change.Preset(f.preset, f.namespaces.Value(), patch.Version{})
-			if err != nil {
-				return err
-			}
-			p.warn(warnings...)
-			if p.json {
-				p.printJSON(struct {
-					Changed bool   `json:"changed"`
-					Preset  string `json:"preset"`
-					Policy  string `json:"policy"`
-				}{false, f.preset, string(content.Data)})
-				return nil
-			}
-			_, err = p.Out.Write(content.Data)
-			return err
-		},
-	})
-}
-
-// lintFinding is one finding as JSON.
-type lintFinding struct {
-	Line    int    `json:"line"`
-	Col     int    `json:"col"`
-	Field   string `json:"field,omitempty"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
-// lintFlags are those of policy lint.
-type lintFlags struct{ policy, version string }
-
-func (p *program) policyLintCommand() *cli.Command {
-	f := &lintFlags{}
-	return p.command(&cli.Command{
-		Name:  "lint",
-		Usage: "check a policy as strictly as enable does",
-		Description: "Finds what kube-apiserver refuses, and what it silently accepts although it cannot be meant:\n" +
-			"unknown and misspelt fields, keys that stand twice, a second document. Exit status 0: nothing\n" +
-			"found, 1: findings, one line each on standard output.",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: whatCategory, Usage: "the policy `FILE`, - for standard input"},
-			&cli.StringFlag{Name: "kubernetes-version", Destination: &f.version, Category: whatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
-		}, p.outputFlags()),
-		Action: func(*cli.Context) error { return p.lint(f) },
-	})
-}
-
-func (p *program) lint(f *lintFlags) error {
-	if f.policy == "" {
-		return hint.Errorf(hint.Command("policy lint").Spaced("policy", "FILE"), "--policy is missing")
-	}
-	in, err := p.readInput("policy", f.policy)
-	if err != nil {
-		return err
-	}
-	version, err := lintVersion(f.version)
-	if err != nil {
-		return err
-	}
-	pol, err := policy.LoadFor(in.Name, in.Data, version)
-	findings := []lintFinding{}
-	var bad *policy.Error
-	if errors.As(err, &bad) {
-		for _, f := range bad.Findings {
-			findings = append(findings, lintFinding{f.Line, f.Col, f.Field, f.Message, f.Hint})
-		}
-	} else if err != nil {
-		return err
-	}
-	p.printFindings(in.Name, findings)
-	if len(findings) > 0 {
-		return status(exit.Differs)
-	}
-	p.printf("%s: %s, no findings", in.Name, policy.Count(pol.Rules()))
-	return nil
-}
-
-// printFindings prints a line for each finding, with its hint.
-func (p *program) printFindings(name string, findings []lintFinding) {
-	if p.json {
-		p.printJSON(struct {
-			Changed  bool          `json:"changed"`
-			File     string        `json:"file"`
-			Findings []lintFinding `json:"findings"`
-		}{false, name, findings})
-		return
-	}
-	for _, f := range findings {
-		p.outf("%s:%d:%d: %s", name, f.Line, f.Col, f.Message)
-		if f.Hint != "" {
-			p.outf("    hint: %s", f.Hint)
-		}
-	}
-}
-
-// lintVersion reads "1.30", "v1.30" or "1.30.4".
-func lintVersion(s string) (policy.Version, error) {
+// targetVersion reads "1.30", "v1.30" or "1.30.4", for a flag.
+func targetVersion(flag, s string) (policy.Version, error) {
 	if s == "" {
 		return policy.Version{}, nil
 	}
 	v, ok := auditflags.ParseImageVersion("kube-apiserver:v" + strings.TrimPrefix(s, "v"))
 	if !ok {
-		return policy.Version{}, hint.Errorf(hint.Flag("kubernetes-version", "1.30"), "--kubernetes-version %q: not a Kubernetes version", s)
+		return policy.Version{}, hint.Errorf(hint.Flag(flag, "1.30"), "--%s %q: not a Kubernetes version", flag, s)
 	}
 	return policy.Version{Major: v.Major, Minor: v.Minor}, nil
 }

@@ -55,7 +55,7 @@ func (p *program) policyExplainCommand() *cli.Command {
 			&cli.StringFlag{Name: "user", Destination: &f.user, Category: request, Usage: "`USER` who has logged in, before an impersonation"},
 			&cli.StringSliceFlag{Name: "group", Destination: &f.groups, Category: request, Usage: "`GROUP` of the user beside system:authenticated; may be repeated"},
 			&cli.BoolFlag{Name: "failed-login", Destination: &f.failedLogin, Category: request, Usage: "the login failed, and the answer is 401"},
-		}, p.outputFlagsWith("text, json, or jsonl for --events")),
+		}, p.outputFlags("jsonl")),
 		Action: func(*cli.Context) error { return p.explain(f) },
 	})
 }

@@ -27,7 +27,7 @@ func (p *program) policyTestCommand() *cli.Command {
 			"2: the policy or the file of expectations cannot be read.",
 		Flags: join(f.flags(), []cli.Flag{
 			&cli.StringFlag{Name: "tests", Destination: &f.tests, Category: whatCategory, Usage: "the expectations, a YAML `FILE`, - for standard input"},
-		}, p.outputFlagsWith("text, json or junit")),
+		}, p.outputFlags("junit")),
 		Action: func(*cli.Context) error {
 			switch {
 			case f.tests == "":

@@ -191,14 +191,22 @@ func copyLines(w io.Writer, r io.Reader, there map[digest]bool) error {
 	return flush()
 }
 
-// linesOf are those lines of a log that the spool has too.
-func linesOf(n *node.Node, log string, spool io.Reader) (map[digest]bool, error) {
-	wanted := map[digest]bool{}
-	note := func(line []byte) error {
-		wanted[sha256.Sum256(line)] = true
+// clockStep is how far a clock may have been put back meanwhile, at most: log files that
+// are older than the spool by more were not written after it.
+const clockStep = time.Minute
+
+// linesOf are those lines of the spool that a log has too, in any of its files that were
+// written since: the run that died may have added one, or the log was rotated meanwhile.
+func linesOf(n *node.Node, log string, spool *spool) (map[digest]bool, error) {
+	there := map[digest]bool{}
+	if err := eachLine(spool, func(line []byte) error {
+		there[sha256.Sum256(line)] = false
 		return nil
+	}); err != nil || len(there) == 0 {
+		return nil, err
 	}
-	if err := eachLine(spool, note); err != nil || len(wanted) == 0 {
+	info, err := spool.Stat()
+	if err != nil {
 		return nil, err
 	}
 	dir, err := logDir(n, log)
@@ -209,22 +217,36 @@ func linesOf(n *node.Node, log string, spool io.Reader) (map[digest]bool, error)
 		return nil, err
 	}
 	defer dir.Close()
-	f, err := openLog(dir, path.Base(log))
+	names, err := auditlog.Since(dir.FS(), path.Base(log), info.ModTime().Add(-clockStep))
+	for _, name := range names {
+		if err := noteLines(dir, name, there); err != nil {
+			return nil, err
+		}
+	}
+	return there, err
+}
+
+// noteLines notes which lines a file of the log has. One that has gone since is none.
+func noteLines(dir *os.Root, name string, there map[digest]bool) error {
+	f, err := openLog(dir, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	there := map[digest]bool{}
-	err = eachLine(f, func(line []byte) error {
-		if d := digest(sha256.Sum256(line)); wanted[d] {
+	text, err := auditlog.Open(name, f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return eachLine(text, func(line []byte) error {
+		d := digest(sha256.Sum256(line))
+		if _, wanted := there[d]; wanted {
 			there[d] = true
 		}
 		return nil
 	})
-	return there, err
 }
 
 // eachLine calls do with each line that has an end, until that fails.

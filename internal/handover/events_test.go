@@ -1,6 +1,9 @@
 package handover
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -120,6 +123,29 @@ func TestSettle(t *testing.T) {
 		t.Error("something is left")
 	}
 	must(t, Settle(n)) // nothing to do
+}
+
+// TestSettleElsewhere ends what a run had done that died before it dropped the spool: its
+// events are in a file beside the log, which has been packed since, and in one that was
+// rotated. Older files are not looked at.
+func TestSettleElsewhere(t *testing.T) {
+	t.Parallel()
+	n := logNode(t, "1\n")
+	spooled(t, n, "2\n3\n4\n5\n")
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write([]byte("2\n"))
+	must(t, errors.Join(err, z.Close()))
+	folder := filepath.Join(n.Root, filepath.Dir(logPath))
+	must(t, os.WriteFile(filepath.Join(folder, "audit-2026-11-27T18-15-35.123.log.gz"), packed.Bytes(), 0o600))
+	must(t, os.WriteFile(filepath.Join(folder, "audit-2026-11-27T18-15-36.123.log"), []byte("0\n3\n"), 0o600))
+	old := filepath.Join(folder, "audit-2026-11-26T18-15-36.123.log")
+	must(t, os.WriteFile(old, []byte("4\n"), 0o600))
+	must(t, os.Chtimes(old, time.Now(), time.Now().Add(-time.Hour)))
+	must(t, Settle(n))
+	if got, want := files(t, n)["audit.log"], "1\n4\n5\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // TestSettleHalf ends a run that died before there were events.

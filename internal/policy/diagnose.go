@@ -58,19 +58,19 @@ func explain(src *source, refusal error) []Finding {
 		text = e.mendedText()
 	}
 	if len(e.findings) == 0 {
-		e.add(src.root, "", firstLine(refusal.Error())+": "+wontStart, "")
+		e.add("", src.root, "", firstLine(refusal.Error())+": "+wontStart, "")
 	}
 	return e.findings
 }
 
 // add notes a finding at a node, one for each field.
-func (e *explainer) add(at *yaml.Node, path, message, hint string) {
+func (e *explainer) add(kind Kind, at *yaml.Node, path, message, hint string) {
 	if e.done[path] {
 		return
 	}
 	e.done[path] = path != ""
 	line, col := position(at)
-	e.findings = append(e.findings, Finding{Line: line, Col: col, Field: path, Message: message, Hint: hint})
+	e.findings = append(e.findings, Finding{Line: line, Col: col, Field: path, Message: message, Hint: hint, Kind: kind})
 }
 
 // full reports whether there is enough to say; files with more faults than that
@@ -81,14 +81,14 @@ func (e *explainer) full() bool { return len(e.findings) >= maxFindings }
 func (e *explainer) documents(refusal error) {
 	switch next := e.src.next; {
 	case next != nil && isNull(e.src.root):
-		e.add(next, "", "the policy is in the second YAML document: kube-apiserver reads only the first, which is empty",
+		e.add(SecondDocument, next, "", "the policy is in the second YAML document: kube-apiserver reads only the first, which is empty",
 			`remove the first "---"`)
 	case next != nil:
-		e.add(next, "", "a second YAML document begins here: kube-apiserver reads only the first one",
+		e.add(SecondDocument, next, "", "a second YAML document begins here: kube-apiserver reads only the first one",
 			`put its rules under the "rules" of the first document and remove "---"`)
 	case e.src.err != nil && (e.src.root != nil || refusal == nil && goesOn(e.src.data)):
 		line, col, problem := locateSyntax(e.src)
-		e.findings = append(e.findings, Finding{Line: line, Col: col,
+		e.findings = append(e.findings, Finding{Line: line, Col: col, Kind: SecondDocument,
 			Message: "text after the first YAML document: kube-apiserver does not read it, and it is not YAML: " + problem,
 			Hint:    "remove it"})
 	}
@@ -119,7 +119,7 @@ func (e *explainer) mend(err error) bool {
 	case isNull(root):
 		e.empty()
 	case root.Kind != yaml.MappingNode:
-		e.add(root, "", fmt.Sprintf("the file is a %s, not a mapping: %s", kindOf(root), wontStart), typeVersion)
+		e.add(NotPolicy, root, "", fmt.Sprintf("the file is a %s, not a mapping: %s", kindOf(root), wontStart), typeVersion)
 	case e.otherKind():
 	case e.otherVersion():
 		return true
@@ -144,7 +144,7 @@ func (e *explainer) empty() {
 	if strings.Contains(string(e.src.data), "#") {
 		what = "the file has comments and nothing else"
 	}
-	e.add(nil, "", what+": "+wontStart, typeVersion+`, "kind: Policy" and "rules:"`)
+	e.add(NotPolicy, nil, "", what+": "+wontStart, typeVersion+`, "kind: Policy" and "rules:"`)
 }
 
 // otherKind explains a wrong kind. Nothing is mended, for the other fields are
@@ -161,7 +161,7 @@ func (e *explainer) otherKind() bool {
 			hint = fmt.Sprintf("write what stands under %q into a file of its own", fields[0].Value)
 		}
 	}
-	e.add(kind.node(), "kind", fmt.Sprintf("kind %q is not Policy: %s", kind.text(), wontStart), hint)
+	e.add(NotPolicy, kind.node(), "kind", fmt.Sprintf("kind %q is not Policy: %s", kind.text(), wontStart), hint)
 	return true
 }
 
@@ -185,7 +185,7 @@ func (e *explainer) otherVersion() bool {
 	if ok {
 		at = version.node()
 	}
-	e.add(at, "apiVersion", message+": "+wontStart, hint)
+	e.add(NotPolicy, at, "apiVersion", message+": "+wontStart, hint)
 	setField(e.mended, "apiVersion", auditv1.SchemeGroupVersion.String())
 	return true
 }
@@ -228,7 +228,7 @@ func (e *explainer) unread(err error) {
 	case strings.HasPrefix(problem, "invalid map key"):
 		at, problem = search(at, hasOddKey), "a list or a mapping stands in place of a key"
 	}
-	e.add(at, "", problem+": "+wontStart, "")
+	e.add(NotYAML, at, "", problem+": "+wontStart, "")
 }
 
 // search returns the first node in the tree that the test is for, or else the root.

@@ -24,7 +24,29 @@ type Finding struct {
 	Message   string // what is wrong, and what would come of it
 	Hint      string // what to write in its place; may be empty
 	Ignored   bool   // kube-apiserver passes over it, and starts
+	Kind      Kind   // what kind of fault it is, for whoever counts or looks them up
 }
+
+// Kind is a kind of fault; empty for what has none of its own.
+type Kind string
+
+// The kinds of faults that [Load] and CheckTarget find.
+const (
+	NotYAML        Kind = "not-yaml"        // no parser reads the text
+	SecondDocument Kind = "second-document" // content that the API server never reads
+	NotPolicy      Kind = "not-a-policy"    // empty, or of another kind or version
+	UnknownField   Kind = "unknown-field"
+	DuplicateKey   Kind = "duplicate-key"
+	WrongType      Kind = "wrong-type"
+	NoRules        Kind = "no-rules"
+	BadLevel       Kind = "bad-level" // unknown or missing
+	BadStage       Kind = "bad-stage"
+	BadGroup       Kind = "bad-group"  // not the name of an API group
+	LoneNames      Kind = "lone-names" // resourceNames without resources
+	MixedRule      Kind = "mixed-rule" // resources and paths in one rule
+	BadURL         Kind = "bad-url"
+	TooNew         Kind = "too-new-for-target" // the version that is asked for does not know it
+)
 
 // Error is the first finding with its position, and how many there are more.
 func (e *Error) Error() string {

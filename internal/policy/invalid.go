@@ -22,7 +22,7 @@ func (e *explainer) invalid(spec *audit.Policy) {
 	}
 	if len(spec.Rules) == 0 && !e.done["rules"] {
 		at := first(e.src.root, "rules")
-		e.add(at, "rules", "the policy has no rules: "+wontStart, `write "rules: [{level: Metadata}]"`)
+		e.add(NoRules, at, "rules", "the policy has no rules: "+wontStart, `write "rules: [{level: Metadata}]"`)
 	}
 }
 
@@ -40,23 +40,23 @@ func (e *explainer) invalidField(err *field.Error) {
 	value := fmt.Sprint(err.BadValue)
 	switch {
 	case name == "level" && err.Type == field.ErrorTypeRequired:
-		e.add(at.node(), at.path, fmt.Sprintf("%s has no level: %s", parent, wontStart), `write "level: Metadata"`)
+		e.add(BadLevel, at.node(), at.path, fmt.Sprintf("%s has no level: %s", parent, wontStart), `write "level: Metadata"`)
 	case name == "level":
-		e.add(at.node(), at.path, fmt.Sprintf("unknown level %q in %s: %s", value, parent, wontStart), oneOf("level: ", value, levels()))
+		e.add(BadLevel, at.node(), at.path, fmt.Sprintf("unknown level %q in %s: %s", value, parent, wontStart), oneOf("level: ", value, levels()))
 	case name == "group":
-		e.add(at.node(), at.path, fmt.Sprintf("group %q in %s is not the name of an API group: %s", value, parent, wontStart), groupHint(value))
+		e.add(BadGroup, at.node(), at.path, fmt.Sprintf("group %q in %s is not the name of an API group: %s", value, parent, wontStart), groupHint(value))
 	case name == "resourceNames":
-		e.add(at.node(), at.path, fmt.Sprintf("resourceNames without resources in %s: %s", parent, wontStart),
+		e.add(LoneNames, at.node(), at.path, fmt.Sprintf("resourceNames without resources in %s: %s", parent, wontStart),
 			`write "resources: [...]" beside it, with what the names belong to`)
 	case name == "nonResourceURLs":
-		e.add(at.node(), at.path, fmt.Sprintf("nonResourceURLs beside resources or namespaces in %s: %s", parent, wontStart),
+		e.add(MixedRule, at.node(), at.path, fmt.Sprintf("nonResourceURLs beside resources or namespaces in %s: %s", parent, wontStart),
 			"split the rule: one with nonResourceURLs, one with the rest")
 	case strings.Contains(err.Field, "omitStages["):
-		e.add(at.node(), at.path, fmt.Sprintf("unknown stage %q in %s: %s", value, list(at.path), wontStart), oneOf("", value, stageNames()))
+		e.add(BadStage, at.node(), at.path, fmt.Sprintf("unknown stage %q in %s: %s", value, list(at.path), wontStart), oneOf("", value, stageNames()))
 	case strings.Contains(err.Field, "nonResourceURLs["):
 		e.url(at, value)
 	default:
-		e.add(at.node(), at.path, fmt.Sprintf("%s: %s", err, wontStart), "")
+		e.add("", at.node(), at.path, fmt.Sprintf("%s: %s", err, wontStart), "")
 	}
 }
 
@@ -100,7 +100,7 @@ func (e *explainer) url(at spot, value string) {
 		before, _, _ := strings.Cut(value, "*")
 		problem, right = `has a "*" before its end`, before+"*"
 	}
-	e.add(at.node(), at.path, fmt.Sprintf("path %q in %s %s: %s", value, list(at.path), problem, wontStart), fmt.Sprintf("write %q", right))
+	e.add(BadURL, at.node(), at.path, fmt.Sprintf("path %q in %s %s: %s", value, list(at.path), problem, wontStart), fmt.Sprintf("write %q", right))
 }
 
 // groupHint makes the name of a group of what people write in its place: the

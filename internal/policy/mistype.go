@@ -22,12 +22,12 @@ func (e *explainer) wrongType(err *json.UnmarshalTypeError) bool {
 		}
 	}
 	if len(wrong) == 0 {
-		e.add(first(e.src.root, err.Field), err.Field, fmt.Sprintf("%s is a %s, not %s: %s", err.Field, err.Value, typeName(err.Type), wontStart), "")
+		e.add(WrongType, first(e.src.root, err.Field), err.Field, fmt.Sprintf("%s is a %s, not %s: %s", err.Field, err.Value, typeName(err.Type), wontStart), "")
 		return false
 	}
 	anchored := false
 	for _, m := range wrong {
-		e.add(m.at.node(), m.at.path, fmt.Sprintf("%s is a %s, not %s: %s", m.at.path, m.is(), typeName(m.want), wontStart), e.typeHint(m))
+		e.add(WrongType, m.at.node(), m.at.path, fmt.Sprintf("%s is a %s, not %s: %s", m.at.path, m.is(), typeName(m.want), wontStart), e.typeHint(m))
 		for _, s := range find(e.mended, m.at.path) {
 			anchored = anchored || s.value.Anchor != ""
 			*s.value = yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull, Value: "null"}

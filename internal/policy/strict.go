@@ -30,7 +30,7 @@ func (e *explainer) strict(errs []error) {
 	before := len(e.findings)
 	e.duplicates(spot{value: e.src.root})
 	if len(e.findings) == before {
-		e.add(e.src.root, "", "a key stands twice in one mapping: kube-apiserver takes one of the two and ignores the other", "")
+		e.add(DuplicateKey, e.src.root, "", "a key stands twice in one mapping: kube-apiserver takes one of the two and ignores the other", "")
 	}
 }
 
@@ -38,7 +38,7 @@ func (e *explainer) strict(errs []error) {
 func (e *explainer) unknown(path string) {
 	spots := find(e.src.root, path)
 	if len(spots) == 0 {
-		e.add(first(e.src.root, path), path, fmt.Sprintf("unknown field %q: %s", path, ignored), "")
+		e.add(UnknownField, first(e.src.root, path), path, fmt.Sprintf("unknown field %q: %s", path, ignored), "")
 		return
 	}
 	s := nameless(spots[0], path)
@@ -52,7 +52,7 @@ func (e *explainer) unknown(path string) {
 	if m.here && m.taken == nil {
 		defer func() { e.done[join(parent, m.name)] = true }()
 	}
-	e.add(s.key, path, fmt.Sprintf("unknown field %q%s: %s", name, where, m.consequence()), m.hint(s, name))
+	e.add(UnknownField, s.key, path, fmt.Sprintf("unknown field %q%s: %s", name, where, m.consequence()), m.hint(s, name))
 }
 
 // nameless is the entry with the empty key, for a path that ends in one: the
@@ -262,5 +262,5 @@ func (e *explainer) duplicate(parent string, before, again entry) {
 		hint = fmt.Sprintf("join both into one %q", name)
 	}
 	line, col := position(at)
-	e.findings = append(e.findings, Finding{Line: line, Col: col, Field: join(parent, name), Message: message, Hint: hint})
+	e.findings = append(e.findings, Finding{Line: line, Col: col, Field: join(parent, name), Message: message, Hint: hint, Kind: DuplicateKey})
 }

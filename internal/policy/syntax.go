@@ -17,7 +17,7 @@ import (
 // syntax explains a text that is not YAML.
 func (e *explainer) syntax() {
 	line, col, problem := locateSyntax(e.src)
-	e.findings = append(e.findings, Finding{Line: line, Col: col,
+	e.findings = append(e.findings, Finding{Line: line, Col: col, Kind: NotYAML,
 		Message: problem + ": " + wontStart,
 		Hint:    syntaxHint(e.src.data, line, problem)})
 }
@@ -33,7 +33,7 @@ func (e *explainer) notJSON() bool {
 	}
 	e.done["json"] = true
 	line, col := lineCol(e.src.data, int(syntax.Offset)-1)
-	e.findings = append(e.findings, Finding{Line: line, Col: col,
+	e.findings = append(e.findings, Finding{Line: line, Col: col, Kind: NotYAML,
 		Message: fmt.Sprintf("the file begins with \"{\", so it is read as JSON: %s: %s", syntax, wontStart),
 		Hint:    `write "---" in a line of its own before it: then it is read as YAML`})
 	return e.mended != nil

@@ -116,5 +116,5 @@ func (p *Policy) anyGroup(v Version) []Finding {
 // finding places a message at the field, or at what encloses it.
 func (p *Policy) finding(path, message, hint string) Finding {
 	line, col := position(first(p.root, path))
-	return Finding{Line: line, Col: col, Field: path, Message: message, Hint: hint}
+	return Finding{Line: line, Col: col, Field: path, Message: message, Hint: hint, Kind: TooNew}
 }

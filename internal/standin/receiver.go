@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,23 +16,30 @@ import (
 	"auditpatch/patch/webhookconfig"
 )
 
-// Receiver answers a webhook's posts with a status, after a while, and notes what
-// came.
-func Receiver(t testing.TB, code int, after time.Duration) (url string, posted *[]auditv1.EventList) {
+// Receiver answers a webhook's posts with a status, after a while. posted is what
+// came so far.
+func Receiver(t testing.TB, code int, after time.Duration) (url string, posted func() []auditv1.EventList) {
 	t.Helper()
-	posted = new([]auditv1.EventList)
+	var mu sync.Mutex
+	var lists []auditv1.EventList
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var list auditv1.EventList
 		if err := json.Unmarshal(body, &list); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s: %v of %s", r.Method, r.URL, err, body)
 		}
-		*posted = append(*posted, list)
+		mu.Lock()
+		lists = append(lists, list)
+		mu.Unlock()
 		time.Sleep(after)
 		w.WriteHeader(code)
 	}))
 	t.Cleanup(srv.Close)
-	return srv.URL + "/k8s-audit", posted
+	return srv.URL + "/k8s-audit", func() []auditv1.EventList {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(lists)
+	}
 }
 
 // Silent is a URL where somebody listens and never answers.

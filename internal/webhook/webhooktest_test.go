@@ -52,10 +52,10 @@ func TestWebhookProxy(t *testing.T) {
 func TestTestRequest(t *testing.T) {
 	t.Parallel()
 	url, posted := standin.Receiver(t, 206, 0)
-	if got := hookTo(t, webhookconfig.Target{URL: url}).Refuses(context.Background()); got != "" || len(*posted) != 1 {
-		t.Fatalf("%q, posted %v", got, *posted)
+	if got := hookTo(t, webhookconfig.Target{URL: url}).Refuses(context.Background()); got != "" || len(posted()) != 1 {
+		t.Fatalf("%q, posted %v", got, posted())
 	}
-	list := (*posted)[0]
+	list := posted()[0]
 	if list.Kind != "EventList" || list.APIVersion != "audit.k8s.io/v1" || len(list.Items) != 1 {
 		t.Fatalf("posted %+v", list)
 	}

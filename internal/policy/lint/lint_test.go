@@ -1,0 +1,106 @@
+package lint
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"auditpatch/internal/policy"
+)
+
+// TestFindings is about what the examples of the codes do not have: cases near to a
+// finding that are right, and what a finding says.
+func TestFindings(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string // rules
+		want     []string
+		says     string // part of a message or hint
+	}{
+		{name: "options of none", in: "- level: None\n  users: [bob]\n  verbs: [proxy, \"\"]\n  resources: [{group: apps}]\n"},
+		{name: "head for paths", in: "- level: None\n  verbs: [get, head, post]\n  nonResourceURLs: [/version]\n"},
+		{name: "post where both are meant", in: "- level: None\n  users: [bob]\n  verbs: [post]\n"},
+		{name: "POST where both are meant", in: "- level: None\n  users: [bob]\n  verbs: [POST]\n", want: []string{"AP030"}, says: `write "create" for resources, "post" for paths`},
+		{name: "custom resources", in: "- level: None\n  users: [bob]\n  resources: [{group: example.com, resources: [Widget, pods, \"widgets/*\"]}]\n"},
+		{name: "resources that are newer than the table", in: "- level: None\n  users: [bob]\n  resources: [{group: apps, resources: [rollouts]}, {group: resource.k8s.io, resources: [anything]}]\n"},
+		{name: "star for subresources", in: "- level: None\n  users: [bob]\n  resources: [{group: \"\", resources: [\"*/status\", \"pods/*\", pods]}]\n"},
+		{name: "the namespace of cluster-scoped requests", in: "- level: None\n  users: [bob]\n  namespaces: [\"\"]\n  resources: [{group: \"\", resources: [nodes]}]\n"},
+		{name: "a Namespace in its namespace", in: "- level: None\n  users: [bob]\n  namespaces: [prod]\n  resources: [{group: \"\", resources: [namespaces]}]\n"},
+		{name: "names of subresources that are created", in: "- level: None\n  users: [bob]\n  verbs: [create]\n  resources: [{group: \"\", resources: [pods/eviction], resourceNames: [web]}]\n"},
+		{name: "discovery", in: "- level: None\n  verbs: [get]\n  nonResourceURLs: [/api, /api/*, /apis/*, /apis/apps/v1, \"/healthz*\", /livez, \"/livez/*\"]\n"},
+		{name: "path of a resource with a star", in: "- level: None\n  verbs: [get]\n  nonResourceURLs: [/version, \"/apis/apps/v1/deployments*\"]\n", want: []string{"AP044"}, says: `group: \"apps\"`},
+		{name: "secrets of one name", in: "- level: RequestResponse\n  verbs: [get]\n  resources: [{group: \"\", resources: [secrets], resourceNames: [db]}]\n", want: []string{"AP060"}, says: "get secrets db"},
+		{name: "secrets after a rule that keeps them", in: "- level: Metadata\n  resources: [{group: \"\", resources: [secrets, configmaps]}]\n- level: Request\n  namespaces: [prod]\n  verbs: [create]\n  resources: [{group: \"\"}]\n"},
+		{name: "secrets of a user whom an earlier rule does not have", in: "- level: Metadata\n  users: [bob]\n  resources: [{group: \"\", resources: [secrets]}]\n- level: Request\n  verbs: [create]\n  resources: [{group: \"\", resources: [secrets]}]\n", want: []string{"AP060"}, says: "by alice"},
+		{name: "tokens in answers", in: "- level: RequestResponse\n  resources: [{group: \"\", resources: [serviceaccounts/token]}]\n", want: []string{"AP060"}, says: "create serviceaccounts/token"},
+		{name: "tokens are not in requests", in: "- level: Request\n  resources: [{group: \"\", resources: [serviceaccounts/token]}]\n"},
+		{name: "reads at level Request have no body", in: "- level: Request\n  verbs: [get, list, delete]\n  resources: [{group: \"\", resources: [secrets]}]\n"},
+		{name: "wildcard of subresources does not take secrets", in: "- level: Request\n  verbs: [create]\n  resources: [{group: \"\", resources: [\"*/binding\"]}]\n"},
+		{name: "shadowed by two", in: "- level: None\n  verbs: [get]\n  users: [bob]\n- level: None\n  verbs: [list]\n  users: [bob]\n- level: Request\n  users: [bob]\n  verbs: [get, list]\n  resources: [{group: apps, resources: [deployments]}]\n", want: []string{"AP021", "AP062"}, says: "rules[1] (line 9) takes"},
+		{name: "not shadowed, by the group", in: "- level: None\n  userGroups: [devs]\n  verbs: [get]\n- level: Metadata\n  users: [bob]\n  verbs: [get]\n"},
+		{name: "not shadowed, by the failed login", in: "- level: None\n  verbs: [get]\n  userGroups: [\"system:authenticated\", \"system:unauthenticated\"]\n  nonResourceURLs: [\"/healthz*\"]\n- level: Metadata\n  verbs: [get]\n  nonResourceURLs: [\"/healthz*\"]\n"},
+		{name: "websocket that another rule sees", in: "- level: Metadata\n  verbs: [create]\n  resources: [{group: \"\", resources: [pods/exec]}]\n"},
+		{name: "two identities", in: "- level: None\n  verbs: [watch]\n  userGroups: [\"system:serviceaccounts:a\", \"system:nodes\", devs]\n- level: None\n  verbs: [get]\n  users: [\"system:node:a\", \"system:admin\", \"system:serviceaccount:a:b\"]\n  resources: [{group: apps}]\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			report := Check("p.yaml", []byte(exampleHead+tt.in+exampleTail), policy.Version{})
+			got := ids(report.Findings)
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("found %q, want %q:\n%q", got, tt.want, say(report.Findings))
+			}
+			if all := strings.Join(say(report.Findings), "\n"); !strings.Contains(all, tt.says) {
+				t.Errorf("nothing says %q:\n%s", tt.says, all)
+			}
+		})
+	}
+}
+
+// TestIgnore switches findings off by comments, and tells of comments with mistakes.
+func TestIgnore(t *testing.T) {
+	rule := "- level: None\n  userGroups: [\"system:nodes\"]\n"
+	for _, tt := range []struct {
+		name, in      string
+		kept, ignored []string
+	}{
+		{"above the rule", "# auditpatch:ignore AP066 kubelets\n" + rule, nil, []string{"AP066"}},
+		{"above, with more words between", "# auditpatch:ignore AP066 kubelets\n# are noisy\n\n" + rule, nil, []string{"AP066"}},
+		{"at the end of the line", "- level: None # auditpatch:ignore AP066 kubelets\n  userGroups: [\"system:nodes\"]\n", nil, []string{"AP066"}},
+		{"for a line in the rule", "- level: None\n  users: [bob]\n  # auditpatch:ignore AP030, AP050: a test\n  verbs: [GET, GET, get]\n", nil, []string{"AP030", "AP050"}},
+		{"another code", "# auditpatch:ignore AP060 kubelets\n" + rule, []string{"AP066", "AP090"}, nil},
+		{"another rule", "# auditpatch:ignore AP066 bob\n- level: None\n  users: [bob]\n" + rule, []string{"AP066", "AP090"}, nil},
+		{"no reason", "# auditpatch:ignore AP066\n" + rule, []string{"AP090"}, []string{"AP066"}},
+		{"no code", "# auditpatch:ignore kubelets\n" + rule, []string{"AP066", "AP090"}, nil},
+		{"unknown code", "# auditpatch:ignore AP066, AP999 kubelets\n" + rule, []string{"AP090"}, []string{"AP066"}},
+		{"a refusal", "# auditpatch:ignore AP001 so be it\n- level: None\n  verb: [get]\n", []string{"AP001"}, nil},
+	} {
+		report := Check("p.yaml", []byte(exampleHead+tt.in+exampleTail), policy.Version{})
+		kept, ignored := ids(report.Findings), ids(report.Ignored)
+		slices.Sort(kept)
+		slices.Sort(ignored)
+		if !slices.Equal(kept, tt.kept) || !slices.Equal(ignored, tt.ignored) {
+			t.Errorf("%s: kept %q, ignored %q; want %q, %q", tt.name, kept, ignored, tt.kept, tt.ignored)
+		}
+	}
+	report := Check("p.yaml", []byte(exampleHead+rule+exampleTail), policy.Version{}, "AP066")
+	if len(report.Findings) > 0 {
+		t.Errorf("with --ignore: %q", say(report.Findings))
+	}
+}
+
+// TestPage holds docs/lints.md against the table of codes. UPDATE_README=1 writes it.
+func TestPage(t *testing.T) {
+	const name = "../../../docs/lints.md"
+	if os.Getenv("UPDATE_README") != "" {
+		if err := os.WriteFile(name, []byte(Page()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != Page() {
+		t.Error("docs/lints.md is not that of the table: UPDATE_README=1 go test -run TestPage ./internal/policy/lint")
+	}
+}
