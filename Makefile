@@ -108,6 +108,10 @@ e2e: build ## the binary in real kind clusters; e2e/README.md has the variables
 e2e-versions: build ## the same on each minor release of Kubernetes from 1.30 on: hours, and a table
 	./e2e/versions.sh
 
+.PHONY: e2e-policies
+e2e-policies: ## what policies record, asked of a real kube-apiserver on loopback; as any user
+	./e2e/policies.sh
+
 collection: dist ## the Ansible collection with the programs of make dist, in bin/
 	cp dist/auditpatch-linux-*64 ansible/roles/auditpatch/files/
 	ansible-galaxy collection build --force ansible --output-path bin

@@ -212,13 +212,16 @@ func targets(text string) error {
 	return nil
 }
 
+// generatedPresets is what a test writes about the presets: some are alike.
+var generatedPresets = regexp.MustCompile(`(?s)<!-- (records|levels \d) -->.*?<!-- end -->`)
+
 // TestPagesNothingTwice wants no long line on two pages, or twice on one: what is said in two places is soon
 // wrong in one.
 func TestPagesNothingTwice(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for _, p := range pages(t) {
-		for line := range strings.Lines(prose(p.Text)) {
+		for line := range strings.Lines(prose(generatedPresets.ReplaceAllString(p.Text, ""))) {
 			if len(line) < 60 {
 				continue
 			}

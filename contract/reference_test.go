@@ -16,17 +16,23 @@ import (
 	"strings"
 	"testing"
 
+	"auditpatch/contract/page"
 	"auditpatch/patch"
 	"auditpatch/patch/auditflags"
 	"auditpatch/presets"
 )
 
-// TestPagesTables compares the tables of docs/reference.md that stand between
-// <!-- NAME --> and <!-- end --> with what they list.
+// TestPagesTables compares the tables of docs/reference.md with what they list.
 func TestPagesTables(t *testing.T) {
-	p := reference(t)
+	compareTables(t, reference(t), map[string]string{"commands": commandTable(t), "presets": presetTable(), "audit flags": flagTable()})
+}
+
+// compareTables compares what stands on a page between <!-- NAME --> and <!-- end -->
+// with what should stand there, by name.
+func compareTables(t *testing.T, p page.Page, tables map[string]string) {
+	t.Helper()
 	text := p.Text
-	for name, want := range map[string]string{"commands": commandTable(t), "presets": presetTable(), "audit flags": flagTable()} {
+	for name, want := range tables {
 		table := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n)(.*?)(<!-- end -->)`)
 		got := table.FindStringSubmatch(text)
 		if got == nil {
@@ -34,7 +40,7 @@ func TestPagesTables(t *testing.T) {
 			continue
 		}
 		if got[2] != want && !updatePages {
-			t.Errorf("the table <!-- %s --> should be:\n%s", name, want)
+			t.Errorf("%s: the table <!-- %s --> should be:\n%s", p.Path, name, want)
 		}
 		text = strings.Replace(text, got[0], got[1]+want+got[3], 1)
 	}
@@ -54,9 +60,13 @@ func commandTable(t *testing.T) string {
 
 func presetTable() string {
 	var b strings.Builder
-	b.WriteString("| preset | for | costs | does not show | leaks |\n|---|---|---|---|---|\n")
+	b.WriteString("| preset | for | volume | may leak |\n|---|---|---|---|\n")
 	for _, p := range presets.All() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", p.Name, p.Purpose, p.Cost, p.Hides, cmp.Or(p.Leaks, "-"))
+		leaks := cmp.Or(strings.Join(p.MayLeak, ", "), "-")
+		if p.LeaksSecrets() {
+			leaks += "; `enable` wants `--accept-leaks`"
+		}
+		fmt.Fprintf(&b, "| [`%s`](presets.md#%s) | %s | %s | %s |\n", p.Name, p.Name, p.Purpose, p.Volume, leaks)
 	}
 	return b.String()
 }
@@ -226,6 +236,7 @@ func TestPagesJSON(t *testing.T) {
 	for _, command := range []string{
 		"diff --audit-log-maxage=9", "enable --dry-run", "status", "doctor", "recover", "restore --list",
 		"enable --audit-log-maxage=x", "export kubeadm", "policy list", "policy show", "policy lint --policy=-", "version",
+		"policy verdict --preset=none", "policy compose --quiet-leases", "policy diff --from=preset:none --to=preset:metadata",
 	} {
 		words := append(strings.Fields(command), "-o", "json")
 		if !strings.HasPrefix(command, "policy") && !strings.HasPrefix(command, "export") && command != "version" {

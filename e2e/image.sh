@@ -1,7 +1,7 @@
 # The node image: an official one, or one of our own where none can be pulled.
 # Sourced by run.sh; node_image is the way in.
 # shellcheck shell=bash disable=SC2034
-. "$E2E/image/binaries.sh"
+. "$E2E/programs.sh"
 . "$E2E/image/assemble.sh"
 
 # node_image sets NODE_IMAGE, and OWN_IMAGE to 1 when the image is ours. E2E_BUILD_IMAGE:
@@ -49,28 +49,24 @@ kind_program() {
 
 # own_image sets NODE_IMAGE. Its tag says all that it is made from, but for the version of Go.
 own_image() {
-  local suite recipe programs etcd base key
+  local suite programs base key
   need jq=jq
   # shellcheck source=/dev/null
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  recipe=$(digest image/binaries.sh)
-  programs=kubernetes-$KUBERNETES-$recipe
+  programs=kubernetes-$KUBERNETES-$(digest image/binaries.sh)
   base=auditpatch-e2e/base:$suite-$(digest image/packages image/debootstrap.sh)
   key=$(sha256sum <<<"$programs $base $KIND_VERSION $(digest image)" | cut -c1-12)
   NODE_IMAGE=auditpatch-e2e/node:$KUBERNETES-$key
   if docker image inspect "$NODE_IMAGE" >/dev/null 2>&1; then return; fi
   step "Debian base" base_image "$base" "$suite" & # network and disk, beside what is all CPU
-  step "Kubernetes $KUBERNETES" whole "$programs" build_kubernetes
-  etcd=$(sed -n 's#.*/etcd:\([0-9.]*\)-.*#v\1#p' "$CACHE/$programs/images")
-  [ -n "$etcd" ] || die "kubeadm $KUBERNETES names no version of etcd: $(cat "$CACHE/$programs/images")"
-  step "etcd $etcd" whole "etcd-$etcd-$recipe" build_etcd "$etcd"
+  own_programs
   wait $!
   # One version at a time: the images within have names in common, pause and etcd, and
   # forget_older takes what is between two steps of a build for left over.
   exec 7>"$CACHE/images.lock"
   flock 7
   step "load balancer image" balancer_image "$base"
-  step "all into the node image" assemble "$base" "$CACHE/$programs" "$CACHE/etcd-$etcd-$recipe"
+  step "all into the node image" assemble "$base" "$PROGRAMS" "$ETCD"
   forget_older "$programs"
   exec 7>&-
 }

@@ -66,7 +66,7 @@ go_build() {
 # module_dir MODULE@VERSION: where the module lies, downloaded when it is not there.
 module_dir() {
   local dir
-  dir=$(cd / && GOFLAGS='' GOWORK=off go mod download -json "$1" | jq -r .Dir)
+  dir=$(cd / && GOFLAGS='' GOWORK=off go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
   [ -d "$dir" ] || die "go mod download $1"
   echo "$dir"
 }

@@ -28,11 +28,11 @@ var house = map[string][]string{
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
 	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
-		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/explain", "internal/policy/expect", "internal/policy/verdict", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
-		"internal/policy", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/policy", "internal/policy/verdict", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
-		"internal/policy", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/policy", "internal/policy/verdict", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// target is the node that a command works on, as change and inspect both read it.
 	"internal/target":  {"internal/proc", "internal/node", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/session": {"internal/exit", "internal/hint"},
@@ -69,10 +69,19 @@ var house = map[string][]string{
 	"presets":                       {"internal/spelling"},
 	"internal/policy":               {"internal/hint", "internal/spelling"},
 	"internal/policy/space":         {"internal/policy"},
+	"internal/policy/requests":      {"internal/policy"},
 	"internal/policy/lint":          {"internal/policy", "internal/policy/space", "internal/spelling"},
-	"internal/node":                 {"internal/hint", "internal/nodefile", "internal/node/seal"},
-	"internal/node/seal":            nil,
-	"internal/node/crashtest":       nil,
+	// explain knows what surrounds the evaluator in kube-apiserver; expect asks it.
+	"internal/policy/explain": {"internal/policy", "internal/hint", "internal/spelling"},
+	"internal/policy/expect":  {"internal/policy", "internal/policy/explain", "internal/hint", "internal/spelling"},
+	// verdict restates what the checkers of the field look for, in flags and in policies.
+	"internal/policy/verdict": {"internal/policy", "internal/hint", "patch/auditflags"},
+	// compose puts policies together, and difference compares two.
+	"internal/policy/compose":    {"internal/policy", "internal/policy/space", "internal/hint"},
+	"internal/policy/difference": {"internal/policy", "internal/policy/requests", "internal/policy/space"},
+	"internal/node":              {"internal/hint", "internal/nodefile", "internal/node/seal"},
+	"internal/node/seal":         nil,
+	"internal/node/crashtest":    nil,
 	// A simulated node for tests: it knows the program from outside only, and
 	// stands in for kubelet and kube-apiserver with code of Kubernetes.
 	"internal/simnode": nil,
@@ -89,6 +98,9 @@ var house = map[string][]string{
 	// The end-to-end tests know the program from outside only.
 	"e2e":         {"contract/page", "e2e/cast", "e2e/cluster", "e2e/load"},
 	"e2e/cluster": nil,
+	// apiserver is a real kube-apiserver for tests; those in policies ask it what policies record.
+	"e2e/apiserver": nil,
+	"e2e/policies":  nil,
 	"e2e/cast":    nil,
 	"e2e/load":    nil,
 	// versions makes a table of the results on several releases of Kubernetes.

@@ -16,9 +16,18 @@ func ExampleAll() {
 	// baseline: who changed what, who read secrets and who went into pods, without the hum of the cluster
 	// metadata: every request, once: who did what, when, from where and with what answer
 	// writes: every change with what was sent, and who went into pods; no reads
-	// kubernetes-docs: the example of the Kubernetes documentation, rule for rule, to compare and to learn from
+	// incident: as much as is safe: every request, changes of built-in objects with both bodies
+	// who-reads-secrets: who read which secret, or tried to
 	// pod-deletions: who deleted or evicted which pod, one by one or all at once
 	// falco: what the rules of Falco's plugin k8saudit look at, for the webhook or a file it follows
+	// cis: CIS Kubernetes Benchmark 3.2.2 point by point, and no request left out
+	// stig: the policy of STIG V-242403 as it is written there: every request with all bodies
+	// kubernetes-docs: the example of the Kubernetes documentation, rule for rule, to compare and to learn from
+	// gke: what the API servers of Google's clusters log, made to fit a cluster of kubeadm
+	// openshift-default: OpenShift's audit profile Default: every request without bodies, but for logins
+	// openshift-write-bodies: OpenShift's audit profile WriteRequestBodies: each change with both bodies, reads without
+	// openshift-all-bodies: OpenShift's audit profile AllRequestBodies: every request with both bodies
+	// everything: every request with what was sent and what came back
 	// none: nothing is written; the switch is on and the flags are set, to be given a policy later
 }
 
@@ -34,7 +43,7 @@ func ExampleGet() {
 	fmt.Println(err)
 	// Output:
 	// baseline false
-	// no preset "basline": did you mean "baseline"? there are baseline, metadata, writes, kubernetes-docs, pod-deletions, falco, none
+	// no preset "basline": did you mean "baseline"? there are baseline, metadata, writes, incident, who-reads-secrets, pod-deletions, falco, cis, stig, kubernetes-docs, gke, openshift-default, openshift-write-bodies, openshift-all-bodies, everything, none
 }
 
 // The policy is the file as it will lie on the node, with a comment on each rule.

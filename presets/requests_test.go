@@ -1,48 +1,24 @@
 package presets_test
 
-import "auditpatch/internal/policy"
-
-// Users as the API server knows them, with the groups of their certificates.
-var (
-	nobody    = policy.Request{} // a login that failed
-	anonymous = policy.Request{User: "system:anonymous"}
-	alice     = policy.Request{User: "alice", Groups: []string{"devs", "system:authenticated"}}
-	admin     = policy.Request{User: "kubernetes-admin", Groups: []string{"kubeadm:cluster-admins", "system:authenticated"}}
-	kubelet   = policy.Request{User: "system:node:n1", Groups: []string{"system:nodes", "system:authenticated"}}
-	scheduler = policy.Request{User: "system:kube-scheduler"}
-	kcm       = policy.Request{User: "system:kube-controller-manager"}
-	kubeProxy = policy.Request{User: "system:kube-proxy"}
-	loopback  = policy.Request{User: "system:apiserver", Groups: []string{"system:masters", "system:authenticated"}}
+import (
+	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/requests"
 )
 
-// account is a service account.
-func account(namespace, name string) policy.Request {
-	return policy.Request{User: "system:serviceaccount:" + namespace + ":" + name}
-}
+// Users and requests, by the names that the table below has for them.
+var (
+	nobody    = requests.Nobody
+	anonymous = requests.Anonymous
+	alice     = requests.Alice
+	admin     = requests.Admin
+	kubelet   = requests.Kubelet
+	scheduler = requests.Scheduler
+	kcm       = requests.ControllerManager
+	kubeProxy = requests.KubeProxy
+	loopback  = requests.APIServer
 
-// on is a request for a resource, which may have a subresource behind a slash.
-func on(user policy.Request, verb, group, resource, namespace, name string) policy.Request {
-	r := user
-	r.Verb, r.Group, r.Namespace, r.Name = verb, group, namespace, name
-	r.Resource, r.Subresource = split(resource)
-	return r
-}
-
-func split(resource string) (name, sub string) {
-	for i, c := range resource {
-		if c == '/' {
-			return resource[:i], resource[i+1:]
-		}
-	}
-	return resource, ""
-}
-
-// at is a request for a path.
-func at(user policy.Request, verb, path string) policy.Request {
-	r := user
-	r.Verb, r.Path = verb, path
-	return r
-}
+	account, on, at = requests.Account, requests.On, requests.At
+)
 
 const (
 	apps    = "apps"
@@ -54,11 +30,10 @@ const (
 	network = "networking.k8s.io"
 )
 
-// requests are those that matter, each with the level that it gets from the
-// presets in the order of All: baseline, metadata, writes, kubernetes-docs,
-// pod-deletions, falco, none. A dash is None, M Metadata, Q Request and R
-// RequestResponse.
-var requests = []struct {
+// corners are requests at the edges of rules, beyond those of the catalogue, each with
+// the level that it gets from the presets of cornered. A dash is None, M Metadata, Q
+// Request and R RequestResponse.
+var corners = []struct {
 	name, want string
 	request    policy.Request
 }{
@@ -198,4 +173,13 @@ var requests = []struct {
 	{"create a custom resource", "MMMM-M-", on(alice, "create", "example.com", "widgets", "prod", "x")},
 	{"get a custom resource", "MM-M-M-", on(alice, "get", "example.com", "widgets", "prod", "x")},
 	{"read metrics of pods", "MM-M-M-", on(alice, "list", "metrics.k8s.io", "pods", "prod", "")},
+}
+
+// foreign are requests that only clusters of others have, for the rules about them.
+var foreign = []policy.Request{
+	on(loopback, "update", "apiserver.openshift.io", "apirequestcounts/status", "", "cronjobs.v1beta1.batch"),
+	on(alice, "create", "user.openshift.io", "identities", "", ""),
+	on(account("kube-system", "endpoint-controller"), "update", "", "endpoints", "kube-system", "kube-dns"),
+	on(loopback, "get", "", "namespaces", "", "prod"),
+	on(account("kube-system", "horizontal-pod-autoscaler"), "list", "metrics.k8s.io", "pods", "prod", ""),
 }

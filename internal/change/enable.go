@@ -8,6 +8,7 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/verdict"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/manifest"
@@ -122,6 +123,7 @@ func (j *job) enablePlan(s Settings) (*patch.Plan, error) {
 		return nil, err
 	}
 	plan.Warnings = append(append(plan.Warnings, warnings...), more...)
+	plan.Warnings = append(plan.Warnings, verdict.Warnings(plan.After.Flags, plan.After.Version)...)
 	j.target.OwnFiles(plan)
 	return plan, j.checkLog(plan)
 }
@@ -142,6 +144,9 @@ func (s Settings) options(state patch.State) (patch.Options, []patch.Problem, er
 func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, error) {
 	switch {
 	case s.Preset != "":
+		if err := s.leaks(); err != nil {
+			return nil, nil, err
+		}
 		return Preset(s.Preset, s.Namespaces, patch.Inspect(state.Parsed).Version)
 	case s.Policy == nil:
 		return nil, nil, nil
@@ -153,8 +158,18 @@ func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, er
 	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, warnings, nil
 }
 
+// leaks refuses a preset that writes contents of Secrets, unless that is accepted.
+// Presets that leak less come with a warning.
+func (s Settings) leaks() error {
+	preset, err := presets.Get(s.Preset)
+	if err != nil || !preset.LeaksSecrets() || s.AcceptLeaks {
+		return nil // Preset tells of a name that there is not
+	}
+	return hint.Errorf(hint.Switch("accept-leaks"), "preset %s puts secrets into the log: %s", preset.Name, preset.Leaks)
+}
+
 // Preset is a preset as a file for a version of Kubernetes, with a warning when it
-// logs secrets.
+// logs sensitive contents.
 func Preset(name string, namespaces []string, v patch.Version) (*patch.Content, []patch.Problem, error) {
 	preset, err := presets.Get(name)
 	if err != nil {

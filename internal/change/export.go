@@ -1,6 +1,7 @@
 package change
 
 import (
+	"auditpatch/internal/policy/verdict"
 	"auditpatch/manifest"
 	"auditpatch/patch"
 	"auditpatch/presets"
@@ -34,6 +35,7 @@ func Export(s Settings, from *Input, adjust func(*patch.Options) error) (*manife
 		return nil, none, nil, err
 	}
 	m, err := plan.Settled()
+	warnings = append(warnings, verdict.Warnings(plan.After.Flags, plan.After.Version)...)
 	return m, opts, append(plan.Warnings, warnings...), err
 }
 

@@ -47,7 +47,9 @@ type Settings struct {
 	// Preset and its namespaces, or Policy; neither keeps the policy that is there.
 	Preset     string
 	Namespaces []string
-	Policy     *Input
+	// AcceptLeaks: it is known and wanted that the preset writes contents of Secrets.
+	AcceptLeaks bool
+	Policy      *Input
 	// Webhook is a kubeconfig, WebhookTarget makes one; at most one is given.
 	Webhook       *Input
 	WebhookTarget *webhookconfig.Target

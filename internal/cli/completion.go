@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/policy/lint"
+	"auditpatch/internal/policy/verdict"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
 	"auditpatch/patch"
@@ -99,7 +100,7 @@ func (p *program) complete(c *cli.Context) {
 				p.candidates("", known)
 				return
 			}
-			p.candidates("", flagValues(f.Names()[0]))
+			p.candidates("", flagValues(c.Command.Name, f.Names()[0]))
 			return
 		}
 	}
@@ -111,7 +112,7 @@ func (p *program) complete(c *cli.Context) {
 }
 
 // flagValues are the values that a flag can have, none if there are too many.
-func flagValues(name string) []string {
+func flagValues(command, name string) []string {
 	switch name {
 	case "preset":
 		var names []string
@@ -131,6 +132,8 @@ func flagValues(name string) []string {
 			names = append(names, string(c.When))
 		}
 		return names
+	case "benchmark":
+		return verdict.Benchmarks()
 	case "fail-on":
 		return failures
 	case "code", "ignore":

@@ -41,12 +41,14 @@ type settingFlags struct {
 	preset, policy, logGroup, logFileMode                       string
 	webhookConfig, webhookURL, webhookCA, clientCert, clientKey string
 	namespaces                                                  cli.StringSlice
+	acceptLeaks                                                 bool
 }
 
 func (s *settingFlags) flags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "preset", Destination: &s.preset, Category: whatCategory, Usage: "a policy that ships with auditpatch, see: auditpatch policy list"},
 		&cli.StringSliceFlag{Name: "namespace", Destination: &s.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
+		&cli.BoolFlag{Name: "accept-leaks", Destination: &s.acceptLeaks, Category: whatCategory, Usage: "install a preset although it puts the contents of Secrets into the log"},
 		&cli.StringFlag{Name: "policy", Destination: &s.policy, Category: whatCategory, Usage: "a policy `FILE` of your own, - for standard input; without --preset and --policy the policy that is there stays, else it is the preset baseline"},
 		&cli.StringFlag{Name: "log-group", Destination: &s.logGroup, Category: whatCategory, Usage: "`GROUP` (name or number) that may read the log, for log shippers"},
 		&cli.StringFlag{Name: "log-file-mode", Destination: &s.logFileMode, Category: whatCategory, Usage: "mode of the log file in octal, such as 0640; kept when the log is rotated"},

@@ -30,6 +30,15 @@ func section(t *testing.T, page, kind, title string) string {
 	return text
 }
 
+// head is the line above the flag's words on a page without escapes. The names of
+// one flag may begin like those of another.
+func (f manFlag) head() string {
+	if f.placeholder == "" {
+		return ".It " + f.names + "\n"
+	}
+	return ".It " + f.names + " Ar " + f.placeholder + "\n"
+}
+
 // TestManPage wants each flag of each command with its own words: at the
 // command itself, or among the options of several.
 func TestManPage(t *testing.T) {
@@ -39,15 +48,15 @@ func TestManPage(t *testing.T) {
 	for _, c := range leaves("auditpatch", app.Commands) {
 		text := section(t, page, ".Ss", c.path)
 		for _, f := range c.manFlags() {
-			where := text
-			if !strings.Contains(text, ".It "+f.names) {
+			where, head := text, f.head()
+			if !strings.Contains(text, head) {
 				where = options
 				group := `all of "` + flagGroup{category: f.category}.title() + `"`
 				if long, _, _ := strings.Cut(f.names, ","); !strings.Contains(text, long) && !strings.Contains(text, group) {
 					t.Errorf("%s does not mention %s", c.path, f.names)
 				}
 			}
-			_, item, _ := strings.Cut(where, ".It "+f.names)
+			_, item, _ := strings.Cut(where, head)
 			if usage := strings.ReplaceAll(capital(f.usage), ". ", ".\n") + ".\n"; !strings.Contains(item+"\n", usage) {
 				t.Errorf("%s of %s is not told: %q", f.names, c.path, usage)
 			}

@@ -10,7 +10,7 @@ import (
 
 // read is what the flags ask for, with the texts of the files that they name.
 func (s *settingFlags) read(p *program, c *cli.Context) (out change.Settings, err error) {
-	out = change.Settings{Flags: auditFlags(c), Preset: s.preset, Namespaces: s.namespaces.Value()}
+	out = change.Settings{Flags: auditFlags(c), Preset: s.preset, Namespaces: s.namespaces.Value(), AcceptLeaks: s.acceptLeaks}
 	if out.LogGroup, out.LogFileMode, err = s.logAccess(); err != nil {
 		return out, err
 	}

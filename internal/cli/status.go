@@ -10,6 +10,7 @@ import (
 
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/inspect"
 	"auditpatch/internal/node"
 	"auditpatch/internal/policy"
@@ -70,6 +71,9 @@ func (p *program) printStatus(r *inspect.Report) error {
 	}
 	if r.Kubeadm != nil {
 		rows = append(rows, []string{"kubeadm", r.Kubeadm.ConfigMap + "  " + r.Kubeadm.String()})
+	}
+	if b := r.Benchmarks; b != nil {
+		rows = append(rows, []string{"benchmarks", b.Summary + ": " + hint.Command("policy verdict").In(p.node).String()})
 	}
 	if r.LastChange != nil {
 		rows = append(rows, []string{"last change", lastChangeWords(r.LastChange)})

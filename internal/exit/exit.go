@@ -2,7 +2,7 @@
 package exit
 
 const (
-	Differs     = 1 // diff, status --check, policy lint: not the same, or findings
+	Differs     = 1 // diff, status --check, policy diff, policy lint, ...: not the same, or findings
 	Refused     = 2 // refused, failed or interrupted; nothing has changed
 	RolledBack  = 3 // failed; the earlier settings are back
 	NotRestored = 4 // failed, and not put back; or nobody can tell

@@ -29,6 +29,7 @@ var checks = []struct {
 	{"policy", whereRead((*facts).policyCheck)},
 	{"webhook", whereRead((*facts).webhookCheck)},
 	{"log", whereRead((*facts).logCheck)},
+	{"benchmarks", whereRead((*facts).benchmarksCheck)},
 	{"enable", (*facts).enableCheck},
 	{"API server", whereLive((*facts).serverCheck)},
 	{"rehearsal", whereLive((*facts).rehearsalCheck)},

@@ -21,6 +21,7 @@ type Report struct {
 	Webhook    *WebhookStatus    `json:"webhook,omitempty"`
 	Server     *ServerStatus     `json:"server,omitempty"`     // only on a node that runs
 	Kubeadm    *KubeadmStatus    `json:"kubeadm,omitempty"`    // only where kubeadm made the cluster
+	Benchmarks *BenchmarkStatus  `json:"benchmarks,omitempty"` // what checkers would say; not when logging is off
 	Unfinished string            `json:"unfinished,omitempty"` // the run that died half way or is going on
 	LastChange *LastChange       `json:"lastChange,omitempty"`
 	Backups    int               `json:"backups"`
@@ -77,7 +78,7 @@ func Status(ctx context.Context, t *target.Target) (*Report, error) {
 	r := &Report{
 		Enabled: f.now.Enabled(), Manifest: f.state.Manifest.Path, Flags: f.now.Flags,
 		Policy: f.policyStatus(), Log: f.logStatus(), Webhook: f.webhookStatus(), Server: f.serverStatus(), Kubeadm: f.kubeadmStatus(),
-		Unfinished: f.journal.unfinished(), LastChange: f.journal.lastChange(), Backups: f.journal.done(),
+		Benchmarks: f.benchmarks(), Unfinished: f.journal.unfinished(), LastChange: f.journal.lastChange(), Backups: f.journal.done(),
 		Drift: at(drift, all, t.Here), Warnings: at(warnings, all, t.Here),
 	}
 	if f.now.Version != (patch.Version{}) {

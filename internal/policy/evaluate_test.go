@@ -111,6 +111,7 @@ func TestAttributes(t *testing.T) {
 		{"not quite a service account", Request{User: "system:serviceaccount:a", Resource: "pods"}, "", []string{"system:authenticated"}, true},
 		{"given groups", Request{User: "bob", Groups: []string{"x"}, Resource: "pods"}, "", []string{"x"}, true},
 		{"namespace object", Request{User: "bob", Resource: "namespaces", Name: "a"}, "a", []string{"system:authenticated"}, true},
+		{"list of one namespace", Request{User: "bob", Verb: "list", Resource: "namespaces", Name: "a"}, "", []string{"system:authenticated"}, true},
 		{"list of namespaces", Request{User: "bob", Resource: "namespaces"}, "", []string{"system:authenticated"}, true},
 	}
 	for _, tt := range tests {

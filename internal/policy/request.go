@@ -37,8 +37,8 @@ func (r Request) Attributes() authorizer.Attributes {
 		ResourceRequest: r.Resource != "",
 		Path:            r.Path,
 	}
-	if r.Resource == "namespaces" && r.Namespace == "" {
-		a.Namespace = r.Name
+	if r.Resource == "namespaces" && r.Namespace == "" && r.Verb != "list" && r.Verb != "watch" {
+		a.Namespace = r.Name // the name that a list has comes from its field selector
 	}
 	if r.User != "" {
 		a.User = &user.DefaultInfo{Name: r.User, Groups: r.groups()}

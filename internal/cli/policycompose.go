@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/hint"
+	"auditpatch/internal/policy/compose"
+	"auditpatch/presets"
+)
+
+// composeFlags are those of policy compose.
+type composeFlags struct {
+	preset, policy, version           string
+	add, users, namespaces, groupsOwn cli.StringSlice
+	quietLeases                       bool
+}
+
+func (p *program) policyComposeCommand() *cli.Command {
+	f := &composeFlags{}
+	return p.command(&cli.Command{
+		Name:  "compose",
+		Usage: "lay rules over a preset or a policy, and print the result",
+		Description: "Prints one policy: the base as it stands, with rules in front of its own. Comments say where each\n" +
+			"comes from. Every part keeps what it means, its stages and managed fields too. The parts come in\n" +
+			"the order --add, --quiet-leases, --quiet-user, --group-profile, base; the first rule that matches\n" +
+			"decides. A part that would do nothing is refused.\n\n" +
+			"Check it, then use it:\n" +
+			"   auditpatch policy compose --quiet-leases > policy.yaml\n" +
+			"   auditpatch policy diff --from preset:baseline --to policy.yaml\n" +
+			"   auditpatch enable --policy policy.yaml",
+		Flags: join([]cli.Flag{
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: whatCategory, Usage: "the base: the preset of this `NAME`; without it and --policy, " + presets.Default},
+			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: whatCategory, Usage: "the base: the policy in `FILE`, - for standard input"},
+			&cli.StringSliceFlag{Name: "add", Destination: &f.add, Category: whatCategory, Usage: "put the rules of the policy in `FILE` in front; may be repeated"},
+			&cli.BoolFlag{Name: "quiet-leases", Destination: &f.quietLeases, Category: whatCategory, Usage: "do not record that the control plane, kubelets and service accounts renew leases"},
+			&cli.StringSliceFlag{Name: "quiet-user", Destination: &f.users, Category: whatCategory, Usage: "do not record what this `USER` reads, nor its leases and events; what else it writes, its reads of secrets and its ways into containers stay; may be repeated"},
+			&cli.StringSliceFlag{Name: "group-profile", Destination: &f.groupsOwn, Category: whatCategory, Usage: "of a group's members, record what another policy says: `GROUP=PRESET`, or GROUP=FILE; may be repeated"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; else, the only one that the added rules are about; may be repeated"},
+			&cli.StringFlag{Name: "target-version", Destination: &f.version, Category: whatCategory, Usage: "`VERSION` of Kubernetes that the parts have to fit, such as 1.30"},
+		}, p.outputFlags()),
+		Action: func(c *cli.Context) error { return p.compose(c, f) },
+	})
+}
+
+func (p *program) compose(c *cli.Context, f *composeFlags) error {
+	r, err := f.request(p, c)
+	if err != nil {
+		return err
+	}
+	out, err := compose.Compose(r)
+	if err != nil {
+		return err
+	}
+	for _, name := range f.presets() {
+		if pre, err := presets.Get(name); err == nil && pre.Leaks != "" {
+			out.Notes = append(out.Notes, "preset "+name+": "+pre.Leaks)
+		}
+	}
+	for _, note := range out.Notes {
+		p.say("warning", note)
+	}
+	if p.json {
+		p.printJSON(composed{false, out.Rules, out.Parts, append([]string{}, out.Notes...), string(out.Text)})
+		return nil
+	}
+	if _, err := p.Out.Write(out.Text); err != nil {
+		return fmt.Errorf("write the policy: %w", err)
+	}
+	return nil
+}
+
+// composed is the JSON of policy compose.
+type composed struct {
+	Changed  bool           `json:"changed"` // always false
+	Rules    int            `json:"rules"`
+	Parts    []compose.Part `json:"parts"` // in the order of the rules
+	Warnings []string       `json:"warnings"`
+	Policy   string         `json:"policy"` // the text
+}
+
+// request is what the flags ask for.
+func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, err error) {
+	if err := p.conflict(c, given{"preset", f.preset}, given{"policy", f.policy}); err != nil {
+		return r, err
+	}
+	if err := f.oneStdin(); err != nil {
+		return r, err
+	}
+	if r.Version, err = targetVersion("target-version", f.version); err != nil {
+		return r, err
+	}
+	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), f.namespaces.Value()
+	if r.Base, err = f.base(p, &r); err != nil {
+		return r, err
+	}
+	for _, name := range f.add.Value() {
+		s, err := p.source("add", name)
+		if err != nil {
+			return r, err
+		}
+		r.Add = append(r.Add, s)
+	}
+	for _, words := range f.groupsOwn.Value() {
+		group, name, ok := strings.Cut(words, "=")
+		if !ok || name == "" {
+			return r, hint.Errorf(hint.Spaced("group-profile", words+"=metadata"), "--group-profile %q: the form is GROUP=PRESET or GROUP=FILE", words)
+		}
+		if isPreset(name) {
+			name = presetPrefix + name
+		}
+		s, err := p.source("group-profile", name)
+		if err != nil {
+			return r, err
+		}
+		r.Profiles = append(r.Profiles, compose.Profile{Group: group, Source: s})
+	}
+	return r, nil
+}
+
+// presets are the names that may be those of presets, each once.
+func (f *composeFlags) presets() (names []string) {
+	if f.policy == "" {
+		names = append(names, cmp.Or(f.preset, presets.Default))
+	}
+	for _, words := range f.groupsOwn.Value() {
+		_, name, _ := strings.Cut(words, "=")
+		names = append(names, strings.TrimPrefix(name, presetPrefix))
+	}
+	for _, name := range f.add.Value() {
+		if preset, ok := strings.CutPrefix(name, presetPrefix); ok {
+			names = append(names, preset)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// oneStdin refuses to read standard input twice.
+func (f *composeFlags) oneStdin() error {
+	n := len(onlyStdin(f.policy))
+	for _, name := range f.add.Value() {
+		n += len(onlyStdin(name))
+	}
+	for _, words := range f.groupsOwn.Value() {
+		if strings.HasSuffix(words, "=-") {
+			n++
+		}
+	}
+	if n > 1 {
+		return hint.Errorf(hint.Spaced("add", "FILE"), "only one input can come from standard input")
+	}
+	return nil
+}
+
+// base is the policy that rules are laid over. A preset that takes namespaces gets them,
+// and nothing else does.
+func (f *composeFlags) base(p *program, r *compose.Request) (compose.Source, error) {
+	if f.policy != "" {
+		return p.source("policy", f.policy)
+	}
+	name := cmp.Or(f.preset, presets.Default)
+	preset, err := presets.Get(name)
+	if err != nil || !preset.Namespaced || len(r.Namespaces) == 0 {
+		return p.source("preset", presetPrefix+name)
+	}
+	data, err := preset.Policy(r.Namespaces)
+	r.Namespaces = nil
+	if err != nil {
+		return compose.Source{}, hint.Errorf(hint.Spaced("namespace", "NAME"), "--namespace: %v", err)
+	}
+	return compose.Source{Name: "preset " + name, Data: data}, nil
+}
+
+// presetPrefix is before a preset's name where a file could be meant.
+const presetPrefix = "preset:"
+
+// source reads FILE, - or preset:NAME for a flag.
+func (p *program) source(flag, name string) (compose.Source, error) {
+	if preset, ok := strings.CutPrefix(name, presetPrefix); ok {
+		pre, err := presets.Get(preset)
+		if err != nil {
+			return compose.Source{}, hint.Errorf(hint.Command("policy list"), "%v", err)
+		}
+		data, err := pre.Policy(nil)
+		return compose.Source{Name: "preset " + preset, Data: data}, err
+	}
+	in, err := p.readInput(flag, name)
+	if err != nil {
+		return compose.Source{}, err
+	}
+	return compose.Source{Name: in.Name, Data: in.Data}, nil
+}

@@ -1,0 +1,410 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"k8s.io/apiserver/pkg/apis/audit"
+
+	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/explain"
+)
+
+// explainFlags are those of policy explain.
+type explainFlags struct {
+	policySource
+	fields               explain.Fields
+	url, method, kubectl string
+	events               string
+	user                 string
+	groups               cli.StringSlice
+	failedLogin, strict  bool
+}
+
+func (p *program) policyExplainCommand() *cli.Command {
+	f := &explainFlags{}
+	const request = "2. The request"
+	return p.command(&cli.Command{
+		Name:  "explain",
+		Usage: "which rule decides about a request, what it records, and why not the rules before",
+		Description: "A request is named in one of four ways:\n" +
+			"   --verb create --resource pods/exec --namespace prod --name web\n" +
+			"   --url '/api/v1/pods?watch=true' --method GET\n" +
+			"   --kubectl \"get secrets -A\"\n" +
+			"   --events audit.log\n" +
+			"Without --user it is made by a user whom no rule names.",
+		Flags: join(f.flags(), []cli.Flag{
+			&cli.StringFlag{Name: "verb", Destination: &f.fields.Verb, Category: request, Usage: "`VERB` of the request: get, list, watch, create, update, patch, delete or deletecollection"},
+			&cli.StringFlag{Name: "resource", Destination: &f.fields.Resource, Category: request, Usage: "`RESOURCE` such as pods, pods/exec, deployments.apps or deployments.apps/scale"},
+			&cli.StringFlag{Name: "namespace", Destination: &f.fields.Namespace, Category: request, Usage: "`NAMESPACE` of the request; without it, it is for all namespaces or for what lies in none"},
+			&cli.StringFlag{Name: "name", Destination: &f.fields.Name, Category: request, Usage: "`NAME` of the object in the request's URL"},
+			&cli.StringFlag{Name: "field-selector", Destination: &f.fields.FieldSelector, Category: request, Usage: "`SELECTOR` of a list or watch; metadata.name=X counts as its name"},
+			&cli.StringFlag{Name: "url", Destination: &f.url, Category: request, Usage: "`URL` of the request, or its path with the query"},
+			&cli.StringFlag{Name: "method", Destination: &f.method, Category: request, Usage: "`METHOD` of the request for --url; GET unless it is given"},
+			&cli.StringFlag{Name: "kubectl", Destination: &f.kubectl, Category: request, Usage: "the requests that kubectl sends for these `WORDS`"},
+			&cli.StringFlag{Name: "events", Destination: &f.events, Category: request, Usage: "the requests of the audit events in `FILE`, one JSON object a line; - for standard input"},
+			&cli.BoolFlag{Name: "strict", Destination: &f.strict, Category: request, Usage: "exit status 1 if --events has lines that cannot be read"},
+			&cli.StringFlag{Name: "user", Destination: &f.user, Category: request, Usage: "`USER` who has logged in, before an impersonation"},
+			&cli.StringSliceFlag{Name: "group", Destination: &f.groups, Category: request, Usage: "`GROUP` of the user beside system:authenticated; may be repeated"},
+			&cli.BoolFlag{Name: "failed-login", Destination: &f.failedLogin, Category: request, Usage: "the login failed, and the answer is 401"},
+		}, p.outputFlags("jsonl")),
+		Action: func(*cli.Context) error { return p.explain(f) },
+	})
+}
+
+func (p *program) explain(f *explainFlags) error {
+	if err := f.check(p.output); err != nil {
+		return err
+	}
+	pol, err := f.load(p, "policy explain")
+	if err != nil {
+		return err
+	}
+	if f.events != "" {
+		return p.explainEvents(f, pol)
+	}
+	sent, err := f.requests(pol)
+	if err != nil {
+		return err
+	}
+	out := explained{Policy: pol.Name(), Requests: []explainedRequest{}}
+	for _, s := range sent {
+		e, err := explain.Explain(pol, s.Request)
+		if err != nil {
+			return err
+		}
+		out.Requests = append(out.Requests, requestAnswer(s, e))
+	}
+	if p.json {
+		p.printJSON(out)
+		return nil
+	}
+	for i, s := range sent {
+		if i > 0 {
+			p.outf("")
+		}
+		p.printRequest(out.Policy, s, out.Requests[i])
+	}
+	if f.user == "" && !f.failedLogin {
+		p.printf("the user is one whom no rule names; --user and --group are for another, --failed-login is for none")
+	}
+	return nil
+}
+
+// check refuses what cannot be meant together.
+func (f *explainFlags) check(output string) error {
+	ways, given := 0, ""
+	for _, way := range []struct{ flag, value string }{
+		{"verb", f.fields.Verb + f.fields.Resource}, {"url", f.url}, {"kubectl", f.kubectl}, {"events", f.events},
+	} {
+		if way.value != "" {
+			ways, given = ways+1, way.flag
+		}
+	}
+	fields := f.fields.Namespace + f.fields.Name + f.fields.FieldSelector
+	switch {
+	case ways == 0:
+		return hint.New(hint.Spaced("kubectl", "get secrets -A").Then(", or ", hint.Spaced("verb", "get").Spaced("resource", "pods/exec")), "the request is missing")
+	case ways > 1:
+		return hint.New(hint.Command("policy explain").Switch("help"), "--verb, --url, --kubectl and --events: only one can name the request")
+	case given != "verb" && fields != "":
+		return hint.Errorf(hint.Command("policy explain").Switch("help"), "--namespace, --name and --field-selector belong to --verb and --resource, not to --%s", given)
+	case f.method != "" && given != "url":
+		return hint.Errorf(hint.Spaced("url", "/healthz"), "--method belongs to --url")
+	case f.failedLogin && (f.user != "" || len(f.groups.Value()) > 0):
+		return hint.New(hint.Switch("failed-login"), "--failed-login: there is no user, nor groups")
+	case given == "events" && (f.user != "" || f.failedLogin || len(f.groups.Value()) > 0):
+		return hint.New(hint.Spaced("events", f.events), "--events: each event has its own user")
+	case given == "events" && f.events == "-" && f.file == "-":
+		return hint.New(hint.Spaced("policy", "FILE"), "--policy and --events: only one can be standard input")
+	case output == "jsonl" && given != "events":
+		return hint.New(hint.Spaced("o", "json"), "-o jsonl: it is for --events")
+	case f.strict && given != "events":
+		return hint.New(hint.Spaced("events", "FILE"), "--strict: it is for --events")
+	}
+	return nil
+}
+
+func (f *explainFlags) requests(pol *policy.Policy) ([]explain.Sent, error) {
+	who := explain.Who{User: f.user, Groups: f.groups.Value()}
+	if f.user == "" && !f.failedLogin {
+		who.User = explain.Somebody(pol).User
+	}
+	switch {
+	case f.kubectl != "":
+		return explain.FromKubectl(f.kubectl, who)
+	case f.url != "":
+		s, err := explain.FromURL(f.method, f.url, who)
+		return []explain.Sent{s}, err
+	}
+	s, err := explain.FromFields(f.fields, who)
+	return []explain.Sent{s}, err
+}
+
+// explained is the JSON of policy explain: requests, or with --events the rules.
+type explained struct {
+	Changed  bool               `json:"changed"`
+	Policy   string             `json:"policy"`
+	Requests []explainedRequest `json:"requests,omitempty"`
+	Events   *explainedEvents   `json:"events,omitempty"`
+}
+
+// explainedRequest is one request and what the policy does with it.
+type explainedRequest struct {
+	Request requestFields `json:"request"`
+	Note    string        `json:"note,omitempty"`
+	Rule    int           `json:"rule"` // from 0; -1 for none
+	Line    int           `json:"line"`
+	Col     int           `json:"col"`
+	Level   audit.Level   `json:"level"`
+	Stages  []audit.Stage `json:"stages"`
+	Panic   bool          `json:"panic"`
+	Holds   holdsFields   `json:"holds"`
+	Before  []missFields  `json:"before"`
+}
+
+type requestFields struct {
+	User        string   `json:"user"`
+	Groups      []string `json:"groups"`
+	Verb        string   `json:"verb"`
+	Group       string   `json:"group"`
+	Version     string   `json:"version"`
+	Resource    string   `json:"resource"`
+	Subresource string   `json:"subresource"`
+	Namespace   string   `json:"namespace"`
+	Name        string   `json:"name"`
+	Path        string   `json:"path"`
+}
+
+type holdsFields struct {
+	Metadata       bool     `json:"metadata"`
+	RequestObject  bool     `json:"requestObject"`
+	ResponseObject bool     `json:"responseObject"`
+	ManagedFields  bool     `json:"managedFields"`
+	Notes          []string `json:"notes"`
+}
+
+type missFields struct {
+	Rule   int         `json:"rule"`
+	Line   int         `json:"line"`
+	Col    int         `json:"col"`
+	Level  audit.Level `json:"level"`
+	Field  string      `json:"field"`
+	Reason string      `json:"reason"`
+}
+
+func requestAnswer(s explain.Sent, e *explain.Explanation) explainedRequest {
+	r := e.Request
+	groups := r.Groups
+	if groups == nil {
+		groups = []string{}
+	}
+	notes := e.Holds.Notes
+	if notes == nil {
+		notes = []string{}
+	}
+	out := explainedRequest{
+		Request: requestFields{r.User, groups, r.Verb, r.Group, r.Version, r.Resource, r.Subresource, r.Namespace, r.Name, r.Path},
+		Note:    s.Note, Rule: e.Rule, Line: e.Line, Col: e.Col, Level: e.Level, Stages: e.Stages, Panic: e.Panic,
+		Holds:  holdsFields{e.Holds.Metadata, e.Holds.RequestObject, e.Holds.ResponseObject, e.Holds.ManagedFields, notes},
+		Before: []missFields{},
+	}
+	for _, m := range e.Before {
+		out.Before = append(out.Before, missFields(m))
+	}
+	return out
+}
+
+// printRequest prints the answer for people.
+func (p *program) printRequest(name string, s explain.Sent, e explainedRequest) {
+	p.outf("%s, as %s", explain.Describe(s.Request), explain.DescribeUser(s.Request))
+	if s.Note != "" {
+		p.outf("  note    %s", s.Note)
+	}
+	if e.Rule < 0 {
+		p.outf("  rule    none matches")
+	} else {
+		p.outf("  rule    rules[%d], %s:%d:%d", e.Rule, name, e.Line, e.Col)
+	}
+	p.outf("  level   %s", e.Level)
+	p.outf("  stages  %s", stagesInWords(e))
+	p.outf("  holds   %s", holdsInWords(e.Holds))
+	for _, note := range e.Holds.Notes {
+		p.outf("          %s", note)
+	}
+	label := "before"
+	for _, m := range e.Before {
+		p.outf("  %-7s rules[%d], line %d, %s: %s", label, m.Rule, m.Line, m.Level, m.Reason)
+		label = ""
+	}
+}
+
+func stagesInWords(e explainedRequest) string {
+	if len(e.Stages) == 0 && !e.Panic {
+		return "none"
+	}
+	var words []string
+	for _, s := range e.Stages {
+		words = append(words, string(s))
+	}
+	text := strings.Join(words, ", ")
+	if e.Panic {
+		text = strings.TrimSpace(text + " (Panic if the handler panics)")
+	}
+	return text
+}
+
+func holdsInWords(h holdsFields) string {
+	if !h.Metadata {
+		return "nothing: no event is written"
+	}
+	var objects []string
+	if h.RequestObject {
+		objects = append(objects, "the object that was sent")
+	}
+	if h.ResponseObject {
+		objects = append(objects, "the object that came back")
+	}
+	fields := "without managed fields"
+	if h.ManagedFields {
+		fields = "with managed fields"
+	}
+	if len(objects) == 0 {
+		return "who, what, when and from where; no object"
+	}
+	return "who, what, when, from where; " + strings.Join(objects, " and ") + ", " + fields
+}
+
+// explainedEvents is what a stream of events had.
+type explainedEvents struct {
+	Events     int          `json:"events"`
+	Bytes      int64        `json:"bytes"`
+	Unreadable int          `json:"unreadable"`
+	Rules      []ruleEvents `json:"rules"` // each of the policy, and -1 for none
+}
+
+type ruleEvents struct {
+	Rule   int         `json:"rule"`
+	Line   int         `json:"line"`
+	Level  audit.Level `json:"level"`
+	Events int         `json:"events"`
+	Bytes  int64       `json:"bytes"`
+}
+
+// explainEvents answers for each event, or counts them by rule.
+func (p *program) explainEvents(f *explainFlags, pol *policy.Policy) error {
+	in := io.Reader(p.In)
+	if f.events != "-" {
+		if IsText(f.events) {
+			return notText("events")
+		}
+		file, err := os.Open(f.events)
+		if err != nil {
+			return fmt.Errorf("--events: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	if p.output == "jsonl" {
+		return p.eventLines(f, pol, in)
+	}
+	counts := make([]ruleEvents, pol.Rules()+1)
+	total, err := explain.Events(pol, in, func(e explain.Event, a explain.Answer) error {
+		c := &counts[a.Rule+1]
+		c.Events++
+		c.Bytes += e.Bytes
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("--events: %w", err)
+	}
+	if err := p.printCounts(pol, counts, total); err != nil {
+		return err
+	}
+	return p.unreadable(f, total)
+}
+
+// printCounts prints how many events each rule decides.
+func (p *program) printCounts(pol *policy.Policy, counts []ruleEvents, total explain.Total) error {
+	for i, rule := range explain.Rules(pol) {
+		c := &counts[i+1]
+		c.Rule, c.Line, c.Level = i, rule.Line, rule.Level
+	}
+	counts[0].Rule, counts[0].Level = -1, audit.LevelNone
+	counts = append(counts[1:], counts[0])
+	if p.json {
+		p.printJSON(explained{Policy: pol.Name(), Events: &explainedEvents{total.Events, total.Bytes, total.Unreadable, counts}})
+		return nil
+	}
+	rows := [][]string{{"RULE", "LINE", "LEVEL", "EVENTS", "BYTES"}}
+	for _, c := range counts {
+		name, line := fmt.Sprintf("rules[%d]", c.Rule), strconv.Itoa(c.Line)
+		if c.Rule < 0 {
+			name, line = "none", "-"
+		}
+		rows = append(rows, []string{name, line, string(c.Level), strconv.Itoa(c.Events), strconv.FormatInt(c.Bytes, 10)})
+	}
+	return p.table(append(rows, []string{"all", "-", "-", strconv.Itoa(total.Events), strconv.FormatInt(total.Bytes, 10)}))
+}
+
+// unreadable says which lines are no events.
+func (p *program) unreadable(f *explainFlags, total explain.Total) error {
+	name := f.events
+	if name == "-" {
+		name = "<stdin>"
+	}
+	for _, u := range total.First {
+		p.say("warning", fmt.Sprintf("%s:%d: %s", name, u.Line, u.Reason))
+	}
+	if more := total.Unreadable - len(total.First); more > 0 {
+		p.say("warning", fmt.Sprintf("%s: %d more lines are no audit events", name, more))
+	}
+	if f.strict && total.Unreadable > 0 {
+		return status(exit.Differs)
+	}
+	return nil
+}
+
+// eventLines prints one line an event.
+func (p *program) eventLines(f *explainFlags, pol *policy.Policy, in io.Reader) error {
+	w := bufio.NewWriterSize(p.Out, 64<<10)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	total, err := explain.Events(pol, flushing{in, w}, func(e explain.Event, a explain.Answer) error {
+		return enc.Encode(struct {
+			AuditID string        `json:"auditID"`
+			Rule    int           `json:"rule"`
+			Line    int           `json:"line"`
+			Level   audit.Level   `json:"level"`
+			Stages  []audit.Stage `json:"stages"`
+		}{e.AuditID, a.Rule, a.Line, a.Level, a.Stages})
+	})
+	if lost := w.Flush(); err == nil {
+		err = lost
+	}
+	if err != nil {
+		return fmt.Errorf("--events: %w", err)
+	}
+	return p.unreadable(f, total)
+}
+
+// flushing prints what is answered before it waits for more, as behind tail -f.
+type flushing struct {
+	io.Reader
+	w *bufio.Writer
+}
+
+func (f flushing) Read(to []byte) (int, error) {
+	if err := f.w.Flush(); err != nil {
+		return 0, fmt.Errorf("print: %w", err)
+	}
+	return f.Reader.Read(to)
+}

@@ -1,0 +1,53 @@
+package compose
+
+import (
+	"fmt"
+
+	"auditpatch/internal/hint"
+	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/space"
+)
+
+// checkAlive refuses a part of which no request reaches any rule: what it was given for
+// would not happen. Of a single rule that no request reaches it only tells.
+func (c *composer) checkAlive(out *Result) error {
+	p, err := policy.Load("the composed policy", out.Text)
+	if err != nil {
+		return err
+	}
+	rules, err := space.Rules(p)
+	if err != nil {
+		return err
+	}
+	at := 0
+	for _, part := range c.parts {
+		var dead []string
+		for i, r := range part.rules {
+			if !reached(rules, at+i) {
+				dead = append(dead, r.from)
+			}
+		}
+		if len(dead) == len(part.rules) {
+			return hint.Errorf(hint.Words("leave out %s, or what stands before it", part.name),
+				"%s would do nothing: rules before it take every request that it is about", part.name)
+		}
+		for _, from := range dead {
+			out.Notes = append(out.Notes, fmt.Sprintf("%s: rules before it take every request that it is about", from))
+		}
+		at += len(part.rules)
+	}
+	for i := at; i < len(rules); i++ {
+		if reached(rules, i) {
+			return nil
+		}
+	}
+	return hint.Errorf(hint.Words("lint the parts: auditpatch policy lint --policy FILE"),
+		"nothing of %s would be left: the rules laid over it take every request", c.Base.Name)
+}
+
+// reached tells whether a request may get to a rule. A search that was given up says
+// yes.
+func reached(rules []*space.Rule, i int) bool {
+	answer := space.Find(rules[i:i+1], rules[:i])
+	return answer.Found || !answer.Certain
+}

@@ -1,0 +1,214 @@
+package compose
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apiserver/pkg/apis/audit"
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+	"sigs.k8s.io/yaml"
+
+	"auditpatch/internal/policy"
+)
+
+// words are those of random policies and requests; each list has one that no policy has.
+var words = struct{ users, groups, verbs, resources, namespaces, paths []string }{
+	[]string{"bob", "system:serviceaccount:ci:bot", "eve", "zoe"},
+	[]string{"devs", "ops", "system:authenticated"},
+	[]string{"get", "list", "create", "update", "delete"},
+	[]string{"secrets", "pods", "pods/exec", "leases", "events", "configmaps"},
+	[]string{"prod", "dev", ""},
+	[]string{"/healthz", "/api*", "/metrics"},
+}
+
+func pick(r *rand.Rand, list []string) (out []string) {
+	for _, w := range list[:len(list)-1] {
+		if r.IntN(3) == 0 {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func randomStages(r *rand.Rand) (out []auditv1.Stage) {
+	for _, s := range []auditv1.Stage{auditv1.StageRequestReceived, auditv1.StageResponseStarted, auditv1.StagePanic} {
+		if r.IntN(3) == 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func randomPolicy(r *rand.Rand) *auditv1.Policy {
+	p := &auditv1.Policy{OmitStages: randomStages(r), OmitManagedFields: r.IntN(2) == 0}
+	p.APIVersion, p.Kind = "audit.k8s.io/v1", "Policy"
+	for range 1 + r.IntN(4) {
+		rule := auditv1.PolicyRule{Level: []auditv1.Level{"None", "Metadata", "Request", "RequestResponse"}[r.IntN(4)],
+			Users: pick(r, words.users), UserGroups: pick(r, append(words.groups, "")), Verbs: pick(r, words.verbs)}
+		if r.IntN(3) == 0 {
+			rule.OmitStages = randomStages(r)
+		}
+		if r.IntN(3) == 0 {
+			managed := r.IntN(2) == 0
+			rule.OmitManagedFields = &managed
+		}
+		switch r.IntN(4) {
+		case 0:
+			rule.NonResourceURLs = pick(r, words.paths)
+		case 1:
+			rule.Namespaces = pick(r, words.namespaces)
+		case 2:
+			group := []string{"", "coordination.k8s.io", "events.k8s.io"}[r.IntN(3)]
+			rule.Resources = []auditv1.GroupResources{{Group: group, Resources: pick(r, words.resources)}}
+		}
+		p.Rules = append(p.Rules, rule)
+	}
+	return p
+}
+
+// randomText is a policy's text, written in one of many ways.
+func randomText(t *testing.T, r *rand.Rand, p *auditv1.Policy) []byte {
+	text, err := yaml.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.Replace(string(text), "metadata:\n  creationTimestamp: null\n", "", 1))
+	switch r.IntN(6) {
+	case 0:
+		if text, err = json.Marshal(p); err != nil {
+			t.Fatal(err)
+		}
+	case 1:
+		text = []byte(strings.ReplaceAll(string(text), "\n", "\r\n"))
+	case 2:
+		text = []byte("# a head\n" + strings.ReplaceAll(string(text), "rules:\n", "rules: # all of them\n# the first\n\n"))
+	case 3:
+		text = []byte(strings.ReplaceAll(string(text), "- level", "# a rule\n- level"))
+	case 4:
+		text = []byte("---\n" + strings.TrimSuffix(string(text), "\n"))
+	}
+	return text
+}
+
+func randomRequest(r *rand.Rand) policy.Request {
+	one := func(list []string) string { return list[r.IntN(len(list))] }
+	q := policy.Request{User: one(words.users), Verb: one(words.verbs)}
+	if r.IntN(8) == 0 {
+		q.User = "" // a login that failed
+	} else if r.IntN(2) == 0 {
+		q.Groups = []string{one(words.groups[:2]), "system:authenticated"}
+	}
+	if r.IntN(5) == 0 {
+		q.Path = one([]string{"/healthz", "/api/v1", "/metrics", "/version"})
+		return q
+	}
+	q.Resource, q.Subresource, _ = strings.Cut(one(words.resources), "/")
+	q.Group = one([]string{"", "coordination.k8s.io", "events.k8s.io"})
+	q.Namespace = one([]string{"prod", "dev", "", "test"})
+	return q
+}
+
+// effect is what a decision comes to.
+func effect(d policy.Decision) string {
+	if d.Level == audit.LevelNone {
+		return "None"
+	}
+	return fmt.Sprintf("%s without %v, managed fields omitted: %t", d.Level, d.OmitStages, d.OmitManagedFields)
+}
+
+func load(t *testing.T, s Source) *policy.Policy {
+	t.Helper()
+	p, err := policy.Load(s.Name, s.Data)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, s.Data)
+	}
+	return p
+}
+
+// FuzzCompose asks the evaluator about the composed policy and about its parts: the first
+// part that has a rule for a request decides, as it does alone.
+func FuzzCompose(f *testing.F) {
+	for seed := range uint64(30) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		source := func(name string) Source { return Source{name, randomText(t, r, randomPolicy(r))} }
+		q := Request{Base: source("base.yaml"), QuietLeases: r.IntN(3) == 0}
+		for i := range r.IntN(3) {
+			q.Add = append(q.Add, source(fmt.Sprintf("add%d.yaml", i)))
+		}
+		if r.IntN(3) == 0 {
+			q.QuietUsers = []string{"system:serviceaccount:ci:bot"}
+		}
+		if r.IntN(3) == 0 {
+			q.Profiles = []Profile{{"devs", source("devs.yaml")}}
+		}
+		out, err := Compose(q)
+		if err != nil {
+			if strings.Contains(err.Error(), "fault of auditpatch") || !strings.Contains(err.Error(), "would") {
+				t.Fatalf("%v\n%s", err, q.Base.Data)
+			}
+			return
+		}
+		again, err := Compose(q)
+		if err != nil || string(again.Text) != string(out.Text) {
+			t.Fatalf("a second time it is another policy: %v", err)
+		}
+		composed := load(t, Source{"composed.yaml", out.Text})
+		if composed.Rules() != out.Rules {
+			t.Fatalf("%d rules, %d were said", composed.Rules(), out.Rules)
+		}
+		parts := q.parts(t)
+		for range 300 {
+			request := randomRequest(r)
+			if want, ok := parts.expect(request); ok {
+				if got := effect(composed.Evaluate(request.Attributes())); got != want {
+					t.Fatalf("%+v: %s, want %s\n%s", request, got, want, out.Text)
+				}
+			}
+		}
+	})
+}
+
+// loaded are the parts of a request, each as a policy.
+type loaded struct {
+	Request
+	base          *policy.Policy
+	add, profiles []*policy.Policy
+}
+
+func (q Request) parts(t *testing.T) loaded {
+	l := loaded{Request: q, base: load(t, q.Base)}
+	for _, s := range q.Add {
+		l.add = append(l.add, load(t, s))
+	}
+	for _, p := range q.Profiles {
+		l.profiles = append(l.profiles, load(t, p.Source))
+	}
+	return l
+}
+
+// expect is the effect that the parts have on a request, each asked alone. ok is false
+// for a request that rules of --quiet-... are about.
+func (l loaded) expect(r policy.Request) (want string, ok bool) {
+	attrs := r.Attributes()
+	for _, p := range l.add {
+		if d := p.Evaluate(attrs); d.Rule >= 0 {
+			return effect(d), true
+		}
+	}
+	if l.QuietLeases && r.Resource == "leases" || slices.Contains(l.QuietUsers, r.User) {
+		return "", false
+	}
+	for i, p := range l.Profiles {
+		if slices.Contains(r.Groups, p.Group) && r.User != "" {
+			return effect(l.profiles[i].Evaluate(attrs)), true
+		}
+	}
+	return effect(l.base.Evaluate(attrs)), true
+}

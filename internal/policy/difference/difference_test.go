@@ -1,0 +1,276 @@
+package difference
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"auditpatch/internal/policy"
+	"auditpatch/presets"
+)
+
+func load(t testing.TB, name, rules string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Load(name, []byte("apiVersion: audit.k8s.io/v1\nkind: Policy\n"+rules))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, rules)
+	}
+	return p
+}
+
+func compare(t testing.TB, a, b *policy.Policy) Report {
+	t.Helper()
+	r, err := Compare(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCompare(t *testing.T) {
+	const secrets = "- level: Metadata\n  resources: [{resources: [secrets]}]\n"
+	for _, c := range []struct{ name, a, b, want string }{
+		{"the same, written otherwise", "rules:\n- level: Metadata\n  verbs: [get, list]\n- level: None\n", "rules:\n- level: Metadata\n  verbs: [list]\n- level: Metadata\n  verbs: [get]\n", ""},
+		{"secrets are lost", "rules:\n" + secrets, "rules:\n- level: None\n  users: [bob]\n" + secrets,
+			"lost bob get secrets web in default: Metadata (a.yaml:4) -> None (b.yaml:4)"},
+		{"secrets get into the log", "rules:\n" + secrets, "rules:\n- level: Request\n  verbs: [create]\n  resources: [{resources: [secrets]}]\n" + secrets,
+			"leak alice (devs) create secrets in prod: Metadata (a.yaml:4) -> Request (b.yaml:4)"},
+		{"by no rule", "rules:\n- level: Metadata\n", "rules:\n- level: Metadata\n  verbs: [get, list, watch, create, update, patch, deletecollection, post, put, head, options, '']\n",
+			"lost alice (devs) delete secrets db in prod: Metadata (a.yaml:4) -> None (no rule of b.yaml)"},
+		{"stages", "rules:\n- level: Metadata\n", "omitStages: [RequestReceived]\nrules:\n- level: Metadata\n",
+			"stages alice (devs) get secrets db in prod: Metadata at all stages (a.yaml:4) -> Metadata without RequestReceived (b.yaml:5)"},
+		{"no stage is none", "omitStages: [RequestReceived, ResponseStarted, ResponseComplete, Panic]\nrules:\n- level: Metadata\n", "rules:\n- level: None\n", ""},
+		{"managed fields", "rules:\n- level: Request\n", "omitManagedFields: true\nrules:\n- level: Request\n",
+			"managed alice (devs) get secrets db in prod: Request with managed fields (a.yaml:4) -> Request without managed fields (b.yaml:5)"},
+		{"managed fields of nothing", "rules:\n- level: Metadata\n", "omitManagedFields: true\nrules:\n- level: Metadata\n", ""},
+		{"a rule that no request reaches", "rules:\n- level: Metadata\n", "rules:\n- level: Metadata\n- level: None\n  users: [bob]\n", ""},
+	} {
+		r := compare(t, load(t, "a.yaml", c.a), load(t, "b.yaml", c.b))
+		var got []string
+		for _, d := range r.Differences {
+			got = append(got, string(d.Kind)+" "+d.Words("a.yaml", "b.yaml"))
+		}
+		if s := strings.Join(got, "\n"); s != c.want || !r.Exhaustive {
+			t.Errorf("%s: got\n%s\nwant\n%s, exhaustive %t", c.name, s, c.want, r.Exhaustive)
+		}
+	}
+}
+
+// TestOrder wants what is lost first, and of that secrets.
+func TestOrder(t *testing.T) {
+	a := "rules:\n- level: Metadata\n  resources: [{resources: [pods]}]\n- level: Metadata\n  resources: [{resources: [secrets]}]\n- level: Metadata\n  resources: [{resources: [pods/exec]}]\n- level: None\n  resources: [{resources: [configmaps]}]\n- level: None\n"
+	b := "rules:\n- level: None\n  resources: [{resources: [pods, secrets, pods/exec]}]\n- level: RequestResponse\n  resources: [{resources: [configmaps]}]\n- level: Metadata\n"
+	var got []string
+	for _, d := range compare(t, load(t, "a", a), load(t, "b", b)).Differences {
+		got = append(got, fmt.Sprintf("%s %s/%s", d.Kind, d.Request.Resource, d.Request.Subresource))
+	}
+	if want := "lost secrets/ lost pods/exec lost pods/ leak configmaps/ gained"; !strings.HasPrefix(strings.Join(got, " "), want) {
+		t.Errorf("got %q, want %s", got, want)
+	}
+}
+
+// TestPresets compares each preset with each: with itself it does the same.
+func TestPresets(t *testing.T) {
+	var all []*policy.Policy
+	for _, pre := range presets.All() {
+		data, err := pre.Policy(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := policy.Load(pre.Name, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	for _, a := range all {
+		for _, b := range all {
+			r := compare(t, a, b)
+			if same := a == b; same != (len(r.Differences) == 0) || !r.Exhaustive {
+				t.Errorf("%s and %s: %d differences, exhaustive %t", a.Name(), b.Name(), len(r.Differences), r.Exhaustive)
+			}
+			isReal(t, r, a, b)
+		}
+	}
+}
+
+// isReal asks the evaluator about each difference.
+func isReal(t *testing.T, r Report, a, b *policy.Policy) {
+	t.Helper()
+	seen := map[[2]int]bool{}
+	for _, d := range r.Differences {
+		attrs := d.Request.Attributes()
+		x, y := a.Evaluate(attrs), b.Evaluate(attrs)
+		if outcomeOf(x) == outcomeOf(y) || x.Rule != d.From.Rule || y.Rule != d.To.Rule || x.Level != d.From.Level || y.Level != d.To.Level {
+			t.Errorf("%s is not so: %+v and %+v", d.Words(a.Name(), b.Name()), x, y)
+		}
+		if pair := [2]int{x.Rule, y.Rule}; seen[pair] {
+			t.Errorf("%s: the rules are shown twice", d.Words(a.Name(), b.Name()))
+		} else {
+			seen[pair] = true
+		}
+	}
+}
+
+// TestLarge bounds the time for two policies of a thousand rules, one of them with a rule
+// of its own.
+func TestLarge(t *testing.T) {
+	var rules strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&rules, "- level: Metadata\n  users: [user%d]\n  verbs: [get]\n", i)
+	}
+	a, b := load(t, "a", "rules:\n"+rules.String()), load(t, "b", "rules:\n- level: None\n  users: [user500]\n"+rules.String())
+	begin := time.Now()
+	r := compare(t, a, b)
+	if took := time.Since(begin); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if len(r.Differences) != 1 || r.Differences[0].Request.User != "user500" || !r.Exhaustive {
+		t.Errorf("%d differences, exhaustive %t", len(r.Differences), r.Exhaustive)
+	}
+}
+
+// TestCorpus compares each policy of others with the default, and with itself.
+func TestCorpus(t *testing.T) {
+	files, err := filepath.Glob("../../../../shared/corpus/policies/*")
+	if err != nil || len(files) == 0 {
+		t.Skip("there is no corpus of policies beside this checkout")
+	}
+	data, err := presets.All()[0].Policy(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	baseline, err := policy.Load("baseline", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared, exhaustive := 0, 0
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			continue // a folder
+		}
+		p, err := policy.Load(filepath.Base(f), data)
+		if err != nil {
+			continue // it is refused, which is for others to test
+		}
+		if r := compare(t, p, p); len(r.Differences) > 0 {
+			t.Errorf("%s differs from itself: %s", p.Name(), r.Differences[0].Words("a", "b"))
+		}
+		r := compare(t, baseline, p)
+		isReal(t, r, baseline, p)
+		if compared++; r.Exhaustive {
+			exhaustive++
+		}
+	}
+	t.Logf("%d of %d files are policies; %d comparisons are exhaustive", compared, len(files), exhaustive)
+	if compared == 0 || exhaustive < compared {
+		t.Errorf("%d of %d comparisons are exhaustive", exhaustive, compared)
+	}
+}
+
+// words are those of random policies and requests; each list but verbs has one that no
+// policy has.
+var words = struct{ users, groups, verbs, resources, namespaces, paths []string }{
+	[]string{"bob", "eve", "zoe"},
+	[]string{"devs", "ops"},
+	[]string{"get", "list", "create", "update", "delete"},
+	[]string{"secrets", "pods", "pods/*", "pods/exec", "*", "nodes"},
+	[]string{"prod", "dev", "", "test"},
+	[]string{"/healthz", "/healthz*", "/api*"},
+}
+
+func randomPolicy(t testing.TB, r *rand.Rand, name string) *policy.Policy {
+	pick := func(list []string) string {
+		var out []string
+		for _, w := range list[:len(list)-1] {
+			if r.IntN(2) == 0 {
+				out = append(out, fmt.Sprintf("%q", w))
+			}
+		}
+		return "[" + strings.Join(out, ", ") + "]"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "omitManagedFields: %t\nrules:\n", r.IntN(2) == 0)
+	for range 1 + r.IntN(5) {
+		fmt.Fprintf(&b, "- level: %s\n", []string{"None", "Metadata", "Request", "RequestResponse"}[r.IntN(4)])
+		for key, list := range map[string][]string{"users": words.users, "userGroups": words.groups, "verbs": words.verbs} {
+			if r.IntN(3) == 0 {
+				fmt.Fprintf(&b, "  %s: %s\n", key, pick(list))
+			}
+		}
+		switch r.IntN(4) {
+		case 0:
+			fmt.Fprintf(&b, "  nonResourceURLs: %s\n", pick(append(words.paths, "")))
+		case 1:
+			fmt.Fprintf(&b, "  namespaces: %s\n", pick(words.namespaces))
+		case 2:
+			fmt.Fprintf(&b, "  resources: [{group: \"\", resources: %s}]\n", pick(words.resources))
+		}
+		if r.IntN(4) == 0 {
+			fmt.Fprintf(&b, "  omitStages: [RequestReceived]\n")
+		}
+	}
+	return load(t, name, b.String())
+}
+
+// randomRequest is one that an API server can get: a list has no name, and what belongs
+// to the cluster no namespace.
+func randomRequest(r *rand.Rand) policy.Request {
+	one := func(list []string) string { return list[r.IntN(len(list))] }
+	q := policy.Request{User: one(words.users), Verb: one(words.verbs)}
+	if q.Groups = []string{"system:authenticated"}; r.IntN(2) == 0 {
+		q.Groups = append(q.Groups, one(words.groups))
+	}
+	if r.IntN(5) == 0 {
+		q.Verb, q.Path = "get", one([]string{"/healthz", "/healthz/etcd", "/apis", "/version"})
+		return q
+	}
+	q.Resource, q.Subresource, _ = strings.Cut(one([]string{"secrets", "pods", "pods/exec", "nodes"}), "/")
+	if q.Subresource != "" {
+		q.Verb = one([]string{"get", "create"})
+	}
+	if q.Resource != "nodes" && (q.Verb == "list" || r.IntN(4) > 0) {
+		q.Namespace = one([]string{"prod", "dev", "test"})
+	}
+	if q.Resource != "nodes" && q.Namespace == "" {
+		q.Verb, q.Subresource = "list", "" // across all namespaces
+	}
+	if q.Verb != "list" && q.Verb != "create" || q.Subresource != "" {
+		q.Name = "x"
+	}
+	return q
+}
+
+// FuzzCompare: a policy does the same as itself; each difference that is reported is
+// real; and where random requests show a difference, between the rules that show it one
+// is reported.
+func FuzzCompare(f *testing.F) {
+	for seed := range uint64(50) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		a, b := randomPolicy(t, r, "a"), randomPolicy(t, r, "b")
+		if same := compare(t, a, a); len(same.Differences) > 0 || !same.Exhaustive {
+			t.Fatalf("a policy differs from itself: %s", same.Differences[0].Words("a", "b"))
+		}
+		report := compare(t, a, b)
+		isReal(t, report, a, b)
+		pairs := map[[2]int]bool{}
+		for _, d := range report.Differences {
+			pairs[[2]int{d.From.Rule, d.To.Rule}] = true
+		}
+		for range 300 {
+			q := randomRequest(r)
+			x, y := a.Evaluate(q.Attributes()), b.Evaluate(q.Attributes())
+			if outcomeOf(x) != outcomeOf(y) && !pairs[[2]int{x.Rule, y.Rule}] && report.Exhaustive {
+				t.Fatalf("%s: rule %d and rule %d differ, which is not reported", Request(q), x.Rule, y.Rule)
+			}
+		}
+	})
+}

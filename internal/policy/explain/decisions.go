@@ -1,0 +1,70 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apiserver/pkg/apis/audit"
+
+	"auditpatch/internal/policy"
+)
+
+// decisions remembers what the evaluator said of requests: those of a cluster repeat
+// themselves, and a policy of many rules takes longer than looking one up.
+type decisions struct {
+	policy *policy.Policy
+	few    bool // rules, which are asked faster than looked up
+	named  bool // the policy looks at the names of objects
+	known  map[alike]policy.Decision
+}
+
+// alike are requests that no policy can tell apart; without name, those that a policy
+// without resourceNames cannot.
+type alike struct{ user, groups, verb, group, resource, subresource, namespace, name, path string }
+
+const (
+	fewRules = 4
+	// mostKnown decisions are remembered at a time, some MB.
+	mostKnown = 20_000
+)
+
+func newDecisions(p *policy.Policy) *decisions {
+	rules, err := rulesOf(p)
+	return &decisions{
+		policy: p,
+		few:    err != nil || len(rules) < fewRules,
+		named: slices.ContainsFunc(rules, func(r audit.PolicyRule) bool {
+			return slices.ContainsFunc(r.Resources, func(g audit.GroupResources) bool { return len(g.ResourceNames) > 0 })
+		}),
+		known: map[alike]policy.Decision{},
+	}
+}
+
+// of is the decision about the event that was read last.
+func (d *decisions) of(r *rebuilder) policy.Decision {
+	if d.few || r.groupsText == "" {
+		return d.policy.Evaluate(r.attributes())
+	}
+	q := &r.event.Request
+	k := alike{q.User, r.groupsText, q.Verb, q.Group, q.Resource, q.Subresource, q.Namespace, q.Name, q.Path}
+	if !d.named {
+		k.name = ""
+	}
+	if known, ok := d.known[k]; ok {
+		return known
+	}
+	decision := d.policy.Evaluate(r.attributes())
+	if len(d.known) == mostKnown {
+		clear(d.known)
+	}
+	d.known[k.own()] = decision
+	return decision
+}
+
+// own is a copy that does not keep the text that the event was read from.
+func (k alike) own() alike {
+	for _, s := range []*string{&k.user, &k.groups, &k.verb, &k.group, &k.resource, &k.subresource, &k.namespace, &k.name, &k.path} {
+		*s = strings.Clone(*s)
+	}
+	return k
+}

@@ -1,0 +1,289 @@
+package explain
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/endpoints/request"
+)
+
+// requestInfos reads URLs as kube-apiserver does: its prefixes are those of
+// NewRequestInfoResolver in k8s.io/apiserver/pkg/server/config.go.
+var requestInfos = &request.RequestInfoFactory{
+	APIPrefixes:          sets.NewString("api", "apis"),
+	GrouplessAPIPrefixes: sets.NewString("api"),
+}
+
+// rebuilder makes the attributes of a request from its event. It serves one event
+// after the other, without an allocation for most.
+type rebuilder struct {
+	event                 Event
+	kind, uri             string
+	stage, level          string
+	hasRef                bool // it is a request for a resource
+	info                  user.DefaultInfo
+	record                authorizer.AttributesRecord
+	in                    scanner
+	top, person, referent func(name string)
+	seen                  fieldSet            // of the fields that decide
+	groups                map[string][]string // lists that were read, by their text
+	groupsText            string              // of the event's; "" when it is not in groups
+	url                   url.URL
+	http                  http.Request
+}
+
+func newRebuilder() *rebuilder {
+	r := &rebuilder{groups: map[string][]string{}}
+	r.top, r.person, r.referent = r.field, r.userField, r.refField
+	r.http = http.Request{URL: &r.url}
+	return r
+}
+
+// read reads one event, and returns why it is none; "" if it is.
+func (r *rebuilder) read(line string) (reason string) {
+	r.event, r.kind, r.uri, r.stage, r.level, r.hasRef, r.seen, r.groupsText = Event{}, "", "", "", "", false, 0, ""
+	r.in = scanner{s: line}
+	if r.in.next() != '{' {
+		return notAnObject(line)
+	}
+	r.in.fields(r.top)
+	if r.in.next(); !r.in.bad && !r.in.done && r.in.i < len(line) {
+		return "text follows the event: one event stands in one line"
+	}
+	switch {
+	case r.in.bad:
+		return broken(line)
+	case r.kind == "EventList":
+		return "it is a list of events: jq -c '.items[]' makes one line of each"
+	case r.kind != "" && r.kind != "Event":
+		return "it is no audit event but of another kind"
+	case r.event.Request.Verb == "" && r.uri == "":
+		return "it has neither verb nor requestURI: it is no audit event"
+	}
+	r.event.Stage, r.event.Level = audit.Stage(r.stage), audit.Level(r.level)
+	return r.place()
+}
+
+// fieldSet is a set of the fields that decide.
+type fieldSet uint8
+
+const (
+	seenKind fieldSet = 1 << iota
+	seenID
+	seenStage
+	seenLevel
+	seenURI
+	seenVerb
+	seenUser
+	seenRef
+	seenAll fieldSet = 1<<iota - 1
+)
+
+// field reads one field of an event. kube-apiserver writes the objects behind all that
+// decide, so that they are not looked into.
+func (r *rebuilder) field(name string) {
+	switch name {
+	case "kind":
+		r.set(&r.kind, seenKind)
+	case "auditID":
+		r.set(&r.event.AuditID, seenID)
+	case "stage":
+		r.set(&r.stage, seenStage)
+	case "level":
+		r.set(&r.level, seenLevel)
+	case "requestURI":
+		r.set(&r.uri, seenURI)
+	case "verb":
+		r.set(&r.event.Request.Verb, seenVerb)
+	case "user":
+		r.seen |= seenUser
+		r.in.fields(r.person)
+	case "objectRef":
+		r.seen |= seenRef
+		if !r.in.null() {
+			r.hasRef = true
+			r.in.fields(r.referent)
+		}
+	default:
+		r.in.skip()
+		return
+	}
+	if r.seen == seenAll && endsAlone(r.in.s, r.in.i) {
+		r.in.done = true
+	}
+}
+
+func (r *rebuilder) set(to *string, seen fieldSet) {
+	r.seen |= seen
+	r.in.set(to)
+}
+
+// endsAlone tells whether what follows in a line can only be the rest of the event: it
+// ends as an event does, and no other event stands in it, as when the API server died
+// in the midst of one and its successor went on in the same line.
+func endsAlone(line string, from int) bool {
+	end := len(line) - 1
+	for end > from && (line[end] == '\r' || line[end] == ' ') {
+		end--
+	}
+	return end >= from && line[end] == '}' && !strings.Contains(line[from:], nextEvent)
+}
+
+// nextEvent is how kube-apiserver begins an event.
+const nextEvent = `{"kind":"Event","apiVersion":"audit.k8s.io`
+
+func (r *rebuilder) userField(name string) {
+	switch name {
+	case "username":
+		r.in.set(&r.event.Request.User)
+	case "groups":
+		r.event.Request.Groups = r.list()
+	default:
+		r.in.skip()
+	}
+}
+
+// mostLists are kept; there are about as many as kinds of users.
+const mostLists = 1000
+
+// list reads a list of strings, which most often was read before.
+func (r *rebuilder) list() []string {
+	r.in.next()
+	from, n := r.in.i, strings.IndexByte(r.in.s[r.in.i:], ']')+1
+	r.groupsText = r.in.s[from : from+n]
+	if known, ok := r.groups[r.groupsText]; ok {
+		r.in.i += n
+		return known
+	}
+	r.groupsText = ""
+	out := r.in.texts()
+	if len(r.groups) < mostLists && !r.in.bad && r.in.i == from+n {
+		own := scanner{s: strings.Clone(r.in.s[from : from+n])}
+		out = own.texts()
+		r.groups[own.s] = out
+	}
+	return out
+}
+
+func (r *rebuilder) refField(name string) {
+	to := &r.event.Request
+	switch name {
+	case "resource":
+		r.in.set(&to.Resource)
+	case "subresource":
+		r.in.set(&to.Subresource)
+	case "namespace":
+		r.in.set(&to.Namespace)
+	case "name":
+		r.in.set(&to.Name)
+	case "apiGroup":
+		r.in.set(&to.Group)
+	case "apiVersion":
+		r.in.set(&to.Version)
+	default:
+		r.in.skip()
+	}
+}
+
+// place completes the request by its URL: the path of one that is not for a resource,
+// and the name and namespace that were known before the object was decoded. When they
+// are missing in the URL, the API server adds those of the object to the event
+// (LogRequestObject in k8s.io/apiserver/pkg/audit/request.go).
+func (r *rebuilder) place() (reason string) {
+	to := &r.event.Request
+	if to.Groups == nil {
+		to.Groups = []string{} // an event has all groups: none are to be added
+	}
+	if r.hasRef {
+		if method := methods[to.Verb]; method != "" && r.stage != string(audit.StageRequestReceived) {
+			r.early(method)
+		}
+		return ""
+	}
+	path, ok := pathOf(r.uri)
+	if !ok {
+		return "requestURI is no URL"
+	}
+	to.Path = path
+	return ""
+}
+
+// methods of the requests whose object is decoded.
+var methods = map[string]string{"create": http.MethodPost, "update": http.MethodPut}
+
+// early sets what the URL says of the object.
+func (r *rebuilder) early(method string) {
+	path, ok := pathOf(r.uri)
+	if !ok {
+		return
+	}
+	r.http.Method, r.url.Path = method, path
+	info, err := requestInfos.NewRequestInfo(&r.http)
+	if err != nil || !info.IsResourceRequest {
+		return
+	}
+	to := &r.event.Request
+	to.Namespace, to.Name = info.Namespace, info.Name
+}
+
+// pathOf is the path of a requestURI, decoded.
+func pathOf(uri string) (path string, ok bool) {
+	path, _, _ = strings.Cut(uri, "?")
+	if strings.HasPrefix(path, "/") && strings.IndexByte(path, '%') < 0 {
+		return path, true
+	}
+	u, err := url.ParseRequestURI(uri)
+	if err != nil {
+		return "", false
+	}
+	return u.Path, true
+}
+
+// attributes are those of the event that was read last, until the next is read.
+func (r *rebuilder) attributes() authorizer.Attributes {
+	q := &r.event.Request
+	r.record = authorizer.AttributesRecord{
+		Verb: q.Verb, Namespace: q.Namespace, APIGroup: q.Group, APIVersion: q.Version, Resource: q.Resource,
+		Subresource: q.Subresource, Name: q.Name, ResourceRequest: r.hasRef, Path: q.Path,
+	}
+	if q.User != "" {
+		r.info.Name, r.info.Groups = q.User, q.Groups
+		r.record.User = &r.info
+	}
+	return &r.record
+}
+
+// course is the one that the event's request takes, or has taken.
+func (r *rebuilder) course() course {
+	q := &r.event.Request
+	c := courseOf(q.User, q.Verb, q.Resource, q.Subresource, q.Path)
+	if r.stage == string(audit.StagePanic) {
+		switch c {
+		case ordinary:
+			return panicked
+		case longRunning:
+			return longPanicked
+		}
+	}
+	return c
+}
+
+// broken says why a line that begins as an object is none, or has no event.
+func broken(line string) string {
+	if !strings.HasSuffix(strings.TrimSpace(line), "}") {
+		return "the line ends before the event does: one event stands in one line"
+	}
+	return "it is no JSON, or a field of it has another type than in an audit event"
+}
+
+func notAnObject(line string) string {
+	if strings.Contains(line, " AUDIT: id=") {
+		return "it is in the format legacy, which does not have all that decides: --audit-log-format=json"
+	}
+	return "it is no JSON object"
+}

@@ -1,0 +1,92 @@
+package explain
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"k8s.io/apiserver/pkg/apis/audit"
+
+	"auditpatch/internal/policy"
+)
+
+// Event is one audit event, as far as it is read.
+type Event struct {
+	Line    int   // in the stream, from 1
+	Bytes   int64 // length of that line with its end
+	AuditID string
+	Stage   audit.Stage
+	Level   audit.Level // at which it was written
+	// The request as kube-apiserver evaluated it. Groups and User are as in the event;
+	// User is "" when the login failed.
+	Request policy.Request
+}
+
+// Unreadable is a line that is no audit event.
+type Unreadable struct {
+	Line   int
+	Reason string
+}
+
+// Total is what a stream of events had.
+type Total struct {
+	Events     int
+	Bytes      int64 // of lines that are events
+	Unreadable int
+	First      []Unreadable // the first of them, at most 20
+}
+
+// most unreadable lines that are kept.
+const mostUnreadable = 20
+
+// Events answers for each audit event in r, one JSON object a line, what p does with
+// its request. Several events of one request (its stages) have one answer each, and
+// the same. Lines that are no event are counted in the total, empty ones are not. The
+// event and the answer stay valid after each returns. An error is one of reading r, or
+// the first that each returns.
+//
+// The request is what kube-apiserver evaluates: the authenticated user before an
+// impersonation, and the URL. What the event learned later is left out, such as the
+// name and the namespace inside a created object.
+func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Total, error) {
+	var total Total
+	a, in, rebuild, decided := newAnswers(p), newLines(r), newRebuilder(), newDecisions(p)
+	for {
+		line, n, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		var tooLong *longLine
+		if err != nil && !errors.As(err, &tooLong) {
+			return total, err
+		}
+		if err == nil && strings.TrimSpace(line) == "" {
+			continue
+		}
+		var reason string
+		if err != nil {
+			reason = err.Error()
+		} else {
+			reason = rebuild.read(line)
+		}
+		if reason != "" {
+			total.unreadable(in.count, reason)
+			continue
+		}
+		total.Events++
+		total.Bytes += n
+		decision := decided.of(rebuild)
+		e := rebuild.event
+		e.Line, e.Bytes = in.count, n
+		if err := each(e, a.of(decision, rebuild.course())); err != nil {
+			return total, err
+		}
+	}
+}
+
+func (t *Total) unreadable(line int, reason string) {
+	t.Unreadable++
+	if len(t.First) < mostUnreadable {
+		t.First = append(t.First, Unreadable{line, reason})
+	}
+}

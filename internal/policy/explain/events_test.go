@@ -1,0 +1,145 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"auditpatch/internal/policy"
+)
+
+// head begins each policy of these tests.
+const head = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
+
+func mustLoad(t testing.TB, body string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Load("p.yaml", []byte(head+body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+const rulesForEvents = `omitStages: [RequestReceived]
+rules:
+- level: None
+  users: [system:kube-proxy]
+- level: Metadata
+  resources:
+  - group: ""
+    resources: [configmaps]
+    resourceNames: [made]
+- level: RequestResponse
+  namespaces: [prod]
+  omitStages: [ResponseStarted]
+- level: Request
+  userGroups: [devs]
+- level: Metadata
+  nonResourceURLs: [/api*, "/a b"]
+  omitStages: [Panic]
+- level: Metadata
+  verbs: [watch]
+`
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	p := mustLoad(t, rulesForEvents)
+	for _, c := range []struct{ name, event, want string }{
+		{"a user", `{"kind":"Event","auditID":"a","stage":"ResponseComplete","verb":"get","user":{"username":"system:kube-proxy"},"objectRef":{"resource":"pods"},"requestURI":"/api/v1/pods"}`,
+			"0:5 None []"},
+		{"what a created object is named", `{"kind":"Event","stage":"ResponseComplete","verb":"create","user":{"username":"bob"},"objectRef":{"resource":"configmaps","namespace":"dev","name":"made","apiVersion":"v1"},"requestURI":"/api/v1/namespaces/dev/configmaps?dryRun=All"}`,
+			"-1:0 None []"},
+		{"the name in a URL", `{"kind":"Event","stage":"ResponseComplete","verb":"update","user":{"username":"bob"},"objectRef":{"resource":"configmaps","namespace":"dev","name":"made","apiVersion":"v1"},"requestURI":"/api/v1/namespaces/dev/configmaps/made"}`,
+			"1:7 Metadata [ResponseComplete]"},
+		{"stages of a watch", `{"kind":"Event","verb":"watch","user":{"username":"bob"},"objectRef":{"resource":"pods","apiVersion":"v1"},"requestURI":"/api/v1/pods?watch=1"}`,
+			"5:20 Metadata [ResponseStarted ResponseComplete]"},
+		{"stages that a rule leaves out", `{"verb":"watch","user":{"username":"bob"},"objectRef":{"resource":"pods","namespace":"prod"},"requestURI":"/"}`,
+			"2:12 RequestResponse [ResponseComplete]"},
+		{"a login that failed", `{"kind":"Event","verb":"get","stage":"ResponseStarted","user":{},"requestURI":"/api/v1"}`,
+			"4:17 Metadata [ResponseStarted]"},
+		{"groups", `{"verb":"get","user":{"username":"bob","groups":["x","de\u0076s"]},"requestURI":"/metrics"}`,
+			"3:15 Request [ResponseComplete]"},
+		{"the user before an impersonation", `{"verb":"get","user":{"username":"bob","groups":["devs"]},"impersonatedUser":{"username":"system:kube-proxy"},"requestURI":"/metrics"}`,
+			"3:15 Request [ResponseComplete]"},
+		{"a path with a query", `{"verb":"get","user":{"username":"bob"},"requestURI":"/apis?timeout=32s"}`,
+			"4:17 Metadata [ResponseComplete]"},
+		{"a path with an escape", `{"verb":"get","user":{"username":"bob"},"requestURI":"/a%20b"}`,
+			"4:17 Metadata [ResponseComplete]"},
+		{"a profile", `{"verb":"get","user":{"username":"bob","groups":["devs"]},"requestURI":"/debug/pprof/heap"}`,
+			"3:15 Request [ResponseStarted ResponseComplete]"},
+		{"a panic", `{"stage":"Panic","verb":"get","user":{"username":"bob","groups":["devs"]},"requestURI":"/version"}`,
+			"3:15 Request [Panic]"},
+		{"a panic that is left out", `{"stage":"Panic","verb":"get","user":{"username":"bob"},"requestURI":"/api"}`,
+			"4:17 Metadata []"},
+		{"what stands in objects is nothing", `{"requestObject":{"verb":"watch","user":{"username":"system:kube-proxy"},"a":"\"}\\"},"verb":"get","user":{"username":"bob"},"requestURI":"/version"}`,
+			"-1:0 None []"},
+	} {
+		got := ""
+		total, err := Events(p, strings.NewReader(c.event+"\n"), func(_ Event, a Answer) error {
+			got = fmt.Sprintf("%d:%d %s %s", a.Rule, a.Line, a.Level, a.Stages)
+			return nil
+		})
+		if err != nil || total.Unreadable > 0 {
+			t.Errorf("%s: %+v, %v", c.name, total, err)
+		}
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestEventsUnreadable counts lines that are no event, and says which and why.
+func TestEventsUnreadable(t *testing.T) {
+	t.Parallel()
+	const good = `{"kind":"Event","auditID":"a","verb":"get","user":{"username":"bob"},"requestURI":"/api"}`
+	in := strings.Join([]string{
+		good, "", good[:40], "  \t", `{"kind":"Pod","verb":"get"}`, "[]", `{"kind":"EventList","items":[]}`, good + good,
+		`{"user":"bob","verb":"get"}`, `{"kind":"Event"}`, `2026-01-01T00:00:00Z AUDIT: id="x" stage="Panic"`,
+		`{"verb":"get","requestURI":"%zz"}`, good + "\x00", good + "\r",
+	}, "\n")
+	var at []int
+	total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(in), func(e Event, _ Answer) error {
+		at = append(at, e.Line)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{1, 14}, at); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	want := Total{Events: 2, Bytes: int64(2*len(good) + 2), Unreadable: 10, First: []Unreadable{
+		{3, "the line ends before the event does: one event stands in one line"},
+		{5, "it is no audit event but of another kind"},
+		{6, "it is no JSON object"},
+		{7, "it is a list of events: jq -c '.items[]' makes one line of each"},
+		{8, "text follows the event: one event stands in one line"},
+		{9, "it is no JSON, or a field of it has another type than in an audit event"},
+		{10, "it has neither verb nor requestURI: it is no audit event"},
+		{11, "it is in the format legacy, which does not have all that decides: --audit-log-format=json"},
+		{12, "requestURI is no URL"},
+		{13, "text follows the event: one event stands in one line"},
+	}}
+	if diff := cmp.Diff(want, total); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestEventsStops returns the first error of what is called for each event.
+func TestEventsStops(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("stop")
+	in := strings.Repeat(`{"verb":"get","requestURI":"/"}`+"\n", 3)
+	total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(in), func(e Event, _ Answer) error {
+		if e.Line == 2 {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) || total.Events != 2 {
+		t.Errorf("%+v, %v", total, err)
+	}
+}
