@@ -27,8 +27,11 @@ var house = map[string][]string{
 	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
-	"internal/cli": {"internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
-		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/explain", "internal/policy/expect", "internal/policy/verdict", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+	"internal/cli": {"internal/cli/policies", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
+		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/verdict", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+	// The commands that are about policies alone, and need no node.
+	"internal/cli/policies": {"internal/change", "internal/spelling", "internal/exit", "internal/hint",
+		"internal/policy", "internal/policy/lint", "internal/policy/explain", "internal/policy/expect", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "presets", "patch", "patch/auditflags"},
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
 		"internal/policy", "internal/policy/verdict", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
@@ -101,8 +104,8 @@ var house = map[string][]string{
 	// apiserver is a real kube-apiserver for tests; those in policies ask it what policies record.
 	"e2e/apiserver": nil,
 	"e2e/policies":  nil,
-	"e2e/cast":    nil,
-	"e2e/load":    nil,
+	"e2e/cast":      nil,
+	"e2e/load":      nil,
 	// versions makes a table of the results on several releases of Kubernetes.
 	"e2e/versions":       nil,
 	"e2e/receiver":       nil,

@@ -103,6 +103,9 @@ func All() []Preset {
 	return all
 }
 
+// Has tells whether there is a preset of that name.
+func Has(name string) bool { return slices.Contains(names, name) }
+
 // Get returns the preset of that name. The error lists the names, and proposes
 // the one that was probably meant.
 func Get(name string) (Preset, error) {

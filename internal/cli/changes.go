@@ -161,12 +161,3 @@ func roleOf(plan *patch.Plan, path string) string {
 	}
 	return "file"
 }
-
-// join puts flag lists together.
-func join(lists ...[]cli.Flag) []cli.Flag {
-	var out []cli.Flag
-	for _, l := range lists {
-		out = append(out, l...)
-	}
-	return out
-}

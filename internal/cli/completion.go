@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/cli/policies"
 	"auditpatch/internal/policy/lint"
 	"auditpatch/internal/policy/verdict"
 	"auditpatch/internal/rehearsal"
@@ -135,7 +136,7 @@ func flagValues(command, name string) []string {
 	case "benchmark":
 		return verdict.Benchmarks()
 	case "fail-on":
-		return failures
+		return policies.Failures
 	case "code", "ignore":
 		var ids []string
 		for _, c := range lint.Codes() {

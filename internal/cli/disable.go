@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,7 +20,7 @@ func (p *program) disableCommand() *cli.Command {
 		Usage: "take audit logging out again",
 		Description: "Takes the audit flags, mounts, volumes and annotations out of the manifest. After enable this\n" +
 			"gives back the manifest as it was, byte for byte. The logs stay.",
-		Flags: join([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.BoolFlag{Name: "purge", Destination: &f.purge, Category: whatCategory, Usage: "also remove the policy and the webhook config (they stay in the backup)"},
 		}, f.node.flags(), f.how.persistFlag(), f.how.flags(), p.outputFlags()),
 		Action: func(c *cli.Context) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -22,7 +23,7 @@ func (p *program) doctorCommand() *cli.Command {
 		Usage: "say why the API server does not run, or why enable would refuse",
 		Description: "Makes every check that stands before a change, and those that tell why an API server does not\n" +
 			"come back, and prints a verdict for each. Changes nothing. Exit status 1 when something is wrong.",
-		Flags: join([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.BoolFlag{Name: "last", Destination: &f.last, Category: whatCategory, Usage: "instead, say why the last change failed, with the end of the API server's log"},
 		}, f.node.flags(), p.outputFlags()),
 		Action: func(c *cli.Context) error {
@@ -99,7 +100,7 @@ func (p *program) printChecks(findings []inspect.Finding) error {
 		return err
 	}
 	if bad {
-		return status(exit.Differs)
+		return exit.Status(exit.Differs)
 	}
 	return nil
 }

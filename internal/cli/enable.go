@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,7 +37,7 @@ func (p *program) enableCommand() *cli.Command {
 			"mention stays as it is. A second run with the same flags changes nothing.\n\n" +
 			"Try it first:   auditpatch diff\n" +
 			"As a filter:    auditpatch enable --manifest - < kube-apiserver.yaml > new.yaml",
-		Flags: join(f.settings.flags(), f.node.flags(), f.how.persistFlag(), f.how.flags(), p.outputFlags()),
+		Flags: slices.Concat(f.settings.flags(), f.node.flags(), f.how.persistFlag(), f.how.flags(), p.outputFlags()),
 		Action: func(c *cli.Context) error {
 			r, err := f.request(p, c)
 			if err != nil {
@@ -57,7 +58,7 @@ func (p *program) diffCommand() *cli.Command {
 		Usage: "show what enable with the same flags would change",
 		Description: "Prints a unified diff of every file that enable with the same flags would change, and\n" +
 			"changes nothing. Exit status 0: nothing would change, 1: something would.",
-		Flags: join(f.settings.flags(), f.node.flags(), f.how.persistFlag(), p.outputFlags()),
+		Flags: slices.Concat(f.settings.flags(), f.node.flags(), f.how.persistFlag(), p.outputFlags()),
 		Action: func(c *cli.Context) error {
 			r, err := f.request(p, c)
 			if err != nil {
@@ -74,7 +75,7 @@ func (p *program) diffCommand() *cli.Command {
 			if result.Plan.AsAsked() {
 				return nil
 			}
-			return status(exit.Differs)
+			return exit.Status(exit.Differs)
 		},
 	})
 }

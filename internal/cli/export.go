@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -54,7 +55,7 @@ func (p *program) exportKubeadm() *cli.Command {
 		Usage: "print a ClusterConfiguration for kubeadm init --config",
 		Description: "Takes the flags of enable and prints a ClusterConfiguration with just these settings, to be\n" +
 			"merged into your own. The policy has to be on the node first: auditpatch enable --root /",
-		Flags: join(f.settings.flags(), f.manifestFlag(), []cli.Flag{
+		Flags: slices.Concat(f.settings.flags(), f.manifestFlag(), []cli.Flag{
 			&cli.StringFlag{Name: "api-version", Destination: &f.version, Category: howCategory, Usage: "`VERSION` of kubeadm's API: v1beta4 (from Kubernetes 1.31 on) or v1beta3 (up to 1.36); without it, the newest that the kubeadm of the manifest's release reads"},
 		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
@@ -79,7 +80,7 @@ func (p *program) exportPatches() *cli.Command {
 		Description: "Takes the flags of enable and writes files for the --patches of kubeadm init, join and upgrade.\n" +
 			"kubeadm does not remember them: give it the folder each time, or use enable --persist.\n" +
 			"The policy has to be on each node first: auditpatch enable --root /",
-		Flags: join(f.settings.flags(), f.manifestFlag(), []cli.Flag{
+		Flags: slices.Concat(f.settings.flags(), f.manifestFlag(), []cli.Flag{
 			&cli.StringFlag{Name: "dir", Destination: &f.dir, Category: howCategory, Value: "patches", Usage: "`DIR` that the files are written to"},
 		}, p.outputFlags()),
 		Action: func(c *cli.Context) error {
@@ -111,7 +112,7 @@ func (p *program) exportKind() *cli.Command {
 			"machine, and prints a configuration that brings that folder into the nodes:\n\n" +
 			"    auditpatch export kind > kind.yaml && kind create cluster --config kind.yaml\n\n" +
 			"It fits every version of kind and Kubernetes. The log lies in the node.",
-		Flags: join(f.settings.flags(), []cli.Flag{
+		Flags: slices.Concat(f.settings.flags(), []cli.Flag{
 			&cli.StringFlag{Name: "dir", Destination: &f.dir, Category: howCategory, Value: "audit", Usage: "`DIR` that the policy is written to; the nodes need it as long as the cluster lives"},
 			&cli.IntFlag{Name: "control-planes", Destination: &f.controlPlanes, Category: howCategory, Value: 1, Usage: "`NUMBER` of control-plane nodes"},
 		}, p.outputFlags()),

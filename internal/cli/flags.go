@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/user"
@@ -13,10 +14,12 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/cli/policies"
 	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/rehearsal"
 	"auditpatch/internal/rollout"
+	"auditpatch/internal/spelling"
 	"auditpatch/internal/target"
 	"auditpatch/patch"
 	"auditpatch/patch/auditflags"
@@ -24,9 +27,9 @@ import (
 
 // Flag categories, in the order of the help text.
 const (
-	whatCategory  = "1. What to log"
+	whatCategory  = policies.WhatCategory
 	hookCategory  = "2. Where else to send it"
-	howCategory   = "3. How"
+	howCategory   = policies.HowCategory
 	auditCategory = "4. kube-apiserver's own audit flags"
 )
 
@@ -157,7 +160,7 @@ func occasions() string {
 // and JSON.
 func (p *program) outputFlags(more ...string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "output", Destination: &p.output, Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: either(append([]string{"text", "json"}, more...))},
+		&cli.StringFlag{Name: "output", Destination: &p.output, Aliases: []string{"o"}, Category: howCategory, Value: "text", Usage: spelling.Either(append([]string{"text", "json"}, more...))},
 		&cli.BoolFlag{Name: "quiet", Destination: &p.quiet, Category: howCategory, Usage: "print errors and warnings only"},
 	}
 }
@@ -191,14 +194,38 @@ func (p *program) readInput(flag, name string) (*change.Input, error) {
 		data, err := target.ReadStdin(flag, p.In)
 		return &change.Input{Name: "<stdin>", Data: data}, err
 	}
-	if IsText(name) {
-		return nil, notText(flag)
+	f, err := p.openInput(flag, name)
+	if err != nil {
+		return nil, err
 	}
-	data, err := os.ReadFile(name)
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxInput+1))
+	if err == nil && len(data) > maxInput {
+		err = fmt.Errorf("%s is larger than %d MiB", name, maxInput>>20)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return &change.Input{Name: name, Data: data}, nil
+}
+
+// maxInput is the largest file that is read as a whole: a device may have no end.
+const maxInput = 16 << 20
+
+// openInput opens a file of the machine that auditpatch runs on, - for standard
+// input, whatever its size.
+func (p *program) openInput(flag, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(p.In), nil
+	}
+	if IsText(name) {
+		return nil, notText(flag)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return f, nil
 }
 
 func notText(flag string) error {

@@ -13,8 +13,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
+	"auditpatch/internal/spelling"
 	"auditpatch/internal/typed"
 	"auditpatch/patch"
 )
@@ -120,7 +122,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 			return err
 		}
 		if known := formats(c.Flags); len(known) > 0 && !slices.Contains(known, p.output) {
-			return hint.Errorf(hint.Spaced("o", "json"), "-o %q: the output is %s", p.output, either(known))
+			return hint.Errorf(hint.Spaced("o", "json"), "-o %q: the output is %s", p.output, spelling.Either(known))
 		}
 		p.json = p.output == "json"
 		return action(ctx)
@@ -136,15 +138,6 @@ func formats(flags []cli.Flag) []string {
 		}
 	}
 	return nil
-}
-
-// either is a list of words with "or" before the last.
-func either(words []string) string {
-	last := len(words) - 1
-	if last == 0 {
-		return words[0]
-	}
-	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // group is a command that only holds others.
@@ -187,11 +180,6 @@ func otherSpellings(words []string) []string {
 	return words
 }
 
-// status is an error that only sets the exit status.
-type status int
-
-func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
-
 // failed is the error of a change, with how far it came.
 type failed struct {
 	result change.Result
@@ -202,7 +190,7 @@ func (f *failed) Unwrap() error { return f.error }
 
 // end prints what went wrong and maps it to an exit status.
 func (p *program) end(err error) int {
-	var s status
+	var s exit.Status
 	var f *failed
 	switch {
 	case err == nil:

@@ -8,6 +8,7 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/spelling"
+	"auditpatch/presets"
 )
 
 // unknownCommand names the command that was probably meant.
@@ -180,7 +181,7 @@ func (p *program) positional(c *cli.Context) error {
 func guessFlag(c *cli.Context, word string) cli.Flag {
 	has := func(name string) bool { return flagNamed(c, name) != nil }
 	switch {
-	case has("preset") && isPreset(word):
+	case has("preset") && presets.Has(word):
 		return flagNamed(c, "preset")
 	case has("policy") && (strings.Contains(word, "policy") || c.Command.Name == "lint"):
 		return flagNamed(c, "policy")

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/cli/policies"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/inspect"
@@ -35,7 +36,7 @@ func (p *program) policyVerdictCommand() *cli.Command {
 			"With --preset or --policy it judges that policy, with the flags that enable would leave: those of\n" +
 			"the manifest where there is one, and the defaults. CIS 3.2.2 is a manual check: it is decided by\n" +
 			"what the policy does with requests. Nothing is changed.",
-		Flags: join([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: whatCategory, Usage: "judge the preset of this `NAME` instead of the node's policy"},
 			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: whatCategory, Usage: "judge the policy in `FILE`, - for standard input, instead of the node's"},
 			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
@@ -53,7 +54,7 @@ func (p *program) verdict(c *cli.Context, f *verdictFlags) error {
 	}
 	q := inspect.Question{Optional: f.preset+f.policy != "" && !c.IsSet("manifest") && !c.IsSet("root")}
 	var err error
-	if q.Version, err = targetVersion("target-version", f.version); err != nil {
+	if q.Version, err = policies.TargetVersion("target-version", f.version); err != nil {
 		return err
 	}
 	if q.Benchmark, err = benchmark(f.benchmark); err != nil {
@@ -74,7 +75,7 @@ func (p *program) verdict(c *cli.Context, f *verdictFlags) error {
 	}
 	p.printVerdicts(j)
 	if f.check && len(j.Of(verdict.Fail)) > 0 {
-		return status(exit.Differs)
+		return exit.Status(exit.Differs)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,7 +20,7 @@ func (p *program) recoverCommand() *cli.Command {
 		Description: "When auditpatch is killed or the machine stops, every file is whole, old or new. recover makes\n" +
 			"all of them new if the manifest is, else old, and waits for the API server; does that not come\n" +
 			"back, everything is put back. Every command that changes the node does it first.",
-		Flags: join(f.node.flags(), f.wait.flags(), p.outputFlags()),
+		Flags: slices.Concat(f.node.flags(), f.wait.flags(), p.outputFlags()),
 		Action: func(c *cli.Context) error {
 			how := change.How{NoWait: f.wait.noWait, Timeout: f.wait.timeout, LockTimeout: f.wait.lockTimeout, Version: p.version}
 			var ended change.Recovered

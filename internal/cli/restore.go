@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -32,7 +33,7 @@ func (p *program) restoreCommand() *cli.Command {
 			"can be undone in the same way.\n\n" +
 			"A manifest that others have changed since, such as kubeadm upgrade, is not taken back: only the\n" +
 			"audit settings of the backup go into it, with a warning that names what stays.",
-		Flags: join([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.BoolFlag{Name: "list", Destination: &f.list, Category: whatCategory, Usage: "list the backups, newest first"},
 			&cli.StringFlag{Name: "to", Destination: &f.to, Category: whatCategory, Usage: "`ID` of the backup (default: the one before the last change)"},
 		}, f.node.flags(), f.how.flags(), p.outputFlags()),

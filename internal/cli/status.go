@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (p *program) statusCommand() *cli.Command {
 		Description: "Reads the manifest, the policy, the log and the backups of this node, and changes nothing.\n" +
 			"With --check the exit status is 1 when anything is not as it should be, also when audit\n" +
 			"logging is off.",
-		Flags: join([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.BoolFlag{Name: "check", Destination: &f.check, Category: whatCategory, Usage: "exit with status 1 on any drift"},
 		}, f.node.flags(), p.outputFlags()),
 		Action: func(c *cli.Context) error {
@@ -46,7 +47,7 @@ func (p *program) statusCommand() *cli.Command {
 				return err
 			}
 			if f.check && len(r.Drift) > 0 {
-				return status(exit.Differs)
+				return exit.Status(exit.Differs)
 			}
 			return nil
 		},

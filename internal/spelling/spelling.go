@@ -34,3 +34,12 @@ func Nearest(word string, known []string) string {
 func Plain(name string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(name))
 }
+
+// Either is a list of words with "or" before the last. Of none it is empty.
+func Either(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,4 +1,4 @@
-package cli
+package policies
 
 import (
 	"github.com/urfave/cli/v2"
@@ -13,8 +13,8 @@ type policySource struct{ file, preset string }
 
 func (s *policySource) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "policy", Destination: &s.file, Category: whatCategory, Usage: "the policy `FILE`, - for standard input"},
-		&cli.StringFlag{Name: "preset", Destination: &s.preset, Category: whatCategory, Usage: "or the preset of that `NAME`, see: auditpatch policy list"},
+		&cli.StringFlag{Name: "policy", Destination: &s.file, Category: WhatCategory, Usage: "the policy `FILE`, - for standard input"},
+		&cli.StringFlag{Name: "preset", Destination: &s.preset, Category: WhatCategory, Usage: "or the preset of that `NAME`, see: auditpatch policy list"},
 	}
 }
 
@@ -26,7 +26,7 @@ func (s *policySource) load(p *program, command string) (*policy.Policy, error) 
 	case s.file == "" && s.preset == "":
 		return nil, hint.Errorf(hint.Spaced("policy", "FILE").Then(", or ", hint.Spaced("preset", presets.Default)), "--policy is missing")
 	case s.file != "":
-		in, err := p.readInput("policy", s.file)
+		in, err := p.ReadInput("policy", s.file)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package cli
+package policies
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/lint"
+	"auditpatch/internal/spelling"
 	"auditpatch/patch"
 )
 
@@ -22,29 +23,29 @@ type lintFlags struct {
 	fix, dryRun                             bool
 }
 
-// failures are what --fail-on takes.
-var failures = []string{"error", "warning", "info", "never"}
+// Failures are what --fail-on takes.
+var Failures = []string{"error", "warning", "info", "never"}
 
 func (p *program) policyLintCommand() *cli.Command {
 	f := &lintFlags{}
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "lint",
 		Usage: "find what is wrong with a policy, and mend what is certain",
 		Description: "Finds what kube-apiserver refuses, what it accepts in silence although it cannot be meant,\n" +
 			"rules that never match, secrets that get into the log, and gaps in it. policy rules explains\n" +
 			"each finding. Exit status 0: nothing as bad as --fail-on, 1: such findings.\n\n" +
 			"A comment \"# auditpatch:ignore AP066 reason\" above a rule or a line switches a finding off.",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: whatCategory, Usage: "the policy `FILE`, - for standard input"},
-			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: whatCategory, Usage: "a policy that ships with auditpatch, in place of a file"},
-			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
-			&cli.StringFlag{Name: "target-version", Destination: &f.target, Category: whatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
-			&cli.StringFlag{Name: "kubernetes-version", Destination: &f.version, Category: whatCategory, Usage: "the same as --target-version"},
-			&cli.StringFlag{Name: "fail-on", Destination: &f.failOn, Category: howCategory, Value: "error", Usage: "exit with 1 for findings of this severity and above: " + either(failures)},
-			&cli.StringSliceFlag{Name: "ignore", Destination: &f.ignore, Category: howCategory, Usage: "leave out findings with this `CODE`, such as AP030; may be repeated"},
-			&cli.BoolFlag{Name: "fix", Destination: &f.fix, Category: howCategory, Usage: "mend what is certain, in the file, or on standard output for --policy -"},
-			&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: howCategory, Usage: "with --fix: print a unified diff, and write nothing"},
-		}, p.outputFlags("sarif")),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: WhatCategory, Usage: "the policy `FILE`, - for standard input"},
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: WhatCategory, Usage: "a policy that ships with auditpatch, in place of a file"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: WhatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
+			&cli.StringFlag{Name: "target-version", Destination: &f.target, Category: WhatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
+			&cli.StringFlag{Name: "kubernetes-version", Destination: &f.version, Category: WhatCategory, Usage: "the same as --target-version"},
+			&cli.StringFlag{Name: "fail-on", Destination: &f.failOn, Category: HowCategory, Value: "error", Usage: "exit with 1 for findings of this severity and above: " + spelling.Either(Failures)},
+			&cli.StringSliceFlag{Name: "ignore", Destination: &f.ignore, Category: HowCategory, Usage: "leave out findings with this `CODE`, such as AP030; may be repeated"},
+			&cli.BoolFlag{Name: "fix", Destination: &f.fix, Category: HowCategory, Usage: "mend what is certain, in the file, or on standard output for --policy -"},
+			&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: HowCategory, Usage: "with --fix: print a unified diff, and write nothing"},
+		}, p.OutputFlags("sarif")),
 		Action: func(c *cli.Context) error { return p.lint(c, f) },
 	})
 }
@@ -72,7 +73,7 @@ func (p *program) lint(c *cli.Context, f *lintFlags) error {
 		return err
 	}
 	if f.failOn != "never" && report.Worst().AtLeast(lint.Severity(f.failOn)) {
-		return status(exit.Differs)
+		return exit.Status(exit.Differs)
 	}
 	return nil
 }
@@ -94,8 +95,8 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 		run.ignore = append(run.ignore, code.ID)
 	}
 	var err error
-	if run.target, err = targetVersion("target-version", f.target); err == nil && f.version != "" {
-		run.target, err = targetVersion("kubernetes-version", f.version)
+	if run.target, err = TargetVersion("target-version", f.target); err == nil && f.version != "" {
+		run.target, err = TargetVersion("kubernetes-version", f.version)
 	}
 	if err != nil {
 		return nil, err
@@ -109,25 +110,25 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 		run.in = &change.Input{Name: "preset:" + f.preset, Data: content.Data}
 		return run, nil
 	}
-	run.in, err = p.readInput("policy", f.policy)
+	run.in, err = p.ReadInput("policy", f.policy)
 	return run, err
 }
 
 func (p *program) lintConflicts(c *cli.Context, f *lintFlags) error {
-	if err := p.conflict(c, given{"policy", f.policy}, given{"preset", f.preset}); err != nil {
+	if err := p.Conflict(c, "policy", f.policy, "preset", f.preset); err != nil {
 		return err
 	}
-	if err := p.conflict(c, given{"target-version", f.target}, given{"kubernetes-version", f.version}); err != nil {
+	if err := p.Conflict(c, "target-version", f.target, "kubernetes-version", f.version); err != nil {
 		return err
 	}
 	switch {
 	case f.policy == "" && f.preset == "":
 		return hint.Errorf(hint.Command("policy lint").Spaced("policy", "FILE"), "--policy is missing")
-	case !slices.Contains(failures, f.failOn):
-		return hint.Errorf(hint.Flag("fail-on", "warning"), "--fail-on %q: it takes %s", f.failOn, either(failures))
+	case !slices.Contains(Failures, f.failOn):
+		return hint.Errorf(hint.Flag("fail-on", "warning"), "--fail-on %q: it takes %s", f.failOn, spelling.Either(Failures))
 	case f.fix && f.preset != "":
 		return hint.Errorf(hint.Command("policy show").Spaced("preset", f.preset), "--fix: a preset is no file; write it into one first")
-	case f.fix && p.output == "sarif":
+	case f.fix && p.Output() == "sarif":
 		return hint.Errorf(hint.Spaced("o", "text"), "--fix and -o sarif exclude each other")
 	case f.dryRun && !f.fix:
 		return hint.Errorf(hint.Switch("fix").Switch("dry-run"), "--dry-run is for --fix: without it nothing is written")
@@ -140,7 +141,7 @@ func (p *program) lintFix(f *lintFlags, run *lintRun, before *lint.Report, out *
 	fixed := lint.Repair(run.in.Name, run.in.Data, run.target, run.ignore...)
 	text, changed := fixed.Text, len(fixed.Done) > 0
 	out.Changed, out.Fixed, out.Left = changed, findingsOf(fixed.Done), findingsOf(fixed.Left)
-	out.toStdout = f.policy == "-" && !p.json && !f.dryRun
+	out.toStdout = f.policy == "-" && !p.JSON() && !f.dryRun
 	if f.dryRun {
 		out.Diff = lint.Diff(run.in.Name, run.in.Data, text)
 		return before, nil
@@ -221,26 +222,26 @@ func findingsOf(list []lint.Finding) []lintFinding {
 func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) error {
 	out.Findings, out.Ignored = findingsOf(report.Findings), findingsOf(report.Ignored)
 	switch {
-	case p.output == "sarif":
-		text, err := lint.SARIF(strings.Trim(out.File, "<>"), p.version, report)
+	case p.Output() == "sarif":
+		text, err := lint.SARIF(strings.Trim(out.File, "<>"), p.Version(), report)
 		if err != nil {
 			return err
 		}
-		_, err = p.Out.Write(text)
+		_, err = p.Stdout().Write(text)
 		return err
-	case p.json:
-		p.printJSON(out)
+	case p.JSON():
+		p.PrintJSON(out)
 		return nil
 	}
-	if _, err := p.Out.Write([]byte(out.Diff)); err != nil {
+	if _, err := p.Stdout().Write([]byte(out.Diff)); err != nil {
 		return err
 	}
-	say := p.outf
+	say := p.Outf
 	if out.toStdout || f.dryRun {
-		say = p.printf
+		say = p.Printf
 	}
 	if out.toStdout {
-		if _, err := p.Out.Write([]byte(out.Policy)); err != nil {
+		if _, err := p.Stdout().Write([]byte(out.Policy)); err != nil {
 			return err
 		}
 	}
@@ -248,12 +249,12 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 		say("%s:%d:%d: %s %s: %s (%s)", out.File, d.Line, d.Col, fixWord(f), d.Code, d.Fix.Does, effect(d.Fix))
 	}
 	for _, d := range out.Left {
-		p.say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for Secrets or ConfigMaps would get into the log: %s", out.File, d.Line, d.Col, d.Fix.Does))
+		p.Say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for Secrets or ConfigMaps would get into the log: %s", out.File, d.Line, d.Col, d.Fix.Does))
 	}
 	if !f.dryRun {
 		printFindings(say, out, !f.fix)
 	}
-	p.printf("%s: %s", out.File, summary(report, out))
+	p.Printf("%s: %s", out.File, summary(report, out))
 	return nil
 }
 
@@ -338,12 +339,12 @@ type ruleEntry struct {
 
 func (p *program) policyRulesCommand() *cli.Command {
 	var id string
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "rules",
 		Usage: "the findings of policy lint: what each means, why it matters, what to write instead",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "code", Destination: &id, Category: whatCategory, Usage: "only the finding with this `CODE`, such as AP030"},
-		}, p.outputFlags()),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "code", Destination: &id, Category: WhatCategory, Usage: "only the finding with this `CODE`, such as AP030"},
+		}, p.OutputFlags()),
 		Action: func(*cli.Context) error {
 			codes := lint.Codes()
 			if id != "" {
@@ -366,15 +367,15 @@ func (p *program) printRules(codes []*lint.Code) error {
 		rows = append(rows, []string{c.ID, string(c.Severity), c.Name, c.Title})
 	}
 	switch {
-	case p.json:
-		p.printJSON(struct {
+	case p.JSON():
+		p.PrintJSON(struct {
 			Changed bool        `json:"changed"`
 			Rules   []ruleEntry `json:"rules"`
 		}{false, entries})
 		return nil
 	case len(codes) == 1:
-		_, err := fmt.Fprint(p.Out, codes[0].Text())
+		_, err := fmt.Fprint(p.Stdout(), codes[0].Text())
 		return err
 	}
-	return p.table(rows)
+	return p.Table(rows)
 }

@@ -1,7 +1,8 @@
-package cli
+package policies
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,14 +16,14 @@ func (p *program) policyTestCommand() *cli.Command {
 		policySource
 		tests string
 	}
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "test",
 		Usage: "compare a policy with a file of expectations: which request is recorded, at which level",
 		Description: "Exit status 0: all expectations are met, 1: some are not, one block each on standard output,\n" +
 			"2: the policy or the file of expectations cannot be read.",
-		Flags: join(f.flags(), []cli.Flag{
-			&cli.StringFlag{Name: "tests", Destination: &f.tests, Category: whatCategory, Usage: "the expectations, a YAML `FILE`, - for standard input"},
-		}, p.outputFlags("junit")),
+		Flags: slices.Concat(f.flags(), []cli.Flag{
+			&cli.StringFlag{Name: "tests", Destination: &f.tests, Category: WhatCategory, Usage: "the expectations, a YAML `FILE`, - for standard input"},
+		}, p.OutputFlags("junit")),
 		Action: func(*cli.Context) error {
 			switch {
 			case f.tests == "":
@@ -34,7 +35,7 @@ func (p *program) policyTestCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			in, err := p.readInput("tests", f.tests)
+			in, err := p.ReadInput("tests", f.tests)
 			if err != nil {
 				return err
 			}
@@ -53,28 +54,28 @@ func (p *program) policyTestCommand() *cli.Command {
 
 func (p *program) printTested(t expect.Report) error {
 	switch {
-	case p.json:
-		p.printJSON(t)
-	case p.output == "junit":
+	case p.JSON():
+		p.PrintJSON(t)
+	case p.Output() == "junit":
 		text, err := t.JUnit()
 		if err != nil {
 			return err
 		}
-		if _, err := p.Out.Write(text); err != nil {
+		if _, err := p.Stdout().Write(text); err != nil {
 			return fmt.Errorf("print the results: %w", err)
 		}
 	default:
 		for _, r := range t.Results {
 			if !r.Passed {
-				p.outf("%s:%d:%d: %s: %s, as %s", t.Tests, r.Line, r.Col, r.Test, r.Request, r.User)
-				p.outf("    %s", r.Failure(t.Policy))
+				p.Outf("%s:%d:%d: %s: %s, as %s", t.Tests, r.Line, r.Col, r.Test, r.Request, r.User)
+				p.Outf("    %s", r.Failure(t.Policy))
 			}
 		}
 	}
 	if t.Failed > 0 {
-		p.printf("%d of %d requests are not recorded as expected", t.Failed, t.Failed+t.Passed)
-		return status(exit.Differs)
+		p.Printf("%d of %d requests are not recorded as expected", t.Failed, t.Failed+t.Passed)
+		return exit.Status(exit.Differs)
 	}
-	p.printf("%d requests are recorded as expected", t.Passed)
+	p.Printf("%d requests are recorded as expected", t.Passed)
 	return nil
 }

@@ -1,7 +1,8 @@
-package cli
+package policies
 
 import (
 	"github.com/urfave/cli/v2"
+	"slices"
 
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
@@ -14,16 +15,16 @@ type policyDiffFlags struct{ from, to string }
 
 func (p *program) policyDiffCommand() *cli.Command {
 	f := &policyDiffFlags{}
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "diff",
 		Usage: "the requests that two policies do not treat alike, by example",
 		Description: "Compares what two policies do, not how they are written: one example for each pair of rules that\n" +
 			"decide a request differently, the worst first. Every difference is found, so far as the last line\n" +
 			"does not say otherwise. Exit status 0: they do the same, 1: they do not.",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "from", Destination: &f.from, Category: whatCategory, Usage: "the first policy: `FILE`, - for standard input, or preset:NAME"},
-			&cli.StringFlag{Name: "to", Destination: &f.to, Category: whatCategory, Usage: "the second policy: `FILE`, - for standard input, or preset:NAME"},
-		}, p.outputFlags()),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "from", Destination: &f.from, Category: WhatCategory, Usage: "the first policy: `FILE`, - for standard input, or preset:NAME"},
+			&cli.StringFlag{Name: "to", Destination: &f.to, Category: WhatCategory, Usage: "the second policy: `FILE`, - for standard input, or preset:NAME"},
+		}, p.OutputFlags()),
 		Action: func(*cli.Context) error { return p.policyDiff(f) },
 	})
 }
@@ -46,7 +47,7 @@ func (p *program) policyDiff(f *policyDiffFlags) error {
 	}
 	p.printDifferences(r, from.Name(), to.Name())
 	if len(r.Differences) > 0 {
-		return status(exit.Differs)
+		return exit.Status(exit.Differs)
 	}
 	return nil
 }
@@ -114,12 +115,12 @@ var headings = map[difference.Kind]string{
 const most = 15
 
 func (p *program) printDifferences(r difference.Report, from, to string) {
-	if p.json {
+	if p.JSON() {
 		out := policyDifferences{false, len(r.Differences) > 0, from, to, r.Exhaustive, []policyDifference{}}
 		for _, d := range r.Differences {
 			out.Differences = append(out.Differences, policyDifference{d.Kind, d.Words(from, to), newRequestJSON(d.Request), d.From, d.To})
 		}
-		p.printJSON(out)
+		p.PrintJSON(out)
 		return
 	}
 	for _, kind := range difference.Kinds() {
@@ -127,20 +128,20 @@ func (p *program) printDifferences(r difference.Report, from, to string) {
 		if len(all) == 0 {
 			continue
 		}
-		p.outf("%s:", headings[kind])
+		p.Outf("%s:", headings[kind])
 		for _, d := range all[:min(len(all), most)] {
-			p.outf("  %s", d.Words(from, to))
+			p.Outf("  %s", d.Words(from, to))
 		}
 		if len(all) > most {
-			p.outf("  and %d more: %s", len(all)-most, hint.Spaced("o", "json"))
+			p.Outf("  and %d more: %s", len(all)-most, hint.Spaced("o", "json"))
 		}
 	}
 	switch {
 	case !r.Exhaustive:
-		p.printf("there may be more: the policies are too large to compare in full")
+		p.Printf("there may be more: the policies are too large to compare in full")
 	case len(r.Differences) == 0:
-		p.printf("%s and %s do the same with every request", from, to)
+		p.Printf("%s and %s do the same with every request", from, to)
 	default:
-		p.printf("one example for each pair of rules; no other pair decides a request differently")
+		p.Printf("one example for each pair of rules; no other pair decides a request differently")
 	}
 }

@@ -1,11 +1,11 @@
-package cli
+package policies
 
 import (
 	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
+	"slices"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -31,7 +31,7 @@ type explainFlags struct {
 func (p *program) policyExplainCommand() *cli.Command {
 	f := &explainFlags{}
 	const request = "2. The request"
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "explain",
 		Usage: "which rule decides about a request, what it records, and why not the rules before",
 		Description: "A request is named in one of four ways:\n" +
@@ -40,7 +40,7 @@ func (p *program) policyExplainCommand() *cli.Command {
 			"   --kubectl \"get secrets -A\"\n" +
 			"   --events audit.log\n" +
 			"Without --user it is made by a user whom no rule names.",
-		Flags: join(f.flags(), []cli.Flag{
+		Flags: slices.Concat(f.flags(), []cli.Flag{
 			&cli.StringFlag{Name: "verb", Destination: &f.fields.Verb, Category: request, Usage: "`VERB` of the request: get, list, watch, create, update, patch, delete or deletecollection"},
 			&cli.StringFlag{Name: "resource", Destination: &f.fields.Resource, Category: request, Usage: "`RESOURCE` such as pods, pods/exec, deployments.apps or deployments.apps/scale"},
 			&cli.StringFlag{Name: "namespace", Destination: &f.fields.Namespace, Category: request, Usage: "`NAMESPACE` of the request; without it, it is for all namespaces or for what lies in none"},
@@ -54,13 +54,13 @@ func (p *program) policyExplainCommand() *cli.Command {
 			&cli.StringFlag{Name: "user", Destination: &f.user, Category: request, Usage: "`USER` who has logged in, before an impersonation"},
 			&cli.StringSliceFlag{Name: "group", Destination: &f.groups, Category: request, Usage: "`GROUP` of the user beside system:authenticated; may be repeated"},
 			&cli.BoolFlag{Name: "failed-login", Destination: &f.failedLogin, Category: request, Usage: "the login failed, and the answer is 401"},
-		}, p.outputFlags("jsonl")),
+		}, p.OutputFlags("jsonl")),
 		Action: func(*cli.Context) error { return p.explain(f) },
 	})
 }
 
 func (p *program) explain(f *explainFlags) error {
-	if err := f.check(p.output); err != nil {
+	if err := f.check(p.Output()); err != nil {
 		return err
 	}
 	pol, err := f.load(p, "policy explain")
@@ -78,20 +78,20 @@ func (p *program) explain(f *explainFlags) error {
 	if err != nil {
 		return err
 	}
-	if p.json {
-		p.printJSON(out)
+	if p.JSON() {
+		p.PrintJSON(out)
 		return nil
 	}
 	for i, r := range out.Requests {
 		if i > 0 {
-			p.outf("")
+			p.Outf("")
 		}
 		for _, line := range r.Lines(out.Policy) {
-			p.outf("%s", line)
+			p.Outf("%s", line)
 		}
 	}
 	if f.user == "" && !f.failedLogin {
-		p.printf("the user is one whom no rule names; --user and --group are for another, --failed-login is for none")
+		p.Printf("the user is one whom no rule names; --user and --group are for another, --failed-login is for none")
 	}
 	return nil
 }
@@ -148,19 +148,12 @@ func (f *explainFlags) requests(pol *policy.Policy) ([]explain.Sent, error) {
 
 // explainEvents answers for each event, or counts them by rule.
 func (p *program) explainEvents(f *explainFlags, pol *policy.Policy) error {
-	in := io.Reader(p.In)
-	if f.events != "-" {
-		if IsText(f.events) {
-			return notText("events")
-		}
-		file, err := os.Open(f.events)
-		if err != nil {
-			return fmt.Errorf("--events: %w", err)
-		}
-		defer func() { _ = file.Close() }()
-		in = file
+	in, err := p.OpenInput("events", f.events)
+	if err != nil {
+		return err
 	}
-	if p.output == "jsonl" {
+	defer func() { _ = in.Close() }()
+	if p.Output() == "jsonl" {
 		return p.eventLines(f, pol, in)
 	}
 	counts := make([]explain.RuleEvents, pol.Rules()+1)
@@ -187,8 +180,8 @@ func (p *program) printCounts(pol *policy.Policy, counts []explain.RuleEvents, t
 	}
 	counts[0].Rule, counts[0].Level = -1, audit.LevelNone
 	counts = append(counts[1:], counts[0])
-	if p.json {
-		p.printJSON(explain.Report{Policy: pol.Name(), Events: &explain.EventsReport{Events: total.Events, Bytes: total.Bytes, Unreadable: total.Unreadable, Rules: counts}})
+	if p.JSON() {
+		p.PrintJSON(explain.Report{Policy: pol.Name(), Events: &explain.EventsReport{Events: total.Events, Bytes: total.Bytes, Unreadable: total.Unreadable, Rules: counts}})
 		return nil
 	}
 	rows := [][]string{{"RULE", "LINE", "LEVEL", "EVENTS", "BYTES"}}
@@ -199,7 +192,7 @@ func (p *program) printCounts(pol *policy.Policy, counts []explain.RuleEvents, t
 		}
 		rows = append(rows, []string{name, line, string(c.Level), strconv.Itoa(c.Events), strconv.FormatInt(c.Bytes, 10)})
 	}
-	return p.table(append(rows, []string{"all", "-", "-", strconv.Itoa(total.Events), strconv.FormatInt(total.Bytes, 10)}))
+	return p.Table(append(rows, []string{"all", "-", "-", strconv.Itoa(total.Events), strconv.FormatInt(total.Bytes, 10)}))
 }
 
 // unreadable says which lines are no events.
@@ -209,20 +202,20 @@ func (p *program) unreadable(f *explainFlags, total explain.Total) error {
 		name = "<stdin>"
 	}
 	for _, u := range total.First {
-		p.say("warning", fmt.Sprintf("%s:%d: %s", name, u.Line, u.Reason))
+		p.Say("warning", fmt.Sprintf("%s:%d: %s", name, u.Line, u.Reason))
 	}
 	if more := total.Unreadable - len(total.First); more > 0 {
-		p.say("warning", fmt.Sprintf("%s: %d more lines are no audit events", name, more))
+		p.Say("warning", fmt.Sprintf("%s: %d more lines are no audit events", name, more))
 	}
 	if f.strict && total.Unreadable > 0 {
-		return status(exit.Differs)
+		return exit.Status(exit.Differs)
 	}
 	return nil
 }
 
 // eventLines prints one line an event.
 func (p *program) eventLines(f *explainFlags, pol *policy.Policy, in io.Reader) error {
-	w := bufio.NewWriterSize(p.Out, 64<<10)
+	w := bufio.NewWriterSize(p.Stdout(), 64<<10)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	total, err := explain.Events(pol, flushing{in, w}, func(e explain.Event, a explain.Answer) error {

@@ -1,4 +1,4 @@
-package cli
+package policies
 
 import (
 	"cmp"
@@ -22,7 +22,7 @@ type composeFlags struct {
 
 func (p *program) policyComposeCommand() *cli.Command {
 	f := &composeFlags{}
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "compose",
 		Usage: "lay rules over a preset or a policy, and print the result",
 		Description: "Prints one policy: the base as it stands, with rules in front of its own. Comments say where each\n" +
@@ -33,16 +33,16 @@ func (p *program) policyComposeCommand() *cli.Command {
 			"   auditpatch policy compose --quiet-leases > policy.yaml\n" +
 			"   auditpatch policy diff --from preset:baseline --to policy.yaml\n" +
 			"   auditpatch enable --policy policy.yaml",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: whatCategory, Usage: "the base: the preset of this `NAME`; without it and --policy, " + presets.Default},
-			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: whatCategory, Usage: "the base: the policy in `FILE`, - for standard input"},
-			&cli.StringSliceFlag{Name: "add", Destination: &f.add, Category: whatCategory, Usage: "put the rules of the policy in `FILE` in front; may be repeated"},
-			&cli.BoolFlag{Name: "quiet-leases", Destination: &f.quietLeases, Category: whatCategory, Usage: "do not record that the control plane, kubelets and service accounts renew leases"},
-			&cli.StringSliceFlag{Name: "quiet-user", Destination: &f.users, Category: whatCategory, Usage: "do not record what this `USER` reads, nor its leases and events; what else it writes, its reads of secrets and its ways into containers stay; may be repeated"},
-			&cli.StringSliceFlag{Name: "group-profile", Destination: &f.groupsOwn, Category: whatCategory, Usage: "of a group's members, record what another policy says: `GROUP=PRESET`, or GROUP=FILE; may be repeated"},
-			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; else, the only one that the added rules are about; may be repeated"},
-			&cli.StringFlag{Name: "target-version", Destination: &f.version, Category: whatCategory, Usage: "`VERSION` of Kubernetes that the parts have to fit, such as 1.30"},
-		}, p.outputFlags()),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: WhatCategory, Usage: "the base: the preset of this `NAME`; without it and --policy, " + presets.Default},
+			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: WhatCategory, Usage: "the base: the policy in `FILE`, - for standard input"},
+			&cli.StringSliceFlag{Name: "add", Destination: &f.add, Category: WhatCategory, Usage: "put the rules of the policy in `FILE` in front; may be repeated"},
+			&cli.BoolFlag{Name: "quiet-leases", Destination: &f.quietLeases, Category: WhatCategory, Usage: "do not record that the control plane, kubelets and service accounts renew leases"},
+			&cli.StringSliceFlag{Name: "quiet-user", Destination: &f.users, Category: WhatCategory, Usage: "do not record what this `USER` reads, nor its leases and events; what else it writes, its reads of secrets and its ways into containers stay; may be repeated"},
+			&cli.StringSliceFlag{Name: "group-profile", Destination: &f.groupsOwn, Category: WhatCategory, Usage: "of a group's members, record what another policy says: `GROUP=PRESET`, or GROUP=FILE; may be repeated"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: WhatCategory, Usage: "namespace of a preset that takes namespaces; else, the only one that the added rules are about; may be repeated"},
+			&cli.StringFlag{Name: "target-version", Destination: &f.version, Category: WhatCategory, Usage: "`VERSION` of Kubernetes that the parts have to fit, such as 1.30"},
+		}, p.OutputFlags()),
 		Action: func(c *cli.Context) error { return p.compose(c, f) },
 	})
 }
@@ -62,13 +62,13 @@ func (p *program) compose(c *cli.Context, f *composeFlags) error {
 		}
 	}
 	for _, note := range out.Notes {
-		p.say("warning", note)
+		p.Say("warning", note)
 	}
-	if p.json {
-		p.printJSON(composed{false, out.Rules, out.Parts, append([]string{}, out.Notes...), string(out.Text)})
+	if p.JSON() {
+		p.PrintJSON(composed{false, out.Rules, out.Parts, append([]string{}, out.Notes...), string(out.Text)})
 		return nil
 	}
-	if _, err := p.Out.Write(out.Text); err != nil {
+	if _, err := p.Stdout().Write(out.Text); err != nil {
 		return fmt.Errorf("write the policy: %w", err)
 	}
 	return nil
@@ -85,13 +85,13 @@ type composed struct {
 
 // request is what the flags ask for.
 func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, err error) {
-	if err := p.conflict(c, given{"preset", f.preset}, given{"policy", f.policy}); err != nil {
+	if err := p.Conflict(c, "preset", f.preset, "policy", f.policy); err != nil {
 		return r, err
 	}
 	if err := f.oneStdin(); err != nil {
 		return r, err
 	}
-	if r.Version, err = targetVersion("target-version", f.version); err != nil {
+	if r.Version, err = TargetVersion("target-version", f.version); err != nil {
 		return r, err
 	}
 	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), f.namespaces.Value()
@@ -110,7 +110,7 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 		if !ok || name == "" {
 			return r, hint.Errorf(hint.Spaced("group-profile", words+"=metadata"), "--group-profile %q: the form is GROUP=PRESET or GROUP=FILE", words)
 		}
-		if isPreset(name) {
+		if presets.Has(name) {
 			name = presetPrefix + name
 		}
 		s, err := p.source("group-profile", name)
@@ -142,9 +142,11 @@ func (f *composeFlags) presets() (names []string) {
 
 // oneStdin refuses to read standard input twice.
 func (f *composeFlags) oneStdin() error {
-	n := len(onlyStdin(f.policy))
-	for _, name := range f.add.Value() {
-		n += len(onlyStdin(name))
+	n := 0
+	for _, name := range append(f.add.Value(), f.policy) {
+		if name == "-" {
+			n++
+		}
 	}
 	for _, words := range f.groupsOwn.Value() {
 		if strings.HasSuffix(words, "=-") {
@@ -189,7 +191,7 @@ func (p *program) source(flag, name string) (compose.Source, error) {
 		data, err := pre.Policy(nil)
 		return compose.Source{Name: "preset " + preset, Data: data}, err
 	}
-	in, err := p.readInput(flag, name)
+	in, err := p.ReadInput(flag, name)
 	if err != nil {
 		return compose.Source{}, err
 	}

@@ -1,7 +1,8 @@
-package cli
+package policies
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -67,10 +68,10 @@ func entry(pre presets.Preset) (presetEntry, *policy.Policy, error) {
 func some(list []string) []string { return append([]string{}, list...) }
 
 func (p *program) policyListCommand() *cli.Command {
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "list",
 		Usage: "the policies that ship with auditpatch",
-		Flags: p.outputFlags(),
+		Flags: p.OutputFlags(),
 		Action: func(c *cli.Context) error {
 			var entries []presetEntry
 			for _, pre := range presets.All() {
@@ -80,8 +81,8 @@ func (p *program) policyListCommand() *cli.Command {
 				}
 				entries = append(entries, e)
 			}
-			if p.json {
-				p.printJSON(struct {
+			if p.JSON() {
+				p.PrintJSON(struct {
 					Changed bool          `json:"changed"`
 					Presets []presetEntry `json:"presets"`
 				}{false, entries})
@@ -95,17 +96,17 @@ func (p *program) policyListCommand() *cli.Command {
 
 // listPresets prints a line for each preset, with a second one for what it leaks.
 func (p *program) listPresets(entries []presetEntry) {
-	p.outf("%-22s  %-15s  %5s  %s", "NAME", "VOLUME", "RULES", "PURPOSE")
+	p.Outf("%-22s  %-15s  %5s  %s", "NAME", "VOLUME", "RULES", "PURPOSE")
 	for _, e := range entries {
-		p.outf("%-22s  %-15s  %5d  %s", e.Name, e.Volume, e.Rules, e.Purpose)
+		p.Outf("%-22s  %-15s  %5d  %s", e.Name, e.Volume, e.Rules, e.Purpose)
 		switch {
 		case e.AcceptLeaks:
-			p.outf("%-46s  may leak all that is sensitive, secrets too: enable wants --accept-leaks", "")
+			p.Outf("%-46s  may leak all that is sensitive, secrets too: enable wants --accept-leaks", "")
 		case len(e.MayLeak) > 0:
-			p.outf("%-46s  may leak %s", "", strings.Join(e.MayLeak, ", "))
+			p.Outf("%-46s  may leak %s", "", strings.Join(e.MayLeak, ", "))
 		}
 	}
-	p.printf("what each hides, costs and passes: auditpatch policy show --preset NAME")
+	p.Printf("what each hides, costs and passes: auditpatch policy show --preset NAME")
 }
 
 func (p *program) policyShowCommand() *cli.Command {
@@ -113,28 +114,28 @@ func (p *program) policyShowCommand() *cli.Command {
 		preset     string
 		namespaces cli.StringSlice
 	}
-	return p.command(&cli.Command{
+	return p.Command(&cli.Command{
 		Name:  "show",
 		Usage: "print a preset as YAML, with its record in the head",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: whatCategory, Value: presets.Default, Usage: "`NAME` of the preset"},
-			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
-		}, p.outputFlags()),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: WhatCategory, Value: presets.Default, Usage: "`NAME` of the preset"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: WhatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
+		}, p.OutputFlags()),
 		Action: func(c *cli.Context) error {
 			content, warnings, err := change.Preset(f.preset, f.namespaces.Value(), patch.Version{})
 			if err != nil {
 				return err
 			}
-			p.warn(warnings...)
-			if !p.json {
-				_, err = p.Out.Write(content.Data)
+			p.Warn(warnings...)
+			if !p.JSON() {
+				_, err = p.Stdout().Write(content.Data)
 				return err
 			}
 			record, err := record(f.preset)
 			if err != nil {
 				return err
 			}
-			p.printJSON(struct {
+			p.PrintJSON(struct {
 				Changed bool         `json:"changed"`
 				Preset  string       `json:"preset"`
 				Policy  string       `json:"policy"`
