@@ -18,7 +18,7 @@ func TestExpectations(t *testing.T) {
 			name := "tests/" + preset.Name + ".yaml"
 			text, err := os.ReadFile(name)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("each preset has a file that says what it is for: %v", err)
 			}
 			file, err := expect.Load(name, text)
 			if err != nil {

@@ -218,7 +218,13 @@ func (o objectTrial) watches() {
 	selected := "?fieldSelector=metadata.name%3Dwatched&timeoutSeconds=30"
 	watch("watch: JSON", o.collection+selected+"&watch=true", asJSON)
 	watch("watch: table", o.collection+selected+"&watch=1&includeObject=Object", asTable)
-	watch("watch: list first", o.collection+selected+"&watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true", asJSON)
+	// Some minor releases have this switched off, and refuse it.
+	first := o.collection + selected + "&watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+	q := get(first)
+	q.Hold = true
+	if answer, err := o.client.Do(q); err != nil || answer.Status != http.StatusUnprocessableEntity {
+		watch("watch: list first", first, asJSON)
+	}
 	if !o.custom {
 		old := strings.Replace(o.path("watched"), "/api/v1/", "/api/v1/watch/", 1)
 		watch("watch: old path", old+"?timeoutSeconds=30", asJSON)

@@ -3,7 +3,6 @@
 package policies
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -131,7 +130,7 @@ func (f furnisher) await(target string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			f.Fatal(fmt.Sprintf("%s: %d (%v)", target, answer.Status, err))
+			f.Fatalf("%s: %d (%v)", target, answer.Status, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 	"k8s.io/apiserver/pkg/apis/audit"
@@ -75,23 +74,21 @@ func (p *program) explain(f *explainFlags) error {
 	if err != nil {
 		return err
 	}
-	out := explained{Policy: pol.Name(), Requests: []explainedRequest{}}
-	for _, s := range sent {
-		e, err := explain.Explain(pol, s.Request)
-		if err != nil {
-			return err
-		}
-		out.Requests = append(out.Requests, requestAnswer(s, e))
+	out, err := explain.NewReport(pol, sent)
+	if err != nil {
+		return err
 	}
 	if p.json {
 		p.printJSON(out)
 		return nil
 	}
-	for i, s := range sent {
+	for i, r := range out.Requests {
 		if i > 0 {
 			p.outf("")
 		}
-		p.printRequest(out.Policy, s, out.Requests[i])
+		for _, line := range r.Lines(out.Policy) {
+			p.outf("%s", line)
+		}
 	}
 	if f.user == "" && !f.failedLogin {
 		p.printf("the user is one whom no rule names; --user and --group are for another, --failed-login is for none")
@@ -149,156 +146,6 @@ func (f *explainFlags) requests(pol *policy.Policy) ([]explain.Sent, error) {
 	return []explain.Sent{s}, err
 }
 
-// explained is the JSON of policy explain: requests, or with --events the rules.
-type explained struct {
-	Changed  bool               `json:"changed"`
-	Policy   string             `json:"policy"`
-	Requests []explainedRequest `json:"requests,omitempty"`
-	Events   *explainedEvents   `json:"events,omitempty"`
-}
-
-// explainedRequest is one request and what the policy does with it.
-type explainedRequest struct {
-	Request requestFields `json:"request"`
-	Note    string        `json:"note,omitempty"`
-	Rule    int           `json:"rule"` // from 0; -1 for none
-	Line    int           `json:"line"`
-	Col     int           `json:"col"`
-	Level   audit.Level   `json:"level"`
-	Stages  []audit.Stage `json:"stages"`
-	Panic   bool          `json:"panic"`
-	Holds   holdsFields   `json:"holds"`
-	Before  []missFields  `json:"before"`
-}
-
-type requestFields struct {
-	User        string   `json:"user"`
-	Groups      []string `json:"groups"`
-	Verb        string   `json:"verb"`
-	Group       string   `json:"group"`
-	Version     string   `json:"version"`
-	Resource    string   `json:"resource"`
-	Subresource string   `json:"subresource"`
-	Namespace   string   `json:"namespace"`
-	Name        string   `json:"name"`
-	Path        string   `json:"path"`
-}
-
-type holdsFields struct {
-	Metadata       bool     `json:"metadata"`
-	RequestObject  bool     `json:"requestObject"`
-	ResponseObject bool     `json:"responseObject"`
-	ManagedFields  bool     `json:"managedFields"`
-	Notes          []string `json:"notes"`
-}
-
-type missFields struct {
-	Rule   int         `json:"rule"`
-	Line   int         `json:"line"`
-	Col    int         `json:"col"`
-	Level  audit.Level `json:"level"`
-	Field  string      `json:"field"`
-	Reason string      `json:"reason"`
-}
-
-func requestAnswer(s explain.Sent, e *explain.Explanation) explainedRequest {
-	r := e.Request
-	groups := r.Groups
-	if groups == nil {
-		groups = []string{}
-	}
-	notes := e.Holds.Notes
-	if notes == nil {
-		notes = []string{}
-	}
-	out := explainedRequest{
-		Request: requestFields{r.User, groups, r.Verb, r.Group, r.Version, r.Resource, r.Subresource, r.Namespace, r.Name, r.Path},
-		Note:    s.Note, Rule: e.Rule, Line: e.Line, Col: e.Col, Level: e.Level, Stages: e.Stages, Panic: e.Panic,
-		Holds:  holdsFields{e.Holds.Metadata, e.Holds.RequestObject, e.Holds.ResponseObject, e.Holds.ManagedFields, notes},
-		Before: []missFields{},
-	}
-	for _, m := range e.Before {
-		out.Before = append(out.Before, missFields(m))
-	}
-	return out
-}
-
-// printRequest prints the answer for people.
-func (p *program) printRequest(name string, s explain.Sent, e explainedRequest) {
-	p.outf("%s, as %s", explain.Describe(s.Request), explain.DescribeUser(s.Request))
-	if s.Note != "" {
-		p.outf("  note    %s", s.Note)
-	}
-	if e.Rule < 0 {
-		p.outf("  rule    none matches")
-	} else {
-		p.outf("  rule    rules[%d], %s:%d:%d", e.Rule, name, e.Line, e.Col)
-	}
-	p.outf("  level   %s", e.Level)
-	p.outf("  stages  %s", stagesInWords(e))
-	p.outf("  holds   %s", holdsInWords(e.Holds))
-	for _, note := range e.Holds.Notes {
-		p.outf("          %s", note)
-	}
-	label := "before"
-	for _, m := range e.Before {
-		p.outf("  %-7s rules[%d], line %d, %s: %s", label, m.Rule, m.Line, m.Level, m.Reason)
-		label = ""
-	}
-}
-
-func stagesInWords(e explainedRequest) string {
-	if len(e.Stages) == 0 && !e.Panic {
-		return "none"
-	}
-	var words []string
-	for _, s := range e.Stages {
-		words = append(words, string(s))
-	}
-	text := strings.Join(words, ", ")
-	if e.Panic {
-		text = strings.TrimSpace(text + " (Panic if the handler panics)")
-	}
-	return text
-}
-
-func holdsInWords(h holdsFields) string {
-	if !h.Metadata {
-		return "nothing: no event is written"
-	}
-	var objects []string
-	if h.RequestObject {
-		objects = append(objects, "the object that was sent")
-	}
-	if h.ResponseObject {
-		objects = append(objects, "the object that came back")
-	}
-	fields := "without managed fields"
-	if h.ManagedFields {
-		fields = "with managed fields"
-	}
-	if len(objects) == 0 {
-		return "who, what, when and from where; no object"
-	}
-	return "who, what, when, from where; " + strings.Join(objects, " and ") + ", " + fields
-}
-
-// explainedEvents is what a stream of events had.
-type explainedEvents struct {
-	Events     int          `json:"events"`
-	Bytes      int64        `json:"bytes"`
-	Unreadable int          `json:"unreadable"`
-	Rules      []ruleEvents `json:"rules"` // each of the policy, and -1 for none
-}
-
-type ruleEvents struct {
-	Rule   int         `json:"rule"`
-	Line   int         `json:"line"`
-	Level  audit.Level `json:"level"`
-	Events int         `json:"events"`
-	Bytes  int64       `json:"bytes"`
-}
-
 // explainEvents answers for each event, or counts them by rule.
 func (p *program) explainEvents(f *explainFlags, pol *policy.Policy) error {
 	in := io.Reader(p.In)
@@ -316,7 +163,7 @@ func (p *program) explainEvents(f *explainFlags, pol *policy.Policy) error {
 	if p.output == "jsonl" {
 		return p.eventLines(f, pol, in)
 	}
-	counts := make([]ruleEvents, pol.Rules()+1)
+	counts := make([]explain.RuleEvents, pol.Rules()+1)
 	total, err := explain.Events(pol, in, func(e explain.Event, a explain.Answer) error {
 		c := &counts[a.Rule+1]
 		c.Events++
@@ -333,7 +180,7 @@ func (p *program) explainEvents(f *explainFlags, pol *policy.Policy) error {
 }
 
 // printCounts prints how many events each rule decides.
-func (p *program) printCounts(pol *policy.Policy, counts []ruleEvents, total explain.Total) error {
+func (p *program) printCounts(pol *policy.Policy, counts []explain.RuleEvents, total explain.Total) error {
 	for i, rule := range explain.Rules(pol) {
 		c := &counts[i+1]
 		c.Rule, c.Line, c.Level = i, rule.Line, rule.Level
@@ -341,7 +188,7 @@ func (p *program) printCounts(pol *policy.Policy, counts []ruleEvents, total exp
 	counts[0].Rule, counts[0].Level = -1, audit.LevelNone
 	counts = append(counts[1:], counts[0])
 	if p.json {
-		p.printJSON(explained{Policy: pol.Name(), Events: &explainedEvents{total.Events, total.Bytes, total.Unreadable, counts}})
+		p.printJSON(explain.Report{Policy: pol.Name(), Events: &explain.EventsReport{Events: total.Events, Bytes: total.Bytes, Unreadable: total.Unreadable, Rules: counts}})
 		return nil
 	}
 	rows := [][]string{{"RULE", "LINE", "LEVEL", "EVENTS", "BYTES"}}

@@ -1,18 +1,13 @@
 package cli
 
 import (
-	"encoding/xml"
 	"fmt"
-	"strings"
 
 	"github.com/urfave/cli/v2"
-	"k8s.io/apiserver/pkg/apis/audit"
 
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
-	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/expect"
-	"auditpatch/internal/policy/explain"
 )
 
 func (p *program) policyTestCommand() *cli.Command {
@@ -51,76 +46,28 @@ func (p *program) policyTestCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return p.printTested(tested(pol, in.Name, results))
+			return p.printTested(expect.NewReport(pol, in.Name, results))
 		},
 	})
 }
 
-// testedPolicy is the JSON of policy test.
-type testedPolicy struct {
-	Changed bool         `json:"changed"`
-	Policy  string       `json:"policy"`
-	Tests   string       `json:"tests"`
-	Passed  int          `json:"passed"`
-	Failed  int          `json:"failed"`
-	Results []testResult `json:"results"`
-}
-
-// testResult is one request of one user.
-type testResult struct {
-	Test    string          `json:"test"`
-	Line    int             `json:"line"` // in the file of expectations
-	Col     int             `json:"col"`
-	Request string          `json:"request"`
-	User    string          `json:"user"`
-	Passed  bool            `json:"passed"`
-	Wrong   []wrongExpected `json:"wrong"`
-	Rule    int             `json:"rule"` // that decides, from 0; -1 for none
-	At      int             `json:"ruleLine"`
-	AtCol   int             `json:"ruleCol"`
-	Level   audit.Level     `json:"level"`
-	Stages  []audit.Stage   `json:"stages"`
-}
-
-type wrongExpected struct {
-	Field    string `json:"field"`
-	Expected string `json:"expected"`
-	Came     string `json:"came"`
-}
-
-func tested(pol *policy.Policy, tests string, results []expect.Result) testedPolicy {
-	out := testedPolicy{Policy: pol.Name(), Tests: tests, Results: []testResult{}}
-	for _, r := range results {
-		t := testResult{
-			Test: r.Test, Line: r.Line, Col: r.Col, Request: explain.Describe(r.Request), User: explain.DescribeUser(r.Request),
-			Passed: len(r.Wrong) == 0, Wrong: []wrongExpected{}, Rule: r.Rule, At: r.RuleLine, AtCol: r.RuleCol, Level: r.Level, Stages: r.Stages,
-		}
-		for _, w := range r.Wrong {
-			t.Wrong = append(t.Wrong, wrongExpected(w))
-		}
-		if t.Passed {
-			out.Passed++
-		} else {
-			out.Failed++
-		}
-		out.Results = append(out.Results, t)
-	}
-	return out
-}
-
-func (p *program) printTested(t testedPolicy) error {
+func (p *program) printTested(t expect.Report) error {
 	switch {
 	case p.json:
 		p.printJSON(t)
 	case p.output == "junit":
-		if err := p.printJUnit(t); err != nil {
+		text, err := t.JUnit()
+		if err != nil {
 			return err
+		}
+		if _, err := p.Out.Write(text); err != nil {
+			return fmt.Errorf("print the results: %w", err)
 		}
 	default:
 		for _, r := range t.Results {
 			if !r.Passed {
 				p.outf("%s:%d:%d: %s: %s, as %s", t.Tests, r.Line, r.Col, r.Test, r.Request, r.User)
-				p.outf("    %s", failure(t.Policy, r))
+				p.outf("    %s", r.Failure(t.Policy))
 			}
 		}
 	}
@@ -130,53 +77,4 @@ func (p *program) printTested(t testedPolicy) error {
 	}
 	p.printf("%d requests are recorded as expected", t.Passed)
 	return nil
-}
-
-// failure is what was expected, what came, and who decided.
-func failure(policy string, r testResult) string {
-	var out []string
-	for _, w := range r.Wrong {
-		out = append(out, fmt.Sprintf("%s: expected %s, came %s", w.Field, w.Expected, w.Came))
-	}
-	decides := "no rule matches"
-	if r.Rule >= 0 {
-		decides = fmt.Sprintf("rules[%d] decides, %s:%d:%d", r.Rule, policy, r.At, r.AtCol)
-	}
-	return strings.Join(out, "; ") + "; " + decides
-}
-
-// printJUnit prints the results in the XML that CI systems read.
-func (p *program) printJUnit(t testedPolicy) error {
-	type fault struct {
-		Message string `xml:"message,attr"`
-	}
-	type testcase struct {
-		Class   string `xml:"classname,attr"`
-		Name    string `xml:"name,attr"`
-		File    string `xml:"file,attr"`
-		Line    int    `xml:"line,attr"`
-		Failure *fault `xml:"failure,omitempty"`
-	}
-	type testsuite struct {
-		XMLName  xml.Name   `xml:"testsuite"`
-		Name     string     `xml:"name,attr"`
-		Tests    int        `xml:"tests,attr"`
-		Failures int        `xml:"failures,attr"`
-		Errors   int        `xml:"errors,attr"`
-		Cases    []testcase `xml:"testcase"`
-	}
-	suite := testsuite{Name: t.Policy, Tests: len(t.Results), Failures: t.Failed}
-	for _, r := range t.Results {
-		c := testcase{Class: r.Test, Name: r.Request + ", as " + r.User, File: t.Tests, Line: r.Line}
-		if !r.Passed {
-			c.Failure = &fault{failure(t.Policy, r)}
-		}
-		suite.Cases = append(suite.Cases, c)
-	}
-	text, err := xml.MarshalIndent(suite, "", "  ")
-	if err != nil {
-		return fmt.Errorf("print the results: %w", err)
-	}
-	_, err = fmt.Fprintf(p.Out, "%s%s\n", xml.Header, text)
-	return err
 }

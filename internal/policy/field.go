@@ -9,11 +9,16 @@ import (
 )
 
 // Text tells where the fields of a policy's text stand, also of one that is
-// refused. Paths are those of findings, such as rules[0].verbs[1].
+// refused. Paths are those of findings, such as rules[0].verbs[1]. It remembers
+// where it looked last, and is for one goroutine.
 type Text struct {
 	src    *source
 	starts []int // offset of each line
+	last   place // where offset went last
 }
+
+// place is a position with its byte.
+type place struct{ line, col, at int }
 
 // Span is a part of a text, in bytes.
 type Span struct{ Start, End int }
@@ -113,15 +118,17 @@ func (t *Text) scalar(n *yaml.Node) (Span, bool) {
 	return Span{at, at + len(text)}, true
 }
 
-// offset is the byte at a position.
+// offset is the byte at a position. In a long line it goes on from where it was.
 func (t *Text) offset(line, col int) int {
-	at := t.starts[line-1]
-	for range col - 1 {
-		if at >= len(t.src.data) {
-			break
-		}
-		_, n := utf8.DecodeRune(t.src.data[at:])
-		at += n
+	from := place{line, 1, t.starts[line-1]}
+	if t.last.line == line && t.last.col <= col {
+		from = t.last
 	}
-	return at
+	for from.col < col && from.at < len(t.src.data) {
+		_, n := utf8.DecodeRune(t.src.data[from.at:])
+		from.at += n
+		from.col++
+	}
+	t.last = from
+	return from.at
 }

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -211,4 +212,54 @@ func (l loaded) expect(r policy.Request) (want string, ok bool) {
 		}
 	}
 	return effect(l.base.Evaluate(attrs)), true
+}
+
+// FuzzBase lays rules over any text that is a policy: what comes of it is one, and takes
+// nothing away where the notes do not say so.
+func FuzzBase(f *testing.F) {
+	for _, text := range []string{
+		base,
+		"rules: &all\n- &a {level: Metadata}\n- *a\napiVersion: audit.k8s.io/v1\nkind: Policy\n",
+		"\ufeffapiVersion: audit.k8s.io/v1\r\nkind: Policy\r\nomitStages: [RequestReceived\r\n  ]\r\nrules:\r\n- level: Metadata\r\n  omitStages:\r\n  - Panic # no\r\n",
+		"apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages:\n- RequestReceived\nrules:\n-\n  level: Metadata\n  omitStages: [Panic]\n- level: Request",
+		"{\"apiVersion\": \"audit.k8s.io/v1\",\n\t\"kind\": \"Policy\", \"rules\": [{\"level\": \"None\"}]}",
+		"---\napiVersion: audit.k8s.io/v1\nkind: Policy\n\"rules\": # rules:\n    # one\n    - level: \"None\"\n...\n",
+	} {
+		f.Add([]byte(text), true)
+		f.Add([]byte(text), false)
+	}
+	add := file("add.yaml", "rules:\n- level: Metadata\n  users: [add]\n")
+	f.Fuzz(func(t *testing.T, data []byte, stages bool) {
+		r := Request{Base: Source{"base.yaml", data}, QuietUsers: []string{"quiet"}}
+		if stages { // it records each stage, so that the base's list has to move
+			r.Add = []Source{add}
+		}
+		before, err := policy.Load("base.yaml", data)
+		if err != nil {
+			return
+		}
+		out, err := Compose(r)
+		if err != nil {
+			if strings.Contains(err.Error(), "fault of auditpatch") {
+				t.Fatalf("%v\n%q", err, data)
+			}
+			return
+		}
+		after := load(t, Source{"composed.yaml", out.Text})
+		for _, q := range []policy.Request{
+			{User: "alice", Verb: "get", Resource: "secrets", Namespace: "prod", Name: "db"},
+			{User: "alice", Verb: "create", Group: "apps", Resource: "deployments", Namespace: "prod"},
+			{Verb: "get", Path: "/healthz"},
+		} {
+			if got, want := effect(after.Evaluate(q.Attributes())), effect(before.Evaluate(q.Attributes())); got != want {
+				t.Fatalf("%+v: %s, want %s\n%s", q, got, want, out.Text)
+			}
+		}
+		if len(out.Notes) == 0 {
+			from := bytes.LastIndexByte(out.Text[:bytes.Index(out.Text, []byte("# "+[2]string{"--quiet", "From add"}[len(r.Add)]))], '\n') + 1
+			if without := slices.Concat(out.Text[:from], out.Text[blockEnd(out.Text):]); !bytes.Equal(without, data) {
+				t.Fatalf("%q has become\n%q", data, without)
+			}
+		}
+	})
 }

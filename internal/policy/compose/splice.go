@@ -35,7 +35,8 @@ func (c *composer) spliced(common []auditv1.Stage) (text []byte, ok bool) {
 	s := &splicer{data: c.Base.Data, lines: lineStarts(c.Base.Data), end: lineEnd(c.Base.Data), ok: true}
 	root := doc.Content[0]
 	key, rules := field(root, "rules")
-	if rules == nil || rules.Kind != yaml.SequenceNode || rules.Style&yaml.FlowStyle != 0 || root.Style&yaml.FlowStyle != 0 || rules.Line <= key.Line {
+	if rules == nil || rules.Kind != yaml.SequenceNode || rules.Style&yaml.FlowStyle != 0 || root.Style&yaml.FlowStyle != 0 ||
+		rules.Line <= key.Line || len(rules.Content) != len(c.base.Rules) {
 		return nil, false
 	}
 	if len(c.parts) > 0 {

@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"strings"
+
 	"k8s.io/apiserver/pkg/apis/audit"
 
 	"auditpatch/internal/policy"
@@ -31,22 +33,22 @@ func contents(d policy.Decision, r policy.Request) Contents {
 	if d.Level != audit.LevelRequest && d.Level != audit.LevelRequestResponse {
 		return c
 	}
-	if !d.Records(audit.StageResponseComplete) && !d.Records(audit.StagePanic) {
+	if r.User != "" && !d.Records(audit.StageResponseComplete) && !d.Records(audit.StagePanic) {
 		c.Notes = append(c.Notes, "no objects, although the level would have them: they come with stage ResponseComplete, which is left out")
 		return c
 	}
-	if why := bodiless(r); why != "" {
+	all := d.Level == audit.LevelRequestResponse
+	if answer, why := bodiless(r); why != "" {
+		c.ResponseObject = answer && all
 		c.Notes = append(c.Notes, why)
 		return c
 	}
 	c.RequestObject = sendsObject(r.Verb)
-	c.ResponseObject = d.Level == audit.LevelRequestResponse && d.Records(audit.StageResponseComplete)
-	if !c.RequestObject && d.Level == audit.LevelRequest {
+	c.ResponseObject = all && d.Records(audit.StageResponseComplete)
+	if !c.RequestObject && !all {
 		c.Notes = append(c.Notes, "a "+r.Verb+" sends no object, so Request records what Metadata does")
 	}
-	if c.RequestObject || c.ResponseObject {
-		c.ManagedFields = !d.OmitManagedFields
-	}
+	c.ManagedFields = (c.RequestObject || c.ResponseObject) && !d.OmitManagedFields
 	if r.Verb == "patch" && d.OmitManagedFields {
 		c.Notes = append(c.Notes, "the body of a patch is written as it was sent: omitManagedFields does not touch it")
 	}
@@ -61,21 +63,33 @@ func sendsObject(verb string) bool {
 	return false
 }
 
-// bodiless says why no object of a request is ever recorded; "" when one can be.
-func bodiless(r policy.Request) string {
+// bodiless says why no object that was sent is ever recorded, "" when one can be, and
+// whether the answer is, at level RequestResponse. An error is an object, a Status, and is
+// recorded as such where the API server refuses the request.
+func bodiless(r policy.Request) (answer bool, why string) {
 	switch {
 	case r.User == "":
-		return "nobody has logged in, so nothing of the request's body is read"
+		return true, "nobody has logged in: nothing that was sent is read, and the answer is an error"
+	case r.Resource == "" && discovery(r.Path):
+		return true, "the answer is a list of what is served"
 	case r.Resource == "":
-		return "a request for a path has no objects"
+		return false, "a request for this path has no objects; at RequestResponse, a refusal has its error"
 	case r.Verb == "watch":
-		return "the objects of a watch are never recorded"
+		return false, "the objects of a watch are never recorded; at RequestResponse, a refusal has its error"
 	case LongRunning(r.Verb, r.Resource, r.Subresource, r.Path):
-		return "what is streamed is never recorded"
+		return false, "what is streamed is never recorded; at RequestResponse, a refusal has its error"
 	case r.Verb == "":
-		return "this method is none of the API's"
+		return false, "this method is none of the API's"
 	}
-	return ""
+	return false, ""
+}
+
+// discovery tells whether a path lists groups, versions or resources: it is no request for
+// a resource, and yet the answer is encoded as an object
+// (k8s.io/apiserver/pkg/endpoints/discovery).
+func discovery(path string) bool {
+	first, _, _ := strings.Cut(strings.Trim(path, "/"), "/")
+	return first == "api" || first == "apis"
 }
 
 // notes are what users do not expect of an event.

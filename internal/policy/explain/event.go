@@ -22,31 +22,35 @@ var requestInfos = &request.RequestInfoFactory{
 // rebuilder makes the attributes of a request from its event. It serves one event
 // after the other, without an allocation for most.
 type rebuilder struct {
-	event                 Event
-	kind, uri             string
-	stage, level          string
-	hasRef                bool // it is a request for a resource
-	info                  user.DefaultInfo
-	record                authorizer.AttributesRecord
+	event Event
+	eventText
 	in                    scanner
 	top, person, referent func(name string)
-	seen                  fieldSet            // of the fields that decide
 	groups                map[string][]string // lists that were read, by their text
-	groupsText            string              // of the event's; "" when it is not in groups
-	url                   url.URL
+	info                  user.DefaultInfo
+	record                authorizer.AttributesRecord
 	http                  http.Request
+}
+
+// eventText is what is read of an event beside its request.
+type eventText struct {
+	kind, uri    string
+	stage, level string
+	hasRef       bool     // it is a request for a resource
+	seen         fieldSet // of the fields that decide
+	groupsText   string   // of the user; "" when the list is not remembered
 }
 
 func newRebuilder() *rebuilder {
 	r := &rebuilder{groups: map[string][]string{}}
 	r.top, r.person, r.referent = r.field, r.userField, r.refField
-	r.http = http.Request{URL: &r.url}
+	r.http.URL = &url.URL{}
 	return r
 }
 
 // read reads one event, and returns why it is none; "" if it is.
 func (r *rebuilder) read(line string) (reason string) {
-	r.event, r.kind, r.uri, r.stage, r.level, r.hasRef, r.seen, r.groupsText = Event{}, "", "", "", "", false, 0, ""
+	r.event, r.eventText = Event{}, eventText{}
 	r.in = scanner{s: line}
 	if r.in.next() != '{' {
 		return notAnObject(line)
@@ -222,7 +226,7 @@ func (r *rebuilder) early(method string) {
 	if !ok {
 		return
 	}
-	r.http.Method, r.url.Path = method, path
+	r.http.Method, r.http.URL.Path = method, path
 	info, err := requestInfos.NewRequestInfo(&r.http)
 	if err != nil || !info.IsResourceRequest {
 		return

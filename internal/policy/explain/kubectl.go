@@ -53,7 +53,7 @@ type kubectl struct {
 	sent    []Sent
 }
 
-// kubectlFlags are those that decide about requests.
+// kubectlFlags are those that decide about requests: as many fields as there are.
 type kubectlFlags struct {
 	namespace, filename, selector, fieldSelector, raw, subresource, dryRun, as, currentReplicas string
 	allNamespaces, all, watch, watchOnly, list, force, wait                                     bool
@@ -283,12 +283,6 @@ func same(a, b policy.Request) bool {
 // sub is an object's subresource.
 func (o object) sub(name string) object {
 	o.subresource = name
-	return o
-}
-
-// any is the resource without a name.
-func (o object) any() object {
-	o.name = ""
 	return o
 }
 

@@ -96,48 +96,11 @@ func (l *linter) example(r *rule, group, resource string, verbs []string) (polic
 		return policy.Request{}, false
 	}
 	what, err := space.NewRule(auditv1.PolicyRule{Verbs: verbs, Resources: []auditv1.GroupResources{{Group: group, Resources: []string{resource}}}})
-	if err != nil || !l.shape(r.index).Matches(sample(group, resource)) {
+	if err != nil {
 		return policy.Request{}, false
 	}
-	must := []*space.Rule{l.rules[r.index], what}
-	if q, ok := l.decidedBy(r.index, must); ok {
-		return q, true
-	}
-	var earlier []*space.Rule
-	for i := range r.index {
-		if l.shape(i).Matches(sample(group, resource)) {
-			earlier = append(earlier, l.rules[i])
-		}
-	}
-	a := space.Find(must, earlier)
-	if !a.Found || l.policy.Evaluate(a.Request.Attributes()).Rule != r.index {
-		return policy.Request{}, false
-	}
-	return a.Request, true
-}
-
-// shape is a rule with nothing but the resources that it names: what it does not
-// take, the rule does not take either, and need not be asked about.
-func (l *linter) shape(index int) *space.Rule {
-	if l.shapes == nil {
-		l.shapes = make([]*space.Rule, len(l.spec.Rules))
-	}
-	if l.shapes[index] == nil {
-		full, bare := l.spec.Rules[index], auditv1.PolicyRule{}
-		for _, gr := range full.Resources {
-			bare.Resources = append(bare.Resources, auditv1.GroupResources{Group: gr.Group, Resources: gr.Resources})
-		}
-		if len(full.Resources)+len(full.Namespaces) == 0 {
-			bare.NonResourceURLs = full.NonResourceURLs
-		}
-		l.shapes[index], _ = space.NewRule(bare)
-	}
-	return l.shapes[index]
-}
-
-func sample(group, resource string) policy.Request {
-	name, sub, _ := strings.Cut(resource, "/")
-	return policy.Request{User: "alice", Verb: "get", Group: group, Resource: name, Subresource: sub}
+	found := l.search(r.index, []*space.Rule{l.rules[r.index], what})
+	return found.request, found.ok
 }
 
 // bodies looks for levels that promise more than an event has.

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -159,17 +160,16 @@ func (l *linter) dropItem(list string, index int, does, changes string) *Fix {
 
 // cutInBrackets widens an edit to the comma beside the item.
 func (l *linter) cutInBrackets(e *Edit) bool {
-	before := strings.TrimRight(string(l.src[:e.Start]), " \t\r\n")
-	if strings.HasSuffix(before, ",") {
+	before := bytes.TrimRight(l.src[:e.Start], " \t\r\n")
+	if bytes.HasSuffix(before, []byte(",")) {
 		e.Start = len(before) - 1
 		return true
 	}
-	after := string(l.src[e.End:])
-	rest := strings.TrimLeft(after, " \t")
-	if !strings.HasPrefix(rest, ",") {
+	rest := bytes.TrimLeft(l.src[e.End:], " \t")
+	if !bytes.HasPrefix(rest, []byte(",")) {
 		return false
 	}
-	rest = strings.TrimLeft(rest[1:], " \t")
+	rest = bytes.TrimLeft(rest[1:], " \t")
 	e.End = len(l.src) - len(rest)
 	return true
 }
@@ -177,13 +177,12 @@ func (l *linter) cutInBrackets(e *Edit) bool {
 // cutLine widens an edit to the whole line, when nothing else stands on it but
 // what comes before the value.
 func (l *linter) cutLine(e *Edit, lead string) bool {
-	text := string(l.src)
-	start := strings.LastIndexByte(text[:e.Start], '\n') + 1
-	end := len(text)
-	if i := strings.IndexByte(text[e.End:], '\n'); i >= 0 {
+	start := bytes.LastIndexByte(l.src[:e.Start], '\n') + 1
+	end := len(l.src)
+	if i := bytes.IndexByte(l.src[e.End:], '\n'); i >= 0 {
 		end = e.End + i + 1
 	}
-	if strings.TrimSpace(text[start:e.Start]) != lead || strings.TrimSpace(text[e.End:end]) != "" {
+	if string(bytes.TrimSpace(l.src[start:e.Start])) != lead || len(bytes.TrimSpace(l.src[e.End:end])) > 0 {
 		return false
 	}
 	e.Start, e.End = start, end

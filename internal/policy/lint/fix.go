@@ -46,24 +46,27 @@ type repair struct {
 	Repaired
 }
 
-// round carries out all fixes at once or, where that cannot be proven, one of them
-// after the other. It reports whether there were any.
+// round carries out all fixes at once or, where that cannot be proven, each half of
+// them by itself. It reports whether there were any.
 func (r *repair) round(report *Report) bool {
-	fixable := r.fixable(report)
-	if out, ok := r.safe(report, fixable); ok {
-		return r.take(out, fixable)
-	}
 	var done []Finding
-	for _, f := range fixable {
-		if _, ok := proven(r.name, r.Text, report.Policy != nil, append(slices.Clone(done), f)); !ok {
-			continue
-		}
-		if _, ok := r.safe(report, append(slices.Clone(done), f)); ok {
-			done = append(done, f)
-		} else {
-			r.Left = append(r.Left, f)
+	var try func(fixes []Finding)
+	try = func(fixes []Finding) {
+		all := slices.Concat(done, fixes)
+		_, ok := r.safe(report, all)
+		switch {
+		case ok:
+			done = all
+		case len(fixes) > 1:
+			try(fixes[:len(fixes)/2])
+			try(fixes[len(fixes)/2:])
+		default:
+			if _, ok := proven(r.name, r.Text, report.Policy != nil, all); ok {
+				r.Left = append(r.Left, fixes...)
+			}
 		}
 	}
+	try(r.fixable(report))
 	out, ok := r.safe(report, done)
 	return ok && r.take(out, done)
 }

@@ -74,7 +74,7 @@ func (r *Report) Worst() (worst Severity) {
 // switches off, and those with one of the codes in ignore, are left out; what
 // makes a policy refused is always there.
 func Check(name string, src []byte, target policy.Version, ignore ...string) *Report {
-	l := &linter{src: src, text: policy.TextOf(src)}
+	l := &linter{src: src, text: policy.TextOf(src), said: map[string]bool{}, counts: map[string]int{}}
 	p, err := policy.LoadFor(name, src, target)
 	l.refusals(err)
 	if p != nil {
@@ -99,7 +99,9 @@ type linter struct {
 	policy   *policy.Policy
 	spec     *auditv1.Policy
 	rules    []*space.Rule
-	shapes   []*space.Rule // see shape
+	work     int             // see maxWork
+	said     map[string]bool // fields that have a finding
+	counts   map[string]int  // findings by code
 	findings []Finding
 	dead     map[int]bool // rules with a finding that says why they match nothing
 }
@@ -163,9 +165,16 @@ func (r *rule) takesVerb(verb string) bool {
 	return len(r.Verbs) == 0 || slices.Contains(r.Verbs, verb)
 }
 
+// maxOfAKind bounds how many findings one file can have of a kind.
+const maxOfAKind = 1000
+
 // add notes a finding at a field.
 func (l *linter) add(id, path, message, hint string) *Finding {
 	f := Finding{Code: byID[id], Line: 1, Col: 1, Field: path, Message: message, Hint: hint}
+	if l.counts[id]++; l.counts[id] > maxOfAKind {
+		return &f
+	}
+	l.said[path] = true
 	if l.text != nil {
 		f.Line, f.Col = l.text.Position(path)
 	}

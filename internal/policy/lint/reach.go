@@ -54,20 +54,18 @@ func (l *linter) reach() {
 		if l.dead[i] || slices.ContainsFunc(l.spec.Rules[i].Verbs, func(v string) bool { return slices.Contains(legacyVerbs, v) }) {
 			continue
 		}
-		_, ok := l.decidedBy(i, l.rules[i:i+1])
-		if !ok {
-			if a := space.Find(l.rules[i:i+1], l.rules[:i]); !a.Found && a.Certain {
-				l.unreached(i)
-				continue
-			}
+		found := l.search(i, l.rules[i:i+1])
+		if found.none {
+			l.unreached(i, found.takers)
+			continue
 		}
 		l.unreachedEntries(i)
 	}
 	if end >= 0 {
 		return
 	}
-	if a := space.Find(nil, l.rules); a.Found && l.policy.Evaluate(a.Request.Attributes()).Rule < 0 {
-		l.addRule("AP023", len(l.spec.Rules)-1, fmt.Sprintf("no rule takes %q: it is not recorded", describe(a.Request)),
+	if found := l.search(-1, nil); found.ok {
+		l.addRule("AP023", len(l.spec.Rules)-1, fmt.Sprintf("no rule takes %q: it is not recorded", describe(found.request)),
 			`end the policy with "- level: Metadata" to record everything else, or with "- level: None" to say that it is not`)
 	}
 }
@@ -78,34 +76,76 @@ func (l *linter) unreachedEntries(index int) {
 	for i, gr := range l.spec.Rules[index].Resources {
 		for j, name := range gr.Resources {
 			path := fmt.Sprintf("rules[%d].resources[%d].resources[%d]", index, i, j)
+			if l.work >= maxWork || l.said[path] {
+				continue
+			}
 			entry, err := space.NewRule(auditv1.PolicyRule{Resources: []auditv1.GroupResources{{Group: gr.Group, Resources: []string{name}, ResourceNames: gr.ResourceNames}}})
-			if err != nil || l.about(path) {
+			if err != nil {
 				continue
 			}
 			must := []*space.Rule{l.rules[index], entry}
-			q, ok := l.decidedBy(index, must)
-			taken := l.policy.Evaluate(q.Attributes()).Rule
-			if ok || q.Verb == "" || taken < 0 || taken >= index || l.sameEffect(index, []taker{{rule: taken}}) {
+			found := l.search(index, must)
+			if !found.none || len(found.takers) == 0 || l.sameEffect(index, found.takers) {
 				continue
 			}
-			if a := space.Find(must, l.rules[:index]); !a.Found && a.Certain {
-				l.add("AP024", path, fmt.Sprintf("%q in rules[%d] is never reached: %s takes %q", name, index, l.named(taken), describe(q)), fmt.Sprintf("remove it, or move the rule before rules[%d]", taken))
-			}
+			first := found.takers[0]
+			l.add("AP024", path, fmt.Sprintf("%q in rules[%d] is never reached: %s takes %q", name, index, l.named(first.rule), describe(first.request)), fmt.Sprintf("remove it, or move the rule before rules[%d]", first.rule))
 		}
 	}
 }
 
-// about reports whether there is a finding about a field already.
-func (l *linter) about(path string) bool {
-	return slices.ContainsFunc(l.findings, func(f Finding) bool { return f.Field == path && f.Code.Severity != Info })
+// found is the outcome of a search: a request that a rule decides, or that there
+// is none; neither, when the search was given up.
+type found struct {
+	request  policy.Request
+	ok, none bool
+	takers   []taker // the earlier rules that were met on the way
 }
 
-// decidedBy makes a request that the rules match, and reports whether the one with
-// the index decides it. Most often it does, which spares a search in the requests
-// that earlier rules leave.
-func (l *linter) decidedBy(index int, must []*space.Rule) (policy.Request, bool) {
-	a := space.Find(must, nil)
-	return a.Request, a.Found && l.policy.Evaluate(a.Request.Attributes()).Rule == index
+// maxWork bounds how many rules all searches in one policy compare with requests. A
+// policy of a thousand rules takes a tenth.
+const maxWork = 40_000_000
+
+// weight is how many words a rule has; of no rule, how many rules there are.
+func (l *linter) weight(index int) (n int) {
+	if index < 0 {
+		return len(l.rules)
+	}
+	for _, list := range (&rule{PolicyRule: &l.spec.Rules[index]}).lists() {
+		n += 1 + len(list.values)
+	}
+	return n
+}
+
+// search looks for a request that all rules of must match and that the rule with the
+// index decides, or no rule for -1. It asks the evaluator about one that must
+// matches; when an earlier rule takes that, the next one has to avoid the rule.
+// That is quicker than to avoid all earlier rules from the beginning.
+func (l *linter) search(index int, must []*space.Rule) (out found) {
+	var avoid []*space.Rule
+	for w := l.weight(index); ; {
+		cost := 4*w*(1+len(avoid)) + w*w/4
+		if l.work+cost > maxWork {
+			return out
+		}
+		l.work += cost
+		a := space.Find(must, avoid)
+		if !a.Found {
+			out.none = a.Certain
+			return out
+		}
+		l.work += len(l.rules)
+		d := l.policy.Evaluate(a.Request.Attributes()).Rule
+		if d == index {
+			out.request, out.ok = a.Request, true
+			return out
+		}
+		if d < 0 || slices.ContainsFunc(out.takers, func(t taker) bool { return t.rule == d }) {
+			return out
+		}
+		out.takers = append(out.takers, taker{d, a.Request})
+		avoid = append(avoid, l.rules[d])
+	}
 }
 
 // taker is an earlier rule, and a request that it takes from a later one.
@@ -115,8 +155,7 @@ type taker struct {
 }
 
 // unreached tells which earlier rules take all the requests of a rule.
-func (l *linter) unreached(index int) {
-	takers := l.takers(index)
+func (l *linter) unreached(index int, takers []taker) {
 	if len(takers) == 0 {
 		l.addRule("AP025", index, fmt.Sprintf("no request can fit rules[%d]: its conditions exclude each other", index), "make two rules of it, or remove the condition that is too much")
 		return
@@ -134,25 +173,6 @@ func (l *linter) unreached(index int) {
 		return
 	}
 	l.addRule("AP021", index, fmt.Sprintf("rules[%d] is never reached: %s", index, proof), fmt.Sprintf("move it before rules[%d], or remove it", takers[0].rule))
-}
-
-// takers are earlier rules that together take all requests of a rule: as long as
-// some request gets past those that are known, another rule must take it.
-func (l *linter) takers(index int) (out []taker) {
-	var avoid []*space.Rule
-	for range index {
-		a := space.Find(l.rules[index:index+1], avoid)
-		if !a.Found {
-			break
-		}
-		d := l.policy.Evaluate(a.Request.Attributes())
-		if d.Rule < 0 || d.Rule >= index {
-			break
-		}
-		out = append(out, taker{d.Rule, a.Request})
-		avoid = append(avoid, l.rules[d.Rule])
-	}
-	return out
 }
 
 // sameEffect reports whether the earlier rules write what the later one would.
