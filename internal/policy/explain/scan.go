@@ -34,6 +34,14 @@ func (c *scanner) next() byte {
 
 // take reads one character that has to be there.
 func (c *scanner) take(b byte) {
+	if c.i < len(c.s) && c.s[c.i] == b { // kube-apiserver writes no spaces
+		c.i++
+		return
+	}
+	c.takeSpaced(b)
+}
+
+func (c *scanner) takeSpaced(b byte) {
 	if c.next() != b {
 		c.fail()
 		return
@@ -123,19 +131,28 @@ func (c *scanner) set(to *string) {
 // text is a string.
 func (c *scanner) text() string {
 	c.take('"')
-	from := c.i
-	for i := from; i < len(c.s); i++ {
-		switch b := c.s[i]; {
-		case b == '"':
-			c.i = i + 1
-			return c.s[from:i]
-		case b < ' ' || b == '\\' || b >= utf8.RuneSelf:
-			return c.decoded(from)
-		}
+	from, i := c.i, c.i
+	for i < len(c.s) && plain[c.s[i]] {
+		i++
 	}
-	c.fail()
-	return ""
+	switch {
+	case i == len(c.s):
+		c.fail()
+		return ""
+	case c.s[i] == '"':
+		c.i = i + 1
+		return c.s[from:i]
+	}
+	return c.decoded(from)
 }
+
+// plain are the characters that stand for themselves in a string and do not end it.
+var plain = func() (is [256]bool) {
+	for b := byte(' '); b < utf8.RuneSelf; b++ {
+		is[b] = b != '"' && b != '\\'
+	}
+	return is
+}()
 
 // decoded is the string from a place on, which does not stand for itself.
 func (c *scanner) decoded(from int) string {
