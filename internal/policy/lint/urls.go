@@ -43,7 +43,7 @@ func (l *linter) urls(r *rule) {
 		switch {
 		case isOfResource(u):
 			l.add("AP044", path, fmt.Sprintf("path %q in %s is that of a resource: the rule never takes it", u, r.path), l.asResource(u))
-		case slices.Contains([]string{"/healthz", "/livez", "/readyz", "/openapi"}, u) && !takesBelow(r.NonResourceURLs, u):
+		case slices.Contains([]string{"/healthz", "/livez", "/readyz", "/openapi", "/metrics"}, u) && !takesBelow(r.NonResourceURLs, u):
 			l.add("AP047", path, fmt.Sprintf("path %q in %s does not take %s/... below it", u, r.path, u), fmt.Sprintf("write %q", u+"*"))
 		}
 	}
