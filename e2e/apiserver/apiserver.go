@@ -58,11 +58,13 @@ func Start(dir string, programs Programs, users []User) (*Bed, error) {
 	if b.kubelet, err = startKubelet(b.keys); err != nil {
 		return nil, err
 	}
-	client, peer := "unix://"+b.etcdSocket(), "unix://"+b.path("peer.sock")
+	// It listens on sockets alone. Older releases want a port in what it tells other members
+	// of its cluster, of which there are none.
+	const client, peer = "http://localhost:2379", "http://localhost:2380"
 	b.etcd, err = begin(b.path("etcd.log"), programs.Etcd,
 		"--data-dir="+b.path("etcd"),
-		"--listen-client-urls="+client, "--advertise-client-urls="+client,
-		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer,
+		"--listen-client-urls=unix://"+b.etcdSocket(), "--advertise-client-urls="+client,
+		"--listen-peer-urls=unix://"+b.path("peer.sock"), "--initial-advertise-peer-urls="+peer,
 		"--initial-cluster=default="+peer,
 		"--unsafe-no-fsync", "--log-level=warn")
 	if err != nil {

@@ -403,7 +403,7 @@ func (r *trial) kubectl() {
 	kubectlCanaries = nil
 	apply := func(step string, args ...string) {
 		file := filepath.Join(r.server.Dir(), "objects.yaml")
-		var text bytes.Buffer
+		var items []object
 		for _, kind := range []string{"Secret", "ConfigMap", "Vault"} {
 			name := "kubectl " + step + " " + kind
 			kubectlCanaries = append(kubectlCanaries, name)
@@ -416,9 +416,10 @@ func (r *trial) kubectl() {
 			default:
 				o["data"] = object{"key": value}
 			}
-			fmt.Fprintf(&text, "%s\n---\n", o.bytes())
+			items = append(items, o)
 		}
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+		list := object{"apiVersion": "v1", "kind": "List", "items": items}
+		if err := os.WriteFile(file, list.bytes(), 0o600); err != nil {
 			r.Fatal(err)
 		}
 		r.run(append(args, "-f", file)...)

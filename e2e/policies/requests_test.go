@@ -331,6 +331,12 @@ type sent struct {
 	id string
 }
 
+// late reports whether the time of a request is over before kube-apiserver begins with it.
+// Then its login may fail, its connection may be dropped, or all may go well.
+func (q sent) late() bool {
+	return strings.HasSuffix(q.Target, "=1ns") || strings.HasSuffix(q.Target, "=1us")
+}
+
 // requests are all of targets, each by four of the actors in turn, so that all kinds of
 // targets meet all kinds of actors; and what does not fit into a line.
 func requests(t *testing.T, builder string) (out []sent) {
