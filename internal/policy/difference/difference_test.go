@@ -116,7 +116,8 @@ func isReal(t *testing.T, r Report, a, b *policy.Policy) {
 	}
 }
 
-// TestLarge bounds the time for two policies of a thousand rules, one of them with a rule
+// TestLarge bounds the time, generously since machines are busy: it takes some seconds for
+// two policies of a thousand rules, one of them with a rule
 // of its own.
 func TestLarge(t *testing.T) {
 	var rules strings.Builder
@@ -126,7 +127,7 @@ func TestLarge(t *testing.T) {
 	a, b := load(t, "a", "rules:\n"+rules.String()), load(t, "b", "rules:\n- level: None\n  users: [user500]\n"+rules.String())
 	begin := time.Now()
 	r := compare(t, a, b)
-	if took := time.Since(begin); took > 30*time.Second {
+	if took := time.Since(begin); took > 2*time.Minute {
 		t.Errorf("it took %v", took)
 	}
 	if len(r.Differences) != 1 || r.Differences[0].Request.User != "user500" || !r.Exhaustive {
