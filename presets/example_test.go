@@ -14,9 +14,9 @@ func ExampleAll() {
 	}
 	// Output:
 	// baseline: who changed what, who read secrets and who went into pods, without the hum of the cluster
-	// metadata: every request, once: who did what, when, from where and with what answer
+	// metadata: every request: who did what, when, from where and with what answer
 	// writes: every change with what was sent, and who went into pods; no reads
-	// incident: as much as is safe: every request, changes of built-in objects with both bodies
+	// incident: as much as is safe: every request, changes of most built-in objects with both bodies
 	// who-reads-secrets: who read which secret, or tried to
 	// pod-deletions: who deleted or evicted which pod, one by one or all at once
 	// falco: what the rules of Falco's plugin k8saudit look at, for the webhook or a file it follows
