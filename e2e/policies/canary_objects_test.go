@@ -335,11 +335,24 @@ func (o objectTrial) refusals() {
 	post.As = apiserver.User{Token: "no-such-token"}
 	refused("unauthorized", http.StatusUnauthorized, notRead, post, o.json("b6"))
 	o.do(o.name+" delete", http.StatusOK, "", "", request(http.MethodDelete, o.path("kept"), nil))
-	if o.custom {
+	if !o.custom {
+		o.quoted()
+	} else {
 		value := o.secret(refusedValue)
 		m := o.manifest("b7", value)
 		m["spec"] = object{"code": value}
 		o.do(o.name+" refused: by its schema", http.StatusUnprocessableEntity, refusedValue, "",
 			request(http.MethodPost, o.collection, m.bytes(), "Content-Type", asJSON))
 	}
+}
+
+// quoted has an object quoted by the answer to a patch after which it would not be valid.
+func (o objectTrial) quoted() {
+	canary := o.name + quotedObject
+	body := o.manifest("quoted", o.secret(canary)).bytes()
+	o.do(o.name+" create", http.StatusCreated, canary, "", request(http.MethodPost, o.collection, body, "Content-Type", asJSON))
+	number := object{"data": object{"number": 1}}.bytes()
+	o.do(o.name+" refused: patch with a number", http.StatusUnprocessableEntity, canary, "",
+		request(http.MethodPatch, o.path("quoted"), number, "Content-Type", mergePatch))
+	o.do(o.name+" delete", http.StatusOK, "", "", request(http.MethodDelete, o.path("quoted"), nil))
 }

@@ -50,7 +50,11 @@ func (c *canaryReport) add(name string, r *trial) {
 	}
 	c.requests, c.canaries, c.events = len(r.sent), len(r.canaries), c.events+len(r.events)
 	if name != "control" && r.Failed() {
-		c.leaks += len(r.shown)
+		for name := range r.shown {
+			if !isQuoted(name) {
+				c.leaks++
+			}
+		}
 	}
 }
 

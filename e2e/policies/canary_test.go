@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -286,18 +287,48 @@ func (r *trial) wantShown() {
 	}
 }
 
-// refusedValue is the canary that kube-apiserver itself puts into the message of its
-// answer, and with it into every event that has a status: no level but None hides it.
-const refusedValue = "vaults refused by its schema"
+// Two kinds of canaries kube-apiserver itself puts into the message and the causes of its
+// answer, and with them into every event that has a status: no level but None hides them.
+const (
+	refusedValue = "vaults refused by its schema"
+	quotedObject = " quoted by a refused patch" // after the name of the kind
+)
+
+// isQuoted tells whether a canary is of these.
+func isQuoted(name string) bool { return name == refusedValue || strings.HasSuffix(name, quotedObject) }
+
+// wantQuoted wants such a canary to be nowhere in an event but in the answer's message and
+// causes.
+func (r *trial) wantQuoted(name string, mayLeak []string) {
+	r.Helper()
+	r.Logf("kube-apiserver's own message has the canary %s: %s", name, r.where(name))
+	for _, e := range r.shown[name] {
+		rest := e.Event.DeepCopy()
+		if rest.ResponseStatus != nil {
+			rest.ResponseStatus.Message, rest.ResponseStatus.Details = "", nil
+		}
+		text, err := json.Marshal(rest)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if r.canaries[name].in(text) && !slices.Contains(mayLeak, kindOf(name)) {
+			r.Errorf("the canary %s is not only in the answer's message: %s", name, r.describe(e))
+		}
+	}
+}
 
 // wantHidden wants no canary in the log but of the kinds that may leak by the preset's
 // record; and if there are such kinds, at least one.
 func (r *trial) wantHidden(preset presets.Preset) {
 	r.Helper()
-	if r.shown[refusedValue] != nil {
-		r.Logf("kube-apiserver's own message has the value that a schema refuses: %s", r.where(refusedValue))
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(r.shown)) {
+		if isQuoted(name) {
+			r.wantQuoted(name, preset.MayLeak)
+		} else {
+			found = append(found, name)
+		}
 	}
-	found := slices.DeleteFunc(slices.Sorted(maps.Keys(r.shown)), func(name string) bool { return name == refusedValue })
 	counts := map[string]int{}
 	for _, name := range found {
 		kind := kindOf(name)
