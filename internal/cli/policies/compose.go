@@ -93,7 +93,7 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 	if r.Version, err = TargetVersion("target-version", f.version); err != nil {
 		return r, err
 	}
-	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), f.namespaces.Value()
+	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), Names(f.namespaces)
 	if r.Base, err = f.base(p, &r); err != nil {
 		return r, err
 	}
@@ -105,8 +105,8 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 		r.Add = append(r.Add, s)
 	}
 	for _, words := range f.groupsOwn.Value() {
-		group, name, ok := strings.Cut(words, "=")
-		if !ok || name == "" {
+		group, name := groupAndPolicy(words)
+		if name == "" {
 			return r, hint.Errorf(hint.Spaced("group-profile", cmp.Or(group, "GROUP")+"=metadata"), "--group-profile %q: the form is GROUP=PRESET or GROUP=FILE", words)
 		}
 		s, err := p.profile(group, name)
@@ -116,6 +116,16 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 		r.Profiles = append(r.Profiles, compose.Profile{Group: group, Source: s})
 	}
 	return r, nil
+}
+
+// groupAndPolicy are the two sides of the last =, since the names of groups in a directory
+// have some too.
+func groupAndPolicy(words string) (group, name string) {
+	at := strings.LastIndex(words, "=")
+	if at < 0 {
+		return words, ""
+	}
+	return words[:at], words[at+1:]
 }
 
 // oneStdin refuses to read standard input twice.

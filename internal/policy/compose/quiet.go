@@ -51,6 +51,9 @@ func (c *composer) quietUsers() error {
 		if slices.Contains(watched, user) {
 			c.notes = append(c.notes, fmt.Sprintf("--quiet-user %s: who gets in as this user reads the cluster without a trace", user))
 		}
+		if strings.Contains(user, ",") {
+			c.notes = append(c.notes, fmt.Sprintf("--quiet-user %s: this is one name; several users have a flag each", oneLine(user)))
+		}
 		from, users := "--quiet-user "+user, []string{user}
 		none := auditv1.PolicyRule{Level: auditv1.LevelNone, Users: users}
 		reads, renews, tells := none, none, none
