@@ -65,18 +65,19 @@ func (p *pair) leak() {
 	}
 }
 
-// plain looks for a difference that requests of a class have by their level or stages: at
-// first one about secrets, then any that is no leak.
+// plain looks for a difference that requests of a class have by their level or stages:
+// where something is lost, at first one about secrets, then any that is no leak.
 func (p *pair) plain(c class) {
 	a, b := p.from.decisions[p.i], p.to.decisions[p.j]
 	kind, differs := plainKind(outcomeOf(a, c), outcomeOf(b, c))
 	if !differs || p.has(kind, 0) || c == failedLogin && slices.ContainsFunc(p.specs, asksWho) {
 		return
 	}
-	for _, s := range subsets[c] {
-		must := append(slices.Clone(s.must), secrets)
-		if p.find(must, s.avoid); p.has(kind, 0) {
-			return
+	if kind == Lost || kind == Less {
+		for _, s := range subsets[c] {
+			if p.find(append(slices.Clone(s.must), secrets), s.avoid); p.has(kind, 0) {
+				return
+			}
 		}
 	}
 	noLeak, customVerbs := p.notLeaking(a, b)
