@@ -386,7 +386,9 @@ func TestPresets(t *testing.T) {
 			mustCompose(t, Request{Base: baseline, Profiles: []Profile{{"devs", text(p)}}})
 			continue
 		}
-		if leaks := len(out.Leaks) > 0; leaks != slices.ContainsFunc(p.MayLeak, func(k string) bool { return !slices.Contains([]string{"certificatesigningrequests", "podcertificaterequests", "custom resources"}, k) }) {
+		if leaks := len(out.Leaks) > 0; leaks != slices.ContainsFunc(p.MayLeak, func(k string) bool {
+			return !slices.Contains([]string{"certificatesigningrequests", "podcertificaterequests", "custom resources"}, k)
+		}) {
 			t.Errorf("%s: leaks %q, its record has %q", p.Name, out.Leaks, p.MayLeak)
 		}
 		if claims := regexp.MustCompile("(?m)^# (Passes|Fails|Purpose|Not written|Hides): ").FindString(string(out.Text)); claims != "" {

@@ -64,7 +64,9 @@ func TestCompare(t *testing.T) {
 // kinds of what an event holds.
 func TestWorst(t *testing.T) {
 	const m = "rules:\n- level: Metadata\n"
-	more := func(level, fields string) string { return "rules:\n- level: " + level + "\n  " + fields + "\n- level: Metadata\n" }
+	more := func(level, fields string) string {
+		return "rules:\n- level: " + level + "\n  " + fields + "\n- level: Metadata\n"
+	}
 	for _, c := range []struct{ name, a, b, want string }{
 		{"for a user", m, more("RequestResponse", "users: [bob]"), "leak bob get secrets web in default"},
 		{"for a group", m, more("RequestResponse", "userGroups: [system:masters]"), "leak alice (system:masters) get secrets web in default"},
@@ -181,6 +183,24 @@ func TestLarge(t *testing.T) {
 	}
 	if len(r.Differences) != 1 || r.Differences[0].Request.User != "user500" || !r.Exhaustive {
 		t.Errorf("%d differences, exhaustive %t", len(r.Differences), r.Exhaustive)
+	}
+}
+
+// TestOverlapping bounds the time for policies of which each rule meets each of the other,
+// and wants the report to say that it is not whole.
+func TestOverlapping(t *testing.T) {
+	var a, b strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&a, "- level: Metadata\n  users: [u%d]\n", i)
+		fmt.Fprintf(&b, "- level: RequestResponse\n  resources: [{group: g%d.example}]\n", i)
+	}
+	begin := time.Now()
+	r := compare(t, load(t, "a", "rules:\n"+a.String()), load(t, "b", "rules:\n"+b.String()))
+	if took := time.Since(begin); took > 2*time.Minute {
+		t.Errorf("it took %v", took)
+	}
+	if r.Exhaustive || len(r.Of(Leak)) == 0 {
+		t.Errorf("%d leaks, exhaustive %t", len(r.Of(Leak)), r.Exhaustive)
 	}
 }
 

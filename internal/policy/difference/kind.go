@@ -67,16 +67,6 @@ func outcomeOf(d policy.Decision, c class) outcome {
 	return o
 }
 
-// differ tells whether there can be a request that the decisions treat differently.
-func differ(a, b policy.Decision) bool {
-	for c := range classes {
-		if outcomeOf(a, c) != outcomeOf(b, c) {
-			return true
-		}
-	}
-	return false
-}
-
 // kindOf is what it comes to that a request has another decision; ok is false where it
 // comes to nothing.
 func kindOf(r policy.Request, from, to policy.Decision) (k Kind, ok bool) {

@@ -2,6 +2,7 @@ package difference
 
 import (
 	"slices"
+	"strings"
 
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
@@ -21,11 +22,14 @@ type pair struct {
 
 // find looks for a request that matches more rules, and avoids more, and notes it.
 func (p *pair) find(must, avoid []auditv1.PolicyRule) bool {
-	if p.searches++; p.searches > maxSearches {
+	if p.apart(must) {
+		return false
+	}
+	if p.work += 100 + len(p.avoid); p.work > maxWork {
 		p.report.Exhaustive = false
 		return false
 	}
-	answer := space.Find(slices.Concat(p.must, prepared(must)), slices.Concat(p.avoid, prepared(avoid)))
+	answer := space.Find(slices.Concat(p.must, p.prepared(must)), slices.Concat(p.avoid, p.prepared(avoid)))
 	if answer.Found {
 		p.look(answer.Request)
 	} else if !answer.Certain {
@@ -34,14 +38,47 @@ func (p *pair) find(must, avoid []auditv1.PolicyRule) bool {
 	return answer.Found
 }
 
-// prepared are rules for a search. Those of this package can all be converted.
-func prepared(specs []auditv1.PolicyRule) (rules []*space.Rule) {
+// prepared are rules for a search, each made once. Those of this package can all be
+// converted.
+func (c *comparison) prepared(specs []auditv1.PolicyRule) (rules []*space.Rule) {
 	for _, s := range specs {
-		if r, err := space.NewRule(s); err == nil {
-			rules = append(rules, r)
+		key := s.String()
+		if c.ready[key] == nil {
+			r, err := space.NewRule(s)
+			if err != nil {
+				continue
+			}
+			c.ready[key] = r
 		}
+		rules = append(rules, c.ready[key])
 	}
 	return rules
+}
+
+// apart tells of rules that no request matches together with those of the pair, as far as
+// that is quickly seen.
+func (p *pair) apart(must []auditv1.PolicyRule) bool {
+	for _, m := range must {
+		for _, s := range p.specs {
+			if disjoint(m, s) || len(m.Resources) > 0 && (len(s.NonResourceURLs) > 0 || len(s.Resources) > 0 && !slices.ContainsFunc(m.Resources, func(x auditv1.GroupResources) bool {
+				return slices.ContainsFunc(s.Resources, func(y auditv1.GroupResources) bool { return meet(x, y) })
+			})) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// meet tells whether one resource may be in both entries.
+func meet(x, y auditv1.GroupResources) bool {
+	if x.Group != y.Group && x.Group != "*" && y.Group != "*" {
+		return false
+	}
+	open := func(list []string) bool {
+		return len(list) == 0 || slices.ContainsFunc(list, func(r string) bool { return strings.Contains(r, "*") })
+	}
+	return open(x.Resources) || open(y.Resources) || slices.ContainsFunc(x.Resources, func(r string) bool { return slices.Contains(y.Resources, r) })
 }
 
 // has tells whether the report has a difference of the kind between the two, so bad that
