@@ -70,9 +70,9 @@ func (r Report) Of(k Kind) []Difference {
 }
 
 // maxWork bounds a comparison, by the rules that its searches look at and a hundred more for
-// each search. Two policies of sixty rules that have nothing in common stay below it; above,
+// each search. Two policies of fifty rules that have nothing in common stay below it; above,
 // some pairs of rules are left out, and the comparison ends within ten seconds of one CPU.
-const maxWork = 12_000_000
+const maxWork = 6_000_000
 
 // Compare compares two policies.
 func Compare(from, to *policy.Policy) (Report, error) {
