@@ -80,8 +80,9 @@ var house = map[string][]string{
 	// verdict restates what the checkers of the field look for, in flags and in policies.
 	"internal/policy/verdict": {"internal/policy", "internal/hint", "patch/auditflags"},
 	// compose puts policies together, and difference compares two.
-	"internal/policy/compose":    {"internal/policy", "internal/policy/space", "internal/hint"},
-	"internal/policy/difference": {"internal/policy", "internal/policy/requests", "internal/policy/space"},
+	"internal/policy/sensitive":  {"internal/policy", "internal/policy/explain"},
+	"internal/policy/compose":    {"internal/policy", "internal/policy/lint", "internal/policy/requests", "internal/policy/space", "internal/hint"},
+	"internal/policy/difference": {"internal/policy", "internal/policy/explain", "internal/policy/requests", "internal/policy/sensitive", "internal/policy/space"},
 	"internal/node":              {"internal/hint", "internal/nodefile", "internal/node/seal"},
 	"internal/node/seal":         nil,
 	"internal/node/crashtest":    nil,

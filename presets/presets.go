@@ -106,6 +106,14 @@ func All() []Preset {
 // Has tells whether there is a preset of that name.
 func Has(name string) bool { return slices.Contains(names, name) }
 
+// Near is the preset that was probably meant by a name, itself among them; "" for none.
+func Near(name string) string {
+	if Has(name) {
+		return name
+	}
+	return spelling.Nearest(name, names)
+}
+
 // Get returns the preset of that name. The error lists the names, and proposes
 // the one that was probably meant.
 func Get(name string) (Preset, error) {

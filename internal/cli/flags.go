@@ -308,12 +308,14 @@ type namedFlag struct {
 
 func (f namedFlag) Names() []string { return f.names }
 
-// withNames wraps the flags that it can.
+// withNames wraps the flags that it can. A list has to stay as it is, since urfave/cli tells
+// it in person that commas do not separate.
 func withNames(flags []cli.Flag) []cli.Flag {
 	out := make([]cli.Flag, len(flags))
 	for i, f := range flags {
 		out[i] = f
-		if full, ok := f.(fullFlag); ok {
+		_, list := f.(*cli.StringSliceFlag)
+		if full, ok := f.(fullFlag); ok && !list {
 			out[i] = namedFlag{full, names(f)}
 		}
 	}

@@ -87,12 +87,14 @@ func (p *program) app() *cli.App {
 			"Put everything back:                 auditpatch disable\n\n" +
 			"Run it as root on a control-plane node. Every change is backed up first.",
 		Reader: p.In, Writer: p.Out, ErrWriter: p.Err,
-		HideVersion:            true,
-		HideHelpCommand:        true,
-		EnableBashCompletion:   true,
-		UseShortOptionHandling: false,
-		ExitErrHandler:         func(*cli.Context, error) {}, // main exits, once
-		OnUsageError:           p.usageError,
+		// A comma may be part of a file's name and of a group's: see policies.Names.
+		DisableSliceFlagSeparator: true,
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		EnableBashCompletion:      true,
+		UseShortOptionHandling:    false,
+		ExitErrHandler:            func(*cli.Context, error) {}, // main exits, once
+		OnUsageError:              p.usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return p.unknownCommand(c)

@@ -174,6 +174,10 @@ func (p *program) positional(c *cli.Context) error {
 	if f := guessFlag(c, word); f != nil && !p.gives(f) && !slices.Contains(p.words[:at], "--") {
 		next = p.retyped(at, "--"+f.Names()[0], word)
 	}
+	// The two sides of a comparison, as for diff(1).
+	if from, to := flagNamed(c, "from"), flagNamed(c, "to"); from != nil && to != nil && at > 0 && at+1 < len(p.words) && !p.gives(from) && !p.gives(to) && !strings.HasPrefix(p.words[at+1], "-") {
+		next = hint.Command("").Typed(slices.Concat(p.words[1:at], []string{"--from", word, "--to"}, p.words[at+1:])...)
+	}
 	return hint.Errorf(next, "unexpected argument %q: everything is given with flags", word)
 }
 
@@ -185,6 +189,8 @@ func guessFlag(c *cli.Context, word string) cli.Flag {
 		return flagNamed(c, "preset")
 	case has("policy") && (strings.Contains(word, "policy") || c.Command.Name == "lint"):
 		return flagNamed(c, "policy")
+	case has("from") && !c.IsSet("from"):
+		return flagNamed(c, "from")
 	case has("to"):
 		return flagNamed(c, "to")
 	case has("manifest") && strings.ContainsAny(word, "/.") && !strings.Contains(word, "://"):

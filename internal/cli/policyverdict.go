@@ -92,7 +92,7 @@ func (f *verdictFlags) refuse(p *program, c *cli.Context) error {
 	if f.node.stdin() && f.policy == "-" {
 		return hint.Errorf(hint.Spaced("policy", "FILE"), "only one input can come from standard input")
 	}
-	if len(f.namespaces.Value()) > 0 && f.preset == "" {
+	if len(policies.Names(f.namespaces)) > 0 && f.preset == "" {
 		return hint.Errorf(hint.Flag("preset", "pod-deletions"), "--namespace goes with a preset that takes namespaces")
 	}
 	return nil
@@ -102,7 +102,7 @@ func (f *verdictFlags) refuse(p *program, c *cli.Context) error {
 func (p *program) givenPolicy(f *verdictFlags, v policy.Version) (*policy.Policy, error) {
 	switch {
 	case f.preset != "":
-		content, _, err := change.Preset(f.preset, f.namespaces.Value(), patch.Version{})
+		content, _, err := change.Preset(f.preset, policies.Names(f.namespaces), patch.Version{})
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,9 @@ package policies
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -28,7 +30,8 @@ func (p *program) policyComposeCommand() *cli.Command {
 		Description: "Prints one policy: the base as it stands, with rules in front of its own. Comments say where each\n" +
 			"comes from. Every part keeps what it means, its stages and managed fields too. The parts come in\n" +
 			"the order --add, --quiet-leases, --quiet-user, --group-profile, base; the first rule that matches\n" +
-			"decides. A part that would do nothing is refused.\n\n" +
+			"decides. A part that would do nothing is refused. Whatever it lays over, it says on stderr if\n" +
+			"the result puts contents of Secrets, tokens or ConfigMaps into the log.\n\n" +
 			"Check it, then use it:\n" +
 			"   auditpatch policy compose --quiet-leases > policy.yaml\n" +
 			"   auditpatch policy diff --from preset:baseline --to policy.yaml\n" +
@@ -56,11 +59,7 @@ func (p *program) compose(c *cli.Context, f *composeFlags) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range f.presets() {
-		if pre, err := presets.Get(name); err == nil && pre.Leaks != "" {
-			out.Notes = append(out.Notes, "preset "+name+": "+pre.Leaks)
-		}
-	}
+	out.Notes = append(out.Notes, out.Leaks...)
 	for _, note := range out.Notes {
 		p.Say("warning", note)
 	}
@@ -94,7 +93,7 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 	if r.Version, err = TargetVersion("target-version", f.version); err != nil {
 		return r, err
 	}
-	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), f.namespaces.Value()
+	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), Names(f.namespaces)
 	if r.Base, err = f.base(p, &r); err != nil {
 		return r, err
 	}
@@ -106,14 +105,11 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 		r.Add = append(r.Add, s)
 	}
 	for _, words := range f.groupsOwn.Value() {
-		group, name, ok := strings.Cut(words, "=")
-		if !ok || name == "" {
-			return r, hint.Errorf(hint.Spaced("group-profile", words+"=metadata"), "--group-profile %q: the form is GROUP=PRESET or GROUP=FILE", words)
+		group, name := groupAndPolicy(words)
+		if name == "" {
+			return r, hint.Errorf(hint.Spaced("group-profile", cmp.Or(group, "GROUP")+"=metadata"), "--group-profile %q: the form is GROUP=PRESET or GROUP=FILE", words)
 		}
-		if presets.Has(name) {
-			name = presetPrefix + name
-		}
-		s, err := p.source("group-profile", name)
+		s, err := p.profile(group, name)
 		if err != nil {
 			return r, err
 		}
@@ -122,22 +118,14 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 	return r, nil
 }
 
-// presets are the names that may be those of presets, each once.
-func (f *composeFlags) presets() (names []string) {
-	if f.policy == "" {
-		names = append(names, cmp.Or(f.preset, presets.Default))
+// groupAndPolicy are the two sides of the last =, since the names of groups in a directory
+// have some too.
+func groupAndPolicy(words string) (group, name string) {
+	at := strings.LastIndex(words, "=")
+	if at < 0 {
+		return words, ""
 	}
-	for _, words := range f.groupsOwn.Value() {
-		_, name, _ := strings.Cut(words, "=")
-		names = append(names, strings.TrimPrefix(name, presetPrefix))
-	}
-	for _, name := range f.add.Value() {
-		if preset, ok := strings.CutPrefix(name, presetPrefix); ok {
-			names = append(names, preset)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return words[:at], words[at+1:]
 }
 
 // oneStdin refuses to read standard input twice.
@@ -183,6 +171,20 @@ const presetPrefix = "preset:"
 
 // source reads FILE, - or preset:NAME for a flag.
 func (p *program) source(flag, name string) (compose.Source, error) {
+	return p.sourceMeant(flag, name, func(preset string) hint.Hint { return hint.Spaced(flag, presetPrefix+preset) })
+}
+
+// profile reads the policy for a group: PRESET, FILE, - or preset:NAME.
+func (p *program) profile(group, name string) (compose.Source, error) {
+	if presets.Has(name) {
+		name = presetPrefix + name
+	}
+	return p.sourceMeant("group-profile", name, func(preset string) hint.Hint { return hint.Spaced("group-profile", group+"="+preset) })
+}
+
+// sourceMeant is a source; where there is no such file, meant is what may have been meant,
+// with a preset.
+func (p *program) sourceMeant(flag, name string, meant func(preset string) hint.Hint) (compose.Source, error) {
 	if preset, ok := strings.CutPrefix(name, presetPrefix); ok {
 		pre, err := presets.Get(preset)
 		if err != nil {
@@ -192,6 +194,9 @@ func (p *program) source(flag, name string) (compose.Source, error) {
 		return compose.Source{Name: "preset " + preset, Data: data}, err
 	}
 	in, err := p.ReadInput(flag, name)
+	if near := presets.Near(name); errors.Is(err, fs.ErrNotExist) && near != "" {
+		return compose.Source{}, hint.Errorf(meant(near), "%v", err)
+	}
 	if err != nil {
 		return compose.Source{}, err
 	}

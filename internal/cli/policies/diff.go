@@ -18,9 +18,9 @@ func (p *program) policyDiffCommand() *cli.Command {
 	return p.Command(&cli.Command{
 		Name:  "diff",
 		Usage: "the requests that two policies do not treat alike, by example",
-		Description: "Compares what two policies do, not how they are written: one example for each pair of rules that\n" +
-			"decide a request differently, the worst first. Every difference is found, so far as the last line\n" +
-			"does not say otherwise. Exit status 0: they do the same, 1: they do not.",
+		Description: "Compares what two policies do, not how they are written: one example of each kind for each pair\n" +
+			"of rules that decide a request differently, the worst first. Every such pair is found, so far as\n" +
+			"the last line does not say otherwise. Exit status 0: they do the same, 1: they do not.",
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "from", Destination: &f.from, Category: WhatCategory, Usage: "the first policy: `FILE`, - for standard input, or preset:NAME"},
 			&cli.StringFlag{Name: "to", Destination: &f.to, Category: WhatCategory, Usage: "the second policy: `FILE`, - for standard input, or preset:NAME"},
@@ -142,6 +142,6 @@ func (p *program) printDifferences(r difference.Report, from, to string) {
 	case len(r.Differences) == 0:
 		p.Printf("%s and %s do the same with every request", from, to)
 	default:
-		p.Printf("one example for each pair of rules; no other pair decides a request differently")
+		p.Printf("one example of each kind for each pair of rules; no other pair decides a request differently")
 	}
 }

@@ -84,7 +84,7 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 		return nil, err
 	}
 	run := &lintRun{}
-	for _, id := range f.ignore.Value() {
+	for _, id := range Names(f.ignore) {
 		code, ok := lint.Find(id)
 		switch {
 		case !ok:
@@ -103,7 +103,7 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 	}
 	if f.preset != "" {
 		// The warnings are about what the preset leaks; lint has findings for that.
-		content, _, err := change.Preset(f.preset, f.namespaces.Value(), patch.Version{})
+		content, _, err := change.Preset(f.preset, Names(f.namespaces), patch.Version{})
 		if err != nil {
 			return nil, err
 		}

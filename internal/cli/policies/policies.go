@@ -53,6 +53,16 @@ func Commands(c Console) []*cli.Command {
 		p.policyExplainCommand(), p.policyTestCommand(), p.policyComposeCommand(), p.policyDiffCommand()}
 }
 
+// Names are the values of a flag for namespaces or codes. None of these has a comma, so that
+// several may stand in one value, as kubectl has it. Names of files, users and groups may
+// have one, and are taken as they are.
+func Names(values cli.StringSlice) (names []string) {
+	for _, value := range values.Value() {
+		names = append(names, strings.Split(value, ",")...)
+	}
+	return names
+}
+
 // TargetVersion reads "1.30", "v1.30" or "1.30.4", for a flag.
 func TargetVersion(flag, s string) (policy.Version, error) {
 	if s == "" {

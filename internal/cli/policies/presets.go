@@ -122,7 +122,7 @@ func (p *program) policyShowCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: WhatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
 		}, p.OutputFlags()),
 		Action: func(c *cli.Context) error {
-			content, warnings, err := change.Preset(f.preset, f.namespaces.Value(), patch.Version{})
+			content, warnings, err := change.Preset(f.preset, Names(f.namespaces), patch.Version{})
 			if err != nil {
 				return err
 			}

@@ -2,9 +2,11 @@ package compose
 
 import (
 	"fmt"
+	"slices"
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/lint"
 	"auditpatch/internal/policy/space"
 )
 
@@ -50,4 +52,16 @@ func (c *composer) checkAlive(out *Result) error {
 func reached(rules []*space.Rule, i int) bool {
 	answer := space.Find(rules[i:i+1], rules[:i])
 	return answer.Found || !answer.Certain
+}
+
+// checkContents notes what of Secrets, tokens and ConfigMaps gets into the log by the
+// result, whatever its parts are called. Comments that switch findings off do not count.
+func (c *composer) checkContents(out *Result) error {
+	report := lint.Check("the composed policy", out.Text, c.Version)
+	for _, f := range slices.Concat(report.Findings, report.Ignored) {
+		if f.Code.ID == "AP060" || f.Code.ID == "AP061" {
+			out.Leaks = append(out.Leaks, fmt.Sprintf("line %d of the result: %s", f.Line, f.Message))
+		}
+	}
+	return nil
 }

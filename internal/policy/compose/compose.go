@@ -14,18 +14,31 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/space"
 )
 
 // Source is a policy with its name, for comments and messages.
 type Source struct {
 	Name string // a file's name, or preset NAME
 	Data []byte
+}
+
+// typed is the source as it is given to a flag.
+func (s Source) typed() string {
+	if preset, ok := strings.CutPrefix(s.Name, "preset "); ok {
+		return "preset:" + preset
+	}
+	if s.Name == "<stdin>" {
+		return "-"
+	}
+	return s.Name
 }
 
 // Profile is what is recorded of a group, in place of the base.
@@ -53,6 +66,9 @@ type Result struct {
 	Rules int
 	Parts []Part
 	Notes []string // what whoever asked should know
+	// Leaks are the findings of policy lint about Secrets, tokens and ConfigMaps whose
+	// contents the result writes.
+	Leaks []string
 }
 
 // Part is where some rules of the result come from. The base is the last one.
@@ -78,40 +94,85 @@ type rule struct {
 // composer puts one result together.
 type composer struct {
 	Request
-	base  *auditv1.Policy
-	parts []part // those in front of the base
-	notes []string
+	base      *auditv1.Policy
+	rules     []rule // of the base
+	parts     []part // those in front of the base
+	ofGroups  []part // of them, those that are about groups
+	tooNew    map[string]bool
+	notes     []string
+	following []*space.Rule // what comes after the rules of --quiet-...
+	records   []bool        // which of them write events
 }
 
 // Compose puts the parts together. It refuses a part that is no valid policy, and one
 // whose rules no request would reach.
 func Compose(r Request) (Result, error) {
-	c := &composer{Request: r}
-	base, rules, err := c.load(r.Base)
-	if err != nil {
+	c := &composer{Request: r, tooNew: map[string]bool{}}
+	var err error
+	if c.base, c.rules, err = c.load(r.Base); err != nil {
 		return Result{}, err
 	}
-	c.base = base
-	for _, add := range []func() error{c.add, c.quietLeases, c.quietUsers, c.profiles} {
-		if err := add(); err != nil {
+	for _, step := range []func() error{c.checkText, c.add, c.profiles, c.follow, c.quietLeases, c.quietUsers} {
+		if err := step(); err != nil {
 			return Result{}, err
 		}
 	}
+	c.parts = append(c.parts, c.ofGroups...)
 	if err := c.limit(); err != nil {
 		return Result{}, err
 	}
-	out, err := c.result(rules)
+	out, err := c.result(c.rules)
 	if err != nil {
 		return out, err
 	}
-	return out, c.checkAlive(&out)
+	if err := c.checkAlive(&out); err != nil {
+		return out, err
+	}
+	return out, c.checkContents(&out)
+}
+
+// checkText refuses names that no request and no file can have.
+func (c *composer) checkText() error {
+	groups := []string{}
+	for _, p := range c.Profiles {
+		groups = append(groups, p.Group)
+	}
+	for flag, names := range map[string][]string{"quiet-user": c.QuietUsers, "group-profile": groups, "namespace": c.Namespaces} {
+		for _, name := range names {
+			if !utf8.ValidString(name) {
+				return hint.Errorf(hint.Spaced(flag, "NAME"), "--%s %q: this is not UTF-8", flag, name)
+			}
+		}
+	}
+	return nil
+}
+
+// follow prepares what the rules of --quiet-... are laid over.
+func (c *composer) follow() error {
+	rules := slices.Clone(c.rules)
+	for i := len(c.ofGroups) - 1; i >= 0; i-- {
+		rules = slices.Concat(c.ofGroups[i].rules, rules)
+	}
+	for _, r := range rules {
+		prepared, err := space.NewRule(r.PolicyRule)
+		if err != nil {
+			return err
+		}
+		c.following = append(c.following, prepared)
+		c.records = append(c.records, r.Level != auditv1.LevelNone && len(r.OmitStages) < len(allStages))
+	}
+	return nil
 }
 
 // load loads a part.
 func (c *composer) load(s Source) (*auditv1.Policy, []rule, error) {
-	p, err := policy.LoadFor(s.Name, s.Data, c.Version)
+	p, ignored, err := policy.LoadStartable(s.Name, s.Data, c.Version)
 	if err != nil {
 		return nil, nil, err
+	}
+	if ignored != nil && !c.tooNew[s.Name] {
+		c.tooNew[s.Name] = true
+		c.notes = append(c.notes, fmt.Sprintf("%s: omitManagedFields needs Kubernetes 1.23: kube-apiserver %s ignores it and writes managed fields", s.Name, c.Version))
 	}
 	v1, err := p.V1()
 	if err != nil {
@@ -140,10 +201,12 @@ func complete(r auditv1.PolicyRule, p *auditv1.Policy) auditv1.PolicyRule {
 	return r
 }
 
+var allStages = []auditv1.Stage{auditv1.StageRequestReceived, auditv1.StageResponseStarted, auditv1.StageResponseComplete, auditv1.StagePanic}
+
 // inOrder are the stages once each, in the order of a request.
 func inOrder(stages []auditv1.Stage) []auditv1.Stage {
 	var out []auditv1.Stage
-	for _, s := range []auditv1.Stage{auditv1.StageRequestReceived, auditv1.StageResponseStarted, auditv1.StageResponseComplete, auditv1.StagePanic} {
+	for _, s := range allStages {
 		if slices.Contains(stages, s) {
 			out = append(out, s)
 		}
@@ -158,7 +221,7 @@ func (c *composer) add() error {
 		if err != nil {
 			return err
 		}
-		c.parts = append(c.parts, part{"--add " + s.Name, []string{fmt.Sprintf("From %s: %s.", s.Name, policy.Count(len(rules)))}, rules})
+		c.parts = append(c.parts, part{"--add " + s.typed(), []string{fmt.Sprintf("From %s: %s.", s.Name, policy.Count(len(rules)))}, rules})
 	}
 	return nil
 }

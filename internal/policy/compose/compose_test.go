@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,7 +72,7 @@ func TestStagesMove(t *testing.T) {
 	const want = `# who did what
 apiVersion: audit.k8s.io/v1
 kind: Policy
-# omitStages: see each rule
+# omitStages: see each rule # once each
 rules:
   # From a.yaml: 1 rule.
   # a.yaml:4
@@ -119,6 +121,8 @@ func TestRefusals(t *testing.T) {
 		Request
 	}{
 		{"a broken part", `b.yaml:5:3: unknown field "verb"`, "verbs", Request{Base: plain, Add: []Source{file("b.yaml", "rules:\n- level: Metadata\n  verb: [get]\n")}}},
+		{"a user that is no text", `--quiet-user "a\xffb": this is not UTF-8`, "NAME", Request{Base: plain, QuietUsers: []string{"a\xffb"}}},
+		{"a group that is no text", `--group-profile "a\xff": this is not UTF-8`, "NAME", Request{Base: plain, Profiles: []Profile{{"a\xff", plain}}}},
 		{"nothing left of the base", "nothing of base.yaml would be left", "lint", Request{Base: plain, Add: []Source{all}}},
 		{"nothing left of a part", "--quiet-user bob would do nothing", "leave out --quiet-user bob", Request{Base: plain, Add: []Source{all}, QuietUsers: []string{"bob"}}},
 		{"a user twice", "--quiet-user bob would do nothing", "leave out", Request{Base: plain, QuietUsers: []string{"bob", "bob"}}},
@@ -182,8 +186,163 @@ func TestDecisions(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", c.r, got, c.want)
 		}
 	}
-	if !strings.Contains(string(out.Text), "Left out: the rule of it that is about members of other groups.") || len(out.Notes) != 2 {
+	if !strings.Contains(string(out.Text), "Left out: the rule of it that is about members of other groups, also of who is in both.") ||
+		len(out.Notes) != 4 || !strings.Contains(out.Notes[0], "devs.yaml:4 is about other groups and left out") || !strings.HasSuffix(out.Notes[0], "devs.yaml:6 records more") {
 		t.Errorf("notes %q\n%s", out.Notes, out.Text)
+	}
+}
+
+const bob = "bob"
+
+// TestLouder wants no part to record what its base does not.
+func TestLouder(t *testing.T) {
+	metadata := file("m.yaml", "rules:\n- level: Metadata\n")
+	for _, c := range []struct{ name, base, want string }{
+		{"nothing", "rules:\n- level: None\n", ""},
+		{"writes", "rules:\n- level: Metadata\n  verbs: [create, update]\n", "update leases"},
+		{"some secrets", "rules:\n- level: None\n  resources: [{resources: [secrets]}]\n- level: Metadata\n  verbs: [get, update]\n", "get pods"},
+		{"of others", "rules:\n- level: Metadata\n  users: [eve]\n", ""},
+		{"in one namespace", "rules:\n- level: Metadata\n  verbs: [get]\n  namespaces: [prod]\n", "get pods"},
+	} {
+		base := file("base.yaml", c.base)
+		out, err := Compose(Request{Base: base, QuietUsers: []string{bob}})
+		if c.want == "" {
+			if err == nil || !strings.Contains(err.Error(), "--quiet-user bob would do nothing") {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		} else if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		before, after := load(t, base), load(t, Source{"composed.yaml", out.Text})
+		for _, verb := range []string{"get", "list", "watch", "create", "update"} {
+			for _, resource := range guarded[0].Resources {
+				r := policy.Request{User: bob, Verb: verb, Namespace: "prod", Name: "x"}
+				r.Resource, r.Subresource, _ = strings.Cut(resource, "/")
+				if was, is := before.Evaluate(r.Attributes()).Level, after.Evaluate(r.Attributes()).Level; was != is {
+					t.Errorf("%s: bob %s %s: %s, and now %s", c.name, verb, resource, was, is)
+				}
+			}
+		}
+		r := policy.Request{User: bob, Namespace: "prod", Name: "x"}
+		if r.Verb, r.Resource, _ = strings.Cut(c.want, " "); r.Resource == "leases" {
+			r.Group = "coordination.k8s.io"
+		}
+		if is := after.Evaluate(r.Attributes()).Level; is != "None" {
+			t.Errorf("%s: bob's %s is recorded: %s", c.name, c.want, is)
+		}
+	}
+	// What a group's own policy records of bob's reads of secrets stays as well.
+	out := mustCompose(t, Request{Base: file("none.yaml", "rules:\n- level: None\n"), QuietUsers: []string{bob}, Profiles: []Profile{{"devs", metadata}}})
+	r := policy.Request{User: bob, Groups: []string{"devs", "system:authenticated"}, Verb: "get", Resource: "secrets", Namespace: "prod"}
+	if level := load(t, Source{"composed.yaml", out.Text}).Evaluate(r.Attributes()).Level; level != "Metadata" {
+		t.Errorf("of devs, bob's reads of secrets are at level %s", level)
+	}
+	if _, err := Compose(Request{Base: file("none.yaml", "rules:\n- level: None\n"), QuietLeases: true}); err == nil || !strings.Contains(err.Error(), "--quiet-leases would do nothing") {
+		t.Errorf("leases that nobody records are hidden: %v", err)
+	}
+}
+
+// TestProfileNotes is about what whoever gives a group its own policy may not expect.
+func TestProfileNotes(t *testing.T) {
+	metadata := file("m.yaml", "rules:\n- level: Metadata\n")
+	none := file("none.yaml", "rules:\n- level: None\n")
+	both := file("both.yaml", "rules:\n- level: Metadata\n  userGroups: [devs]\n  resources: [{resources: [secrets]}]\n- level: RequestResponse\n")
+	for _, c := range []struct {
+		name, group  string
+		base, policy Source
+		want         []string
+	}{
+		{"secrets of accounts are hidden", "system:serviceaccounts", metadata, none, []string{"--group-profile system:serviceaccounts=none.yaml: no longer recorded of this group: get a secret, list secrets of all namespaces, create a secret, delete a secret and 13 more"}},
+		{"secrets of people", "devs", metadata, none, []string{"--group-profile devs=none.yaml: no longer recorded of this group: get a secret,"}},
+		{"they were not recorded before", "devs", none, none, nil},
+		{"who is in two groups", "ops", metadata, both, []string{"--group-profile ops=both.yaml: both.yaml:4 is about other groups and left out, since a rule cannot ask for two groups: of who is in one of them as well, both.yaml:7 records more"}},
+		{"nobody is in both", "system:serviceaccounts:ci", metadata, both, nil},
+		{"less is recorded", "ops", metadata, file("less.yaml", "rules:\n- level: Request\n  userGroups: [devs]\n- level: Metadata\n"), nil},
+		{"taken before", "ops", metadata, file("early.yaml", "rules:\n- level: Metadata\n  resources: [{resources: [secrets]}]\n- level: Metadata\n  userGroups: [devs]\n  resources: [{resources: [secrets]}]\n- level: Request\n"), nil},
+		{"an end by its group", "ops", metadata, file("end.yaml", "rules:\n- level: Request\n  verbs: [create]\n- level: Metadata\n  userGroups: [system:authenticated]\n"), nil},
+		{"no end", "ops", metadata, file("open.yaml", "rules:\n- level: Metadata\n  resources: [{group: ''}, {group: certificates.k8s.io}, {group: authentication.k8s.io}]\n"), []string{"what no rule of open.yaml matches is not recorded of this group"}},
+	} {
+		out, err := Compose(Request{Base: c.base, Profiles: []Profile{{c.group, c.policy}}})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		ok := len(out.Notes) == len(c.want)
+		for i := range min(len(out.Notes), len(c.want)) {
+			ok = ok && strings.Contains(out.Notes[i], c.want[i])
+		}
+		if !ok {
+			t.Errorf("%s: notes %q, want %q", c.name, out.Notes, c.want)
+		}
+	}
+}
+
+// TestLeaks wants a warning for what the result writes, by whatever part.
+func TestLeaks(t *testing.T) {
+	plain := Source{"base.yaml", []byte(base)}
+	secrets := file("sec.yaml", "omitStages: [RequestReceived]\nrules:\n# auditpatch:ignore AP060\n- level: RequestResponse\n  resources: [{resources: [secrets]}]\n")
+	request := Request{Base: plain, Add: []Source{secrets}}
+	if out := mustCompose(t, request); len(out.Leaks) != 3 || !strings.Contains(out.Leaks[0], "Secrets get into the log") || !strings.Contains(out.Leaks[2], "ConfigMaps get") {
+		t.Errorf("leaks %q", out.Leaks)
+	}
+	if out := mustCompose(t, Request{Base: file("m.yaml", "rules:\n- level: Metadata\n"), QuietLeases: true}); len(out.Leaks) != 0 {
+		t.Errorf("leaks %q", out.Leaks)
+	}
+}
+
+// TestHead wants the record of a preset to go, and what else stands at the top to stay.
+func TestHead(t *testing.T) {
+	const head = "# mine\n# Purpose: this\n#   and that\n# Passes: CIS 3.2.2\n#\n# note: stays\n"
+	const rest = "apiVersion: audit.k8s.io/v1\nkind: Policy\n# Passes: of course\nrules:\n- level: Metadata\n"
+	const want = `# mine
+# Composed: in this order, the first rule that matches decides
+#   --quiet-leases: 2 rules
+#   my.yaml: 1 rule
+# Ask: what it passes, leaks and hides is not what its parts do by themselves
+#   auditpatch policy verdict --policy FILE
+#   auditpatch policy lint --policy FILE
+#   auditpatch policy diff --from my.yaml --to FILE
+#
+# note: stays
+apiVersion: audit.k8s.io/v1
+`
+	out := mustCompose(t, Request{Base: Source{"my.yaml", []byte(head + rest)}, QuietLeases: true})
+	if !strings.HasPrefix(string(out.Text), want) || !strings.Contains(string(out.Text), "# Passes: of course\n") {
+		t.Errorf("got\n%s", out.Text)
+	}
+	again := mustCompose(t, Request{Base: Source{"two.yaml", out.Text}, QuietUsers: []string{bob}})
+	if n := strings.Count(string(again.Text), "# Composed: "); n != 1 || !strings.Contains(string(again.Text), "#   two.yaml: 3 rules\n") {
+		t.Errorf("%d heads\n%s", n, again.Text)
+	}
+	crlf := mustCompose(t, Request{Base: Source{"my.yaml", []byte(strings.ReplaceAll(head+rest, "\n", "\r\n"))}, QuietLeases: true})
+	if strings.ReplaceAll(string(crlf.Text), "\r\n", "\n") != string(out.Text) {
+		t.Errorf("with CRLF\n%q", crlf.Text)
+	}
+	if out := mustCompose(t, Request{Base: Source{"my.yaml", []byte(head + rest)}}); string(out.Text) != head+rest {
+		t.Errorf("with nothing laid over it, got\n%s", out.Text)
+	}
+}
+
+// TestCommentsOfStages wants comments in lists that move to stay.
+func TestCommentsOfStages(t *testing.T) {
+	text := "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: # why\n- RequestReceived # once\n- Panic\nrules:\n- level: Metadata\n  omitStages: [ResponseStarted] # own\n"
+	out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(text)}, Add: []Source{file("a.yaml", "omitStages: [Panic]\nrules:\n- level: Metadata\n  verbs: [create]\n")}})
+	for _, want := range []string{"\nomitStages: [\"Panic\"] # why # once\n", "\n  omitStages: [\"RequestReceived\", \"ResponseStarted\"] # own\n"} {
+		if !strings.Contains(string(out.Text), want) {
+			t.Errorf("%q is missing in\n%s", want, out.Text)
+		}
+	}
+}
+
+// TestOlderCluster wants what an API server ignores to be told, and not refused: a preset
+// cannot be edited.
+func TestOlderCluster(t *testing.T) {
+	old := file("old.yaml", "omitManagedFields: true\nrules:\n- level: Request\n")
+	out := mustCompose(t, Request{Base: old, QuietLeases: true, Version: policy.Version{Major: 1, Minor: 22}})
+	if len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "old.yaml: omitManagedFields needs Kubernetes 1.23") {
+		t.Errorf("notes %q", out.Notes)
 	}
 }
 
@@ -219,7 +378,22 @@ func TestPresets(t *testing.T) {
 		}
 	}
 	for _, p := range presets.All() {
-		out := mustCompose(t, Request{Base: text(p), QuietLeases: true, QuietUsers: []string{"system:serviceaccount:ci:bot"}})
+		out, err := Compose(Request{Base: text(p), QuietLeases: true, QuietUsers: []string{"system:serviceaccount:ci:bot"}})
+		if quiet := slices.Contains([]string{"none", "pod-deletions", "who-reads-secrets", "writes"}, p.Name); err != nil || quiet {
+			if !quiet || err == nil || !strings.HasPrefix(err.Error(), "--quiet-") || !strings.Contains(err.Error(), "would do nothing") {
+				t.Errorf("%s: refused %t: %v", p.Name, quiet, err)
+			}
+			mustCompose(t, Request{Base: baseline, Profiles: []Profile{{"devs", text(p)}}})
+			continue
+		}
+		if leaks := len(out.Leaks) > 0; leaks != slices.ContainsFunc(p.MayLeak, func(k string) bool {
+			return !slices.Contains([]string{"certificatesigningrequests", "podcertificaterequests", "custom resources"}, k)
+		}) {
+			t.Errorf("%s: leaks %q, its record has %q", p.Name, out.Leaks, p.MayLeak)
+		}
+		if claims := regexp.MustCompile("(?m)^# (Passes|Fails|Purpose|Not written|Hides): ").FindString(string(out.Text)); claims != "" {
+			t.Errorf("%s: the result has %s of its base", p.Name, claims)
+		}
 		if len(out.Notes) > 0 || !strings.HasSuffix(string(out.Text), string(text(p).Data[strings.Index(string(text(p).Data), "\nrules:\n")+8:])) {
 			t.Errorf("%s is not as it was: %q", p.Name, out.Notes)
 		}
@@ -248,7 +422,14 @@ func TestCorpus(t *testing.T) {
 			continue // it is refused, which is for others to test
 		}
 		theirs := Source{filepath.Base(name), data2}
-		out := mustCompose(t, Request{Base: theirs, QuietUsers: []string{"system:serviceaccount:ci:bot"}})
+		out, err := Compose(Request{Base: theirs, QuietUsers: []string{"system:serviceaccount:ci:bot"}})
+		if err != nil && strings.Contains(err.Error(), "would do nothing") {
+			continue // it records nothing that such a user reads
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
 		if len(out.Notes) == 0 {
 			edited++
 			without := strings.Replace(string(out.Text), string(out.Text[blockStart(out.Text):blockEnd(out.Text)]), "", 1)

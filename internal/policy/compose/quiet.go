@@ -8,6 +8,7 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"auditpatch/internal/hint"
+	"auditpatch/internal/policy/space"
 )
 
 var (
@@ -36,7 +37,7 @@ func (c *composer) quietLeases() error {
 			"system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:cloud-controller-manager"}}, from},
 		{auditv1.PolicyRule{Level: auditv1.LevelNone, Verbs: verbs, Resources: leases, UserGroups: []string{"system:nodes", "system:serviceaccounts"}}, from},
 	}})
-	return nil
+	return c.checkQuiet(c.parts[len(c.parts)-1])
 }
 
 // quietUsers hides what users read, and their events and leases. What else they write
@@ -50,25 +51,107 @@ func (c *composer) quietUsers() error {
 		if slices.Contains(watched, user) {
 			c.notes = append(c.notes, fmt.Sprintf("--quiet-user %s: who gets in as this user reads the cluster without a trace", user))
 		}
+		if strings.Contains(user, ",") {
+			c.notes = append(c.notes, fmt.Sprintf("--quiet-user %s: this is one name; several users have a flag each", oneLine(user)))
+		}
 		from, users := "--quiet-user "+user, []string{user}
-		kept := complete(auditv1.PolicyRule{Level: auditv1.LevelMetadata, Users: users, Verbs: reading, Resources: guarded}, c.base)
 		none := auditv1.PolicyRule{Level: auditv1.LevelNone, Users: users}
 		reads, renews, tells := none, none, none
 		reads.Verbs = reading
 		renews.Verbs, renews.Resources = []string{"update", "patch"}, leases
 		tells.Verbs, tells.Resources = []string{"create", "update", "patch"}, events
-		rules := []rule{{kept, from}, {reads, from}, {tells, from}}
-		if !c.QuietLeases || !strings.HasPrefix(user, "system:serviceaccount:") {
-			rules = append(rules, rule{renews, from})
+		var rules []rule
+		for _, kept := range c.kept(user) {
+			rules = append(rules, rule{kept, from})
 		}
-		c.parts = append(c.parts, part{from, []string{
+		comment := []string{
 			fmt.Sprintf("--quiet-user %s", oneLine(user)),
 			"Hides what it reads (get, list, watch), its renewals of leases and its events. What else it",
 			"writes is left to what follows; its reads of secrets, and its ways into containers and nodes,",
 			"are recorded by the first of these rules.",
-		}, rules})
+		}
+		switch len(rules) {
+		case 0:
+			comment[2], comment[3] = "writes is left to what follows, which records neither its reads of secrets nor its ways into", "containers and nodes."
+		case 1:
+		default:
+			comment[3] = "are recorded as far as what follows would, by the first of these rules."
+		}
+		rules = append(rules, rule{reads, from}, rule{tells, from})
+		if !c.QuietLeases || !strings.HasPrefix(user, "system:serviceaccount:") {
+			rules = append(rules, rule{renews, from})
+		}
+		c.parts = append(c.parts, part{from, comment, rules})
+		if err := c.checkQuiet(c.parts[len(c.parts)-1]); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// kept are rules that go on recording those reads of a user that nobody is too trusted
+// for, so far as what follows records them: quieting must not make anything louder.
+func (c *composer) kept(user string) (rules []auditv1.PolicyRule) {
+	byVerbs, order := map[string][]auditv1.GroupResources{}, []string{}
+	for _, resource := range guarded[0].Resources {
+		var verbs []string
+		for _, verb := range reading {
+			if c.recorded(user, verb, resource) {
+				verbs = append(verbs, verb)
+			}
+		}
+		key := strings.Join(verbs, " ")
+		if key == "" {
+			continue
+		}
+		if byVerbs[key] == nil {
+			byVerbs[key], order = []auditv1.GroupResources{{Group: ""}}, append(order, key)
+		}
+		byVerbs[key][0].Resources = append(byVerbs[key][0].Resources, resource)
+	}
+	for _, key := range order {
+		rules = append(rules, complete(auditv1.PolicyRule{Level: auditv1.LevelMetadata, Users: []string{user},
+			Verbs: strings.Fields(key), Resources: byVerbs[key]}, c.base))
+	}
+	return rules
+}
+
+// recorded tells whether what follows records such a request of the user, anywhere. A
+// search that was given up says yes.
+func (c *composer) recorded(user, verb, resource string) bool {
+	this, err := space.NewRule(auditv1.PolicyRule{Users: []string{user}, Verbs: []string{verb}, Resources: []auditv1.GroupResources{{Resources: []string{resource}}}})
+	return err != nil || c.meets(this, nil)
+}
+
+// meets tells whether a rule decides requests that what follows records, of those that
+// no rule before it takes.
+func (c *composer) meets(r *space.Rule, before []*space.Rule) bool {
+	for i, follows := range c.following {
+		if !c.records[i] {
+			continue
+		}
+		answer := space.Find([]*space.Rule{r, follows}, slices.Concat(before, c.following[:i]))
+		if answer.Found || !answer.Certain {
+			return true
+		}
+	}
+	return false
+}
+
+// checkQuiet refuses a part that hides nothing which would be recorded without it.
+func (c *composer) checkQuiet(p part) error {
+	var before []*space.Rule
+	for _, r := range p.rules {
+		this, err := space.NewRule(r.PolicyRule)
+		if err != nil {
+			return err
+		}
+		if r.Level == auditv1.LevelNone && c.meets(this, before) {
+			return nil
+		}
+		before = append(before, this)
+	}
+	return hint.Errorf(hint.Words("leave out %s", p.name), "%s would do nothing: what it is laid over records nothing of what it hides", p.name)
 }
 
 // watched are users whose reads are worth a look: administrators, and whoever did not
@@ -102,72 +185,3 @@ func checkUser(user string) error {
 
 // oneLine is a name as it may stand in a comment.
 func oneLine(name string) string { return strings.Trim(fmt.Sprintf("%q", name), `"`) }
-
-// profiles gives each group its own policy: for its members the base does not count.
-func (c *composer) profiles() error {
-	for _, p := range c.Profiles {
-		if err := checkGroup(p.Group); err != nil {
-			return err
-		}
-		_, rules, err := c.load(p.Source)
-		if err != nil {
-			return err
-		}
-		own, left := ofGroup(rules, p.Group)
-		name := fmt.Sprintf("--group-profile %s=%s", p.Group, p.Name)
-		comment := []string{fmt.Sprintf("--group-profile: of the group %s, %s decides, and nothing further down.", oneLine(p.Group), p.Name)}
-		if left > 0 {
-			comment = append(comment, fmt.Sprintf("Left out: %s of it that is about members of other groups.", policyCount(left)))
-		}
-		if !slices.ContainsFunc(rules, func(r rule) bool { return matchesAll(r.PolicyRule) }) {
-			own = append(own, rule{auditv1.PolicyRule{Level: auditv1.LevelNone, UserGroups: []string{p.Group}}, "the end of " + p.Name})
-			comment = append(comment, "Its last rule here says what it does with the rest: nothing is recorded.")
-			c.notes = append(c.notes, fmt.Sprintf("%s: what no rule of %s matches is not recorded of this group", name, p.Name))
-		}
-		if slices.Contains([]string{"system:masters", "system:authenticated", "system:unauthenticated", "kubeadm:cluster-admins"}, p.Group) {
-			c.notes = append(c.notes, fmt.Sprintf("%s: of this group, %s alone decides what is recorded", name, p.Name))
-		}
-		c.parts = append(c.parts, part{name, comment, own})
-	}
-	return nil
-}
-
-func policyCount(n int) string {
-	if n == 1 {
-		return "the rule"
-	}
-	return fmt.Sprintf("the %d rules", n)
-}
-
-func checkGroup(group string) error {
-	switch {
-	case strings.TrimSpace(group) == "":
-		return hint.Errorf(hint.Spaced("group-profile", "GROUP=PRESET"), "--group-profile: the group is missing")
-	case strings.HasPrefix(group, "system:serviceaccount:"):
-		return hint.Errorf(hint.Words("write a rule for the user and give it with --add"), "--group-profile %s: that is a user", group)
-	case strings.ContainsAny(group, "*?"):
-		return hint.Errorf(hint.Spaced("group-profile", "GROUP=PRESET"), "--group-profile %s: names are compared as a whole, there are no wildcards", group)
-	}
-	return nil
-}
-
-// ofGroup are the rules as they are for members of a group. A rule has no way to ask for
-// two groups at once, so one about another group is left out; everybody who has logged
-// in is in system:authenticated.
-func ofGroup(rules []rule, group string) (own []rule, left int) {
-	for _, r := range rules {
-		spec := *r.DeepCopy()
-		everybody := slices.Contains(spec.UserGroups, "system:authenticated") && group != "system:unauthenticated"
-		if len(spec.UserGroups) > 0 && !everybody && !slices.Contains(spec.UserGroups, group) {
-			left++
-			continue
-		}
-		spec.UserGroups = []string{group}
-		own = append(own, rule{spec, r.from})
-	}
-	return own, left
-}
-
-func matchesAll(r auditv1.PolicyRule) bool {
-	return len(r.Users)+len(r.UserGroups)+len(r.Verbs)+len(r.Resources)+len(r.Namespaces)+len(r.NonResourceURLs) == 0
-}

@@ -3,6 +3,7 @@ package compose
 import (
 	"bytes"
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,6 +44,7 @@ func (c *composer) spliced(common []auditv1.Stage) (text []byte, ok bool) {
 		at := s.line(key.Line + 1)
 		indent := strings.Repeat(" ", rules.Column-1)
 		s.edits = append(s.edits, edit{at, at, c.block(common, indent, s.end)})
+		s.head(c.composed())
 	}
 	if all := inOrder(c.base.OmitStages); len(common) < len(all) {
 		s.replace(root, "omitStages", common)
@@ -105,8 +107,55 @@ func (s *splicer) replace(mapping *yaml.Node, name string, stages []auditv1.Stag
 		s.ok = false
 		return
 	}
-	s.edits = append(s.edits, edit{from, to, text + s.end})
+	s.edits = append(s.edits, edit{from, to, text + comments(s.data[from:to]) + s.end})
 }
+
+// comments are those in some lines with stages, in one line. No stage has a # in it.
+func comments(lines []byte) string {
+	out := ""
+	for line := range bytes.Lines(lines) {
+		if at := bytes.IndexByte(line, '#'); at >= 0 {
+			out += " " + strings.TrimSpace(string(line[at:]))
+		}
+	}
+	return out
+}
+
+// head puts what the result is composed of in the place of the base's record, if it has
+// one at its top as presets have: what a preset passes and hides is not so of the result.
+func (s *splicer) head(composed []string) {
+	if !bytes.Contains(s.data, []byte("# Purpose: ")) && !bytes.Contains(s.data, []byte("# Composed: ")) {
+		return
+	}
+	in, first := false, true
+	for i, from := range s.lines {
+		to := len(s.data)
+		if i+1 < len(s.lines) {
+			to = s.lines[i+1]
+		}
+		line := s.data[from:to]
+		if i == 0 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+			from = to - len(line)
+		}
+		if !bytes.HasPrefix(line, []byte("#")) {
+			return
+		}
+		in = in && bytes.HasPrefix(line, []byte("#   ")) || record.Match(line)
+		if !in {
+			continue
+		}
+		text := ""
+		if first {
+			text, first = strings.Join(composed, s.end)+s.end, false
+		}
+		s.edits = append(s.edits, edit{from, to, text})
+	}
+}
+
+// record are the first lines of the fields in the head of a preset, and in that of a
+// composed policy.
+var record = regexp.MustCompile(`^# (Purpose|For|Volume|Cost|Hides|Leaks|May leak|Sources|Passes|Fails|Lint|Not written|Only written|Composed|Ask): `)
 
 // leaveOut lets a rule of the base leave out stages, all of which it names.
 func (s *splicer) leaveOut(rule *yaml.Node, stages []auditv1.Stage) {

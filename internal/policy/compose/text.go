@@ -75,7 +75,7 @@ func (c *composer) common() []auditv1.Stage {
 
 // prove loads a text and compares what it means with what its parts mean.
 func (c *composer) prove(text []byte, base []rule) error {
-	p, err := policy.LoadFor("the composed policy", text, c.Version)
+	p, _, err := policy.LoadStartable("the composed policy", text, c.Version)
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,22 @@ func plain(r auditv1.PolicyRule) auditv1.PolicyRule {
 	}
 	r.Resources, r.OmitStages = groups, append([]auditv1.Stage(nil), r.OmitStages...)
 	return r
+}
+
+// composed is the head of the result.
+func (c *composer) composed() []string {
+	lines := []string{"# Composed: in this order, the first rule that matches decides"}
+	for _, p := range c.parts {
+		lines = append(lines, fmt.Sprintf("#   %s: %s", p.name, policy.Count(len(p.rules))))
+	}
+	lines = append(lines, fmt.Sprintf("#   %s: %s", c.Base.Name, policy.Count(len(c.base.Rules))),
+		"# Ask: what it passes, leaks and hides is not what its parts do by themselves",
+		"#   auditpatch policy verdict --policy FILE", "#   auditpatch policy lint --policy FILE",
+		"#   auditpatch policy diff --from "+c.Base.typed()+" --to FILE")
+	for i, line := range lines {
+		lines[i] = strings.Map(printable, line)
+	}
+	return lines
 }
 
 // block is the text of all parts but the base, each line indented.

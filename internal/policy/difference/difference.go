@@ -2,8 +2,10 @@
 //
 // Start with [Compare]. For each rule of one policy and each of the other that do not do
 // the same, it looks for a request that these two decide, so that it finds every
-// difference, and shows each pair of rules once. What is compared is what the API
-// server's evaluator says of that request.
+// difference. Of each pair of rules it shows one example for each [Kind]: for that it also
+// looks for logins that fail, for requests that go on for long, and for those about
+// objects with secrets. What is compared is what the API server's evaluator says of that
+// request, and what its events then hold.
 package difference
 
 import (
@@ -51,7 +53,7 @@ type Difference struct {
 	Kind     Kind
 	Request  policy.Request
 	From, To Outcome
-	weight   int // among those of a kind, what is lost with it; smaller is worse
+	weight   int // among those of a kind; smaller is worse
 }
 
 // Report holds the differences, the most important first.
@@ -67,9 +69,10 @@ func (r Report) Of(k Kind) []Difference {
 	return slices.DeleteFunc(slices.Clone(r.Differences), func(d Difference) bool { return d.Kind != k })
 }
 
-// maxSearches bounds the searches of a comparison: with policies of some hundred rules
-// that have nothing in common it takes seconds.
-const maxSearches = 20_000
+// maxWork bounds a comparison, by the rules that its searches look at and a hundred more for
+// each search. Two policies of fifty rules that have nothing in common stay below it; above,
+// some pairs of rules are left out, and the comparison ends within ten seconds of one CPU.
+const maxWork = 6_000_000
 
 // Compare compares two policies.
 func Compare(from, to *policy.Policy) (Report, error) {
@@ -81,7 +84,7 @@ func Compare(from, to *policy.Policy) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	c := &comparison{from: a, to: b, found: map[[2]int]bool{}, report: Report{Exhaustive: true}}
+	c := &comparison{from: a, to: b, found: map[[2]int]map[Kind]int{}, ready: map[string]*space.Rule{}, report: Report{Exhaustive: true}}
 	for _, r := range requests.All() {
 		c.look(r.Request)
 	}
@@ -100,18 +103,12 @@ func Compare(from, to *policy.Policy) (Report, error) {
 // side is one of the two policies.
 type side struct {
 	*policy.Policy
-	rules    []*space.Rule
-	specs    []auditv1.PolicyRule
-	outcomes []outcome      // of each rule, and of no rule
-	keys     []string       // of each rule: what it matches
-	first    map[string]int // the first rule with a key
-}
-
-// outcome is what a rule does, in a form that can be compared.
-type outcome struct {
-	level   audit.Level // None as well where no stage is left
-	stages  string
-	managed bool
+	rules     []*space.Rule
+	specs     []auditv1.PolicyRule
+	decisions []policy.Decision  // of each rule, and of no rule
+	outcomes  [][classes]outcome // of these
+	keys      []string           // of each rule: what it matches
+	first     map[string]int     // the first rule with a key
 }
 
 func newSide(p *policy.Policy) (*side, error) {
@@ -125,7 +122,7 @@ func newSide(p *policy.Policy) (*side, error) {
 	}
 	s.specs = v1.Rules
 	for i, r := range v1.Rules {
-		s.outcomes = append(s.outcomes, ruleOutcome(v1, r))
+		s.decisions = append(s.decisions, decisionOf(v1, i))
 		r.Level, r.OmitStages, r.OmitManagedFields = "", nil, nil
 		key, err := yaml.Marshal(r)
 		if err != nil {
@@ -136,50 +133,43 @@ func newSide(p *policy.Policy) (*side, error) {
 			s.first[string(key)] = i
 		}
 	}
-	s.outcomes = append(s.outcomes, outcome{level: audit.LevelNone})
+	s.decisions = append(s.decisions, policy.Decision{Rule: -1, Level: audit.LevelNone})
+	for _, d := range s.decisions {
+		var all [classes]outcome
+		for c := range classes {
+			all[c] = outcomeOf(d, c)
+		}
+		s.outcomes = append(s.outcomes, all)
+	}
 	return s, nil
 }
 
-func ruleOutcome(p *auditv1.Policy, r auditv1.PolicyRule) outcome {
-	d := policy.Decision{Level: audit.Level(r.Level), OmitManagedFields: p.OmitManagedFields}
+func decisionOf(p *auditv1.Policy, rule int) policy.Decision {
+	r := p.Rules[rule]
+	d := policy.Decision{Rule: rule, Level: audit.Level(r.Level), OmitManagedFields: p.OmitManagedFields}
 	for _, s := range slices.Concat(p.OmitStages, r.OmitStages) {
 		d.OmitStages = append(d.OmitStages, audit.Stage(s))
 	}
 	if r.OmitManagedFields != nil {
 		d.OmitManagedFields = *r.OmitManagedFields
 	}
-	return outcomeOf(d)
-}
-
-// outcomeOf leaves out what has no effect: stages of what is not recorded, and managed
-// fields where no object is.
-func outcomeOf(d policy.Decision) outcome {
-	o := outcome{level: d.Level}
-	for _, s := range []audit.Stage{audit.StageRequestReceived, audit.StageResponseStarted, audit.StageResponseComplete, audit.StagePanic} {
-		if d.Records(s) {
-			o.stages += string(s) + " "
-		}
-	}
-	if o.stages == "" {
-		o.level = audit.LevelNone
-	}
-	o.managed = d.OmitManagedFields && o.level.GreaterOrEqual(audit.LevelRequest)
-	return o
+	return d
 }
 
 // comparison looks for differences.
 type comparison struct {
 	from, to *side
-	found    map[[2]int]bool // the pairs of rules that are shown
-	searches int
+	found    map[[2]int]map[Kind]int // of each pair of rules, where in the report its differences are
+	ready    map[string]*space.Rule
+	work     int
 	report   Report
 }
 
-// search looks for a request that rule i of the one and rule j of the other decide,
+// search looks for requests that rule i of the one and rule j of the other decide,
 // where these do not do the same. The number after the last is that of no rule.
 func (c *comparison) search(i, j int) {
 	a, b := c.from, c.to
-	if c.found[[2]int{i, j}] || a.outcomes[i] == b.outcomes[j] || a.shadowed(i, i) || b.shadowed(j, j) {
+	if c.work > maxWork || a.outcomes[i] == b.outcomes[j] || a.shadowed(i, i) || b.shadowed(j, j) {
 		return
 	}
 	if i < len(a.rules) && j < len(b.rules) && disjoint(a.specs[i], b.specs[j]) {
@@ -189,29 +179,24 @@ func (c *comparison) search(i, j int) {
 	if i < len(a.rules) && b.has(a.keys[i], j) || j < len(b.rules) && a.has(b.keys[j], i) {
 		return
 	}
-	if c.searches++; c.searches > maxSearches {
-		c.report.Exhaustive = false
-		return
-	}
-	var must []*space.Rule
+	p := &pair{comparison: c, i: i, j: j}
 	if i < len(a.rules) {
-		must = append(must, a.rules[i])
+		p.must, p.specs = append(p.must, a.rules[i]), append(p.specs, a.specs[i])
 	}
 	if j < len(b.rules) {
-		must = append(must, b.rules[j])
+		p.must, p.specs = append(p.must, b.rules[j]), append(p.specs, b.specs[j])
 	}
-	avoid := slices.Clone(a.rules[:i])
+	p.avoid = slices.Clone(a.rules[:i])
 	for n, r := range b.rules[:j] {
 		if !a.has(b.keys[n], i) {
-			avoid = append(avoid, r)
+			p.avoid = append(p.avoid, r)
 		}
 	}
-	answer := space.Find(must, avoid)
-	switch {
-	case answer.Found && !c.look(answer.Request):
-		c.report.Exhaustive = false
-	case !answer.Found && !answer.Certain:
-		c.report.Exhaustive = false
+	if c.found[[2]int{i, j}] != nil || p.find(nil, nil) {
+		p.leak()
+		for class := range classes {
+			p.plain(class)
+		}
 	}
 }
 
@@ -234,21 +219,28 @@ func (s *side) has(key string, n int) bool {
 // shadowed tells whether rule i stands a second time before rule n.
 func (s *side) shadowed(i, n int) bool { return i < len(s.keys) && s.has(s.keys[i], n) }
 
-// look asks the evaluator about a request, and notes a difference that is new.
-func (c *comparison) look(r policy.Request) (differs bool) {
+// look asks the evaluator about a request, and notes a difference that is new, or worse
+// than the one of its kind that these two rules had.
+func (c *comparison) look(r policy.Request) {
 	attrs := r.Attributes()
 	a, b := c.from.Evaluate(attrs), c.to.Evaluate(attrs)
-	x, y := outcomeOf(a), outcomeOf(b)
-	if x == y {
-		return false
+	kind, differs := kindOf(r, a, b)
+	if !differs {
+		return
 	}
-	pair := [2]int{c.from.number(a.Rule), c.to.number(b.Rule)}
-	if c.found[pair] {
-		return true
+	d := Difference{kind, r, c.from.outcome(a), c.to.outcome(b), weight(r, kind)}
+	rules := [2]int{c.from.number(a.Rule), c.to.number(b.Rule)}
+	if c.found[rules] == nil {
+		c.found[rules] = map[Kind]int{}
 	}
-	c.found[pair] = true
-	c.report.Differences = append(c.report.Differences, Difference{kindOf(r, x, y), r, c.from.outcome(a), c.to.outcome(b), weight(r)})
-	return true
+	at, known := c.found[rules][kind]
+	switch {
+	case !known:
+		c.found[rules][kind] = len(c.report.Differences)
+		c.report.Differences = append(c.report.Differences, d)
+	case d.weight < c.report.Differences[at].weight:
+		c.report.Differences[at] = d
+	}
 }
 
 // number is that of a rule, or the one after the last for none.
@@ -265,50 +257,4 @@ func (s *side) outcome(d policy.Decision) Outcome {
 		o.Line, _ = s.Position(d.Rule)
 	}
 	return o
-}
-
-// kindOf is what it comes to that a request has another outcome.
-func kindOf(r policy.Request, from, to outcome) Kind {
-	switch {
-	case to.level == audit.LevelNone:
-		return Lost
-	case to.level.GreaterOrEqual(audit.LevelRequest) && !from.level.GreaterOrEqual(audit.LevelRequest) && sensitive(r):
-		return Leak
-	case from.level == audit.LevelNone:
-		return Gained
-	case to.level.Less(from.level):
-		return Less
-	case from.level.Less(to.level):
-		return More
-	case from.stages != to.stages:
-		return Stages
-	}
-	return Managed
-}
-
-// sensitive tells whether a request, or its answer, may hold credentials.
-func sensitive(r policy.Request) bool {
-	switch what := r.Resource + "/" + r.Subresource; {
-	case r.Group == "" && (what == "secrets/" || what == "configmaps/" || what == "serviceaccounts/token"):
-		return true
-	case r.Group == "authentication.k8s.io" && r.Resource == "tokenreviews":
-		return true
-	}
-	return false
-}
-
-// weight sorts differences of a kind: secrets, then ways into containers, then changes,
-// then reads, then what is no resource.
-func weight(r policy.Request) int {
-	switch {
-	case sensitive(r):
-		return 0
-	case slices.Contains([]string{"exec", "attach", "portforward", "proxy"}, r.Subresource):
-		return 1
-	case r.Resource == "":
-		return 4
-	case slices.Contains([]string{"get", "list", "watch"}, r.Verb):
-		return 3
-	}
-	return 2
 }

@@ -60,6 +60,58 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestWorst wants what is worst in a pair of rules, whatever else they decide, and the
+// kinds of what an event holds.
+func TestWorst(t *testing.T) {
+	const m = "rules:\n- level: Metadata\n"
+	more := func(level, fields string) string {
+		return "rules:\n- level: " + level + "\n  " + fields + "\n- level: Metadata\n"
+	}
+	for _, c := range []struct{ name, a, b, want string }{
+		{"for a user", m, more("RequestResponse", "users: [bob]"), "leak bob get secrets web in default"},
+		{"for a group", m, more("RequestResponse", "userGroups: [system:masters]"), "leak alice (system:masters) get secrets web in default"},
+		{"beside pods", m, more("RequestResponse", "users: [bob]\n  resources: [{resources: [pods, secrets]}]"), "leak bob get secrets web in default"},
+		{"in a namespace", m, more("Request", "verbs: [create]\n  namespaces: [dev]\n  resources: [{resources: [pods, secrets, serviceaccounts/token]}]"), "leak alice create secrets in dev"},
+		{"a token that is answered", m, more("RequestResponse", "verbs: [create]\n  resources: [{resources: [pods, serviceaccounts/token]}]"), "leak alice (devs) create serviceaccounts/token admin in kube-system"},
+		{"a token in a list of names", m, more("RequestResponse", "users: [bob]\n  resources: [{resources: [pods/log, serviceaccounts/token]}]"), "leak bob create serviceaccounts/token web in default"},
+		{"the answer as well", "rules:\n- level: Request\n", "rules:\n- level: RequestResponse\n", "leak alice (devs) get secrets db in prod"},
+		{"certificates", m, more("RequestResponse", "resources: [{group: certificates.k8s.io}]"), "leak alice (devs) create certificatesigningrequests.certificates.k8s.io"},
+		{"custom resources", m, more("Request", "users: [bob]\n  resources: [{group: apps}, {group: vault.example}]"), "leak bob create widgets.vault.example in default"},
+		{"a read has no body", m, more("Request", "verbs: [get, list, watch]\n  resources: [{resources: [secrets]}]"), "more alice (devs) get secrets db in prod"},
+		{"a watch has no answer", m, more("RequestResponse", "verbs: [watch]\n  resources: [{resources: [secrets]}]"), "more system:node:n1 watch secrets db in prod"},
+		{"a token is not sent", m, more("Request", "resources: [{resources: [serviceaccounts/token]}]"), "more alice (devs) create serviceaccounts/token admin in kube-system"},
+		{"failed logins", m, "omitStages: [ResponseStarted]\n" + m, "lost a failed login list secrets"},
+		{"failed logins elsewhere", "rules:\n- level: Metadata\n  namespaces: [dev]\n", "omitStages: [ResponseStarted]\nrules:\n- level: Metadata\n  namespaces: [dev]\n", "lost a failed login get secrets web in dev"},
+		{"secrets are lost beside pods", m, more("None", "users: [bob]\n  resources: [{resources: [pods, secrets]}]"), "lost bob get secrets web in default"},
+		{"the answer's stage comes back", more("RequestResponse", "omitStages: [ResponseComplete, Panic]\n  users: [bob]"), more("RequestResponse", "users: [bob]"), "leak bob get secrets web in default"},
+	} {
+		r := compare(t, load(t, "a.yaml", c.a), load(t, "b.yaml", c.b))
+		if len(r.Differences) == 0 || !r.Exhaustive {
+			t.Errorf("%s: %+v", c.name, r)
+			continue
+		}
+		d := r.Differences[0]
+		if got := string(d.Kind) + " " + Request(d.Request); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestNoLeak wants no alarm where both policies write the same contents, or the second
+// less of them.
+func TestNoLeak(t *testing.T) {
+	for _, c := range [][2]string{
+		{"rules:\n- level: RequestResponse\n", "rules:\n- level: Request\n"},
+		{"rules:\n- level: RequestResponse\n", "omitStages: [RequestReceived]\nrules:\n- level: RequestResponse\n"},
+		{"rules:\n- level: Metadata\n", "rules:\n- level: RequestResponse\n  omitStages: [ResponseComplete, Panic]\n"},
+		{"rules:\n- level: Metadata\n", "rules:\n- level: RequestResponse\n  resources: [{resources: [pods]}, {group: apps}]\n- level: Metadata\n"},
+	} {
+		if leaks := compare(t, load(t, "a.yaml", c[0]), load(t, "b.yaml", c[1])).Of(Leak); len(leaks) > 0 {
+			t.Errorf("%q: %s", c, leaks[0].Words("a.yaml", "b.yaml"))
+		}
+	}
+}
+
 // TestOrder wants what is lost first, and of that secrets.
 func TestOrder(t *testing.T) {
 	a := "rules:\n- level: Metadata\n  resources: [{resources: [pods]}]\n- level: Metadata\n  resources: [{resources: [secrets]}]\n- level: Metadata\n  resources: [{resources: [pods/exec]}]\n- level: None\n  resources: [{resources: [configmaps]}]\n- level: None\n"
@@ -101,14 +153,14 @@ func TestPresets(t *testing.T) {
 // isReal asks the evaluator about each difference.
 func isReal(t *testing.T, r Report, a, b *policy.Policy) {
 	t.Helper()
-	seen := map[[2]int]bool{}
+	seen := map[string]bool{}
 	for _, d := range r.Differences {
 		attrs := d.Request.Attributes()
 		x, y := a.Evaluate(attrs), b.Evaluate(attrs)
-		if outcomeOf(x) == outcomeOf(y) || x.Rule != d.From.Rule || y.Rule != d.To.Rule || x.Level != d.From.Level || y.Level != d.To.Level {
+		if kind, ok := kindOf(d.Request, x, y); !ok || kind != d.Kind || x.Rule != d.From.Rule || y.Rule != d.To.Rule || x.Level != d.From.Level || y.Level != d.To.Level {
 			t.Errorf("%s is not so: %+v and %+v", d.Words(a.Name(), b.Name()), x, y)
 		}
-		if pair := [2]int{x.Rule, y.Rule}; seen[pair] {
+		if pair := fmt.Sprint(x.Rule, y.Rule, d.Kind); seen[pair] {
 			t.Errorf("%s: the rules are shown twice", d.Words(a.Name(), b.Name()))
 		} else {
 			seen[pair] = true
@@ -132,6 +184,24 @@ func TestLarge(t *testing.T) {
 	}
 	if len(r.Differences) != 1 || r.Differences[0].Request.User != "user500" || !r.Exhaustive {
 		t.Errorf("%d differences, exhaustive %t", len(r.Differences), r.Exhaustive)
+	}
+}
+
+// TestOverlapping bounds the time for policies of which each rule meets each of the other,
+// and wants the report to say that it is not whole.
+func TestOverlapping(t *testing.T) {
+	var a, b strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&a, "- level: Metadata\n  users: [u%d]\n", i)
+		fmt.Fprintf(&b, "- level: RequestResponse\n  resources: [{group: g%d.example}]\n", i)
+	}
+	begin := time.Now()
+	r := compare(t, load(t, "a", "rules:\n"+a.String()), load(t, "b", "rules:\n"+b.String()))
+	if took := time.Since(begin); took > 2*time.Minute {
+		t.Errorf("it took %v", took)
+	}
+	if r.Exhaustive || len(r.Of(Leak)) == 0 {
+		t.Errorf("%d leaks, exhaustive %t", len(r.Of(Leak)), r.Exhaustive)
 	}
 }
 
@@ -179,7 +249,7 @@ func TestCorpus(t *testing.T) {
 var words = struct{ users, groups, verbs, resources, namespaces, paths []string }{
 	[]string{"bob", "eve", "zoe"},
 	[]string{"devs", "ops"},
-	[]string{"get", "list", "create", "update", "delete"},
+	[]string{"get", "list", "watch", "create", "update", "delete"},
 	[]string{"secrets", "pods", "pods/*", "pods/exec", "*", "nodes"},
 	[]string{"prod", "dev", "", "test"},
 	[]string{"/healthz", "/healthz*", "/api*"},
@@ -213,7 +283,7 @@ func randomPolicy(t testing.TB, r *rand.Rand, name string) *policy.Policy {
 			fmt.Fprintf(&b, "  resources: [{group: \"\", resources: %s}]\n", pick(words.resources))
 		}
 		if r.IntN(4) == 0 {
-			fmt.Fprintf(&b, "  omitStages: [RequestReceived]\n")
+			fmt.Fprintf(&b, "  omitStages: [%s]\n", []string{"RequestReceived", "ResponseStarted", "ResponseComplete, Panic"}[r.IntN(3)])
 		}
 	}
 	return load(t, name, b.String())
@@ -223,7 +293,7 @@ func randomPolicy(t testing.TB, r *rand.Rand, name string) *policy.Policy {
 // to the cluster no namespace.
 func randomRequest(r *rand.Rand) policy.Request {
 	one := func(list []string) string { return list[r.IntN(len(list))] }
-	q := policy.Request{User: one(words.users), Verb: one(words.verbs)}
+	q := policy.Request{User: one(append([]string{""}, words.users...)), Verb: one(words.verbs)}
 	if q.Groups = []string{"system:authenticated"}; r.IntN(2) == 0 {
 		q.Groups = append(q.Groups, one(words.groups))
 	}
@@ -235,21 +305,23 @@ func randomRequest(r *rand.Rand) policy.Request {
 	if q.Subresource != "" {
 		q.Verb = one([]string{"get", "create"})
 	}
-	if q.Resource != "nodes" && (q.Verb == "list" || r.IntN(4) > 0) {
+	if q.Resource != "nodes" && (several(q.Verb) || r.IntN(4) > 0) {
 		q.Namespace = one([]string{"prod", "dev", "test"})
 	}
 	if q.Resource != "nodes" && q.Namespace == "" {
-		q.Verb, q.Subresource = "list", "" // across all namespaces
+		q.Verb, q.Subresource = one([]string{"list", "watch"}), "" // across all namespaces
 	}
-	if q.Verb != "list" && q.Verb != "create" || q.Subresource != "" {
+	if !several(q.Verb) && q.Verb != "create" || q.Subresource != "" {
 		q.Name = "x"
 	}
 	return q
 }
 
+func several(verb string) bool { return verb == "list" || verb == "watch" }
+
 // FuzzCompare: a policy does the same as itself; each difference that is reported is
 // real; and where random requests show a difference, between the rules that show it one
-// is reported.
+// of its kind is reported.
 func FuzzCompare(f *testing.F) {
 	for seed := range uint64(50) {
 		f.Add(seed)
@@ -262,15 +334,15 @@ func FuzzCompare(f *testing.F) {
 		}
 		report := compare(t, a, b)
 		isReal(t, report, a, b)
-		pairs := map[[2]int]bool{}
+		pairs := map[string]bool{}
 		for _, d := range report.Differences {
-			pairs[[2]int{d.From.Rule, d.To.Rule}] = true
+			pairs[fmt.Sprint(d.From.Rule, d.To.Rule, d.Kind)] = true
 		}
 		for range 300 {
 			q := randomRequest(r)
 			x, y := a.Evaluate(q.Attributes()), b.Evaluate(q.Attributes())
-			if outcomeOf(x) != outcomeOf(y) && !pairs[[2]int{x.Rule, y.Rule}] && report.Exhaustive {
-				t.Fatalf("%s: rule %d and rule %d differ, which is not reported", Request(q), x.Rule, y.Rule)
+			if kind, ok := kindOf(q, x, y); ok && !pairs[fmt.Sprint(x.Rule, y.Rule, kind)] && report.Exhaustive {
+				t.Fatalf("%s: rule %d and rule %d differ (%s), which is not reported", Request(q), x.Rule, y.Rule, kind)
 			}
 		}
 	})

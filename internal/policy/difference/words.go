@@ -25,13 +25,19 @@ func (o Outcome) words(d Difference, file string) string {
 		text += " with managed fields"
 	case d.Kind == Stages && len(o.OmitStages) == 0:
 		text += " at all stages"
-	case d.Kind == Stages, len(o.OmitStages) > 3: // then nothing is recorded
+	case d.Kind == Stages, o.silent(d.Request):
 		text += " without " + stages(o.OmitStages)
 	}
 	if o.Rule < 0 {
 		return text + " (no rule of " + file + ")"
 	}
 	return fmt.Sprintf("%s (%s:%d)", text, file, o.Line)
+}
+
+// silent tells whether nothing is recorded of a request, although the level says so.
+func (o Outcome) silent(r policy.Request) bool {
+	d := policy.Decision{Level: o.Level, OmitStages: o.OmitStages}
+	return o.Level != audit.LevelNone && outcomeOf(d, classOf(r)).level == audit.LevelNone
 }
 
 func stages(omitted []audit.Stage) string {

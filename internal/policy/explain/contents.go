@@ -19,11 +19,11 @@ type Contents struct {
 	Notes         []string // what else there is to know, one sentence each
 }
 
-// contents are those of a request by its decision. A request has an object when its
+// ContentsOf is what the events of a request hold, by the decision about it. A request has an object when its
 // verb has one, and an answer is recorded where the API server encodes it: not of
 // what is streamed or passed on to a node, a pod or a service
 // (LogRequestObject, LogRequestPatch and LogResponseObject in k8s.io/apiserver).
-func contents(d policy.Decision, r policy.Request) Contents {
+func ContentsOf(d policy.Decision, r policy.Request) Contents {
 	var c Contents
 	if len(recorded(d)[courseOf(r.User, r.Verb, r.Resource, r.Subresource, r.Path)]) == 0 {
 		return c

@@ -41,7 +41,7 @@ func Explain(p *policy.Policy, r policy.Request) (*Explanation, error) {
 		Answer:  a.of(decision, courseOf(r.User, r.Verb, r.Resource, r.Subresource, r.Path)),
 		Request: r,
 		Panic:   decision.Records(audit.StagePanic) && r.User != "",
-		Holds:   contents(decision, r),
+		Holds:   ContentsOf(decision, r),
 	}
 	rules, err := rulesOf(p)
 	if err != nil {
