@@ -32,8 +32,9 @@ var house = map[string][]string{
 	// The commands that are about policies alone, and need no node.
 	"internal/cli/policies": {"internal/change", "internal/spelling", "internal/exit", "internal/hint",
 		"internal/policy", "internal/policy/lint", "internal/policy/explain", "internal/policy/expect", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "presets", "patch", "patch/auditflags"},
+	// change asks lint whether a policy that is installed or kept writes contents of Secrets.
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
-		"internal/policy", "internal/policy/verdict", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+		"internal/policy", "internal/policy/lint", "internal/policy/verdict", "internal/auditlog", "internal/exit", "internal/hint", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	"internal/inspect": {"internal/change", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/webhook", "internal/target", "internal/clusterlock", "internal/apiserver", "internal/kubelet", "internal/node",
 		"internal/policy", "internal/policy/verdict", "internal/auditlog", "internal/hint", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// target is the node that a command works on, as change and inspect both read it.

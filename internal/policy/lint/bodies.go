@@ -67,12 +67,14 @@ var leaks = []leak{
 
 // leaks looks for requests that the rule writes with contents that do not belong
 // there, one for each kind of finding.
-func (l *linter) leaks(r *rule) {
+func (l *linter) leaks(r *rule) { l.leaksOf(r, leaks) }
+
+func (l *linter) leaksOf(r *rule, kinds []leak) {
 	if !r.hasBody() {
 		return
 	}
 	done := map[string]bool{}
-	for _, k := range leaks {
+	for _, k := range kinds {
 		if done[k.id] {
 			continue
 		}
@@ -88,6 +90,47 @@ func (l *linter) leaks(r *rule) {
 		l.add(k.id, r.at("level"), fmt.Sprintf("%s get into the log %s: %s writes %q at level %s", k.words, what, r.path, describe(q), r.Level),
 			fmt.Sprintf("put before it a rule %q", fmt.Sprintf("- {level: Metadata, resources: [{group: %q, resources: [%s]}]}", k.group, k.resource)))
 	}
+}
+
+// Leaks are the rules of a policy that write Secrets or tokens with their contents, as
+// Check finds them with code AP060: for who asks nothing else, and in a hurry. A finding
+// is at its rule.
+func Leaks(p *policy.Policy) []Finding {
+	spec, err := p.V1()
+	if err != nil {
+		return nil // what was loaded converts
+	}
+	credentials := slices.DeleteFunc(slices.Clone(leaks), func(k leak) bool { return k.id != "AP060" })
+	l := &linter{policy: p, spec: spec, said: map[string]bool{}, counts: map[string]int{}}
+	for i := range spec.Rules {
+		r := &rule{PolicyRule: &spec.Rules[i], index: i, path: fmt.Sprintf("rules[%d]", i)}
+		if !r.hasBody() || !r.mayName(credentials) {
+			continue // most policies end here, without the work that a search takes
+		}
+		if l.rules == nil {
+			if l.rules, err = space.Rules(p); err != nil {
+				return nil
+			}
+		}
+		l.leaksOf(r, credentials)
+		for j := range l.findings {
+			if f := &l.findings[j]; f.Field == fmt.Sprintf("rules[%d].level", i) {
+				f.Line, f.Col = p.Position(i)
+			}
+		}
+	}
+	return l.findings
+}
+
+// mayName is false for a rule that names groups or resources, and none of the kinds'.
+func (r *rule) mayName(kinds []leak) bool {
+	star := func(name string) bool { return strings.Contains(name, "*") }
+	return len(r.Resources) == 0 || slices.ContainsFunc(r.Resources, func(gr auditv1.GroupResources) bool {
+		return slices.ContainsFunc(kinds, func(k leak) bool {
+			return (gr.Group == k.group || gr.Group == "*") &&
+				(len(gr.Resources) == 0 || slices.Contains(gr.Resources, k.resource) || slices.ContainsFunc(gr.Resources, star))
+		})
+	})
 }
 
 // example is a request for a resource, with one of the verbs, that the rule decides.

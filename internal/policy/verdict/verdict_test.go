@@ -5,13 +5,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"auditpatch/internal/policy"
-	"auditpatch/patch/auditflags"
 )
 
 // load loads the rules of a policy, in YAML.
@@ -88,6 +88,67 @@ func TestFlags(t *testing.T) {
 		if got := strings.Join(failed, ", "); got != c.fails {
 			t.Errorf("%s=%s fails\n%s, want\n%s", c.flag, c.value, got, c.fails)
 		}
+	}
+}
+
+// TestSpelling judges command lines that are the same to kube-apiserver, and not to the
+// checkers.
+func TestSpelling(t *testing.T) {
+	kube := []string{"kube-apiserver", "--v=1"}
+	const ages = "CIS 1.2.17, STIG V-242464, Kubescape C-0131, Trivy KCV-0020, KICS da9f3aa8, checkov CKV_K8S_92"
+	for _, c := range []struct {
+		name          string
+		command, args []string
+		counts, fails string
+		reason        string
+	}{
+		{"once", []string{"--audit-log-maxage=30"}, nil, "30", "", ""},
+		{"the last counts", []string{"--audit-log-maxage=7", "--audit-log-maxage=30"}, nil, "30", "CIS 1.2.17, STIG V-242464, Kubescape C-0131, checkov CKV_K8S_92", "kube-bench reads the first"},
+		{"the first is read", []string{"--audit-log-maxage=30", "--audit-log-maxage=7"}, nil, "7", "STIG V-242464, Kubescape C-0131", "each of them counts"},
+		{"twice the same", []string{"--audit-log-maxage=30", "--audit-log-maxage=30"}, nil, "30", "", ""},
+		{"underscores", []string{"--audit_log_maxage=30"}, nil, "30", ages, "not found as the manifest writes it"},
+		{"one of them", []string{"--audit-log_maxage=7", "--audit-log-maxage=30"}, nil, "30", "", ""},
+		{"two items", []string{"--audit-log-maxage", "30"}, nil, "30", "KICS da9f3aa8, checkov CKV_K8S_92", "item"},
+		{"in args", nil, []string{"--audit-log-maxage=30"}, "30", "checkov CKV_K8S_92", "checkov does not look into args"},
+		{"too few in args", nil, []string{"--audit-log-maxage=7"}, "7", strings.Replace(ages, "Trivy KCV-0020, ", "", 1), "at least 30 is wanted"},
+	} {
+		flags := Defaults()
+		flags[ageFlag] = c.counts
+		in := Input{Flags: flags, Policy: load(t, covers), Version: policy.Version{Major: 1, Minor: 33}}
+		in.Command, in.Args = slices.Concat(kube, c.command), c.args
+		for name, value := range Defaults() {
+			if name != ageFlag {
+				in.Command = append(in.Command, "--"+name+"="+value)
+			}
+		}
+		var failed []string
+		reasons := ""
+		for _, v := range Judge(in).Of(Fail) {
+			failed = append(failed, v.Name())
+			reasons += v.Reason + "\n"
+			if len(v.Hint) == 0 {
+				t.Errorf("%s: %s has no hint", c.name, v.Name())
+			}
+		}
+		if got := strings.Join(failed, ", "); got != c.fails || !strings.Contains(reasons, c.reason) {
+			t.Errorf("%s fails\n%s, want\n%s, for %q", c.name, got, c.fails, reasons)
+		}
+		want := 0
+		if c.fails != "" && c.name != "in args" {
+			want = 1
+		}
+		if w := Warnings(in); len(w) != want || want == 1 && len(w[0].Hint) == 0 {
+			t.Errorf("%s: warnings %v", c.name, w)
+		}
+	}
+	flags := Defaults()
+	command := slices.Clone(kube)
+	for name, value := range flags {
+		command = append(command, "--"+strings.ReplaceAll(name, "-", "_")+"="+value)
+	}
+	r := Judge(Input{Flags: flags, Command: command, Policy: load(t, covers)})
+	if got := r.String(); got != "3 pass, 28 fail, 3 cannot pass" {
+		t.Errorf("all with underscores: %s", got)
 	}
 }
 
@@ -272,7 +333,7 @@ func TestWarnings(t *testing.T) {
 			"--audit-log-maxage=7 fails CIS 1.2.17, STIG V-242464, Kubescape C-0131, KICS da9f3aa8, checkov CKV_K8S_92: at least 30 is wanted",
 			"--audit-log-maxsize=10 fails CIS 1.2.19, STIG V-242462, KICS 35c0a471, checkov CKV_K8S_94: at least 100 is wanted"}},
 	} {
-		got := Warnings(c.flags, auditflags.Version{Major: 1, Minor: 33})
+		got := Warnings(Input{Flags: c.flags, Version: policy.Version{Major: 1, Minor: 33}})
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %d warnings: %v", c.name, len(got), got)
 			continue
@@ -309,7 +370,7 @@ func FuzzJudge(f *testing.F) {
 		if failed := Judge(in).Of(Fail); len(failed) > 0 {
 			t.Fatalf("%q still fails with %q", failed[0].Name(), in.Flags)
 		}
-		for _, w := range Warnings(flags, auditflags.Version{Major: 1, Minor: minor}) {
+		for _, w := range Warnings(Input{Flags: flags, Version: policy.Version{Major: 1, Minor: minor}}) {
 			if path == "" || flags[w.Flags[0]] == "" {
 				t.Fatalf("a warning about what is not set: %q", w.Message)
 			}
