@@ -79,7 +79,7 @@ func (p *program) verdict(c *cli.Context, f *verdictFlags) error {
 	case f.check && len(j.Of(verdict.Fail)) > 0:
 		return exit.Status(exit.Differs)
 	case f.check && len(unknown) > 0:
-		return hint.Errorf(hint.Flag("policy", "FILE"), "%s unknown: %s", counted(len(unknown)), unknown[0].Reason)
+		return hint.Errorf(hint.Spaced("policy", "FILE"), "%s unknown: %s", counted(len(unknown)), unknown[0].Reason)
 	}
 	return nil
 }

@@ -96,41 +96,44 @@ func (l *linter) leaksOf(r *rule, kinds []leak) {
 // Check finds them with code AP060: for who asks nothing else, and in a hurry. A finding
 // is at its rule.
 func Leaks(p *policy.Policy) []Finding {
+	// Most policies end here, without the work that a search takes.
+	if !slices.ContainsFunc(p.Spec().Rules, mayLeak) {
+		return nil
+	}
 	spec, err := p.V1()
 	if err != nil {
 		return nil // what was loaded converts
 	}
-	credentials := slices.DeleteFunc(slices.Clone(leaks), func(k leak) bool { return k.id != "AP060" })
 	l := &linter{policy: p, spec: spec, said: map[string]bool{}, counts: map[string]int{}}
+	if l.rules, err = space.Rules(p); err != nil {
+		return nil
+	}
 	for i := range spec.Rules {
-		r := &rule{PolicyRule: &spec.Rules[i], index: i, path: fmt.Sprintf("rules[%d]", i)}
-		if !r.hasBody() || !r.mayName(credentials) {
-			continue // most policies end here, without the work that a search takes
+		if !mayLeak(p.Spec().Rules[i]) {
+			continue
 		}
-		if l.rules == nil {
-			if l.rules, err = space.Rules(p); err != nil {
-				return nil
-			}
-		}
-		l.leaksOf(r, credentials)
-		for j := range l.findings {
-			if f := &l.findings[j]; f.Field == fmt.Sprintf("rules[%d].level", i) {
-				f.Line, f.Col = p.Position(i)
-			}
+		from := len(l.findings)
+		l.leaksOf(&rule{PolicyRule: &spec.Rules[i], index: i, path: fmt.Sprintf("rules[%d]", i)}, credentials)
+		for j := from; j < len(l.findings); j++ {
+			l.findings[j].Line, l.findings[j].Col = p.Position(i)
 		}
 	}
 	return l.findings
 }
 
-// mayName is false for a rule that names groups or resources, and none of the kinds'.
-func (r *rule) mayName(kinds []leak) bool {
+// credentials are the kinds with which somebody can log in.
+var credentials = slices.DeleteFunc(slices.Clone(leaks), func(k leak) bool { return k.id != "AP060" })
+
+// mayLeak is false for a rule without contents, and for one that names groups or
+// resources and none of the credentials.
+func mayLeak(r audit.PolicyRule) bool {
 	star := func(name string) bool { return strings.Contains(name, "*") }
-	return len(r.Resources) == 0 || slices.ContainsFunc(r.Resources, func(gr auditv1.GroupResources) bool {
-		return slices.ContainsFunc(kinds, func(k leak) bool {
+	return r.Level.GreaterOrEqual(audit.LevelRequest) && (len(r.Resources) == 0 || slices.ContainsFunc(r.Resources, func(gr audit.GroupResources) bool {
+		return slices.ContainsFunc(credentials, func(k leak) bool {
 			return (gr.Group == k.group || gr.Group == "*") &&
 				(len(gr.Resources) == 0 || slices.Contains(gr.Resources, k.resource) || slices.ContainsFunc(gr.Resources, star))
 		})
-	})
+	}))
 }
 
 // example is a request for a resource, with one of the verbs, that the rule decides.
