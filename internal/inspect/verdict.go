@@ -63,7 +63,7 @@ func Verdict(t *target.Target, q Question) (Judged, error) {
 		}
 		in.Policy = given
 		if f.unread == nil {
-			in = enabled(in)
+			in = withDefaults(in)
 			out.Flags += ", and the defaults of enable"
 		}
 	}
@@ -77,8 +77,8 @@ func Verdict(t *target.Target, q Question) (Judged, error) {
 	return out, nil
 }
 
-// enabled is what is judged, with the flags that enable would add.
-func enabled(in verdict.Input) verdict.Input {
+// withDefaults is what is judged, with the flags that enable would add.
+func withDefaults(in verdict.Input) verdict.Input {
 	flags := patch.WithDefaults(in.Flags)
 	in.Command = slices.Clone(in.Command)
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
