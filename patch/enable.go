@@ -2,6 +2,7 @@ package patch
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -126,19 +127,35 @@ func (p *planner) flags() {
 	for name, value := range p.opts.Flags {
 		p.desired[name] = value
 	}
+	fillIn(p.desired, p.opts.Webhook != nil)
+}
+
+// WithDefaults are a manifest's audit flags as Enable leaves them that is asked for no
+// other ones.
+func WithDefaults(flags map[string]string) map[string]string {
+	out := maps.Clone(flags)
+	if out == nil {
+		out = map[string]string{}
+	}
+	fillIn(out, false)
+	return out
+}
+
+// fillIn sets what is not set, and drops what is set to nothing.
+func fillIn(desired map[string]string, webhook bool) {
 	for name, value := range byDefault {
-		_, set := p.desired[name]
-		log := p.desired[logFlag]
+		_, set := desired[name]
+		log := desired[logFlag]
 		switch {
-		case set, name == webhookFlag && p.opts.Webhook == nil:
-		case rotation[name] && (auditflags.Has(p.desired, logFlag) && log == "" || log == "-"):
+		case set, name == webhookFlag && !webhook:
+		case rotation[name] && (auditflags.Has(desired, logFlag) && log == "" || log == "-"):
 		default:
-			p.desired[name] = value
+			desired[name] = value
 		}
 	}
-	for name, value := range p.desired {
+	for name, value := range desired {
 		if value == "" {
-			delete(p.desired, name)
+			delete(desired, name)
 		}
 	}
 }

@@ -44,6 +44,7 @@ type Server struct {
 	Namespace, Pod string   // as in the manifest, without the node's name
 	Container      string   // its name
 	Command        []string // the whole command line, as in the manifest
+	InArgs         int      // how many items at the end of Command stand in args
 	// Env are the container's variables whose values the manifest has; the
 	// command line may name them.
 	Env     map[string]string
@@ -110,7 +111,7 @@ func server(m *manifest.File) Server {
 	c := m.Container()
 	s := Server{
 		Namespace: m.Pod().Namespace, Pod: m.Pod().Name, Container: c.Name,
-		Command: slices.Concat(c.Command, c.Args), Env: environment(c), Address: "127.0.0.1", Port: 6443,
+		Command: slices.Concat(c.Command, c.Args), InArgs: len(c.Args), Env: environment(c), Address: "127.0.0.1", Port: 6443,
 	}
 	s.User, _ = runsAs(m)
 	s.Image, s.Mounts, s.traits = c.Image, containerMounts(m), traits(m)

@@ -123,7 +123,7 @@ func (j *job) enablePlan(s Settings) (*patch.Plan, error) {
 		return nil, err
 	}
 	plan.Warnings = append(append(plan.Warnings, warnings...), more...)
-	plan.Warnings = append(plan.Warnings, verdict.Warnings(plan.After.Flags, plan.After.Version)...)
+	plan.Warnings = append(plan.Warnings, verdict.Warnings(Judgeable(plan.After))...)
 	j.target.OwnFiles(plan)
 	return plan, j.checkLog(plan)
 }
@@ -155,7 +155,7 @@ func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, warnings, nil
+	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, append(warnings, leak(s.Policy.Name, pol)...), nil
 }
 
 // leaks refuses a preset that writes contents of Secrets, unless that is accepted.

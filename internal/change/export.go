@@ -35,7 +35,7 @@ func Export(s Settings, from *Input, adjust func(*patch.Options) error) (*manife
 		return nil, none, nil, err
 	}
 	m, err := plan.Settled()
-	warnings = append(warnings, verdict.Warnings(plan.After.Flags, plan.After.Version)...)
+	warnings = append(warnings, verdict.Warnings(Judgeable(plan.After))...)
 	return m, opts, append(plan.Warnings, warnings...), err
 }
 

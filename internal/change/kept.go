@@ -1,11 +1,22 @@
 package change
 
 import (
+	"fmt"
+
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/lint"
+	"auditpatch/internal/policy/verdict"
 	"auditpatch/patch"
 	"auditpatch/patch/webhookconfig"
 )
+
+// Judgeable is what checkers see of a manifest's settings, without the policy.
+func Judgeable(s patch.Settings) verdict.Input {
+	end := len(s.Server.Command) - s.Server.InArgs
+	return verdict.Input{Flags: s.Flags, Command: s.Server.Command[:end], Args: s.Server.Command[end:],
+		Version: policy.Version{Major: s.Version.Major, Minor: s.Version.Minor}}
+}
 
 // Kept is what to think of a file that is there and stays: whether Enable refuses it,
 // and what it warns of.
@@ -22,7 +33,7 @@ type Kept struct {
 // was started with has passed already, by the rules of its day.
 func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
 	pol, warnings, err := policyFile{name, data, true}.load(now.Version)
-	k := Kept{Refused: err, Warnings: warnings}
+	k := Kept{Refused: err, Warnings: append(warnings, leak(name, pol)...)}
 	if pol != nil {
 		k.Rules = pol.Rules()
 	}
@@ -30,6 +41,19 @@ func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
 		k.Refused, k.Warnings = nil, append(k.Warnings, patch.Problem{Message: err.Error(), Hint: hint.Of(err)})
 	}
 	return k
+}
+
+// leak warns, in one line, of a policy that writes Secrets or tokens with their contents.
+func leak(name string, pol *policy.Policy) []patch.Problem {
+	if pol == nil {
+		return nil
+	}
+	found := lint.Leaks(pol)
+	if len(found) == 0 {
+		return nil
+	}
+	first := found[0]
+	return []patch.Problem{{Message: fmt.Sprintf("%s:%d:%d: %s", name, first.Line, first.Col, first.Message), Hint: hint.Words("%s", first.Hint)}}
 }
 
 // judgeRestored judges a policy that an API server is to go back to: what it starts with

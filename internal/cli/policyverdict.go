@@ -42,7 +42,7 @@ func (p *program) policyVerdictCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: whatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
 			&cli.StringFlag{Name: "benchmark", Destination: &f.benchmark, Category: whatCategory, Usage: "`VERSION` of the CIS benchmark, such as cis-1.8; without it, the one that kube-bench takes for the version of Kubernetes"},
 			&cli.StringFlag{Name: "target-version", Destination: &f.version, Category: whatCategory, Usage: "`VERSION` of Kubernetes, such as 1.30; without it, that of the manifest's image"},
-			&cli.BoolFlag{Name: "check", Destination: &f.check, Category: whatCategory, Usage: "exit with status 1 when a check fails that could pass"},
+			&cli.BoolFlag{Name: "check", Destination: &f.check, Category: whatCategory, Usage: "exit with status 1 when a check fails that could pass, with 2 when one is unknown"},
 		}, f.node.flags(), p.outputFlags()),
 		Action: func(c *cli.Context) error { return p.verdict(c, f) },
 	})
@@ -60,7 +60,7 @@ func (p *program) verdict(c *cli.Context, f *verdictFlags) error {
 	if q.Benchmark, err = benchmark(f.benchmark); err != nil {
 		return err
 	}
-	if q.Policy, err = p.givenPolicy(f, q.Version); err != nil {
+	if q.Policy, err = p.givenPolicy(f); err != nil {
 		return err
 	}
 	o := f.node.options(p)
@@ -74,10 +74,22 @@ func (p *program) verdict(c *cli.Context, f *verdictFlags) error {
 		return err
 	}
 	p.printVerdicts(j)
-	if f.check && len(j.Of(verdict.Fail)) > 0 {
+	unknown := j.Of(verdict.Unknown)
+	switch {
+	case f.check && len(j.Of(verdict.Fail)) > 0:
 		return exit.Status(exit.Differs)
+	case f.check && len(unknown) > 0:
+		return hint.Errorf(hint.Spaced("policy", "FILE"), "%s unknown: %s", counted(len(unknown)), unknown[0].Reason)
 	}
 	return nil
+}
+
+// counted is a number of checks with their verb.
+func counted(n int) string {
+	if n == 1 {
+		return "1 check is"
+	}
+	return fmt.Sprintf("%d checks are", n)
 }
 
 // refuse refuses flags that exclude each other.
@@ -98,23 +110,33 @@ func (f *verdictFlags) refuse(p *program, c *cli.Context) error {
 	return nil
 }
 
-// givenPolicy is the policy that is named on the command line, nil for none.
-func (p *program) givenPolicy(f *verdictFlags, v policy.Version) (*policy.Policy, error) {
+// givenPolicy loads the policy that is named on the command line, nil for none. It is
+// refused where enable refuses it, for the version that is to read it.
+func (p *program) givenPolicy(f *verdictFlags) (func(policy.Version) (*policy.Policy, error), error) {
+	var in change.Input
 	switch {
 	case f.preset != "":
 		content, _, err := change.Preset(f.preset, policies.Names(f.namespaces), patch.Version{})
 		if err != nil {
 			return nil, err
 		}
-		return policy.LoadFor(content.Origin, content.Data, v)
+		in = change.Input{Name: content.Origin, Data: content.Data}
 	case f.policy != "":
-		in, err := p.readInput("policy", f.policy)
+		given, err := p.readInput("policy", f.policy)
 		if err != nil {
 			return nil, err
 		}
-		return policy.LoadFor(in.Name, in.Data, v)
+		in = *given
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	return func(v policy.Version) (*policy.Policy, error) {
+		pol, ignored, err := policy.LoadStartable(in.Name, in.Data, v)
+		if ignored != nil && err == nil {
+			p.warn(patch.Problem{Message: ignored.Error(), Hint: hint.Of(ignored)})
+		}
+		return pol, err
+	}, nil
 }
 
 // benchmark reads "cis-1.8" or "1.8".

@@ -1,6 +1,9 @@
 package inspect
 
 import (
+	"maps"
+	"slices"
+
 	"auditpatch/internal/change"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
@@ -21,7 +24,9 @@ type Judged struct {
 // Question is what Verdict is asked. Its Policy, Version and Benchmark take the place of
 // those of the node.
 type Question struct {
-	Policy    *policy.Policy
+	// Policy loads the policy for the version that is going to read it; nil is that of
+	// the node.
+	Policy    func(policy.Version) (*policy.Policy, error)
 	Version   policy.Version
 	Benchmark string
 	// Optional says that there may be no manifest, or none that belongs to the policy.
@@ -52,9 +57,13 @@ func Verdict(t *target.Target, q Question) (Judged, error) {
 		in.Version = q.Version
 	}
 	if in.Benchmark = q.Benchmark; q.Policy != nil {
-		in.Policy = q.Policy
+		given, err := q.Policy(in.Version)
+		if err != nil {
+			return out, err
+		}
+		in.Policy = given
 		if f.unread == nil {
-			in.Flags = withDefaults(in.Flags)
+			in = withDefaults(in)
 			out.Flags += ", and the defaults of enable"
 		}
 	}
@@ -68,18 +77,22 @@ func Verdict(t *target.Target, q Question) (Judged, error) {
 	return out, nil
 }
 
-// withDefaults are the flags with what enable sets where nobody says otherwise.
-func withDefaults(flags map[string]string) map[string]string {
-	out := verdict.Defaults()
-	for name, value := range flags {
-		out[name] = value
+// withDefaults is what is judged, with the flags that enable would add.
+func withDefaults(in verdict.Input) verdict.Input {
+	flags := patch.WithDefaults(in.Flags)
+	in.Command = slices.Clone(in.Command)
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		if in.Flags[name] == "" {
+			in.Command = append(in.Command, "--"+name+"="+flags[name])
+		}
 	}
-	return out
+	in.Flags = flags
+	return in
 }
 
 // judgeable is what the node has for the verdict of checkers.
 func (f *facts) judgeable() verdict.Input {
-	in := verdict.Input{Flags: f.now.Flags, Version: policy.Version{Major: f.now.Version.Major, Minor: f.now.Version.Minor}}
+	in := change.Judgeable(f.now)
 	switch p := f.policy; {
 	case f.now.Policy == nil:
 	case f.target.Stdin() || p.at == "":
@@ -89,7 +102,7 @@ func (f *facts) judgeable() verdict.Input {
 	case !p.Exists || p.Dir:
 		in.NoPolicy = "there is no policy at " + p.at
 	default:
-		pol, _, err := policy.LoadStartable(p.at, p.Data, in.Version)
+		pol, err := policy.LoadRunning(p.at, p.Data, in.Version)
 		if err != nil {
 			in.NoPolicy = err.Error()
 		} else {
@@ -136,14 +149,16 @@ func (f *facts) benchmarksCheck(out *findings) {
 	if !f.now.Enabled() {
 		return
 	}
-	out.problems(doubt, verdict.Warnings(f.now.Flags, f.now.Version)...)
-	r := verdict.Judge(f.judgeable())
+	out.problems(hurts, verdict.Warnings(change.Judgeable(f.now))...)
+	in := f.judgeable()
+	r := verdict.Judge(in)
 	for _, v := range r.Of(verdict.Fail) {
-		if v.Flag == "audit-policy-file" && v.Reason != "" {
+		// That a policy is not there, or not valid, the check of the policy says.
+		if in.Policy != nil && v.Flag == "audit-policy-file" && v.Reason != "" && v.Seen != "not found" {
 			out.say(doubt, hint.Command("policy verdict"), "the policy fails %s: %s: %s", v.Name(), v.Seen, v.Reason)
 		}
 	}
-	if !out.trouble() {
+	if !out.trouble() && (in.Policy != nil || in.Unseen) {
 		out.say(fine, nil, "%s, by CIS (%s), STIG, Kubescape, Trivy, KICS and checkov", r, r.Benchmark)
 	}
 }

@@ -42,6 +42,10 @@ func (p *Policy) Position(rule int) (line, col int) {
 	return position(first(p.root, fmt.Sprintf("rules[%d]", rule)))
 }
 
+// Spec is the policy as the API server has it. It is shared and must not be changed;
+// [Policy.V1] is a copy, which takes longer.
+func (p *Policy) Spec() *audit.Policy { return p.spec }
+
 // V1 returns the policy in the published form, as a copy that the caller may
 // change.
 func (p *Policy) V1() (*auditv1.Policy, error) {

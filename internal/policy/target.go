@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,8 +53,9 @@ func (p *Policy) CheckTarget(v Version) error {
 	return newError(p.name, findings)
 }
 
-// LoadStartable loads a policy with which kube-apiserver of a version would start.
-// ignored, an *Error, is what that version would pass over; nil for nothing.
+// LoadStartable loads a policy that [Load] takes and with which kube-apiserver of a
+// version would start. ignored, an *Error, is what that version would pass over; nil for
+// nothing. With what Load refuses it may start all the same: see [LoadRunning].
 func LoadStartable(file string, data []byte, v Version) (p *Policy, ignored, err error) {
 	if p, err = Load(file, data); err != nil {
 		return nil, nil, err
@@ -74,6 +76,53 @@ func LoadStartable(file string, data []byte, v Version) (p *Policy, ignored, err
 func Starts(data []byte) bool {
 	p, err := auditpolicy.LoadPolicyFromBytes(data)
 	return err == nil && p != nil
+}
+
+// LoadRunning loads what kube-apiserver makes of a policy when it starts: it passes over
+// fields that it does not know, of a key that stands twice it takes the last, and a
+// second document is not read. The error is that of [LoadStartable], where it would not
+// start.
+func LoadRunning(file string, data []byte, v Version) (p *Policy, err error) {
+	p, _, err = LoadStartable(file, data, v)
+	if err == nil || p != nil || len(data) > MaxSize {
+		return p, err
+	}
+	lenient := accepted(file, data)
+	if lenient == nil {
+		return nil, err
+	}
+	var refused *Error
+	if errors.As(lenient.CheckTarget(v), &refused) && slices.ContainsFunc(refused.Findings, func(f Finding) bool { return !f.Ignored }) {
+		return nil, refused
+	}
+	return lenient, nil
+}
+
+// accepted is what kube-apiserver makes of a text with faults, nil when it would not
+// start. Its loader logs what it passes over, and so gets what is left of the text.
+func accepted(file string, data []byte) (p *Policy) {
+	defer func() { // as in Load
+		if trouble := recover(); trouble != nil {
+			p = nil
+		}
+	}()
+	d := decode(data)
+	if _, ok := d.strictErrors(); !ok {
+		return nil
+	}
+	left, err := (&Policy{spec: d.spec}).V1()
+	if err != nil {
+		return nil
+	}
+	text, err := json.Marshal(left)
+	if err != nil {
+		return nil
+	}
+	spec, err := auditpolicy.LoadPolicyFromBytes(text)
+	if err != nil {
+		return nil
+	}
+	return &Policy{name: file, spec: spec, evaluator: newEvaluator(spec)}
 }
 
 // managedFields finds each omitManagedFields that would be ignored.

@@ -67,12 +67,14 @@ var leaks = []leak{
 
 // leaks looks for requests that the rule writes with contents that do not belong
 // there, one for each kind of finding.
-func (l *linter) leaks(r *rule) {
+func (l *linter) leaks(r *rule) { l.leaksOf(r, leaks) }
+
+func (l *linter) leaksOf(r *rule, kinds []leak) {
 	if !r.hasBody() {
 		return
 	}
 	done := map[string]bool{}
-	for _, k := range leaks {
+	for _, k := range kinds {
 		if done[k.id] {
 			continue
 		}
@@ -88,6 +90,50 @@ func (l *linter) leaks(r *rule) {
 		l.add(k.id, r.at("level"), fmt.Sprintf("%s get into the log %s: %s writes %q at level %s", k.words, what, r.path, describe(q), r.Level),
 			fmt.Sprintf("put before it a rule %q", fmt.Sprintf("- {level: Metadata, resources: [{group: %q, resources: [%s]}]}", k.group, k.resource)))
 	}
+}
+
+// Leaks are the rules of a policy that write Secrets or tokens with their contents, as
+// Check finds them with code AP060: for who asks nothing else, and in a hurry. A finding
+// is at its rule.
+func Leaks(p *policy.Policy) []Finding {
+	// Most policies end here, without the work that a search takes.
+	if !slices.ContainsFunc(p.Spec().Rules, mayLeak) {
+		return nil
+	}
+	spec, err := p.V1()
+	if err != nil {
+		return nil // what was loaded converts
+	}
+	l := &linter{policy: p, spec: spec, said: map[string]bool{}, counts: map[string]int{}}
+	if l.rules, err = space.Rules(p); err != nil {
+		return nil
+	}
+	for i := range spec.Rules {
+		if !mayLeak(p.Spec().Rules[i]) {
+			continue
+		}
+		from := len(l.findings)
+		l.leaksOf(&rule{PolicyRule: &spec.Rules[i], index: i, path: fmt.Sprintf("rules[%d]", i)}, credentials)
+		for j := from; j < len(l.findings); j++ {
+			l.findings[j].Line, l.findings[j].Col = p.Position(i)
+		}
+	}
+	return l.findings
+}
+
+// credentials are the kinds with which somebody can log in.
+var credentials = slices.DeleteFunc(slices.Clone(leaks), func(k leak) bool { return k.id != "AP060" })
+
+// mayLeak is false for a rule without contents, and for one that names groups or
+// resources and none of the credentials.
+func mayLeak(r audit.PolicyRule) bool {
+	star := func(name string) bool { return strings.Contains(name, "*") }
+	return r.Level.GreaterOrEqual(audit.LevelRequest) && (len(r.Resources) == 0 || slices.ContainsFunc(r.Resources, func(gr audit.GroupResources) bool {
+		return slices.ContainsFunc(credentials, func(k leak) bool {
+			return (gr.Group == k.group || gr.Group == "*") &&
+				(len(gr.Resources) == 0 || slices.Contains(gr.Resources, k.resource) || slices.ContainsFunc(gr.Resources, star))
+		})
+	}))
 }
 
 // example is a request for a resource, with one of the verbs, that the rule decides.

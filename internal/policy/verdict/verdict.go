@@ -5,9 +5,9 @@
 // Start with [Judge]. [Report.Warnings] is what of it is worth a line to somebody who
 // did not ask.
 //
-// A check is judged by the flag's name and value. How a flag is written is left out:
-// some of these tools overlook --flag VALUE as two words, flags in args, or one that
-// stands twice.
+// A flag is judged as each checker reads it: some overlook one that is written with "_",
+// --flag VALUE as two items, or flags in args, and of a flag that stands twice each takes
+// another one.
 package verdict
 
 import (
@@ -36,6 +36,9 @@ type Input struct {
 	// Flags are kube-apiserver's audit flags by name, without dashes in front, as they
 	// stand in its manifest. Defaults do not count: no checker knows them.
 	Flags map[string]string
+	// Command and Args are the command line as the manifest has it. Without them, each of
+	// the Flags is taken for an item --name=value of command.
+	Command, Args []string
 	// Policy is the policy, nil where there is none to judge: NoPolicy then says why.
 	Policy   *policy.Policy
 	NoPolicy string
@@ -93,35 +96,79 @@ func Judge(in Input) Report {
 
 // judgeFlag compares the value with what the check wants.
 func (v *Verdict) judgeFlag(in Input, c check) {
-	value := in.Flags[c.flag]
-	if v.Seen = value; value == "" {
-		v.Seen, v.Verdict, v.Hint = "not set", Fail, c.setting()
+	if v.unset(in, c) {
 		return
 	}
+	found := c.look(in)
+	fault := c.fault(found.value)
+	switch v.Seen = found.value; {
+	case found.seen && fault == "":
+		v.Verdict = Pass
+	case !found.seen && v.Seen == "":
+		v.Seen, v.Verdict, v.Reason, v.Hint = "not found", Fail, found.why, c.rewrite(in)
+	case found.beyond:
+		v.Verdict, v.Reason, v.Hint = Fail, strings.TrimPrefix(fault+"; "+found.why, "; "), c.rewrite(in)
+	default:
+		v.Verdict, v.Reason, v.Hint = Fail, fault, c.value()
+	}
+}
+
+// unset judges a flag that kube-apiserver does not have.
+func (v *Verdict) unset(in Input, c check) bool {
+	if in.Flags[c.flag] != "" {
+		return false
+	}
+	v.Seen, v.Verdict, v.Hint = "not set", Fail, c.setting()
+	return true
+}
+
+// fault says what is wrong with a value; "" is nothing.
+func (c check) fault(value string) string {
 	switch {
 	case c.least > 0:
 		// The checkers read decimal numbers only, unlike kube-apiserver.
 		n, err := strconv.Atoi(value)
-		if err == nil && n >= c.least {
-			v.Verdict = Pass
-			return
+		switch {
+		case err == nil && n >= c.least:
+			return ""
+		case err == nil && n == 0:
+			return fmt.Sprintf("at least %d is wanted; 0, which means no limit, is less to them", c.least)
 		}
-		v.Verdict, v.Reason, v.Hint = Fail, fmt.Sprintf("at least %d is wanted", c.least), hint.Flag(c.flag, c.least)
-		if err == nil && n == 0 {
-			v.Reason += "; 0, which means no limit, is less to them"
-		}
+		return fmt.Sprintf("at least %d is wanted", c.least)
 	case c.file && !strings.HasPrefix(value, "/"):
-		v.Verdict, v.Reason, v.Hint = Fail, "a path is wanted", hint.Flag(c.flag, logPath)
-	default:
-		v.Verdict = Pass
+		return "a path is wanted"
 	}
+	return ""
 }
 
-// judgeContent looks into the policy, where there is one.
+// value is the flag of enable with a value that passes.
+func (c check) value() hint.Hint {
+	if c.file {
+		return hint.Flag(c.flag, logPath)
+	}
+	return hint.Flag(c.flag, c.least)
+}
+
+// rewrite is what to do where the manifest writes a flag as a checker does not read it:
+// enable leaves the spelling alone.
+func (c check) rewrite(in Input) hint.Hint {
+	value := in.Flags[c.flag]
+	if c.fault(value) != "" {
+		value = Defaults()[c.flag]
+	}
+	return hint.Words("write it once in the manifest, under command, as --%s=%s", c.flag, value)
+}
+
+// judgeContent looks into the policy, where there is one. V-242461 is about the flag too,
+// and does not find each spelling.
 func (v *Verdict) judgeContent(in Input, c check) {
+	if v.unset(in, c) {
+		return
+	}
+	look := c.look(in)
 	switch {
-	case in.Flags[c.flag] == "":
-		v.Seen, v.Verdict, v.Hint = "not set", Fail, c.setting()
+	case !look.seen && c.id == "V-242461":
+		v.Seen, v.Verdict, v.Reason, v.Hint = "not found", Fail, look.why, c.rewrite(in)
 	case in.Policy == nil && in.Unseen:
 		v.Seen, v.Verdict, v.Reason = in.Flags[c.flag], Unknown, in.NoPolicy
 	case in.Policy == nil:

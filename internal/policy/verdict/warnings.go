@@ -7,16 +7,20 @@ import (
 	"auditpatch/patch/auditflags"
 )
 
-// Warnings is one warning for each flag whose value fails checks that it could pass,
-// with the flag to type. A flag that is not set, and what is in the policy, are no part
-// of it.
-func Warnings(flags map[string]string, v auditflags.Version) (warnings []auditflags.Problem) {
-	if flags[pathFlag] == "" {
+// Warnings is one warning for each flag with which checks fail that could pass, with
+// what to type. A flag that is not set, what is in the policy, and that flags stand in
+// args, which one checker does not read, are no part of it.
+func Warnings(in Input) (warnings []auditflags.Problem) {
+	if in.Flags[pathFlag] == "" {
 		return nil // without the log its rotation says nothing
 	}
-	r := Judge(Input{Flags: flags, Version: policyVersion(v), Unseen: true})
-	for _, flag := range []string{pathFlag, ageFlag, backupFlag, sizeFlag} {
-		if flags[flag] == "" {
+	if len(in.Command) > 0 {
+		in.Command, in.Args = append(in.Command[:len(in.Command):len(in.Command)], in.Args...), nil
+	}
+	in.Policy, in.Unseen = nil, true
+	r := Judge(in)
+	for _, flag := range []string{policyFlag, pathFlag, ageFlag, backupFlag, sizeFlag} {
+		if in.Flags[flag] == "" {
 			continue
 		}
 		if w, failed := r.warning(flag); failed {
@@ -26,12 +30,13 @@ func Warnings(flags map[string]string, v auditflags.Version) (warnings []auditfl
 	return warnings
 }
 
-// warning names all checks that a flag fails.
+// warning names all checks that a flag fails. The reason and the hint are those of the
+// first.
 func (r Report) warning(flag string) (w auditflags.Problem, failed bool) {
 	var names []string
-	var last Verdict
+	var first, last Verdict
 	for _, v := range r.Of(Fail) {
-		if v.Flag != flag || v.Verdict != Fail {
+		if v.Flag != flag {
 			continue
 		}
 		if last.Checker == v.Checker {
@@ -39,11 +44,17 @@ func (r Report) warning(flag string) (w auditflags.Problem, failed bool) {
 		} else {
 			names = append(names, v.Name())
 		}
-		last = v
+		if last = v; len(names) == 1 {
+			first = v
+		}
 	}
 	if len(names) == 0 {
 		return w, false
 	}
-	message := fmt.Sprintf("--%s=%s fails %s: %s", flag, last.Seen, strings.Join(names, ", "), last.Reason)
-	return auditflags.Problem{Flags: []string{flag}, Message: message, Hint: last.Hint}, true
+	what := "--" + flag
+	if first.Seen != "not found" {
+		what += "=" + first.Seen
+	}
+	message := fmt.Sprintf("%s fails %s: %s", what, strings.Join(names, ", "), first.Reason)
+	return auditflags.Problem{Flags: []string{flag}, Message: message, Hint: first.Hint}, true
 }
