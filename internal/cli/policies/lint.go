@@ -140,7 +140,7 @@ func (p *program) lintConflicts(c *cli.Context, f *lintFlags) error {
 func (p *program) lintFix(f *lintFlags, run *lintRun, before *lint.Report, out *lintResult) (*lint.Report, error) {
 	fixed := lint.Repair(run.in.Name, run.in.Data, run.target, run.ignore...)
 	text, changed := fixed.Text, len(fixed.Done) > 0
-	out.Changed, out.Fixed, out.Left = changed, findingsOf(fixed.Done), findingsOf(fixed.Left)
+	out.Changed, out.Fixed, out.Left = changed, findingsOf(fixed.Done), leftOf(fixed.Left)
 	out.toStdout = f.policy == "-" && !p.JSON() && !f.dryRun
 	if f.dryRun {
 		out.Diff = lint.Diff(run.in.Name, run.in.Data, text)
@@ -163,7 +163,7 @@ type lintResult struct {
 	Findings []lintFinding `json:"findings"`
 	Ignored  []lintFinding `json:"ignored,omitempty"`
 	Fixed    []lintFinding `json:"fixed,omitempty"`
-	Left     []lintFinding `json:"left,omitempty"` // their fixes would put contents into the log
+	Left     []lintLeft    `json:"left,omitempty"` // their fixes would do harm
 	Diff     string        `json:"diff,omitempty"`
 	Policy   string        `json:"policy,omitempty"`
 
@@ -182,6 +182,20 @@ type lintFinding struct {
 	Severity string   `json:"severity"`
 	Why      string   `json:"why"`
 	Fix      *lintFix `json:"fix,omitempty"`
+}
+
+// lintLeft is a finding that --fix has left.
+type lintLeft struct {
+	lintFinding
+	Harm string `json:"harm"` // what its fix would do
+}
+
+func leftOf(list []lint.Undone) []lintLeft {
+	out := []lintLeft{}
+	for _, u := range list {
+		out = append(out, lintLeft{findingOf(u.Finding), u.Harm})
+	}
+	return out
 }
 
 // lintFix is what --fix would do about a finding.
@@ -249,7 +263,7 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 		say("%s:%d:%d: %s %s: %s (%s)", out.File, d.Line, d.Col, fixWord(f), d.Code, d.Fix.Does, effect(d.Fix))
 	}
 	for _, d := range out.Left {
-		p.Say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for Secrets or ConfigMaps would get into the log: %s", out.File, d.Line, d.Col, d.Fix.Does))
+		p.Say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for %s: %s", out.File, d.Line, d.Col, d.Harm, d.Fix.Does))
 	}
 	if !f.dryRun {
 		printFindings(say, out, !f.fix)

@@ -16,6 +16,7 @@ func TestFindings(t *testing.T) {
 		name, in string // rules
 		want     []string
 		says     string // part of a message or hint
+		whole    bool   // there is no other rule after them
 	}{
 		{name: "options of none", in: "- level: None\n  users: [bob]\n  verbs: [proxy, \"\"]\n  resources: [{group: apps}]\n"},
 		{name: "head for paths", in: "- level: None\n  verbs: [get, head, post]\n  nonResourceURLs: [/version]\n"},
@@ -40,10 +41,24 @@ func TestFindings(t *testing.T) {
 		{name: "not shadowed, by the group", in: "- level: None\n  userGroups: [devs]\n  verbs: [get]\n- level: Metadata\n  users: [bob]\n  verbs: [get]\n"},
 		{name: "not shadowed, by the failed login", in: "- level: None\n  verbs: [get]\n  userGroups: [\"system:authenticated\", \"system:unauthenticated\"]\n  nonResourceURLs: [\"/healthz*\"]\n- level: Metadata\n  verbs: [get]\n  nonResourceURLs: [\"/healthz*\"]\n"},
 		{name: "websocket that another rule sees", in: "- level: Metadata\n  verbs: [create]\n  resources: [{group: \"\", resources: [pods/exec]}]\n"},
+		{name: "exec over a websocket", in: "- level: None\n  verbs: [get]\n  resources: [{group: \"\", resources: [pods/exec, pods/attach, pods/portforward]}]\n", want: []string{"AP066"}, says: "get pods/exec web"},
+		{name: "port-forward", in: "- level: None\n  verbs: [get]\n  resources: [{group: \"\", resources: [pods/portforward]}]\n", want: []string{"AP066"}, says: "get pods/portforward web"},
+		{name: "exec among reads", in: "- level: Metadata\n  resources: [{group: \"\", resources: [secrets, configmaps, pods/proxy, services/proxy]}, {group: authentication.k8s.io, resources: [tokenreviews]}]\n- level: None\n  verbs: [get, list, watch]\n", want: []string{"AP066"}, says: "get pods/exec web"},
+		{name: "writes, with exec", in: "- level: Metadata\n  verbs: [create, update, patch, delete, deletecollection]\n- level: Metadata\n  resources: [{group: \"\", resources: [secrets, configmaps, pods/proxy, services/proxy]}]\n- level: None\n", want: []string{"AP039"}, says: "get pods/exec web", whole: true},
+		{name: "exec as pods/*", in: "- level: Metadata\n  verbs: [create]\n  resources: [{group: \"\", resources: [pods, \"pods/*\"]}]\n- level: None\n  resources: [{group: \"\", resources: [pods/exec]}]\n  users: [alice]\n", want: []string{"AP039", "AP066"}, says: "rules[0] sees pods/* with"},
+		{name: "exec as */exec", in: "- level: Request\n  verbs: [create]\n  resources: [{group: \"\", resources: [\"*/exec\"]}]\n", want: []string{"AP039"}, says: "rules[0] sees */exec with"},
+		{name: "writes with their contents", in: "- level: Request\n  verbs: [create]\n  resources: [{group: \"\", resources: [\"pods/*\", pods]}]\n"},
+		{name: "tokens", in: "- level: None\n  resources: [{group: \"\", resources: [serviceaccounts/token]}]\n", want: []string{"AP066"}, says: "create serviceaccounts/token"},
+		{name: "tokens for pods", in: "- level: None\n  userGroups: [\"system:nodes\"]\n  resources: [{group: \"\", resources: [serviceaccounts/token]}]\n"},
+		{name: "other ways into a pod", in: "- level: None\n  resources: [{group: \"\", resources: [pods/attach, pods/ephemeralcontainers, nodes/proxy]}]\n", want: []string{"AP066"}, says: "create pods/attach"},
+		{name: "changes of roles", in: "- level: None\n  verbs: [patch]\n  resources: [{group: rbac.authorization.k8s.io}]\n", want: []string{"AP066"}, says: "patch clusterroles"},
+		{name: "changes of webhooks", in: "- level: None\n  verbs: [delete]\n  resources: [{group: admissionregistration.k8s.io}]\n", want: []string{"AP066"}, says: "delete mutatingwebhookconfigurations"},
+		{name: "a whole namespace", in: "- level: None\n  namespaces: [prod]\n", want: []string{"AP066"}, says: "in namespace prod"},
+		{name: "events of a namespace", in: "- level: None\n  namespaces: [prod]\n  verbs: [create]\n  resources: [{group: \"\", resources: [events]}, {group: events.k8s.io, resources: [events]}]\n"},
 		{name: "two identities", in: "- level: None\n  verbs: [watch]\n  userGroups: [\"system:serviceaccounts:a\", \"system:nodes\", devs]\n- level: None\n  verbs: [get]\n  users: [\"system:node:a\", \"system:admin\", \"system:serviceaccount:a:b\"]\n  resources: [{group: apps}]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			report := Check("p.yaml", []byte(exampleHead+tt.in+exampleTail), policy.Version{})
+			report := Check("p.yaml", []byte(exampleHead+tt.in+either(tt.whole, "", exampleTail)), policy.Version{})
 			got := ids(report.Findings)
 			slices.Sort(got)
 			if !slices.Equal(got, tt.want) {
