@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -53,6 +54,7 @@ func (p *program) policyLintCommand() *cli.Command {
 // lintRun is one run of policy lint.
 type lintRun struct {
 	in     *change.Input
+	stdin  bool // what is mended goes to standard output
 	target policy.Version
 	ignore []string
 }
@@ -110,6 +112,8 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 		run.in = &change.Input{Name: "preset:" + f.preset, Data: content.Data}
 		return run, nil
 	}
+	// A link such as /dev/stdin leads to the very file that the shell opened.
+	run.stdin = slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, f.policy)
 	run.in, err = p.ReadInput("policy", f.policy)
 	return run, err
 }
@@ -141,16 +145,21 @@ func (p *program) lintFix(f *lintFlags, run *lintRun, before *lint.Report, out *
 	fixed := lint.Repair(run.in.Name, run.in.Data, run.target, run.ignore...)
 	text, changed := fixed.Text, len(fixed.Done) > 0
 	out.Changed, out.Fixed, out.Left = changed, findingsOf(fixed.Done), leftOf(fixed.Left)
-	out.toStdout = f.policy == "-" && !p.JSON() && !f.dryRun
+	out.toStdout = run.stdin && !p.JSON() && !f.dryRun
 	if f.dryRun {
 		out.Diff = lint.Diff(run.in.Name, run.in.Data, text)
 		return before, nil
 	}
-	if f.policy == "-" {
+	if run.stdin {
 		out.Policy = string(text)
 	} else if changed {
-		if err := rewrite(f.policy, run.in.Data, text); err != nil {
+		real, err := rewrite(f.policy, run.in.Data, text)
+		if err != nil {
 			return nil, err
+		}
+		p.SetChanged(hint.Command("policy lint").Spaced("policy", f.policy))
+		if abs, err := filepath.Abs(f.policy); err != nil || abs != real {
+			p.Printf("%s is behind a symlink: the file that was changed is %s", f.policy, real)
 		}
 	}
 	return lint.Check(run.in.Name, text, run.target, run.ignore...), nil
@@ -247,17 +256,14 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 		p.PrintJSON(out)
 		return nil
 	}
-	if _, err := p.Stdout().Write([]byte(out.Diff)); err != nil {
-		return err
-	}
+	// What cannot be written is told by the session, which knows that a file has changed.
+	_, _ = p.Stdout().Write([]byte(out.Diff))
 	say := p.Outf
 	if out.toStdout || f.dryRun {
 		say = p.Printf
 	}
 	if out.toStdout {
-		if _, err := p.Stdout().Write([]byte(out.Policy)); err != nil {
-			return err
-		}
+		_, _ = p.Stdout().Write([]byte(out.Policy))
 	}
 	for _, d := range out.Fixed {
 		say("%s:%d:%d: %s %s: %s (%s)", out.File, d.Line, d.Col, fixWord(f), d.Code, d.Fix.Does, effect(d.Fix))
