@@ -317,6 +317,9 @@ func summary(report *lint.Report, out *lintResult) string {
 	words := "refused"
 	if report.Policy != nil {
 		words = policy.Count(report.Policy.Rules())
+		if !report.Strict {
+			words += " that kube-apiserver would start with, and pass over a part"
+		}
 	}
 	numbers := map[lint.Severity]int{}
 	for _, f := range report.Findings {

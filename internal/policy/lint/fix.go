@@ -71,7 +71,7 @@ func (r *repair) round(report *Report) bool {
 			try(fixes[:len(fixes)/2])
 			try(fixes[len(fixes)/2:])
 		default:
-			if _, ok := proven(r.name, r.Text, report.Policy != nil, all); ok {
+			if _, ok := proven(r.name, r.Text, report.Strict, all); ok {
 				r.Left = append(r.Left, Undone{fixes[0], r.harm})
 			}
 		}
@@ -105,7 +105,7 @@ func (r *repair) take(out []byte, done []Finding) bool {
 // it would do harm: what was not meant to be in the log would get there, or what
 // an intruder does, or a whole rule, would no longer.
 func (r *repair) safe(report *Report, fixes []Finding) (out []byte, ok bool) {
-	if out, ok = proven(r.name, r.Text, report.Policy != nil, fixes); !ok || report.Policy == nil {
+	if out, ok = proven(r.name, r.Text, report.Strict, fixes); !ok || report.Policy == nil {
 		return out, ok
 	}
 	if !slices.ContainsFunc(fixes, func(f Finding) bool { return f.Fix.Changes != "" }) {
@@ -117,6 +117,9 @@ func (r *repair) safe(report *Report, fixes []Finding) (out []byte, ok bool) {
 		r.before = Check(r.name, r.Text, r.target)
 	}
 	after := Check(r.name, out, r.target)
+	if after.Policy == nil {
+		return out, true // on the way: what is wrong with a field that counts now comes next
+	}
 	r.harm = cmp.Or(exposes(r.before, after), blinds(r.before, after), kills(r.before, after, fixes))
 	return out, r.harm == ""
 }
@@ -156,7 +159,7 @@ func blinds(before, after *Report) string {
 			return fmt.Sprintf("%q would not be recorded any more", describe(q))
 		}
 	}
-	if hides := added(before, after, "AP066"); len(hides) > 0 {
+	if hides := added(before, after, "AP066"); len(hides) > 0 && before.Policy.Records() {
 		return hides[0].Message
 	}
 	return ""

@@ -54,7 +54,8 @@ type Finding struct {
 
 // Report is what Check found.
 type Report struct {
-	Policy   *policy.Policy // nil when it is refused
+	Policy   *policy.Policy // nil when kube-apiserver does not start with it
+	Strict   bool           // it starts without passing over anything
 	Findings []Finding      // sorted by position
 	Ignored  []Finding      // those that comments in the file have switched off
 }
@@ -70,18 +71,25 @@ func (r *Report) Worst() (worst Severity) {
 }
 
 // Check looks at a policy for a version of kube-apiserver; the zero Version is
-// an unknown one. The name is for messages. Findings that a comment in the file
+// an unknown one. Where kube-apiserver would start and pass over a part, that is
+// an error, and the rest is looked at as kube-apiserver would read it. The name is for messages. Findings that a comment in the file
 // switches off, and those with one of the codes in ignore, are left out; what
 // makes a policy refused is always there.
 func Check(name string, src []byte, target policy.Version, ignore ...string) *Report {
 	l := &linter{src: src, text: policy.TextOf(src), said: map[string]bool{}, counts: map[string]int{}}
 	p, err := policy.LoadFor(name, src, target)
 	l.refusals(err)
-	if p != nil {
-		l.accepted(p)
+	report := &Report{Policy: p, Strict: p != nil}
+	if p == nil {
+		if lenient, ok := policy.LoadLenient(name, src); ok {
+			report.Policy = lenient
+			l.refusals(lenient.CheckTarget(target))
+		}
+	}
+	if report.Policy != nil {
+		l.accepted(report.Policy)
 	}
 	sortFindings(l.findings)
-	report := &Report{Policy: p}
 	report.Findings, report.Ignored = l.withoutIgnored(ignore)
 	return report
 }

@@ -55,6 +55,8 @@ func TestFindings(t *testing.T) {
 		{name: "changes of webhooks", in: "- level: None\n  verbs: [delete]\n  resources: [{group: admissionregistration.k8s.io}]\n", want: []string{"AP066"}, says: "delete mutatingwebhookconfigurations"},
 		{name: "a whole namespace", in: "- level: None\n  namespaces: [prod]\n", want: []string{"AP066"}, says: "in namespace prod"},
 		{name: "events of a namespace", in: "- level: None\n  namespaces: [prod]\n  verbs: [create]\n  resources: [{group: \"\", resources: [events]}, {group: events.k8s.io, resources: [events]}]\n"},
+		{name: "an unknown field, and the rest", in: "- level: Metadata\n  users: [a]\n  foo: bar\n- level: RequestResponse\n  verbs: [create]\n  resources: [{group: \"\", resources: [secrets]}]\n", want: []string{"AP001", "AP060"}},
+		{name: "a level that is unknown, and no more", in: "- level: Some\n- level: RequestResponse\n", want: []string{"AP008"}},
 		{name: "two identities", in: "- level: None\n  verbs: [watch]\n  userGroups: [\"system:serviceaccounts:a\", \"system:nodes\", devs]\n- level: None\n  verbs: [get]\n  users: [\"system:node:a\", \"system:admin\", \"system:serviceaccount:a:b\"]\n  resources: [{group: apps}]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,7 +89,7 @@ func TestIgnore(t *testing.T) {
 		{"no reason", "# auditpatch:ignore AP066\n" + rule, []string{"AP090"}, []string{"AP066"}},
 		{"no code", "# auditpatch:ignore kubelets\n" + rule, []string{"AP066", "AP090"}, nil},
 		{"unknown code", "# auditpatch:ignore AP066, AP999 kubelets\n" + rule, []string{"AP090"}, []string{"AP066"}},
-		{"a refusal", "# auditpatch:ignore AP001 so be it\n- level: None\n  verb: [get]\n", []string{"AP001"}, nil},
+		{"a refusal", "# auditpatch:ignore AP001 so be it\n- level: None\n  verb: [get]\n", []string{"AP001", "AP020", "AP067", "AP090"}, nil},
 	} {
 		report := Check("p.yaml", []byte(exampleHead+tt.in+exampleTail), policy.Version{})
 		kept, ignored := ids(report.Findings), ids(report.Ignored)
