@@ -57,6 +57,9 @@ func TestFindings(t *testing.T) {
 		{name: "events of a namespace", in: "- level: None\n  namespaces: [prod]\n  verbs: [create]\n  resources: [{group: \"\", resources: [events]}, {group: events.k8s.io, resources: [events]}]\n"},
 		{name: "an unknown field, and the rest", in: "- level: Metadata\n  users: [a]\n  foo: bar\n- level: RequestResponse\n  verbs: [create]\n  resources: [{group: \"\", resources: [secrets]}]\n", want: []string{"AP001", "AP060"}},
 		{name: "a level that is unknown, and no more", in: "- level: Some\n- level: RequestResponse\n", want: []string{"AP008"}},
+		{name: "a login that failed has no contents", in: "- level: Metadata\n  userGroups: [\"system:authenticated\", \"system:unauthenticated\"]\n- level: RequestResponse\n", whole: true, want: []string{"AP081"}},
+		{name: "an anonymous request has", in: "- level: Metadata\n  userGroups: [\"system:authenticated\"]\n- level: Request\n  verbs: [create]\n  resources: [{group: \"\", resources: [secrets]}]\n", want: []string{"AP060"}, says: "system:anonymous"},
+		{name: "token requests as a resource", in: "- level: Metadata\n  users: [bob]\n  resources: [{group: authentication.k8s.io, resources: [tokenreviews, tokenrequests]}]\n", want: []string{"AP034"}, says: "serviceaccounts/token"},
 		{name: "two identities", in: "- level: None\n  verbs: [watch]\n  userGroups: [\"system:serviceaccounts:a\", \"system:nodes\", devs]\n- level: None\n  verbs: [get]\n  users: [\"system:node:a\", \"system:admin\", \"system:serviceaccount:a:b\"]\n  resources: [{group: apps}]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

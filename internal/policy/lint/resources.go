@@ -166,6 +166,10 @@ func (l *linter) unknown(r *rule, path, group, name, base, sub string) bool {
 	if group == "*" {
 		return false
 	}
+	if group == "authentication.k8s.io" && base == "tokenrequests" {
+		l.add("AP034", path, fmt.Sprintf("resource %q in %s matches nothing: tokens are requested as a subresource of service accounts", name, r.path), `write "{group: \"\", resources: [serviceaccounts/token]}"`)
+		return true
+	}
 	if groups := groupsOf(base); len(groups) > 0 {
 		l.add("AP034", path, fmt.Sprintf("resource %q in %s is not in group %q: the rule never sees it", name, r.path, group),
 			fmt.Sprintf("write %q", fmt.Sprintf("{group: %s, resources: [%s]}", either(groups[0] == "", `""`, groups[0]), name)))
