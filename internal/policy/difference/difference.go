@@ -301,6 +301,8 @@ func sensitive(r policy.Request) bool {
 // then reads, then what is no resource.
 func weight(r policy.Request) int {
 	switch {
+	case space.IsRare(r):
+		return 5
 	case sensitive(r):
 		return 0
 	case slices.Contains([]string{"exec", "attach", "portforward", "proxy"}, r.Subresource):

@@ -48,7 +48,7 @@ func repairs(t *testing.T, name string, src []byte) int {
 // questions are requests made of the words that the policies have.
 func questions(policies ...*policy.Policy) (out []policy.Request) {
 	words := map[string][]string{
-		"user": {"alice", "system:anonymous", ""}, "verb": {"get", "create", "head"}, "namespace": {"", "default"},
+		"user": {"alice", "system:anonymous", ""}, "verb": {"get", "create", "head", "", "proxy"}, "namespace": {"", "default"},
 		"name": {"", "web"}, "resource": {"/pods", "/secrets", "apps/deployments", "/pods/exec"}, "path": {"/healthz", "/x"}, "group": {"system:nodes"},
 	}
 	add := func(kind string, list ...string) {
@@ -94,7 +94,7 @@ func questions(policies ...*policy.Policy) (out []policy.Request) {
 			q.Namespace, q.Name = pick("namespace"), pick("name")
 		}
 		// A request for a resource has a verb of the API, any other an HTTP method.
-		if slices.Contains(either(q.Resource != "", resourceVerbs, pathVerbs), q.Verb) {
+		if slices.Contains(either(q.Resource != "", slices.Concat(resourceVerbs, legacyVerbs), pathVerbs), q.Verb) {
 			out = append(out, q)
 		}
 	}

@@ -203,7 +203,7 @@ func (l *linter) named(index int) string {
 
 // describe is a request in words, as the proof of a finding.
 func describe(r policy.Request) string {
-	words := []string{r.Verb, r.Path}
+	words := []string{either(r.Verb == "", "OPTIONS of", r.Verb), r.Path}
 	if r.Resource != "" {
 		words[1] = r.Resource
 		if r.Subresource != "" {
