@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"reflect"
@@ -17,6 +16,10 @@ import (
 // maxRounds bounds how often a text is repaired: a mended entry may turn out to
 // stand there twice.
 const maxRounds = 5
+
+// maxTries bounds how many sets of fixes are tried when not all of them can be carried
+// out. Each reads the whole policy.
+const maxTries = 60
 
 // Repaired is a text with its fixes.
 type Repaired struct {
@@ -51,7 +54,8 @@ type repair struct {
 	name   string
 	target policy.Version
 	ignore []string
-	harm   string  // why the last text was not safe
+	harm   string // why the last text was not safe
+	tries  int
 	before *Report // of Text, with all findings; nil when it is not needed yet
 	Repaired
 }
@@ -62,6 +66,12 @@ func (r *repair) round(report *Report) bool {
 	var done []Finding
 	var try func(fixes []Finding)
 	try = func(fixes []Finding) {
+		if r.tries++; r.tries > maxTries {
+			for _, f := range fixes {
+				r.Left = append(r.Left, Undone{f, "there are too many fixes that do not go together"})
+			}
+			return
+		}
 		all := slices.Concat(done, fixes)
 		_, ok := r.safe(report, all)
 		switch {
@@ -204,15 +214,14 @@ func proven(name string, src []byte, accepted bool, findings []Finding) (out []b
 	// From the end on: what is dropped moves what comes after it.
 	findings = slices.Clone(findings)
 	slices.SortFunc(findings, func(a, b Finding) int { return cmp.Compare(b.Fix.start(), a.Fix.start()) })
-	out = bytes.Clone(src)
+	var edits []Edit
 	for _, f := range findings {
 		if want, ok = f.Fix.change.apply(want); !ok {
 			return nil, false
 		}
-		for _, e := range f.Fix.Edits {
-			out = slices.Concat(out[:e.Start:e.Start], []byte(e.New), out[e.End:])
-		}
+		edits = append(edits, f.Fix.Edits...)
 	}
+	out = edited(src, edits)
 	got, err := decoded(out)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		return nil, false
@@ -223,6 +232,20 @@ func proven(name string, src []byte, accepted bool, findings []Finding) (out []b
 		}
 	}
 	return out, true
+}
+
+// edited is the text with edits that do not touch each other.
+func edited(src []byte, edits []Edit) (out []byte) {
+	slices.SortFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Start, b.Start) })
+	at := 0
+	for _, e := range edits {
+		if e.Start < at {
+			return nil // two at one place: nothing is proven of that
+		}
+		out = append(append(out, src[at:e.Start]...), e.New...)
+		at = e.End
+	}
+	return append(out, src[at:]...)
 }
 
 // Diff is a unified diff of a file before and after its fixes; empty when they are

@@ -110,6 +110,7 @@ type linter struct {
 	work     int             // see maxWork
 	said     map[string]bool // fields that have a finding
 	counts   map[string]int  // findings by code
+	full     bool            // the last finding was one too many: nobody sees its fix
 	findings []Finding
 	dead     map[int]bool // rules with a finding that says why they match nothing
 }
@@ -179,7 +180,8 @@ const maxOfAKind = 1000
 // add notes a finding at a field.
 func (l *linter) add(id, path, message, hint string) *Finding {
 	f := Finding{Code: byID[id], Line: 1, Col: 1, Field: path, Message: message, Hint: hint}
-	if l.counts[id]++; l.counts[id] > maxOfAKind {
+	l.counts[id]++
+	if l.full = l.counts[id] > maxOfAKind; l.full {
 		return &f
 	}
 	l.said[path] = true

@@ -106,6 +106,8 @@ func TestFindings(t *testing.T) {
 		{name: "another subresource */resize", in: "- level: None\n  users: [bob]\n  resources: [{group: \"\", resources: [\"*/resize\"]}]\n", want: nil, says: ``},
 		{name: "resources as /api/v1/*", in: "- level: None\n  verbs: [get]\n  nonResourceURLs: [/version, \"/api/v1/*\"]\n", want: []string{"AP044"}, says: `group: \"\"`},
 		{name: "resources as /apis/apps/v1/*", in: "- level: None\n  verbs: [get]\n  nonResourceURLs: [/version, \"/apis/apps/v1/*\"]\n", want: []string{"AP044"}, says: `group: \"apps\"`},
+		{name: "events of both groups, in two rules", in: "- level: None\n  users: [bob]\n  resources: [{group: \"\", resources: [events]}]\n- level: None\n  users: [bob]\n  resources: [{group: events.k8s.io, resources: [events]}]\n"},
+		{name: "a resource that is gone", in: "- level: None\n  users: [bob]\n  resources: [{group: policy, resources: [podsecuritypolicies]}]\n", want: []string{"AP051"}},
 		{name: "two identities", in: "- level: None\n  verbs: [watch]\n  userGroups: [\"system:serviceaccounts:a\", \"system:nodes\", devs]\n- level: None\n  verbs: [get]\n  users: [\"system:node:a\", \"system:admin\", \"system:serviceaccount:a:b\"]\n  resources: [{group: apps}]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -138,6 +140,10 @@ func TestIgnore(t *testing.T) {
 		{"no reason", "# auditpatch:ignore AP066\n" + rule, []string{"AP090"}, []string{"AP066"}},
 		{"no code", "# auditpatch:ignore kubelets\n" + rule, []string{"AP066", "AP090"}, nil},
 		{"unknown code", "# auditpatch:ignore AP066, AP999 kubelets\n" + rule, []string{"AP090"}, []string{"AP066"}},
+		{"with a blank", "# auditpatch: ignore AP066 kubelets\n" + rule, nil, []string{"AP066"}},
+		{"one of two codes", "# auditpatch:ignore AP066 AP030 kubelets\n" + rule, []string{"AP090"}, []string{"AP066"}},
+		{"in a string", "- level: None\n  userGroups: [\"system:nodes\", \"# auditpatch:ignore AP066 x\"]\n", []string{"AP066"}, nil},
+		{"behind a string", "- userGroups: [\"system:nodes\", 'it''s'] # auditpatch:ignore AP066 x\n  level: None\n", nil, []string{"AP066"}},
 		{"a refusal", "# auditpatch:ignore AP001 so be it\n- level: None\n  verb: [get]\n", []string{"AP001", "AP020", "AP067", "AP090"}, nil},
 	} {
 		report := Check("p.yaml", []byte(exampleHead+tt.in+exampleTail), policy.Version{})

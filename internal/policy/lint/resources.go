@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"auditpatch/internal/policy"
 )
 
 var resourceCodes = []*Code{
@@ -35,7 +37,7 @@ var resourceCodes = []*Code{
 		Why:  "Requests for cluster-scoped resources have the namespace \"\": the rule never sees them.",
 		Bad:  rules("- level: None\n  users: [monitor]\n  namespaces: [kube-system]\n  resources: [{group: \"\", resources: [nodes]}]\n"),
 		Good: rules("- level: None\n  users: [monitor]\n  resources: [{group: \"\", resources: [nodes]}]\n")},
-	{ID: "AP051", Name: "group-gone", Severity: Info, Title: "an API group that Kubernetes no longer has",
+	{ID: "AP051", Name: "group-gone", Severity: Info, Title: "an API group or a resource that Kubernetes no longer has",
 		Why:  "No request has it; the resources that were in it are in another group, which has to be named.",
 		Bad:  rules("- level: None\n  users: [monitor]\n  resources: [{group: extensions}]\n"),
 		Good: rules("- level: None\n  users: [monitor]\n  resources: [{group: apps}]\n")},
@@ -208,6 +210,10 @@ func (l *linter) unknown(r *rule, path, group, name, base, sub string) bool {
 			fmt.Sprintf("write %q", fmt.Sprintf("{group: %s, resources: [%s]}", either(groups[0] == "", `""`, groups[0]), name)))
 		return true
 	}
+	if group == "policy" && base == "podsecuritypolicies" {
+		l.add("AP051", path, fmt.Sprintf("resource %q in %s is gone since Kubernetes 1.25", name, r.path), "remove it")
+		return true
+	}
 	if k := aliased("*", base); k != nil {
 		l.add("AP034", path, fmt.Sprintf("resource %q in %s matches nothing: requests have the plural, %q, and another group", name, r.path, k.name),
 			fmt.Sprintf("write %q", fmt.Sprintf("{group: %s, resources: [%s]}", either(k.group == "", `""`, k.group), with(k.name))))
@@ -235,10 +241,20 @@ func (l *linter) events(r *rule) {
 		other = other || gr.Group == "events.k8s.io"
 		core = core || gr.Group == "" && len(gr.Resources) == 0
 	}
-	if at != "" && core != other {
+	if at != "" && core != other && l.eventsDiffer(r, either(core, "events.k8s.io", "")) {
 		l.add("AP057", at, fmt.Sprintf("%s takes events of the %s only", r.path, either(core, "core group", "group events.k8s.io")),
 			fmt.Sprintf("add %q", either(core, "{group: events.k8s.io, resources: [events]}", `{group: "", resources: [events]}`)))
 	}
+}
+
+// eventsDiffer reports whether events of the other group fare otherwise than those that
+// the rule takes.
+func (l *linter) eventsDiffer(r *rule, group string) bool {
+	q := policy.Request{User: anyone(r), Groups: groupsFor(r), Verb: "create", Group: group, Resource: "events", Namespace: namespaceFor(r)}
+	if len(r.Verbs) > 0 {
+		q.Verb = r.Verbs[0]
+	}
+	return string(l.policy.Evaluate(q.Attributes()).Level) != string(r.Level)
 }
 
 // scope looks for namespaces in a rule whose resources have none.

@@ -55,6 +55,9 @@ func (l *linter) verbs(r *rule) {
 
 // deadVerb is for a verb that no request has.
 func (l *linter) deadVerb(r *rule, i int, verb string) {
+	if l.counts["AP030"] >= maxOfAKind {
+		return
+	}
 	path := r.at("verbs[%d]", i)
 	message := fmt.Sprintf("verb %q in %s never occurs", verb, r.path)
 	lower := strings.ToLower(strings.TrimSpace(verb))
@@ -110,6 +113,9 @@ func (l *linter) dropDead(r *rule, i int, verb string) *Fix {
 
 // urlVerb is for a verb that requests for paths do not have.
 func (l *linter) urlVerb(r *rule, i int, verb string) {
+	if l.counts["AP045"] >= maxOfAKind {
+		return
+	}
 	l.markDead(r, r.Verbs, func(v string) bool { return !slices.Contains(pathVerbs, v) })
 	lower := strings.ToLower(verb)
 	hint := fmt.Sprintf("remove %q", verb)
@@ -169,7 +175,7 @@ func (r *rule) interactive(sub string) (path, words string, meant bool) {
 
 // markDead notes a rule of which no entry of a list can ever match.
 func (l *linter) markDead(r *rule, list []string, dead func(string) bool) {
-	if !slices.ContainsFunc(list, func(s string) bool { return !dead(s) }) {
+	if !l.dead[r.index] && !slices.ContainsFunc(list, func(s string) bool { return !dead(s) }) {
 		l.dead[r.index] = true
 	}
 }
