@@ -42,6 +42,11 @@ func (c console) Say(kind, text string)                     { c.p.say(kind, text
 func (c console) Warn(problems ...patch.Problem)            { c.p.warn(problems...) }
 func (c console) Hint(h hint.Hint) hint.Hint                { return c.p.hint(h) }
 
+func (c console) SetChanged(next hint.Hint) {
+	c.p.SetNext(next)
+	c.p.SetChanged()
+}
+
 func (c console) ReadInput(flag, name string) (*change.Input, error) {
 	return c.p.readInput(flag, name)
 }

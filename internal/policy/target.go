@@ -167,3 +167,27 @@ func (p *Policy) finding(path, message, hint string) Finding {
 	line, col := position(first(p.root, path))
 	return Finding{Line: line, Col: col, Field: path, Message: message, Hint: hint, Kind: TooNew}
 }
+
+// LoadLenient loads a policy as kube-apiserver does, without its log: it passes over
+// fields that it does not know, keys that stand twice and further documents. It is
+// for whoever tells of these by [Load], and of the rest by the policy. ok is false
+// when kube-apiserver would not start with it.
+func LoadLenient(name string, data []byte) (p *Policy, ok bool) {
+	defer func() {
+		if recover() != nil { // see Load
+			p, ok = nil, false
+		}
+	}()
+	if tooLarge(data, nil) != nil {
+		return nil, false
+	}
+	src := parse(data)
+	if tooLarge(data, src) != nil {
+		return nil, false
+	}
+	spec, err := auditpolicy.LoadPolicyFromBytes(data)
+	if err != nil || spec == nil {
+		return nil, false
+	}
+	return &Policy{name: name, spec: spec, root: src.root, evaluator: newEvaluator(spec)}, true
+}

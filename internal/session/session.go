@@ -26,6 +26,7 @@ type Session struct {
 	gate    gate
 	changed atomic.Bool
 	node    atomic.Pointer[hint.Node]
+	step    atomic.Pointer[hint.Hint]
 }
 
 // New is a session on streams, without the care of [Run].
@@ -47,8 +48,15 @@ func (s *Session) Changed() bool { return s.changed.Load() }
 // SetNode says how the command line names the node, for hints.
 func (s *Session) SetNode(n hint.Node) { s.node.Store(&n) }
 
+// SetNext says what to type when the result of the change is lost, where that is not
+// the status of a node.
+func (s *Session) SetNext(h hint.Hint) { s.step.Store(&h) }
+
 // next is what to type when the result of a change is lost.
 func (s *Session) next() hint.Hint {
+	if h := s.step.Load(); h != nil {
+		return *h
+	}
 	next := hint.Command("status")
 	if n := s.node.Load(); n != nil {
 		return next.In(*n)

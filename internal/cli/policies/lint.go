@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -53,6 +54,7 @@ func (p *program) policyLintCommand() *cli.Command {
 // lintRun is one run of policy lint.
 type lintRun struct {
 	in     *change.Input
+	stdin  bool // what is mended goes to standard output
 	target policy.Version
 	ignore []string
 }
@@ -110,6 +112,8 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 		run.in = &change.Input{Name: "preset:" + f.preset, Data: content.Data}
 		return run, nil
 	}
+	// A link such as /dev/stdin leads to the very file that the shell opened.
+	run.stdin = slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, f.policy)
 	run.in, err = p.ReadInput("policy", f.policy)
 	return run, err
 }
@@ -140,17 +144,22 @@ func (p *program) lintConflicts(c *cli.Context, f *lintFlags) error {
 func (p *program) lintFix(f *lintFlags, run *lintRun, before *lint.Report, out *lintResult) (*lint.Report, error) {
 	fixed := lint.Repair(run.in.Name, run.in.Data, run.target, run.ignore...)
 	text, changed := fixed.Text, len(fixed.Done) > 0
-	out.Changed, out.Fixed, out.Left = changed, findingsOf(fixed.Done), findingsOf(fixed.Left)
-	out.toStdout = f.policy == "-" && !p.JSON() && !f.dryRun
+	out.Changed, out.Fixed, out.Left = changed, findingsOf(fixed.Done), leftOf(fixed.Left)
+	out.toStdout = run.stdin && !p.JSON() && !f.dryRun
 	if f.dryRun {
 		out.Diff = lint.Diff(run.in.Name, run.in.Data, text)
 		return before, nil
 	}
-	if f.policy == "-" {
+	if run.stdin {
 		out.Policy = string(text)
 	} else if changed {
-		if err := rewrite(f.policy, run.in.Data, text); err != nil {
+		real, err := rewrite(f.policy, run.in.Data, text)
+		if err != nil {
 			return nil, err
+		}
+		p.SetChanged(hint.Command("policy lint").Spaced("policy", f.policy))
+		if abs, err := filepath.Abs(f.policy); err != nil || abs != real {
+			p.Printf("%s is behind a symlink: the file that was changed is %s", f.policy, real)
 		}
 	}
 	return lint.Check(run.in.Name, text, run.target, run.ignore...), nil
@@ -163,7 +172,7 @@ type lintResult struct {
 	Findings []lintFinding `json:"findings"`
 	Ignored  []lintFinding `json:"ignored,omitempty"`
 	Fixed    []lintFinding `json:"fixed,omitempty"`
-	Left     []lintFinding `json:"left,omitempty"` // their fixes would put contents into the log
+	Left     []lintLeft    `json:"left,omitempty"` // their fixes would do harm
 	Diff     string        `json:"diff,omitempty"`
 	Policy   string        `json:"policy,omitempty"`
 
@@ -182,6 +191,20 @@ type lintFinding struct {
 	Severity string   `json:"severity"`
 	Why      string   `json:"why"`
 	Fix      *lintFix `json:"fix,omitempty"`
+}
+
+// lintLeft is a finding that --fix has left.
+type lintLeft struct {
+	lintFinding
+	Harm string `json:"harm"` // what its fix would do
+}
+
+func leftOf(list []lint.Undone) []lintLeft {
+	out := []lintLeft{}
+	for _, u := range list {
+		out = append(out, lintLeft{findingOf(u.Finding), u.Harm})
+	}
+	return out
 }
 
 // lintFix is what --fix would do about a finding.
@@ -233,23 +256,20 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 		p.PrintJSON(out)
 		return nil
 	}
-	if _, err := p.Stdout().Write([]byte(out.Diff)); err != nil {
-		return err
-	}
+	// What cannot be written is told by the session, which knows that a file has changed.
+	_, _ = p.Stdout().Write([]byte(out.Diff))
 	say := p.Outf
 	if out.toStdout || f.dryRun {
 		say = p.Printf
 	}
 	if out.toStdout {
-		if _, err := p.Stdout().Write([]byte(out.Policy)); err != nil {
-			return err
-		}
+		_, _ = p.Stdout().Write([]byte(out.Policy))
 	}
 	for _, d := range out.Fixed {
 		say("%s:%d:%d: %s %s: %s (%s)", out.File, d.Line, d.Col, fixWord(f), d.Code, d.Fix.Does, effect(d.Fix))
 	}
 	for _, d := range out.Left {
-		p.Say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for Secrets or ConfigMaps would get into the log: %s", out.File, d.Line, d.Col, d.Fix.Does))
+		p.Say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for %s: %s", out.File, d.Line, d.Col, d.Harm, d.Fix.Does))
 	}
 	if !f.dryRun {
 		printFindings(say, out, !f.fix)
@@ -297,6 +317,9 @@ func summary(report *lint.Report, out *lintResult) string {
 	words := "refused"
 	if report.Policy != nil {
 		words = policy.Count(report.Policy.Rules())
+		if !report.Strict {
+			words += " that kube-apiserver would start with, and pass over a part"
+		}
 	}
 	numbers := map[lint.Severity]int{}
 	for _, f := range report.Findings {

@@ -41,6 +41,7 @@ type Console interface {
 	Say(kind, text string)          // an error, a hint or a warning
 	Warn(problems ...patch.Problem) // warnings with their hints
 	Hint(h hint.Hint) hint.Hint     // a hint as it may be shown
+	SetChanged(next hint.Hint)      // says that a file was changed, and what to type if that cannot be printed
 }
 
 // program has the commands as methods.

@@ -8,6 +8,7 @@ import (
 	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/explain"
 	"auditpatch/internal/policy/sensitive"
+	"auditpatch/internal/policy/space"
 )
 
 // class is a class of requests that go through the same stages.
@@ -97,12 +98,14 @@ func plainKind(from, to outcome) (k Kind, ok bool) {
 }
 
 // weight sorts differences of a kind: leaks by what leaks; else secrets, then ways into
-// containers, then changes, then reads, then what is no resource.
+// containers, then changes, then reads, then what is no resource, then what hardly anybody sends.
 func weight(r policy.Request, kind Kind) int {
 	what, is := sensitive.Of(r)
 	switch {
 	case kind == Leak:
 		return what
+	case space.IsRare(r):
+		return 5
 	case is && what < named:
 		return 0
 	case slices.Contains([]string{"exec", "attach", "portforward", "proxy"}, r.Subresource):

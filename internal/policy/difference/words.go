@@ -73,6 +73,9 @@ func Request(r policy.Request) string {
 	if r.Namespace != "" {
 		what += " in " + r.Namespace
 	}
+	if r.Verb == "" {
+		return fmt.Sprintf("%s OPTIONS of %s", who, what)
+	}
 	return fmt.Sprintf("%s %s %s", who, r.Verb, what)
 }
 

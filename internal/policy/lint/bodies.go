@@ -136,12 +136,17 @@ func mayLeak(r audit.PolicyRule) bool {
 	}))
 }
 
-// example is a request for a resource, with one of the verbs, that the rule decides.
+// everybody are the groups of whoever has a user, anonymous or not. A request with a
+// login that failed has none: it is turned away before anything reads it.
+var everybody = []string{"system:authenticated", "system:unauthenticated"}
+
+// example is a request for a resource, with one of the verbs, that the rule decides
+// and the API server answers.
 func (l *linter) example(r *rule, group, resource string, verbs []string) (policy.Request, bool) {
 	if len(verbs) == 0 || r.forURLs() {
 		return policy.Request{}, false
 	}
-	what, err := space.NewRule(auditv1.PolicyRule{Verbs: verbs, Resources: []auditv1.GroupResources{{Group: group, Resources: []string{resource}}}})
+	what, err := space.NewRule(auditv1.PolicyRule{Verbs: verbs, UserGroups: everybody, Resources: []auditv1.GroupResources{{Group: group, Resources: []string{resource}}}})
 	if err != nil {
 		return policy.Request{}, false
 	}

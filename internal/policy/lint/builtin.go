@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/xrash/smetrics"
+
 	"auditpatch/internal/spelling"
 )
 
@@ -170,10 +172,60 @@ func misspelt(group, name string) string {
 			names = append(names, k.name)
 		}
 	}
-	// More than one letter wrong may be a resource that is newer than the table.
-	near := spelling.Nearest(name, names)
-	if near == "" || len(near)-len(name) > 2 || len(name)-len(near) > 2 || near[0] != name[0] {
+	return nearly(name, names)
+}
+
+// nearly is the name that differs in a letter or two, or two swapped ones, and
+// begins as the word does; "" for none. More may be something that is newer than
+// the table.
+func nearly(word string, names []string) string {
+	near := spelling.Nearest(word, names)
+	if slices.Contains(names, word) || near == "" || word == "" || near[0] != word[0] || smetrics.WagnerFischer(spelling.Plain(word), near, 1, 1, 1) > 2 {
 		return ""
 	}
 	return near
+}
+
+// allSubresources are those of any resource.
+var allSubresources = sync.OnceValue(func() (all []string) {
+	for _, k := range builtin() {
+		for _, sub := range k.subresources {
+			if !slices.Contains(all, sub) {
+				all = append(all, sub)
+			}
+		}
+	}
+	return all
+})
+
+// otherGroups are those of well-known parts of a cluster that are nearly the names of
+// Kubernetes' own.
+var otherGroups = []string{"metrics.k8s.io", "resource.k8s.io", "autoscaling.k8s.io", "audit.k8s.io", "imagepolicy.k8s.io", "storagemigration.k8s.io"}
+
+// meantGroup is the group of Kubernetes that was meant, where it is none; certain
+// tells that it cannot be anybody else's, who has to have a dot in the name.
+func meantGroup(group string) (meant string, certain bool) {
+	var names []string
+	for _, k := range builtin() {
+		if k.group == "" {
+			continue
+		}
+		switch {
+		case !strings.Contains(group, ".") && strings.HasPrefix(k.group, group+"."):
+			return k.group, true
+		case group == k.group+".k8s.io" && !slices.Contains(otherGroups, group):
+			return k.group, false
+		}
+		if strings.Contains(group, ".") == strings.Contains(k.group, ".") {
+			names = append(names, k.group)
+		}
+	}
+	if group == "core.k8s.io" || group == "core.api.k8s.io" {
+		return `""`, false
+	}
+	if slices.Contains(otherGroups, group) {
+		return "", false
+	}
+	near := nearly(group, names)
+	return near, near != "" && !strings.Contains(group, ".")
 }

@@ -67,7 +67,10 @@ func isReal(q policy.Request) bool {
 		return false
 	}
 	named := q.Verb == "get" || q.Verb == "update" || q.Verb == "patch" || q.Verb == "delete" || q.Verb == "create" && q.Subresource != ""
-	if q.Resource != "" && named != (q.Name != "") {
+	if q.Verb == "proxy" && q.Subresource != "" {
+		return false
+	}
+	if q.Resource != "" && !slices.Contains(legacyVerbs, q.Verb) && named != (q.Name != "") {
 		return false
 	}
 	// Whoever logged in is in system:authenticated, anonymous in the other group.

@@ -64,7 +64,7 @@ func (l *linter) value(path string) (string, bool) {
 // replace gives a scalar another value. It keeps the quotes, and sets some where
 // the new value needs them.
 func (l *linter) replace(path, to, does, changes string) *Fix {
-	if l.text == nil {
+	if l.text == nil || l.full {
 		return nil
 	}
 	span, ok := l.text.Value(path)
@@ -139,7 +139,7 @@ func (l *linter) renameKey(path, to string) *Fix {
 // dropItem takes an item out of a list that has others.
 func (l *linter) dropItem(list string, index int, does, changes string) *Fix {
 	path := fmt.Sprintf("%s[%d]", list, index)
-	if l.text == nil {
+	if l.text == nil || l.full {
 		return nil
 	}
 	span, ok := l.text.Value(path)
@@ -192,7 +192,7 @@ func (l *linter) cutLine(e *Edit, lead string) bool {
 // dropField takes a field whose value is a list of one scalar out of its mapping.
 // It must stand on lines of its own.
 func (l *linter) dropField(path, does, changes string) *Fix {
-	if l.text == nil {
+	if l.text == nil || l.full {
 		return nil
 	}
 	key, ok := l.text.Key(path)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apiserver/pkg/apis/audit"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
@@ -41,6 +42,10 @@ var benchmarkCodes = []*Code{
 // stigSafe keeps what should not be written with contents out of a catch-all.
 const stigSafe = "- level: Metadata\n  resources: [{group: \"\", resources: [secrets, configmaps, serviceaccounts/token, events, endpoints, nodes/status]}, {group: authentication.k8s.io}, {group: certificates.k8s.io}, {group: coordination.k8s.io}, {group: discovery.k8s.io}, {group: events.k8s.io}, {group: authorization.k8s.io}]\n- level: Metadata\n  verbs: [get, list, watch]\n"
 
+// interactive are the subresources of pods by which somebody gets into one. They
+// are opened by a create, or by a get over a websocket.
+var interactive = []string{"exec", "attach", "portforward"}
+
 // telling are requests by which an intruder shows, with logins that may be stolen.
 var telling = func() (out []policy.Request) {
 	what := []policy.Request{
@@ -50,6 +55,26 @@ var telling = func() (out []policy.Request) {
 		{Verb: "create", Group: "rbac.authorization.k8s.io", Resource: "clusterrolebindings"},
 		{Verb: "create", Resource: "pods", Namespace: "kube-system"},
 		{Verb: "delete", Resource: "events", Namespace: "default", Name: "web.17"},
+	}
+	// Over a websocket, as kubectl since 1.30 does it, these are a get.
+	for _, sub := range interactive {
+		for _, verb := range []string{"create", "get"} {
+			what = append(what, policy.Request{Verb: verb, Resource: "pods", Subresource: sub, Namespace: "default", Name: "web"})
+		}
+	}
+	what = append(what,
+		policy.Request{Verb: "patch", Resource: "pods", Subresource: "ephemeralcontainers", Namespace: "default", Name: "web"},
+		policy.Request{Verb: "create", Resource: "serviceaccounts", Subresource: "token", Namespace: "kube-system", Name: "admin"},
+		policy.Request{Verb: "create", Resource: "nodes", Subresource: "proxy", Name: "worker-1"},
+		policy.Request{Verb: "get", Resource: "nodes", Subresource: "proxy", Name: "worker-1"},
+	)
+	for _, verb := range []string{"update", "patch", "delete"} {
+		what = append(what,
+			policy.Request{Verb: verb, Group: "rbac.authorization.k8s.io", Resource: "clusterroles", Name: "view"},
+			policy.Request{Verb: verb, Group: "rbac.authorization.k8s.io", Resource: "rolebindings", Namespace: "default", Name: "team"},
+			policy.Request{Verb: verb, Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations", Name: "inject"},
+			policy.Request{Verb: verb, Group: "admissionregistration.k8s.io", Resource: "validatingwebhookconfigurations", Name: "check"},
+		)
 	}
 	who := []policy.Request{
 		{User: "alice"},
@@ -62,6 +87,10 @@ var telling = func() (out []policy.Request) {
 	}
 	for _, q := range what {
 		for _, w := range who {
+			// A kubelet fetches tokens for its pods all the time.
+			if q.Subresource == "token" && strings.HasPrefix(w.User, "system:node:") {
+				continue
+			}
 			q.User, q.Groups = w.User, w.Groups
 			out = append(out, q)
 		}
@@ -82,11 +111,31 @@ func (l *linter) blindSpots() {
 			hidden[d.Rule] = append(hidden[d.Rule], describe(q))
 		}
 	}
+	l.hiddenThere(hidden)
 	for i := range l.spec.Rules {
 		// A last rule that says None for all the rest is meant.
 		last := i == len(l.spec.Rules)-1 && (&rule{PolicyRule: &l.spec.Rules[i]}).matchesAll()
 		if len(hidden[i]) > 0 && !last {
 			l.addRule("AP066", i, fmt.Sprintf("rules[%d] hides what an intruder would do: %s", i, andMore(hidden[i])), `limit the rule with "verbs" and "resources" to what is to be silent`)
+		}
+	}
+}
+
+// hiddenThere asks the same of rules with level None for some namespaces, in the
+// first of each.
+func (l *linter) hiddenThere(hidden map[int][]string) {
+	for i, r := range l.spec.Rules {
+		if r.Level != auditv1.LevelNone || len(r.Namespaces) == 0 || len(hidden[i]) > 0 || len(validation.IsDNS1123Label(r.Namespaces[0])) > 0 {
+			continue
+		}
+		for _, q := range telling {
+			if q.Namespace == "" {
+				continue
+			}
+			q.Namespace = r.Namespaces[0]
+			if l.rules[i].Matches(q) && l.policy.Evaluate(q.Attributes()).Rule == i {
+				hidden[i] = append(hidden[i], describe(q))
+			}
 		}
 	}
 }
@@ -115,7 +164,7 @@ func (l *linter) subresourcesMissed(r *rule) {
 			return
 		}
 		var missed []string
-		for _, sub := range []string{"exec", "attach", "portforward"} {
+		for _, sub := range interactive {
 			if q.Subresource = sub; l.policy.Evaluate(q.Attributes()).Level == audit.LevelNone {
 				missed = append(missed, "pods/"+sub)
 			}
@@ -175,7 +224,9 @@ var concerns = []struct {
 	{"changes of pods", policy.Request{User: "alice", Verb: "create", Resource: "pods", Namespace: "default"}},
 	{"changes of deployments", policy.Request{User: "alice", Verb: "update", Group: "apps", Resource: "deployments", Namespace: "default", Name: "web"}},
 	{"pods/exec", policy.Request{User: "alice", Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "default", Name: "web"}},
+	{"pods/exec over a websocket (get)", policy.Request{User: "alice", Verb: "get", Resource: "pods", Subresource: "exec", Namespace: "default", Name: "web"}},
 	{"pods/portforward", policy.Request{User: "alice", Verb: "create", Resource: "pods", Subresource: "portforward", Namespace: "default", Name: "web"}},
+	{"pods/portforward over a websocket (get)", policy.Request{User: "alice", Verb: "get", Resource: "pods", Subresource: "portforward", Namespace: "default", Name: "web"}},
 	{"pods/proxy", policy.Request{User: "alice", Verb: "get", Resource: "pods", Subresource: "proxy", Namespace: "default", Name: "web"}},
 	{"services/proxy", policy.Request{User: "alice", Verb: "get", Resource: "services", Subresource: "proxy", Namespace: "default", Name: "web"}},
 }
@@ -188,7 +239,8 @@ func (l *linter) benchmarks() {
 	var missing []string
 	for _, c := range concerns {
 		// What a finding says already is not said again.
-		exec := c.Subresource != "" && c.Resource == "pods" && l.has("AP037")
+		plain, _, websocket := strings.Cut(c.words, " over ")
+		exec := c.Subresource != "" && c.Resource == "pods" && (l.has("AP037") || websocket && l.has("AP039")) || slices.Contains(missing, plain)
 		if d := l.policy.Evaluate(c.Attributes()); d.Level == audit.LevelNone && !exec && !l.hides(d.Rule) {
 			missing = append(missing, c.words)
 		}

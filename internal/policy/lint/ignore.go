@@ -15,7 +15,7 @@ var ignoreCodes = []*Code{
 }
 
 // ignoreMark is a comment that switches off findings.
-var ignoreMark = regexp.MustCompile(`#\s*auditpatch:ignore\b[ \t]*((?:AP[0-9]{3}[ \t,]*)*)(.*)`)
+var ignoreMark = regexp.MustCompile(`#\s*auditpatch:\s*ignore\b[ \t]*((?:AP[0-9]{3}[ \t,]*)*)(.*)`)
 
 var codeMark = regexp.MustCompile(`AP[0-9]{3}`)
 
@@ -26,7 +26,7 @@ type ignoring struct {
 	covers int // the line that it is about
 	codes  []string
 	reason string
-	used   bool
+	used   map[string]bool // by code
 }
 
 // withoutIgnored takes out the findings that comments and the codes in ignore
@@ -65,7 +65,7 @@ func (l *linter) ignored(f Finding, comments []*ignoring) (off bool) {
 	}
 	for _, c := range comments {
 		if slices.Contains(lines, c.covers) && slices.Contains(c.codes, f.Code.ID) {
-			c.used, off = true, true
+			c.used[f.Code.ID], off = true, true
 		}
 	}
 	return off
@@ -74,16 +74,16 @@ func (l *linter) ignored(f Finding, comments []*ignoring) (off bool) {
 // readIgnoring finds the comments. One that has its line for itself is about the
 // next line that is no comment.
 func readIgnoring(text string) (out []*ignoring) {
-	if !strings.Contains(text, "auditpatch:ignore") {
+	if !strings.Contains(text, "auditpatch:") {
 		return nil
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		at := ignoreMark.FindStringSubmatchIndex(line)
-		if at == nil {
+		if at == nil || inQuotes(line[:at[0]]) {
 			continue
 		}
-		c := &ignoring{line: i + 1, col: len([]rune(line[:at[0]])) + 1, covers: i + 1, reason: strings.Trim(line[at[4]:at[5]], " \t\r:-")}
+		c := &ignoring{line: i + 1, col: len([]rune(line[:at[0]])) + 1, covers: i + 1, used: map[string]bool{}, reason: strings.Trim(line[at[4]:at[5]], " \t\r:-")}
 		c.codes = codeMark.FindAllString(line[at[2]:at[3]], -1)
 		if strings.TrimSpace(line[:at[0]]) == "" {
 			c.covers = next(lines, i)
@@ -91,6 +91,21 @@ func readIgnoring(text string) (out []*ignoring) {
 		out = append(out, c)
 	}
 	return out
+}
+
+// inQuotes reports whether the end of a line's beginning is within a quoted string. One
+// that goes over several lines is not noticed.
+func inQuotes(text string) bool {
+	var open rune
+	for i, c := range text {
+		switch {
+		case open == 0 && (c == '"' || c == '\'') && (i == 0 || strings.ContainsRune(" \t[{,:", rune(text[i-1]))):
+			open = c
+		case c == open && !(c == '"' && text[i-1] == '\\'):
+			open = 0
+		}
+	}
+	return open != 0
 }
 
 // next is the number of the next line after index i that is no comment.
@@ -116,8 +131,10 @@ func (c *ignoring) problem(ignore []string) (problem, hint string) {
 		return fmt.Sprintf("%s cannot be switched off: such a policy is refused", c.codes[0]), "remove the comment"
 	case c.reason == "":
 		return fmt.Sprintf("the comment switches off %s without a reason", strings.Join(c.codes, ", ")), form
-	case !c.used && !slices.ContainsFunc(c.codes, func(id string) bool { return slices.Contains(ignore, id) }):
-		return fmt.Sprintf("the comment switches off %s, and there is no such finding", strings.Join(c.codes, ", ")), "remove the comment"
+	}
+	idle := slices.DeleteFunc(slices.Clone(c.codes), func(id string) bool { return c.used[id] || slices.Contains(ignore, id) })
+	if len(idle) > 0 {
+		return fmt.Sprintf("the comment switches off %s, and there is no such finding", strings.Join(idle, ", ")), either(len(idle) == len(c.codes), "remove the comment", "remove "+strings.Join(idle, ", "))
 	}
 	return "", ""
 }

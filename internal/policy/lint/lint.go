@@ -54,7 +54,8 @@ type Finding struct {
 
 // Report is what Check found.
 type Report struct {
-	Policy   *policy.Policy // nil when it is refused
+	Policy   *policy.Policy // nil when kube-apiserver does not start with it
+	Strict   bool           // it starts without passing over anything
 	Findings []Finding      // sorted by position
 	Ignored  []Finding      // those that comments in the file have switched off
 }
@@ -70,18 +71,25 @@ func (r *Report) Worst() (worst Severity) {
 }
 
 // Check looks at a policy for a version of kube-apiserver; the zero Version is
-// an unknown one. The name is for messages. Findings that a comment in the file
+// an unknown one. Where kube-apiserver would start and pass over a part, that is
+// an error, and the rest is looked at as kube-apiserver would read it. The name is for messages. Findings that a comment in the file
 // switches off, and those with one of the codes in ignore, are left out; what
 // makes a policy refused is always there.
 func Check(name string, src []byte, target policy.Version, ignore ...string) *Report {
 	l := &linter{src: src, text: policy.TextOf(src), said: map[string]bool{}, counts: map[string]int{}}
 	p, err := policy.LoadFor(name, src, target)
 	l.refusals(err)
-	if p != nil {
-		l.accepted(p)
+	report := &Report{Policy: p, Strict: p != nil}
+	if p == nil {
+		if lenient, ok := policy.LoadLenient(name, src); ok {
+			report.Policy = lenient
+			l.refusals(lenient.CheckTarget(target))
+		}
+	}
+	if report.Policy != nil {
+		l.accepted(report.Policy)
 	}
 	sortFindings(l.findings)
-	report := &Report{Policy: p}
 	report.Findings, report.Ignored = l.withoutIgnored(ignore)
 	return report
 }
@@ -102,6 +110,7 @@ type linter struct {
 	work     int             // see maxWork
 	said     map[string]bool // fields that have a finding
 	counts   map[string]int  // findings by code
+	full     bool            // the last finding was one too many: nobody sees its fix
 	findings []Finding
 	dead     map[int]bool // rules with a finding that says why they match nothing
 }
@@ -171,7 +180,8 @@ const maxOfAKind = 1000
 // add notes a finding at a field.
 func (l *linter) add(id, path, message, hint string) *Finding {
 	f := Finding{Code: byID[id], Line: 1, Col: 1, Field: path, Message: message, Hint: hint}
-	if l.counts[id]++; l.counts[id] > maxOfAKind {
+	l.counts[id]++
+	if l.full = l.counts[id] > maxOfAKind; l.full {
 		return &f
 	}
 	l.said[path] = true
@@ -195,7 +205,7 @@ func (l *linter) named(index int) string {
 
 // describe is a request in words, as the proof of a finding.
 func describe(r policy.Request) string {
-	words := []string{r.Verb, r.Path}
+	words := []string{either(r.Verb == "", "OPTIONS of", r.Verb), r.Path}
 	if r.Resource != "" {
 		words[1] = r.Resource
 		if r.Subresource != "" {

@@ -12,7 +12,7 @@ func Page() string {
 
 ` + "`auditpatch policy lint`" + ` reports these findings, and ` + "`auditpatch policy rules --code AP060`" + ` prints one of them. An error is a fault for certain: the policy is refused, or a part of it does nothing. A warning is probably not what was meant, or costs a secret or a gap in the log. An info is style. The number of a finding never changes its meaning.
 
-A comment switches off a finding for a line, or for a rule, and says why. Codes AP001 to AP015 mean that the policy is refused, and cannot be switched off.
+A comment switches off a finding for a line, or for a rule, and says why. Codes AP001 to AP015 cannot be switched off: kube-apiserver does not start with such a policy or, with AP001 to AP003, starts and passes over a part of it, and enable refuses it.
 
 ` + "```yaml" + `
 # auditpatch:ignore AP066 this program asks for everything every second

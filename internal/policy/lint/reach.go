@@ -36,6 +36,10 @@ var reachCodes = []*Code{
 		Why:  "Its conditions exclude each other: all of them have to fit at once.",
 		Bad:  rules("- level: None\n  verbs: [get]\n  namespaces: [payments]\n  resources: [{group: \"\", resources: [namespaces], resourceNames: [billing]}]\n"),
 		Good: rules("- level: None\n  verbs: [get]\n  namespaces: [payments]\n  resources: [{group: \"\", resources: [namespaces], resourceNames: [payments]}]\n")},
+	{ID: "AP026", Name: "hardly-reached", Severity: Warning, Title: "a rule or resource that only odd requests reach, such as OPTIONS",
+		Why:  "Earlier rules take all its requests with the usual verbs. What is left are requests that nobody makes by way of work, and that are answered with an error: OPTIONS and TRACE, and the old paths below /api/v1/proxy.",
+		Bad:  rules("- level: None\n  verbs: [get, list, watch, create, update, patch, delete, deletecollection]\n  resources: [{group: \"\", resources: [services]}]\n- level: Request\n  resources: [{group: \"\", resources: [services]}]\n"),
+		Good: rules("- level: Request\n  resources: [{group: \"\", resources: [services]}]\n")},
 }
 
 // reach looks for rules that never decide, and requests that no rule decides.
@@ -50,13 +54,15 @@ func (l *linter) reach() {
 			l.addRule("AP020", i, fmt.Sprintf("rules[%d] is never reached: %s takes every request", i, l.named(end)), fmt.Sprintf("move it before rules[%d], or remove it", end))
 			continue
 		}
-		// Either there is a finding that says why, or the search does not know the verb.
-		if l.dead[i] || slices.ContainsFunc(l.spec.Rules[i].Verbs, func(v string) bool { return slices.Contains(legacyVerbs, v) }) {
-			continue
+		if l.dead[i] {
+			continue // there is a finding that says why
 		}
 		found := l.search(i, l.rules[i:i+1])
 		if found.none {
 			l.unreached(i, found.takers)
+			continue
+		}
+		if l.hardly(i, fmt.Sprintf("rules[%d]", i), fmt.Sprintf("rules[%d]", i), found) {
 			continue
 		}
 		l.unreachedEntries(i)
@@ -68,6 +74,20 @@ func (l *linter) reach() {
 		l.addRule("AP023", len(l.spec.Rules)-1, fmt.Sprintf("no rule takes %q: it is not recorded", describe(found.request)),
 			`end the policy with "- level: Metadata" to record everything else, or with "- level: None" to say that it is not`)
 	}
+}
+
+// hardly tells of a rule, or a part of one, that is reached by requests only that
+// nobody makes by way of work. One with their verbs is meant for them.
+func (l *linter) hardly(index int, path, words string, found found) bool {
+	if !found.ok || !space.IsRare(found.request) || len(l.spec.Rules[index].Verbs) > 0 || len(found.takers) == 0 {
+		return false
+	}
+	if !l.sameEffect(index, found.takers) {
+		first := found.takers[0]
+		l.add("AP026", path, fmt.Sprintf("%s is hardly ever reached: %s takes %q, and what is left are requests such as %q", words, l.named(first.rule), describe(first.request), describe(found.request)),
+			fmt.Sprintf("remove it, or move the rule before rules[%d]", first.rule))
+	}
+	return true
 }
 
 // unreachedEntries looks for resources of a rule that earlier rules take, though
@@ -85,6 +105,7 @@ func (l *linter) unreachedEntries(index int) {
 			}
 			must := []*space.Rule{l.rules[index], entry}
 			found := l.search(index, must)
+			l.hardly(index, path, fmt.Sprintf("%q in rules[%d]", name, index), found)
 			if !found.none || len(found.takers) == 0 || l.sameEffect(index, found.takers) {
 				continue
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"auditpatch/internal/policy"
 )
 
 var resourceCodes = []*Code{
@@ -19,11 +21,11 @@ var resourceCodes = []*Code{
 		Why:  "Group and resource both have to fit: deployments are in apps, ingresses in networking.k8s.io, and a rule for another group never sees them.",
 		Bad:  rules("- level: RequestResponse\n  verbs: [create]\n  resources: [{group: \"\", resources: [deployments]}]\n"),
 		Good: rules("- level: RequestResponse\n  verbs: [create]\n  resources: [{group: apps, resources: [deployments]}]\n")},
-	{ID: "AP035", Name: "group-never-matches", Severity: Error, Title: "core, v1 or api as the name of a group",
-		Why:  "The core group, with pods and secrets, has the empty name: \"\". No request has one of these.",
+	{ID: "AP035", Name: "group-never-matches", Severity: Error, Title: "a group that no request has, such as core or rbac",
+		Why:  "The core group, with pods and secrets, has the empty name: \"\". Groups that Kubernetes added later are written in full, as in rbac.authorization.k8s.io.",
 		Bad:  rules("- level: None\n  users: [monitor]\n  resources: [{group: core, resources: [pods]}]\n"),
 		Good: rules("- level: None\n  users: [monitor]\n  resources: [{group: \"\", resources: [pods]}]\n")},
-	{ID: "AP036", Name: "resource-misspelt", Severity: Warning, Title: "a resource that the group does not have, nearly the name of one that it has",
+	{ID: "AP036", Name: "resource-misspelt", Severity: Warning, Title: "a resource or subresource that the group does not have, nearly the name of one that it has",
 		Why:  "kube-apiserver does not check the names of resources: the rule matches nothing.",
 		Bad:  rules("- level: None\n  users: [monitor]\n  resources: [{group: \"\", resources: [serivces]}]\n"),
 		Good: rules("- level: None\n  users: [monitor]\n  resources: [{group: \"\", resources: [services]}]\n")},
@@ -35,7 +37,7 @@ var resourceCodes = []*Code{
 		Why:  "Requests for cluster-scoped resources have the namespace \"\": the rule never sees them.",
 		Bad:  rules("- level: None\n  users: [monitor]\n  namespaces: [kube-system]\n  resources: [{group: \"\", resources: [nodes]}]\n"),
 		Good: rules("- level: None\n  users: [monitor]\n  resources: [{group: \"\", resources: [nodes]}]\n")},
-	{ID: "AP051", Name: "group-gone", Severity: Info, Title: "an API group that Kubernetes no longer has",
+	{ID: "AP051", Name: "group-gone", Severity: Info, Title: "an API group or a resource that Kubernetes no longer has",
 		Why:  "No request has it; the resources that were in it are in another group, which has to be named.",
 		Bad:  rules("- level: None\n  users: [monitor]\n  resources: [{group: extensions}]\n"),
 		Good: rules("- level: None\n  users: [monitor]\n  resources: [{group: apps}]\n")},
@@ -43,6 +45,10 @@ var resourceCodes = []*Code{
 		Why:  "Impersonation is not a request of its own, and a rule is compared with who logged in, not with who is impersonated. Each event shows the latter as impersonatedUser.",
 		Bad:  rules("- level: Request\n  resources: [{group: authentication.k8s.io, resources: [userextras/scopes]}]\n"),
 		Good: rules("- level: Request\n  verbs: [create, update]\n  resources: [{group: rbac.authorization.k8s.io, resources: [clusterroles]}]\n")},
+	{ID: "AP056", Name: "group-misspelt", Severity: Warning, Title: "a group that is nearly the name of one of Kubernetes' own",
+		Why:  "kube-apiserver does not check the names of groups: the rule matches nothing.",
+		Bad:  rules("- level: None\n  users: [monitor]\n  resources: [{group: networking.k8s.oi}]\n"),
+		Good: rules("- level: None\n  users: [monitor]\n  resources: [{group: networking.k8s.io}]\n")},
 	{ID: "AP057", Name: "events-in-one-group", Severity: Info, Title: "events of one of the two groups that have them",
 		Why:  "The scheduler and newer controllers write events.k8s.io, kubelets and others the core group.",
 		Bad:  rules("- level: None\n  users: [monitor]\n  resources: [{group: \"\", resources: [events]}]\n"),
@@ -80,8 +86,18 @@ func (l *linter) group(r *rule, path, group string, hasResources bool) bool {
 	case goneGroups[group] != "":
 		l.add("AP051", path+".group", fmt.Sprintf("group %q in %s is %s", group, r.path, goneGroups[group]), "remove it, or name the group where its resources are now")
 		return true
+	case isBuiltinGroup(group) || group == "*":
+		return false
 	}
-	return false
+	meant, certain := meantGroup(group)
+	switch {
+	case meant == "":
+	case certain:
+		l.add("AP035", path+".group", fmt.Sprintf("group %q in %s: no request has it", group, r.path), fmt.Sprintf("write %q", "group: "+meant))
+	default:
+		l.add("AP056", path+".group", fmt.Sprintf("group %q in %s is nearly %q, and does not match it", group, r.path, meant), fmt.Sprintf("write %q", "group: "+meant))
+	}
+	return certain
 }
 
 // resource reports whether it has found out that the entry takes nothing.
@@ -91,6 +107,9 @@ func (l *linter) resource(r *rule, path, group, name string) bool {
 	case l.form(r, path, name, base, sub, hasSub):
 		return true
 	case base == "*":
+		if near := nearly(sub, allSubresources()); near != "" && (group == "*" || isBuiltinGroup(group)) {
+			l.add("AP036", path, fmt.Sprintf("resource %q in %s: nothing has a subresource of that name", name, r.path), fmt.Sprintf("write %q", "*/"+near))
+		}
 		return false
 	case group == "authentication.k8s.io" && (base == "userextras" || base == "uids"), (group == "" || group == "authentication.k8s.io") && (base == "users" || base == "groups"):
 		l.add("AP055", path, fmt.Sprintf("resource %q in %s occurs in RBAC only: impersonation is no request of its own", name, r.path), `remove it; events show who was impersonated as "impersonatedUser"`)
@@ -98,10 +117,26 @@ func (l *linter) resource(r *rule, path, group, name string) bool {
 	case hasSub && sub == "*" && (group == "*" || isBuiltinGroup(group)) && !l.namesResource(r, base):
 		l.add("AP038", path, fmt.Sprintf("%q in %s takes requests for %s itself as well", name, r.path, base), starHint(group, base))
 	}
-	if known(group, base) != nil || group != "*" && !isBuiltinGroup(group) {
+	if k := known(group, base); k != nil {
+		l.subresource(r, path, name, sub, k)
+		return false
+	}
+	if group != "*" && !isBuiltinGroup(group) {
 		return false
 	}
 	return l.unknown(r, path, group, name, base, sub)
+}
+
+// subresource looks for one that the resource does not have.
+func (l *linter) subresource(r *rule, path, name, sub string, k *kindOfResource) {
+	if sub == "" || sub == "*" || slices.Contains(k.subresources, sub) {
+		return
+	}
+	if near := nearly(sub, k.subresources); near != "" {
+		l.add("AP036", path, fmt.Sprintf("resource %q in %s: %s have no subresource of that name", name, r.path, k.name), fmt.Sprintf("write %q", k.name+"/"+near))
+	} else if len(k.subresources) == 0 {
+		l.add("AP036", path, fmt.Sprintf("resource %q in %s: %s have no subresources", name, r.path, k.name), fmt.Sprintf("write %q", k.name))
+	}
 }
 
 // namesResource reports whether the rule takes the resource by its name too, so that it is
@@ -166,9 +201,22 @@ func (l *linter) unknown(r *rule, path, group, name, base, sub string) bool {
 	if group == "*" {
 		return false
 	}
+	if group == "authentication.k8s.io" && base == "tokenrequests" {
+		l.add("AP034", path, fmt.Sprintf("resource %q in %s matches nothing: tokens are requested as a subresource of service accounts", name, r.path), `write "{group: \"\", resources: [serviceaccounts/token]}"`)
+		return true
+	}
 	if groups := groupsOf(base); len(groups) > 0 {
 		l.add("AP034", path, fmt.Sprintf("resource %q in %s is not in group %q: the rule never sees it", name, r.path, group),
 			fmt.Sprintf("write %q", fmt.Sprintf("{group: %s, resources: [%s]}", either(groups[0] == "", `""`, groups[0]), name)))
+		return true
+	}
+	if group == "policy" && base == "podsecuritypolicies" {
+		l.add("AP051", path, fmt.Sprintf("resource %q in %s is gone since Kubernetes 1.25", name, r.path), "remove it")
+		return true
+	}
+	if k := aliased("*", base); k != nil {
+		l.add("AP034", path, fmt.Sprintf("resource %q in %s matches nothing: requests have the plural, %q, and another group", name, r.path, k.name),
+			fmt.Sprintf("write %q", fmt.Sprintf("{group: %s, resources: [%s]}", either(k.group == "", `""`, k.group), with(k.name))))
 		return true
 	}
 	if near := misspelt(group, base); near != "" {
@@ -193,10 +241,20 @@ func (l *linter) events(r *rule) {
 		other = other || gr.Group == "events.k8s.io"
 		core = core || gr.Group == "" && len(gr.Resources) == 0
 	}
-	if at != "" && core != other {
+	if at != "" && core != other && l.eventsDiffer(r, either(core, "events.k8s.io", "")) {
 		l.add("AP057", at, fmt.Sprintf("%s takes events of the %s only", r.path, either(core, "core group", "group events.k8s.io")),
 			fmt.Sprintf("add %q", either(core, "{group: events.k8s.io, resources: [events]}", `{group: "", resources: [events]}`)))
 	}
+}
+
+// eventsDiffer reports whether events of the other group fare otherwise than those that
+// the rule takes.
+func (l *linter) eventsDiffer(r *rule, group string) bool {
+	q := policy.Request{User: anyone(r), Groups: groupsFor(r), Verb: "create", Group: group, Resource: "events", Namespace: namespaceFor(r)}
+	if len(r.Verbs) > 0 {
+		q.Verb = r.Verbs[0]
+	}
+	return string(l.policy.Evaluate(q.Attributes()).Level) != string(r.Level)
 }
 
 // scope looks for namespaces in a rule whose resources have none.

@@ -123,7 +123,7 @@ func (f Finding) sarif(file string, seen map[string]int) sarifResult {
 	}
 	r := sarifResult{RuleID: f.Code.ID, Level: sarifLevels[f.Code.Severity], Message: sarifText{Text: message}, Locations: make([]sarifLocation, 1)}
 	at := &r.Locations[0].PhysicalLocation
-	at.ArtifactLocation.URI = (&url.URL{Path: strings.TrimPrefix(filepath.ToSlash(file), "./")}).String()
+	at.ArtifactLocation.URI = uri(file)
 	at.Region.StartLine, at.Region.StartColumn = f.Line, f.Col
 	field := f.Field
 	if _, rest, ok := strings.Cut(field, "]"); ok && strings.HasPrefix(field, "rules[") {
@@ -134,4 +134,13 @@ func (f Finding) sarif(file string, seen map[string]int) sarifResult {
 	seen[print]++
 	r.PartialFingerprints = map[string]string{"primaryLocationLineHash": fmt.Sprintf("%s:%d", print, seen[print])}
 	return r
+}
+
+// uri is a relative path as it is, and any other as that of a file.
+func uri(file string) string {
+	u := url.URL{Path: filepath.ToSlash(filepath.Clean(file))}
+	if filepath.IsAbs(file) {
+		u.Scheme = "file"
+	}
+	return u.String()
 }

@@ -72,3 +72,11 @@ func TestSARIF(t *testing.T) {
 		}
 	}
 }
+
+func TestURI(t *testing.T) {
+	for in, want := range map[string]string{"./a b/p.yaml": "a%20b/p.yaml", "a/../a/p.yaml": "a/p.yaml", "/etc/p.yaml": "file:///etc/p.yaml", "stdin": "stdin"} {
+		if got := uri(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (l *linter) urls(r *rule) {
 		path := r.at("nonResourceURLs[%d]", i)
 		switch {
 		case isOfResource(u):
-			l.add("AP044", path, fmt.Sprintf("path %q in %s is that of a resource: the rule never takes it", u, r.path), l.asResource(u))
+			l.add("AP044", path, fmt.Sprintf("path %q in %s is that of %s: the rule never takes it", u, r.path, either(strings.HasSuffix(u, "/*"), "resources", "a resource")), l.asResource(u))
 		case slices.Contains([]string{"/healthz", "/livez", "/readyz", "/openapi", "/metrics"}, u) && !takesBelow(r.NonResourceURLs, u):
 			l.add("AP047", path, fmt.Sprintf("path %q in %s does not take %s/... below it", u, r.path, u), fmt.Sprintf("write %q", u+"*"))
 		}
@@ -54,19 +54,18 @@ func takesBelow(list []string, path string) bool {
 	return slices.ContainsFunc(list, func(u string) bool { return u == "*" || strings.HasPrefix(u, path+"/") || u == path+"*" })
 }
 
-// isOfResource reports whether each request for the path is one for a resource.
+// isOfResource reports whether each request for the path is one for a resource. Of
+// "/api/v1/*" that is what the star takes.
 func isOfResource(path string) bool {
 	info := infoOf(path)
-	if info == nil || !info.IsResourceRequest {
-		return false
-	}
-	// With a star there is less in the path than in the requests: one more step
-	// could not make them requests for paths again.
-	return true
+	return info != nil && info.IsResourceRequest
 }
 
+// infoOf is what kube-apiserver reads from a path. A star behind a slash stands for
+// something; in the middle of a word there may be nothing more.
 func infoOf(path string) *request.RequestInfo {
-	u, err := url.Parse(strings.TrimRight(path, "*"))
+	path = strings.TrimRight(path, "*") + either(strings.HasSuffix(path, "/*"), "any", "")
+	u, err := url.Parse(path)
 	if err != nil {
 		return nil
 	}
@@ -80,6 +79,9 @@ func infoOf(path string) *request.RequestInfo {
 // asResource is what to write in place of a path.
 func (l *linter) asResource(path string) string {
 	info := infoOf(path)
+	if below, ok := strings.CutSuffix(path, "/*"); ok && !isOfResource(below) {
+		return fmt.Sprintf("write a rule with %q", fmt.Sprintf("resources: [{group: %q}]", info.APIGroup))
+	}
 	name := info.Resource
 	if info.Subresource != "" {
 		name += "/" + info.Subresource

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apiserver/pkg/apis/audit"
+
 	"auditpatch/internal/policy"
 )
 
@@ -53,6 +55,9 @@ func (l *linter) verbs(r *rule) {
 
 // deadVerb is for a verb that no request has.
 func (l *linter) deadVerb(r *rule, i int, verb string) {
+	if l.counts["AP030"] >= maxOfAKind {
+		return
+	}
 	path := r.at("verbs[%d]", i)
 	message := fmt.Sprintf("verb %q in %s never occurs", verb, r.path)
 	lower := strings.ToLower(strings.TrimSpace(verb))
@@ -108,6 +113,9 @@ func (l *linter) dropDead(r *rule, i int, verb string) *Fix {
 
 // urlVerb is for a verb that requests for paths do not have.
 func (l *linter) urlVerb(r *rule, i int, verb string) {
+	if l.counts["AP045"] >= maxOfAKind {
+		return
+	}
 	l.markDead(r, r.Verbs, func(v string) bool { return !slices.Contains(pathVerbs, v) })
 	lower := strings.ToLower(verb)
 	hint := fmt.Sprintf("remove %q", verb)
@@ -134,28 +142,40 @@ func (l *linter) websockets(r *rule) {
 	if !r.records() || !slices.Contains(r.Verbs, "create") || slices.Contains(r.Verbs, "get") {
 		return
 	}
+	for _, sub := range interactive {
+		q := policy.Request{User: anyone(r), Groups: groupsFor(r), Verb: "create", Resource: "pods", Subresource: sub, Name: "web", Namespace: namespaceFor(r)}
+		before := l.policy.Evaluate(q.Attributes())
+		q.Verb = "get"
+		after := l.policy.Evaluate(q.Attributes())
+		path, words, meant := r.interactive(sub)
+		// Where the rule takes it among others, and it is recorded all the same, it is
+		// not what the rule is for.
+		if before.Rule != r.index || before.Level == after.Level || !meant && after.Level != audit.LevelNone {
+			continue
+		}
+		l.add("AP039", path, fmt.Sprintf("%s sees %s with the verb create only, but over a websocket it is a get: %q is at level %s", r.path, words, describe(q), after.Level),
+			`add "get" to "verbs"`)
+		return
+	}
+}
+
+// interactive is the entry by which the rule takes a subresource of pods, with the
+// words for it. meant tells that it names the subresource.
+func (r *rule) interactive(sub string) (path, words string, meant bool) {
 	for i, gr := range r.Resources {
 		for j, name := range gr.Resources {
-			sub, ok := strings.CutPrefix(name, "pods/")
-			if gr.Group != "" || !ok || !slices.Contains([]string{"exec", "attach", "portforward"}, sub) {
-				continue
-			}
-			q := policy.Request{User: anyone(r), Groups: groupsFor(r), Verb: "create", Resource: "pods", Subresource: sub, Name: "web", Namespace: namespaceFor(r)}
-			before := l.policy.Evaluate(q.Attributes())
-			q.Verb = "get"
-			if after := l.policy.Evaluate(q.Attributes()); before.Rule == r.index && before.Level != after.Level {
-				l.add("AP039", r.at("resources[%d].resources[%d]", i, j),
-					fmt.Sprintf("%s sees %s with the verb create only, but over a websocket it is a get: %q is at level %s", r.path, name, describe(q), after.Level),
-					`add "get" to "verbs"`)
-				return
+			literal := name == "pods/"+sub || name == "*/"+sub
+			if (gr.Group == "" || gr.Group == "*") && (literal || name == "pods/*") {
+				return r.at("resources[%d].resources[%d]", i, j), name, literal
 			}
 		}
 	}
+	return r.at("verbs"), "pods/" + sub, false
 }
 
 // markDead notes a rule of which no entry of a list can ever match.
 func (l *linter) markDead(r *rule, list []string, dead func(string) bool) {
-	if !slices.ContainsFunc(list, func(s string) bool { return !dead(s) }) {
+	if !l.dead[r.index] && !slices.ContainsFunc(list, func(s string) bool { return !dead(s) }) {
 		l.dead[r.index] = true
 	}
 }

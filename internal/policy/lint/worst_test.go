@@ -38,6 +38,7 @@ func TestWorst(t *testing.T) {
 		"a list of all":  exampleHead + users.String() + "- {level: RequestResponse, users: [" + list.String() + "]}\n",
 		"many resources": repeat("- {level: Request, resources: [{group: g, resources: [a, b, c, d, e, f]}]}\n", false),
 		"many stars":     repeat("- {level: Request, verbs: [create], namespaces: [n%d], resources: [{group: \"*\", resources: [\"*/status\", \"*\"]}]}\n", true),
+		"many verbs":     exampleHead + "- {level: Request, verbs: [" + strings.Repeat("GET, ", 40000) + "]}\n",
 		"one long list":  exampleHead + "- {level: Request, resources: [{group: \"\", resources: [" + strings.Repeat("pods, secrets, ", 15000) + "]}]}\n",
 	} {
 		before := cpuTime()

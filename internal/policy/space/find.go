@@ -19,10 +19,16 @@ type Answer struct {
 
 // Find looks for a request that all rules of must match and no rule of avoid
 // does. With an empty must, any request that avoids the others will do. Of
-// several it prefers one that looks familiar.
+// several it prefers one that looks familiar; it comes back with one that [IsRare]
+// only when there is no other.
 func Find(must, avoid []*Rule) Answer {
 	s := &search{must: must, values: newValues(must, avoid)}
-	if r, ok := s.next(byKind, policy.Request{}, avoid); ok {
+	r, ok := s.next(byKind, policy.Request{}, avoid)
+	if !ok && s.steps <= maxSteps && all(must, (*Rule).takesRare) {
+		s.values.rare = true
+		r, ok = s.next(byKind, policy.Request{}, avoid)
+	}
+	if ok {
 		return Answer{Request: r, Found: true, Certain: true}
 	}
 	return Answer{Certain: s.steps <= maxSteps}

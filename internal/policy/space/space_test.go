@@ -34,7 +34,7 @@ func TestFind(t *testing.T) {
 		{"after a catch-all", "- level: None\n- level: Metadata\n  verbs: [get]\n", "none"},
 		{"a subset", "- level: None\n  resources: [{group: \"\", resources: [secrets, pods]}]\n- level: Metadata\n  verbs: [get]\n  resources: [{group: \"\", resources: [pods]}]\n", "none"},
 		{"one more resource", "- level: None\n  resources: [{group: \"\", resources: [pods]}]\n- level: Metadata\n  verbs: [get]\n  resources: [{group: \"\", resources: [pods, secrets]}]\n", "alice get secrets default/web"},
-		{"two together", "- level: None\n  verbs: [get, list, watch]\n- level: None\n  verbs: [create, update, patch, delete, deletecollection]\n- level: Metadata\n  resources: [{group: \"\", resources: [pods]}]\n", "none"},
+		{"two together", "- level: None\n  verbs: [get, list, watch]\n- level: None\n  verbs: [create, update, patch, delete, deletecollection, \"\", proxy]\n- level: Metadata\n  resources: [{group: \"\", resources: [pods]}]\n", "none"},
 		{"all but one verb", "- level: None\n  verbs: [get, list, watch, create, update, patch, deletecollection]\n- level: Metadata\n  resources: [{group: \"\", resources: [pods]}]\n", "alice delete pods default/web"},
 		{"who logged in", "- level: None\n  userGroups: [system:authenticated]\n- level: Metadata\n", "system:anonymous get pods default/web"},
 		{"who logged in, by name", "- level: None\n  userGroups: [system:authenticated]\n- level: Metadata\n  users: [bob]\n", "none"},
@@ -60,6 +60,11 @@ func TestFind(t *testing.T) {
 		{"behind the prefix", "- level: None\n  nonResourceURLs: [/healthz, \"/healthz/o*\"]\n- level: Metadata\n  nonResourceURLs: [\"/healthz*\"]\n", "alice get /healthz/2-other"},
 		{"API verbs on a path", "- level: Metadata\n  verbs: [list]\n  nonResourceURLs: [\"*\"]\n", "none"},
 		{"HTTP methods on a path", "- level: Metadata\n  verbs: [post]\n", "alice post /version"},
+		{"OPTIONS have no verb", "- level: None\n  verbs: [get, list, watch, create, update, patch, delete, deletecollection]\n- level: Metadata\n  resources: [{group: \"\", resources: [services]}]\n", "alice  services default/web"},
+		{"another resource before OPTIONS", "- level: None\n  verbs: [get, list, watch, create, update, patch, delete, deletecollection]\n  resources: [{group: \"\", resources: [services]}]\n- level: Metadata\n  resources: [{group: \"\", resources: [services, secrets]}]\n", "alice get secrets default/web"},
+		{"the old proxy", "- level: None\n  verbs: [get, list, watch, create, update, patch, delete, deletecollection, \"\"]\n- level: Metadata\n  resources: [{group: \"\", resources: [services]}]\n", "alice proxy services default/web"},
+		{"the old proxy has no subresources", "- level: None\n  verbs: [get, list, watch, create, update, patch, delete, deletecollection, \"\"]\n- level: Metadata\n  resources: [{group: \"\", resources: [services/proxy]}]\n", "none"},
+		{"methods that no handler takes", "- level: None\n  verbs: [get, post, put, patch, delete, head, options]\n- level: Metadata\n  nonResourceURLs: [/version]\n", "alice trace /version"},
 		{"verbs that no request has", "- level: Metadata\n  verbs: [impersonate, exec]\n", "none"},
 	} {
 		list := rules(t, c.rules)
@@ -117,7 +122,7 @@ func show(a Answer) string {
 var (
 	someUsers  = []string{"u1", "u2", "system:anonymous", "system:serviceaccount:n1:s", "u9", ""}
 	someGroups = []string{"g1", "g2", "system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:serviceaccounts:n1"}
-	someVerbs  = []string{"get", "list", "create", "delete", "post"}
+	someVerbs  = []string{"get", "list", "create", "delete", "post", "", "proxy", "trace"}
 	someSpaces = []string{"n1", "n2", ""}
 	someGrps   = []string{"", "apps", "*"}
 	someRes    = []string{"pods", "pods/log", "pods/*", "*", "*/log", "namespaces", "deployments"}
@@ -193,14 +198,14 @@ func every(yield func(policy.Request) bool) {
 func everyWhat() []policy.Request {
 	var out []policy.Request
 	for _, p := range []string{"/a", "/a/b", "/ab", "/a/c", "/z"} {
-		for _, v := range []string{"get", "delete", "post", "put"} {
+		for _, v := range []string{"get", "delete", "post", "put", "trace", "connect"} {
 			out = append(out, policy.Request{Verb: v, Path: p})
 		}
 	}
 	for _, res := range []string{"pods", "namespaces", "deployments", "other"} {
 		for _, g := range []string{"", "apps", "x"} {
 			for _, sub := range []string{"", "log", "y"} {
-				for _, v := range []string{"get", "list", "create", "delete", "update"} {
+				for _, v := range []string{"get", "list", "create", "delete", "update", "", "proxy"} {
 					for _, ns := range []string{"n1", "n2", "n9", ""} {
 						for _, name := range []string{"", "n1", "x", "z"} {
 							r := policy.Request{Verb: v, Group: g, Resource: res, Subresource: sub, Namespace: ns, Name: name}
@@ -219,6 +224,10 @@ func everyWhat() []policy.Request {
 // isReal tells whether there are such requests.
 func isReal(r policy.Request) bool {
 	switch {
+	case r.Verb == "proxy" && r.Subresource != "":
+		return false
+	case r.Verb == "" || r.Verb == "proxy":
+		return r.Resource != "namespaces" || r.Name == r.Namespace
 	case r.Verb == "list":
 		return r.Name == "" || r.Resource != "namespaces"
 	case r.Verb == "create" && r.Subresource == "":

@@ -19,6 +19,27 @@ var (
 	pathVerbs     = []string{"get", "post", "put", "patch", "delete", "head", "options"}
 )
 
+// The verbs of requests that nobody makes by way of work: no verb at all, of OPTIONS
+// and other methods that the API has none for, the old paths below /api/v1/proxy, and
+// methods that no handler takes. Such requests are answered with an error, and
+// recorded.
+var (
+	rareResourceVerbs = []string{"", "proxy"}
+	rarePathVerbs     = []string{"trace", "connect"}
+)
+
+// IsRare reports whether nobody makes such a request by way of work.
+func IsRare(r policy.Request) bool {
+	return slices.Contains(either(r.Resource == "", rarePathVerbs, rareResourceVerbs), r.Verb)
+}
+
+// takesRare reports whether the rule may take such requests.
+func (r *Rule) takesRare() bool {
+	return len(r.spec.Verbs) == 0 || slices.ContainsFunc(r.spec.Verbs, func(v string) bool {
+		return slices.Contains(rareResourceVerbs, v) || slices.Contains(rarePathVerbs, v)
+	})
+}
+
 // familiar are resources that everybody knows, tried before an invented one.
 var familiar = []policy.Request{
 	{Resource: "pods"},
@@ -52,6 +73,7 @@ type values struct {
 	paths                                               []string // the beginnings of paths that rules name
 	known                                               []policy.Request
 	identities                                          []string // users to try where none is asked for
+	rare                                                bool     // try verbs that nobody uses, and no others
 }
 
 // newValues makes values that the rules do not mention.
@@ -128,10 +150,7 @@ func (v *values) of(d dimension, r policy.Request, must, alive []*Rule) []policy
 	case byNamespace:
 		return v.namespaces(r, must)
 	case byVerb:
-		if r.Resource == "" {
-			return each(pathVerbs, func(verb string) policy.Request { r.Verb = verb; return r })
-		}
-		return each(resourceVerbs, func(verb string) policy.Request { r.Verb = verb; return r })
+		return each(v.verbs(r), func(verb string) policy.Request { r.Verb = verb; return r })
 	case byName:
 		return v.names(r, must)
 	case byUser:
@@ -258,6 +277,17 @@ func (v *values) beyond(prefix string) string {
 	}
 }
 
+// verbs are those that requests have, the usual ones or the others.
+func (v *values) verbs(r policy.Request) []string {
+	switch {
+	case r.Resource == "":
+		return either(v.rare, rarePathVerbs, pathVerbs)
+	case v.rare && r.Subresource != "":
+		return []string{""} // the paths below proxy have none
+	}
+	return either(v.rare, rareResourceVerbs, resourceVerbs)
+}
+
 // namespaces are those that the rules name, or one that nobody names. A resource
 // known to have none is tried without first. A Namespace object's requests are in
 // the namespace of its name.
@@ -290,6 +320,8 @@ func (v *values) names(r policy.Request, must []*Rule) []policy.Request {
 	switch {
 	case r.Resource == "namespaces" && (none || several):
 		out.add("")
+	case r.Resource == "namespaces" && IsRare(r):
+		out.add(r.Namespace)
 	case r.Resource == "namespaces" && r.Namespace == "":
 		return nil // an object of that kind cannot be without
 	case r.Resource == "namespaces":
@@ -299,6 +331,9 @@ func (v *values) names(r policy.Request, must []*Rule) []policy.Request {
 	default:
 		out.add(either(several, "", v.name))
 		out.add(resourceNames(must)...)
+		if IsRare(r) {
+			out.add("") // these are not looked at as to whether they name an object
+		}
 	}
 	return each(out.list, func(name string) policy.Request { r.Name = name; return r })
 }
@@ -400,7 +435,7 @@ func (s *set) add(words ...string) {
 	}
 }
 
-func either(is bool, yes, no string) string {
+func either[T any](is bool, yes, no T) T {
 	if is {
 		return yes
 	}

@@ -1,0 +1,93 @@
+package policies
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestRewriteLinks follows links that nobody else can have made, and no others.
+func TestRewriteLinks(t *testing.T) {
+	const somebody = 65534
+	for _, tt := range []struct {
+		name   string
+		change func(t *testing.T, dir string)
+		refuse string
+	}{
+		{name: "a link of ours", change: func(*testing.T, string) {}},
+		{"a link of somebody else", func(t *testing.T, dir string) { give(t, filepath.Join(dir, "there", "link.yaml"), somebody) }, "somebody else"},
+		{"a link in a directory of somebody else", func(t *testing.T, dir string) { give(t, filepath.Join(dir, "there"), somebody) }, "somebody else"},
+		{"a link below a directory of somebody else", func(t *testing.T, dir string) { give(t, dir, somebody) }, "somebody else"},
+		{"a link where everybody can write", func(t *testing.T, dir string) {
+			if err := os.Chmod(filepath.Join(dir, "there"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}, "somebody else"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "real", "p.yaml")
+			for _, d := range []string{"real", "there"} {
+				if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(file, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			link := filepath.Join(dir, "there", "link.yaml")
+			if err := os.Symlink("../real/../real/p.yaml", link); err != nil {
+				t.Fatal(err)
+			}
+			tt.change(t, dir)
+			real, err := rewrite(link, []byte("old"), []byte("new"))
+			have, readErr := os.ReadFile(file)
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			want := "new"
+			if tt.refuse != "" {
+				want = "old"
+			}
+			if string(have) != want || (err == nil) != (tt.refuse == "") || err != nil && !strings.Contains(err.Error(), tt.refuse) {
+				t.Errorf("the file is %q, error %v", have, err)
+			}
+			if err == nil && filepath.Base(filepath.Dir(real)) != "real" {
+				t.Errorf("the path is %s", real)
+			}
+			// Without a link it is their file, and stays it.
+			if _, err := rewrite(file, have, []byte("newer")); err != nil {
+				t.Errorf("by its own name: %v", err)
+			}
+		})
+	}
+}
+
+func give(t *testing.T, name string, uid int) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	if err := os.Lchown(name, uid, uid); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRewriteOdd is about names that are no files.
+func TestRewriteOdd(t *testing.T) {
+	dir := t.TempDir()
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink("loop", loop); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "f")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{loop, dir, filepath.Join(file, "x"), filepath.Join(dir, "absent"), "/", "/dev/stdin", "/dev/null"} {
+		if _, err := rewrite(name, nil, []byte("new")); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+}
