@@ -152,7 +152,7 @@ func (r *rebuilder) userField(name string) {
 	}
 }
 
-// mostLists are kept; there are about as many as kinds of users.
+// mostLists are kept, none longer than longText; there are about as many as kinds of users.
 const mostLists = 1000
 
 // list reads a list of strings, which most often was read before.
@@ -166,7 +166,7 @@ func (r *rebuilder) list() []string {
 	}
 	r.groupsText = ""
 	out := r.in.texts()
-	if len(r.groups) < mostLists && !r.in.bad && r.in.i == from+n {
+	if len(r.groups) < mostLists && n <= longText && !r.in.bad && r.in.i == from+n {
 		own := scanner{s: strings.Clone(r.in.s[from : from+n])}
 		out = own.texts()
 		r.groups[own.s] = out

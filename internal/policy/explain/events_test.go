@@ -143,3 +143,39 @@ func TestEventsStops(t *testing.T) {
 		t.Errorf("%+v, %v", total, err)
 	}
 }
+
+// TestEventsForgetLongTexts keeps nothing of what a sender can make as long as it likes.
+func TestEventsForgetLongTexts(t *testing.T) {
+	p := mustLoad(t, rulesForEvents)
+	long := strings.Repeat("a", 900<<10)
+	for name, format := range map[string]string{
+		"path":  `{"kind":"Event","verb":"get","user":{"username":"bob","groups":["x"]},"requestURI":"/%d%s"}`,
+		"user":  `{"kind":"Event","verb":"get","user":{"username":"%d%s","groups":["x"]},"requestURI":"/x"}`,
+		"group": `{"kind":"Event","verb":"get","user":{"username":"bob","groups":["%d%s"]},"requestURI":"/x"}`,
+	} {
+		rebuild, decided := newRebuilder(), newDecisions(p)
+		for i := range 100 {
+			if reason := rebuild.read(fmt.Sprintf(format, i, long)); reason != "" {
+				t.Fatal(reason)
+			}
+			decided.of(rebuild)
+		}
+		if len(decided.known) > 0 || len(rebuild.groups) > 1 {
+			t.Errorf("%s: %d decisions and %d lists of groups are kept", name, len(decided.known), len(rebuild.groups))
+		}
+	}
+	rebuild, decided := newRebuilder(), newDecisions(p)
+	for i := range 3 * mostKnown {
+		if reason := rebuild.read(fmt.Sprintf(`{"verb":"get","user":{"username":"bob","groups":["x"]},"requestURI":"/%d%s"}`, i, long[:900])); reason != "" {
+			t.Fatal(reason)
+		}
+		decided.of(rebuild)
+	}
+	size := 0
+	for k := range decided.known {
+		size += k.size()
+	}
+	if size != decided.size || size > mostText || size == 0 {
+		t.Errorf("%d bytes are kept, %d are counted", size, decided.size)
+	}
+}
