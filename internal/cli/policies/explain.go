@@ -114,6 +114,8 @@ func (f *explainFlags) check(output string) error {
 		return hint.New(hint.Command("policy explain").Switch("help"), "--verb, --url, --kubectl and --events: only one can name the request")
 	case given != "verb" && fields != "":
 		return hint.Errorf(hint.Command("policy explain").Switch("help"), "--namespace, --name and --field-selector belong to --verb and --resource, not to --%s", given)
+	case explain.IsGroup(f.user):
+		return hint.Errorf(hint.Spaced("user", "bob").Spaced("group", f.user), "--user %s: it is a group", f.user)
 	case f.method != "" && given != "url":
 		return hint.Errorf(hint.Spaced("url", "/healthz"), "--method belongs to --url")
 	case f.failedLogin && (f.user != "" || len(f.groups.Value()) > 0):

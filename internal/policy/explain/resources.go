@@ -88,6 +88,20 @@ var builtins = []builtin{
 	{"volumeattributesclasses", "storage.k8s.io", "VolumeAttributesClass", "vac", false},
 }
 
+// subresources are those of built-in resources beside status, of Kubernetes 1.24 to 1.37.
+var subresources = map[string]string{
+	"pods":                       "attach binding ephemeralcontainers eviction exec log portforward proxy resize",
+	"namespaces":                 "finalize",
+	"nodes":                      "proxy",
+	"services":                   "proxy",
+	"serviceaccounts":            "token",
+	"replicationcontrollers":     "scale",
+	"deployments":                "scale",
+	"replicasets":                "scale",
+	"statefulsets":               "scale",
+	"certificatesigningrequests": "approval",
+}
+
 // namespaced tells whether a resource lies in namespaces; one that is not built in is
 // taken to.
 func namespaced(group, resource string) bool {
