@@ -105,6 +105,9 @@ var subresources = map[string]string{
 // namespaced tells whether a resource lies in namespaces; one that is not built in is
 // taken to.
 func namespaced(group, resource string) bool {
+	if group == metricsGroup {
+		return resource != "nodes"
+	}
 	for _, b := range builtins {
 		if b.name == resource && b.group == group {
 			return b.namespaced
@@ -112,6 +115,9 @@ func namespaced(group, resource string) bool {
 	}
 	return true
 }
+
+// metricsGroup is that of kubectl top, which most clusters have.
+const metricsGroup = "metrics.k8s.io"
 
 // resolve finds a built-in resource by any name that kubectl takes: plural, singular,
 // kind and short name, whatever the case, with its group where that is given.
