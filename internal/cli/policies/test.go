@@ -43,11 +43,7 @@ func (p *program) policyTestCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			results, err := file.Run(pol)
-			if err != nil {
-				return err
-			}
-			return p.printTested(expect.NewReport(pol, in.Name, results))
+			return p.printTested(expect.NewReport(pol, in.Name, file.Run(pol)))
 		},
 	})
 }

@@ -1,6 +1,9 @@
 package explain
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // builtin is a resource that kube-apiserver serves itself.
 type builtin struct {
@@ -118,6 +121,11 @@ func namespaced(group, resource string) bool {
 
 // metricsGroup is that of kubectl top, which most clusters have.
 const metricsGroup = "metrics.k8s.io"
+
+// builtinGroup tells whether kube-apiserver serves a group itself.
+func builtinGroup(group string) bool {
+	return slices.ContainsFunc(builtins, func(b builtin) bool { return b.group == group })
+}
 
 // resolve finds a built-in resource by any name that kubectl takes: plural, singular,
 // kind and short name, whatever the case, with its group where that is given.
