@@ -72,6 +72,10 @@ func (p *program) printTested(t expect.Report) error {
 		p.Printf("%d of %d requests are not recorded as expected", t.Failed, t.Failed+t.Passed)
 		return exit.Status(exit.Differs)
 	}
+	if t.Passed == 1 {
+		p.Printf("1 request is recorded as expected")
+		return nil
+	}
 	p.Printf("%d requests are recorded as expected", t.Passed)
 	return nil
 }

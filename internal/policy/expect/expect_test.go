@@ -60,6 +60,9 @@ tests:
   requests: [POST /api/v1/namespaces/a/pods]
   rule: 0
   stages: []
+- requests: ["GET /api/v1/pods?watch=1"]
+  as: alice
+  stages: [ResponseComplete, ResponseStarted, RequestReceived, ResponseComplete]
 - requests: [POST /api/v1/namespaces/a/pods, "/x?timeout=y"]
   rule: 1
   contents: both
@@ -91,8 +94,9 @@ tests:
 		"14:5 get /api, somebody", "14:5 head /api, somebody", "14:5 get /apis, somebody", "14:5 head /apis, somebody",
 		"16:14 get /api, alice; stages: RequestReceived, ResponseComplete, not ResponseComplete; rule: rules[2], not rules[1]; contents: none, not request",
 		"21:14 create pods in namespace a, bob",
-		"24:14 create pods in namespace a, somebody",
-		"24:46 get /x, ; rule: none, not rules[1]; contents: none, not both",
+		"24:14 watch pods in all namespaces, alice",
+		"27:14 create pods in namespace a, somebody",
+		"27:46 get /x, ; rule: none, not rules[1]; contents: none, not both",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -128,7 +132,7 @@ func TestLoadRefuses(t *testing.T) {
 		"tests:\n- requests: []\n  level: None":                                           "2:3 tests[0]: the list of requests is empty | requests: [kubectl get secrets -A]",
 		"tests:\n- {requests: [GET /x], level: metadata}":                                 `2:31 level "metadata": there is no such level | write "Metadata"`,
 		"tests:\n- {requests: [GET /x], level: at least metadata}":                        `2:31 level "at least metadata": there is no such level | write "at least Metadata"`,
-		"tests:\n- {requests: [GET /x], level: [None, None]}":                             "2:31 2 levels for 1 users | one level for each user, or one for all",
+		"tests:\n- {requests: [GET /x], level: [None, None]}":                             "2:31 2 levels for 1 user | one level for each user, or one for all",
 		"tests:\n- {as: alcie, requests: [GET /x], level: None}\nusers: {alice: }":        `2:8 user "alcie" is not in users | write "alice", or declare it in users`,
 		"tests:\n- {as: [], requests: [GET /x], level: None}":                             "2:8 as: the list is empty | leave it out for a user whom no rule names",
 		"users: {anonymous: {}}\ntests:\n- {requests: [GET /x], level: None}":             `1:9 user "anonymous" is there already | take another name`,

@@ -95,7 +95,9 @@ func (d *decoder) stages(n *yaml.Node) []audit.Stage {
 	for _, i := range items(n) {
 		out = append(out, audit.Stage(d.choice(i, "stages", known)))
 	}
-	return out
+	order := func(s audit.Stage) int { return slices.Index(known, string(s)) }
+	slices.SortFunc(out, func(a, b audit.Stage) int { return order(a) - order(b) }) // as they come; the file may say it otherwise
+	return slices.Compact(out)
 }
 
 func (d *decoder) rule(n *yaml.Node) *int {
@@ -161,7 +163,7 @@ func (d *decoder) column(t *Test, requests []*yaml.Node, level *yaml.Node, users
 func (d *decoder) spread(n *yaml.Node, wants []want) {
 	list := items(n)
 	if follow(n).Kind == yaml.SequenceNode && len(list) != len(wants) {
-		d.fault(n, "one level for each user, or one for all", "%d levels for %d users", len(list), len(wants))
+		d.fault(n, "one level for each user, or one for all", "%d levels for %s", len(list), counted(len(wants), "user"))
 		return
 	}
 	for i := range wants {
@@ -171,6 +173,14 @@ func (d *decoder) spread(n *yaml.Node, wants []want) {
 		}
 		wants[i].level = d.level(item)
 	}
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // request are the requests of one entry: a text, or a mapping.
