@@ -64,7 +64,7 @@ func (t Total) Nothing(file string) error {
 	case cutOff:
 		remedy = hint.Shell("jq -c . %s | "+again, of)
 	}
-	return hint.Errorf(remedy, "%s has no audit event in any of its %d lines; line %d: %s", file, t.Unreadable, t.First[0].Line, t.First[0].Reason)
+	return hint.Errorf(remedy, "%s has no line that is an audit event; line %d: %s", file, t.First[0].Line, t.First[0].Reason)
 }
 
 // most unreadable lines that are kept.
