@@ -58,9 +58,5 @@ func run(t *testing.T, file *expect.File, preset presets.Preset) []expect.Result
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := file.Run(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return results
+	return file.Run(p)
 }

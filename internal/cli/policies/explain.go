@@ -114,6 +114,8 @@ func (f *explainFlags) check(output string) error {
 		return hint.New(hint.Command("policy explain").Switch("help"), "--verb, --url, --kubectl and --events: only one can name the request")
 	case given != "verb" && fields != "":
 		return hint.Errorf(hint.Command("policy explain").Switch("help"), "--namespace, --name and --field-selector belong to --verb and --resource, not to --%s", given)
+	case explain.IsGroup(f.user):
+		return hint.Errorf(hint.Spaced("user", "bob").Spaced("group", f.user), "--user %s: it is a group", f.user)
 	case f.method != "" && given != "url":
 		return hint.Errorf(hint.Spaced("url", "/healthz"), "--method belongs to --url")
 	case f.failedLogin && (f.user != "" || len(f.groups.Value()) > 0):
@@ -166,6 +168,9 @@ func (p *program) explainEvents(f *explainFlags, pol *policy.Policy) error {
 	if err != nil {
 		return fmt.Errorf("--events: %w", err)
 	}
+	if err := total.Nothing(f.events); err != nil {
+		return err // a table of zeros would call each rule unused
+	}
 	if err := p.printCounts(pol, counts, total); err != nil {
 		return err
 	}
@@ -207,7 +212,10 @@ func (p *program) unreadable(f *explainFlags, total explain.Total) error {
 	if more := total.Unreadable - len(total.First); more > 0 {
 		p.Say("warning", fmt.Sprintf("%s: %d more lines are no audit events", name, more))
 	}
-	if f.strict && total.Unreadable > 0 {
+	if total.Events == 0 {
+		p.Say("warning", name+" has no events")
+	}
+	if f.strict && total.Unreadable > 0 || total.Events == 0 {
 		return exit.Status(exit.Differs)
 	}
 	return nil
@@ -232,6 +240,9 @@ func (p *program) eventLines(f *explainFlags, pol *policy.Policy, in io.Reader) 
 	}
 	if err != nil {
 		return fmt.Errorf("--events: %w", err)
+	}
+	if err := total.Nothing(f.events); err != nil {
+		return err
 	}
 	return p.unreadable(f, total)
 }

@@ -43,11 +43,7 @@ func (p *program) policyTestCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			results, err := file.Run(pol)
-			if err != nil {
-				return err
-			}
-			return p.printTested(expect.NewReport(pol, in.Name, results))
+			return p.printTested(expect.NewReport(pol, in.Name, file.Run(pol)))
 		},
 	})
 }
@@ -75,6 +71,10 @@ func (p *program) printTested(t expect.Report) error {
 	if t.Failed > 0 {
 		p.Printf("%d of %d requests are not recorded as expected", t.Failed, t.Failed+t.Passed)
 		return exit.Status(exit.Differs)
+	}
+	if t.Passed == 1 {
+		p.Printf("1 request is recorded as expected")
+		return nil
 	}
 	p.Printf("%d requests are recorded as expected", t.Passed)
 	return nil

@@ -221,7 +221,17 @@ func items(n *yaml.Node) []*yaml.Node {
 	return []*yaml.Node{n}
 }
 
-// text is a scalar that is not empty.
+// word is a text that is not empty.
+func (d *decoder) word(n *yaml.Node, what string) string {
+	before := len(d.findings)
+	text := strings.TrimSpace(d.text(n, what))
+	if text == "" && len(d.findings) == before {
+		d.fault(n, "", "%s: it is empty", what)
+	}
+	return text
+}
+
+// text is a scalar, which may be empty.
 func (d *decoder) text(n *yaml.Node, what string) string {
 	m := follow(n)
 	if m.Kind != yaml.ScalarNode || m.Tag == yaml.NodeTagNull {
@@ -231,11 +241,21 @@ func (d *decoder) text(n *yaml.Node, what string) string {
 	return m.Value
 }
 
+// texts is a list of texts that may be empty each; the list may not.
 func (d *decoder) texts(n *yaml.Node, what string) (out []string) {
-	for _, i := range items(n) {
+	for _, i := range d.some(n, what) {
 		out = append(out, d.text(i, what))
 	}
 	return out
+}
+
+// some are the items of a list that is not empty.
+func (d *decoder) some(n *yaml.Node, what string) []*yaml.Node {
+	list := items(n)
+	if len(list) == 0 {
+		d.fault(n, "", "%s: the list is empty", what)
+	}
+	return list
 }
 
 // top reads users before tests, wherever they stand.
@@ -266,21 +286,33 @@ const (
 )
 
 func (d *decoder) user(key, value *yaml.Node) {
-	who := explain.Who{User: key.Value}
+	who, at := explain.Who{User: key.Value}, key
 	if m := follow(value); m.Kind != yaml.ScalarNode || m.Tag != yaml.NodeTagNull {
 		d.fields(value, "user "+key.Value,
-			field{"name", func(n *yaml.Node) { who.User = d.text(n, "name") }},
-			field{"groups", func(n *yaml.Node) { who.Groups = d.texts(n, "groups") }})
+			field{"name", func(n *yaml.Node) { who.User, at = d.word(n, "name"), n }},
+			field{"groups", func(n *yaml.Node) { who.Groups = d.groups(n) }})
 	}
 	if key.Value == anonymous || key.Value == failedLogin {
 		d.fault(key, "take another name", "user %q is there already", key.Value)
 	}
+	if explain.IsGroup(who.User) {
+		d.fault(at, fmt.Sprintf("users: {bob: {groups: [%q]}}", who.User), "user %q: it is a group", who.User)
+	}
 	d.users[key.Value] = who
 }
 
-// who is the user with a short name, or one of the system by the whole name.
+// groups may be none.
+func (d *decoder) groups(n *yaml.Node) (out []string) {
+	for _, i := range items(n) {
+		out = append(out, d.word(i, "groups"))
+	}
+	return out
+}
+
+// who is the user with a short name, or one of the system by the whole name. One that
+// is neither is refused: a name that nobody has is in no rule, and passes for any other.
 func (d *decoder) who(n *yaml.Node) explain.Who {
-	name := d.text(n, "as")
+	name := d.word(n, "as")
 	if who, ok := d.users[name]; ok {
 		return who
 	}
@@ -289,19 +321,23 @@ func (d *decoder) who(n *yaml.Node) explain.Who {
 		return explain.Who{User: "system:anonymous"}
 	case name == failedLogin:
 		return explain.Who{}
-	case strings.HasPrefix(name, "system:"):
+	case explain.IsSystemUser(name):
 		return explain.Who{User: name}
-	case name != "":
-		known := []string{anonymous, failedLogin}
-		for user := range d.users {
-			known = append(known, user)
-		}
-		slices.Sort(known)
-		hint := fmt.Sprintf("users: {%s: {groups: []}}", name)
-		if best := spelling.Nearest(name, known); best != "" {
-			hint = fmt.Sprintf("write %q, or declare it in users", best)
-		}
-		d.fault(n, hint, "user %q is not in users", name)
+	case name == "":
+		return explain.Who{} // said already
+	case explain.IsGroup(name):
+		d.fault(n, fmt.Sprintf("users: {bob: {groups: [%q]}}, and as: bob", name), "user %q: it is a group", name)
+		return explain.Who{}
 	}
+	known := append([]string{anonymous, failedLogin}, explain.SystemUsers...)
+	for user := range d.users {
+		known = append(known, user)
+	}
+	slices.Sort(known)
+	hint := fmt.Sprintf("users: {%q: {groups: []}}", name)
+	if best := spelling.Nearest(name, known); best != "" {
+		hint = fmt.Sprintf("write %q, or declare it in users", best)
+	}
+	d.fault(n, hint, "user %q is not in users", name)
 	return explain.Who{}
 }

@@ -28,7 +28,7 @@ func (l levels) has(level audit.Level) bool {
 
 // level reads a level, "at least" or "at most" one, or "any but None".
 func (d *decoder) level(n *yaml.Node) *levels {
-	text := strings.TrimSpace(d.text(n, "level"))
+	text := d.word(n, "level")
 	if text == "" {
 		return nil
 	}
@@ -54,6 +54,10 @@ func (d *decoder) level(n *yaml.Node) *levels {
 	}
 	if !isLeast {
 		l.to = i
+	}
+	if isLeast && i == 0 || isMost && i == len(allLevels)-1 {
+		d.fault(n, `"at least Metadata", "at most Metadata"`, "level %q: each level is", text)
+		return nil
 	}
 	return &l
 }

@@ -38,12 +38,12 @@ func (d *decoder) test(i int, n *yaml.Node) {
 	}
 	t := Test{Name: fmt.Sprintf("tests[%d]", i), Line: n.Line, Col: n.Column}
 	if p.name != nil {
-		t.Name = d.text(p.name, "name")
+		t.Name = d.word(p.name, "name")
 	}
 	users := d.usersOf(p)
 	common := d.wants(p)
 	if p.level != nil || p.stages != nil || p.rule != nil || p.contents != nil {
-		if p.requests == nil && p.levels == nil {
+		if p.requests == nil && (p.levels == nil || p.level != nil) {
 			d.fault(n, "requests: [kubectl get secrets -A]", "%s has no requests", t.Name)
 		}
 	} else if p.levels == nil {
@@ -53,6 +53,9 @@ func (d *decoder) test(i int, n *yaml.Node) {
 		d.column(&t, items(p.requests), p.level, users, common)
 	}
 	if p.levels != nil {
+		if m := follow(p.levels); m.Kind == yaml.MappingNode && len(m.Content) == 0 {
+			d.fault(p.levels, "levels: {kubectl get secrets -A: Metadata}", "levels: the mapping is empty")
+		}
 		d.pairs(p.levels, "levels", func(key, value *yaml.Node) { d.column(&t, []*yaml.Node{key}, value, users, common) })
 	}
 	d.file.Tests = append(d.file.Tests, t)
@@ -92,11 +95,16 @@ func (d *decoder) stages(n *yaml.Node) []audit.Stage {
 	for _, i := range items(n) {
 		out = append(out, audit.Stage(d.choice(i, "stages", known)))
 	}
-	return out
+	order := func(s audit.Stage) int { return slices.Index(known, string(s)) }
+	slices.SortFunc(out, func(a, b audit.Stage) int { return order(a) - order(b) }) // as they come; the file may say it otherwise
+	return slices.Compact(out)
 }
 
 func (d *decoder) rule(n *yaml.Node) *int {
-	text := d.text(n, "rule")
+	text := d.word(n, "rule")
+	if text == "" {
+		return nil
+	}
 	none := -1
 	if text == "none" {
 		return &none
@@ -111,7 +119,7 @@ func (d *decoder) rule(n *yaml.Node) *int {
 
 // choice is one of some words.
 func (d *decoder) choice(n *yaml.Node, what string, known []string) string {
-	text := d.text(n, what)
+	text := d.word(n, what)
 	if text != "" && !slices.Contains(known, text) {
 		hint := "there are " + strings.Join(known, ", ")
 		if best := spelling.Nearest(text, known); best != "" {
@@ -155,7 +163,7 @@ func (d *decoder) column(t *Test, requests []*yaml.Node, level *yaml.Node, users
 func (d *decoder) spread(n *yaml.Node, wants []want) {
 	list := items(n)
 	if follow(n).Kind == yaml.SequenceNode && len(list) != len(wants) {
-		d.fault(n, "one level for each user, or one for all", "%d levels for %d users", len(list), len(wants))
+		d.fault(n, "one level for each user, or one for all", "%d levels for %s", len(list), counted(len(wants), "user"))
 		return
 	}
 	for i := range wants {
@@ -165,6 +173,14 @@ func (d *decoder) spread(n *yaml.Node, wants []want) {
 		}
 		wants[i].level = d.level(item)
 	}
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // request are the requests of one entry: a text, or a mapping.
@@ -183,7 +199,7 @@ func (d *decoder) request(n *yaml.Node, who explain.Who) (sent []explain.Sent, o
 
 // line is a request as a text: words of kubectl, or a method and a URL.
 func (d *decoder) line(n *yaml.Node, who explain.Who) ([]explain.Sent, error) {
-	text := strings.TrimSpace(d.text(n, "a request"))
+	text := d.word(n, "a request")
 	first, rest, _ := strings.Cut(text, " ")
 	switch {
 	case text == "":

@@ -37,6 +37,9 @@ func ContentsOf(d policy.Decision, r policy.Request) Contents {
 		c.Notes = append(c.Notes, "no objects, although the level would have them: they come with stage ResponseComplete, which is left out")
 		return c
 	}
+	if r.Resource != "" && strings.Contains(r.Group, ".") && !builtinGroup(r.Group) && !aggregated(r.Group) {
+		c.Notes = append(c.Notes, "no objects if this group is another API server's (an APIService), to which kube-apiserver passes requests on")
+	}
 	all := d.Level == audit.LevelRequestResponse
 	if answer, why := bodiless(r); why != "" {
 		c.ResponseObject = answer && all
@@ -70,6 +73,8 @@ func bodiless(r policy.Request) (answer bool, why string) {
 	switch {
 	case r.User == "":
 		return true, "nobody has logged in: nothing that was sent is read, and the answer is an error"
+	case aggregated(r.Group) || aggregated(groupOf(r.Path)):
+		return false, "this group is another API server's: kube-apiserver passes its requests on, and records no objects of them"
 	case r.Resource == "" && discovery(r.Path):
 		return true, "the answer is a list of what is served"
 	case r.Resource == "":
@@ -82,6 +87,23 @@ func bodiless(r policy.Request) (answer bool, why string) {
 		return false, "this method is none of the API's"
 	}
 	return false, ""
+}
+
+// aggregated tells whether a group is known to be served by another API server, behind
+// an APIService. kube-apiserver then is a proxy, which decodes nothing
+// (k8s.io/kube-aggregator/pkg/apiserver/handler_proxy.go).
+func aggregated(group string) bool {
+	return group == metricsGroup || strings.HasSuffix(group, "."+metricsGroup) // custom.metrics.k8s.io
+}
+
+// groupOf is the API group in a path that is for no resource; "" when it has none.
+func groupOf(path string) string {
+	rest, _ := strings.CutPrefix(path, "/apis/")
+	if rest == path {
+		return ""
+	}
+	group, _, _ := strings.Cut(rest, "/")
+	return group
 }
 
 // discovery tells whether a path lists groups, versions or resources: it is no request for

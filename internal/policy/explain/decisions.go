@@ -16,6 +16,7 @@ type decisions struct {
 	few    bool // rules, which are asked faster than looked up
 	named  bool // the policy looks at the names of objects
 	known  map[alike]policy.Decision
+	size   int // of the texts in known, in bytes
 }
 
 // alike are requests that no policy can tell apart; without name, those that a policy
@@ -24,8 +25,11 @@ type alike struct{ user, groups, verb, group, resource, subresource, namespace, 
 
 const (
 	fewRules = 4
-	// mostKnown decisions are remembered at a time, some MB.
+	// mostKnown decisions are remembered at a time, with texts of mostText bytes. Who
+	// sends requests chooses their texts: long ones are not remembered.
 	mostKnown = 20_000
+	mostText  = 8 << 20
+	longText  = 1 << 10
 )
 
 func newDecisions(p *policy.Policy) *decisions {
@@ -50,15 +54,26 @@ func (d *decisions) of(r *rebuilder) policy.Decision {
 	if !d.named {
 		k.name = ""
 	}
+	size := k.size()
+	if size > longText {
+		return d.policy.Evaluate(r.attributes())
+	}
 	if known, ok := d.known[k]; ok {
 		return known
 	}
 	decision := d.policy.Evaluate(r.attributes())
-	if len(d.known) == mostKnown {
+	if d.size += size; len(d.known) == mostKnown || d.size > mostText {
 		clear(d.known)
+		d.size = size
 	}
 	d.known[k.own()] = decision
 	return decision
+}
+
+// size is that of the texts, in bytes.
+func (k alike) size() int {
+	return len(k.user) + len(k.groups) + len(k.verb) + len(k.group) + len(k.resource) + len(k.subresource) +
+		len(k.namespace) + len(k.name) + len(k.path)
 }
 
 // own is a copy that does not keep the text that the event was read from.

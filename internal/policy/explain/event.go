@@ -3,6 +3,7 @@ package explain
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -63,7 +64,7 @@ func (r *rebuilder) read(line string) (reason string) {
 	case r.in.bad:
 		return broken(line)
 	case r.kind == "EventList":
-		return "it is a list of events: jq -c '.items[]' makes one line of each"
+		return inList
 	case r.kind != "" && r.kind != "Event":
 		return "it is no audit event but of another kind"
 	case r.event.Request.Verb == "" && r.uri == "":
@@ -129,17 +130,19 @@ func (r *rebuilder) set(to *string, seen fieldSet) {
 
 // endsAlone tells whether what follows in a line can only be the rest of the event: it
 // ends as an event does, and no other event stands in it, as when the API server died
-// in the midst of one and its successor went on in the same line.
+// in the midst of one and its successor went on in the same line. Whoever writes an
+// event, and with whichever blanks, names the group of its version; where the objects of
+// this event name it, no more is lost than time.
 func endsAlone(line string, from int) bool {
 	end := len(line) - 1
 	for end > from && (line[end] == '\r' || line[end] == ' ') {
 		end--
 	}
-	return end >= from && line[end] == '}' && !strings.Contains(line[from:], nextEvent)
+	return end >= from && line[end] == '}' && !strings.Contains(line[from:], auditGroup)
 }
 
-// nextEvent is how kube-apiserver begins an event.
-const nextEvent = `{"kind":"Event","apiVersion":"audit.k8s.io`
+// auditGroup is that of events.
+const auditGroup = "audit.k8s.io"
 
 func (r *rebuilder) userField(name string) {
 	switch name {
@@ -152,7 +155,7 @@ func (r *rebuilder) userField(name string) {
 	}
 }
 
-// mostLists are kept; there are about as many as kinds of users.
+// mostLists are kept, none longer than longText; there are about as many as kinds of users.
 const mostLists = 1000
 
 // list reads a list of strings, which most often was read before.
@@ -166,7 +169,7 @@ func (r *rebuilder) list() []string {
 	}
 	r.groupsText = ""
 	out := r.in.texts()
-	if len(r.groups) < mostLists && !r.in.bad && r.in.i == from+n {
+	if len(r.groups) < mostLists && n <= longText && !r.in.bad && r.in.i == from+n {
 		own := scanner{s: strings.Clone(r.in.s[from : from+n])}
 		out = own.texts()
 		r.groups[own.s] = out
@@ -277,17 +280,36 @@ func (r *rebuilder) course() course {
 	return c
 }
 
+// Reasons why lines are no events that have to do with the whole stream.
+const (
+	cutOff     = "the line ends before the event does: one event stands in one line"
+	inArray    = "it is a list: jq -c '.[]' makes one line of each event"
+	inList     = "it is a list of events: jq -c '.items[]' makes one line of each"
+	compressed = "it is compressed: zcat, or what else unpacks it, comes first"
+	wide       = "it is in UTF-16: iconv -f UTF-16 -t UTF-8 comes first"
+)
+
 // broken says why a line that begins as an object is none, or has no event.
 func broken(line string) string {
 	if !strings.HasSuffix(strings.TrimSpace(line), "}") {
-		return "the line ends before the event does: one event stands in one line"
+		return cutOff
 	}
 	return "it is no JSON, or a field of it has another type than in an audit event"
 }
 
 func notAnObject(line string) string {
-	if strings.Contains(line, " AUDIT: id=") {
+	begins := func(with ...string) bool {
+		return slices.ContainsFunc(with, func(w string) bool { return strings.HasPrefix(line, w) })
+	}
+	switch {
+	case strings.Contains(line, " AUDIT: id="):
 		return "it is in the format legacy, which does not have all that decides: --audit-log-format=json"
+	case begins("["):
+		return inArray
+	case begins("\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "BZh"): // gzip, zstd, xz, bzip2
+		return compressed
+	case begins("\xff\xfe", "\xfe\xff"):
+		return wide
 	}
 	return "it is no JSON object"
 }

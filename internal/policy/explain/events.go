@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apiserver/pkg/apis/audit"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 )
 
@@ -36,6 +37,36 @@ type Total struct {
 	First      []Unreadable // the first of them, at most 20
 }
 
+// byteOrderMark begins files of some editors.
+const byteOrderMark = "\ufeff"
+
+// Nothing is the error that a stream has no event at all, nil when it has one or is empty:
+// it is no audit log then, or one in a form that has to be changed first. file is for
+// the message, - for standard input.
+func (t Total) Nothing(file string) error {
+	if t.Events > 0 || t.Unreadable == 0 {
+		return nil
+	}
+	of, again := file, "auditpatch policy explain --policy FILE --events -"
+	if file == "-" {
+		file, of = "standard input", "FILE"
+	}
+	remedy := hint.Words("--events takes what --audit-log-format=json writes: one event a line")
+	switch first := t.First[0].Reason; first {
+	case compressed:
+		remedy = hint.Shell("zcat %s | "+again, of)
+	case wide:
+		remedy = hint.Shell("iconv -f UTF-16 -t UTF-8 %s | "+again, of)
+	case inArray:
+		remedy = hint.Shell("jq -c '.[]' %s | "+again, of)
+	case inList:
+		remedy = hint.Shell("jq -c '.items[]' %s | "+again, of)
+	case cutOff:
+		remedy = hint.Shell("jq -c . %s | "+again, of)
+	}
+	return hint.Errorf(remedy, "%s has no line that is an audit event; line %d: %s", file, t.First[0].Line, t.First[0].Reason)
+}
+
 // most unreadable lines that are kept.
 const mostUnreadable = 20
 
@@ -59,6 +90,9 @@ func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Tota
 		var tooLong *longLine
 		if err != nil && !errors.As(err, &tooLong) {
 			return total, err
+		}
+		if in.count == 1 {
+			line = strings.TrimPrefix(line, byteOrderMark)
 		}
 		if err == nil && strings.TrimSpace(line) == "" {
 			continue

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 )
 
@@ -114,7 +115,7 @@ func TestEventsUnreadable(t *testing.T) {
 	want := Total{Events: 2, Bytes: int64(2*len(good) + 2), Unreadable: 10, First: []Unreadable{
 		{3, "the line ends before the event does: one event stands in one line"},
 		{5, "it is no audit event but of another kind"},
-		{6, "it is no JSON object"},
+		{6, "it is a list: jq -c '.[]' makes one line of each event"},
 		{7, "it is a list of events: jq -c '.items[]' makes one line of each"},
 		{8, "text follows the event: one event stands in one line"},
 		{9, "it is no JSON, or a field of it has another type than in an audit event"},
@@ -141,5 +142,94 @@ func TestEventsStops(t *testing.T) {
 	})
 	if !errors.Is(err, stop) || total.Events != 2 {
 		t.Errorf("%+v, %v", total, err)
+	}
+}
+
+// TestEventsForgetLongTexts keeps nothing of what a sender can make as long as it likes.
+func TestEventsForgetLongTexts(t *testing.T) {
+	p := mustLoad(t, rulesForEvents)
+	long := strings.Repeat("a", 900<<10)
+	for name, format := range map[string]string{
+		"path":  `{"kind":"Event","verb":"get","user":{"username":"bob","groups":["x"]},"requestURI":"/%d%s"}`,
+		"user":  `{"kind":"Event","verb":"get","user":{"username":"%d%s","groups":["x"]},"requestURI":"/x"}`,
+		"group": `{"kind":"Event","verb":"get","user":{"username":"bob","groups":["%d%s"]},"requestURI":"/x"}`,
+	} {
+		rebuild, decided := newRebuilder(), newDecisions(p)
+		for i := range 100 {
+			if reason := rebuild.read(fmt.Sprintf(format, i, long)); reason != "" {
+				t.Fatal(reason)
+			}
+			decided.of(rebuild)
+		}
+		if len(decided.known) > 0 || len(rebuild.groups) > 1 {
+			t.Errorf("%s: %d decisions and %d lists of groups are kept", name, len(decided.known), len(rebuild.groups))
+		}
+	}
+	rebuild, decided := newRebuilder(), newDecisions(p)
+	for i := range 3 * mostKnown {
+		if reason := rebuild.read(fmt.Sprintf(`{"verb":"get","user":{"username":"bob","groups":["x"]},"requestURI":"/%d%s"}`, i, long[:900])); reason != "" {
+			t.Fatal(reason)
+		}
+		decided.of(rebuild)
+	}
+	size := 0
+	for k := range decided.known {
+		size += k.size()
+	}
+	if size != decided.size || size > mostText || size == 0 {
+		t.Errorf("%d bytes are kept, %d are counted", size, decided.size)
+	}
+}
+
+// TestEventsNothing tells what to do with a stream that has no event in any line.
+func TestEventsNothing(t *testing.T) {
+	t.Parallel()
+	const good = `{"kind":"Event","auditID":"a","verb":"get","user":{"username":"bob"},"requestURI":"/api"}`
+	for in, want := range map[string]string{
+		"":                              "",
+		"\n \n":                         "",
+		"\ufeff" + good:                 "",
+		"\ufeff\n" + good:               "",
+		"x\n" + good:                    "",
+		"\x1f\x8b\x08\x00\nab\nc":       "zcat a.gz | auditpatch policy explain --policy FILE --events -",
+		"{\n  \"kind\": \"Event\"\n}\n": "jq -c . a.gz | auditpatch policy explain --policy FILE --events -",
+		"[" + good + "]":                "jq -c '.[]' a.gz | auditpatch policy explain --policy FILE --events -",
+		`{"kind":"EventList"}`:          "jq -c '.items[]' a.gz | auditpatch policy explain --policy FILE --events -",
+		"\xff\xfe{\x00":                 "iconv -f UTF-16 -t UTF-8 a.gz | auditpatch policy explain --policy FILE --events -",
+		"hello":                         "--events takes what --audit-log-format=json writes: one event a line",
+	} {
+		total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(in), func(Event, Answer) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := total.Nothing("a.gz"); err != nil {
+			got = hint.Of(err).String()
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s (%+v)", in, got, want, total)
+		}
+	}
+}
+
+// TestEventsTwoInALine notices a second event in a line, whatever the blanks.
+func TestEventsTwoInALine(t *testing.T) {
+	t.Parallel()
+	const first = `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/pods","verb":"create","user":{"username":"bob"},"objectRef":{"resource":"pods"},"requestObject":{"a":`
+	for _, second := range []string{
+		`{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get","requestURI":"/"}`,
+		`{ "kind": "Event", "apiVersion": "audit.k8s.io/v1", "verb": "get", "requestURI": "/" }`,
+		`{"apiVersion" : "audit.k8s.io/v1", "kind":"Event","verb":"get","requestURI":"/"}`,
+	} {
+		for _, line := range []string{first + second, first + "{}}} " + second, first + "{}}}" + second} {
+			total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(line), func(Event, Answer) error { return nil })
+			if err != nil || total.Events != 0 || total.Unreadable != 1 {
+				t.Errorf("%s: %+v, %v", line, total, err)
+			}
+		}
+	}
+	total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(first+`{"apiVersion":"audit.k8s.io/v1","kind":"Policy"}}}`), func(Event, Answer) error { return nil })
+	if err != nil || total.Events != 1 || total.Unreadable != 0 {
+		t.Errorf("an event about a policy: %+v, %v", total, err)
 	}
 }

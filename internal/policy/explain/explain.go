@@ -34,29 +34,41 @@ type Miss struct {
 
 // Explain asks a policy about one request.
 func Explain(p *policy.Policy, r policy.Request) (*Explanation, error) {
-	attrs := r.Attributes()
-	decision := p.Evaluate(attrs)
-	a := newAnswers(p)
-	e := &Explanation{
-		Answer:  a.of(decision, courseOf(r.User, r.Verb, r.Resource, r.Subresource, r.Path)),
-		Request: r,
-		Panic:   decision.Records(audit.StagePanic) && r.User != "",
-		Holds:   ContentsOf(decision, r),
-	}
+	asker := NewAsker(p)
+	e := asker.Ask(r)
 	rules, err := rulesOf(p)
 	if err != nil {
 		return nil, err
 	}
-	before := decision.Rule
+	before := e.Rule
 	if before < 0 {
 		before = len(rules)
 	}
+	attrs := r.Attributes()
 	for i := range before {
 		m := miss(rules[i], attrs)
-		m.Rule, m.Line, m.Col, m.Level = i, a.rules[i].line, a.rules[i].col, rules[i].Level
+		at := asker.answers.rules[i]
+		m.Rule, m.Line, m.Col, m.Level = i, at.line, at.col, rules[i].Level
 		e.Before = append(e.Before, m)
 	}
 	return e, nil
+}
+
+// Asker asks one policy about many requests.
+type Asker struct{ answers *answers }
+
+// NewAsker makes ready what all requests have in common.
+func NewAsker(p *policy.Policy) *Asker { return &Asker{newAnswers(p)} }
+
+// Ask is what Explain says of a request without the reasons of the rules before.
+func (a *Asker) Ask(r policy.Request) *Explanation {
+	decision := a.answers.policy.Evaluate(r.Attributes())
+	return &Explanation{
+		Answer:  a.answers.of(decision, courseOf(r.User, r.Verb, r.Resource, r.Subresource, r.Path)),
+		Request: r,
+		Panic:   decision.Records(audit.StagePanic) && r.User != "",
+		Holds:   ContentsOf(decision, r),
+	}
 }
 
 // rulesOf are the rules as the evaluator takes them.

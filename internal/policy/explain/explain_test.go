@@ -86,6 +86,10 @@ rules:
 		{"all", "GET /api/v1/namespaces/a/pods/web/log", "metadata; what is streamed is never recorded; at RequestResponse, a refusal has its error"},
 		{"all", "POST /api/v1/namespaces/a/pods/web/exec", "metadata; the command that is run stands in requestURI, at every level; what is streamed is never recorded; at RequestResponse, a refusal has its error"},
 		{"all", "GET /apis/apps/v1", "metadata, response; the answer is a list of what is served"},
+		{"all", "GET /apis/metrics.k8s.io/v1beta1/nodes", "metadata; this group is another API server's: kube-apiserver passes its requests on, and records no objects of them"},
+		{"all", "GET /apis/metrics.k8s.io/v1beta1", "metadata; this group is another API server's: kube-apiserver passes its requests on, and records no objects of them"},
+		{"metadata", "GET /apis/metrics.k8s.io/v1beta1/nodes", "metadata"},
+		{"all", "POST /apis/example.com/v1/widgets", "metadata, request, response; no objects if this group is another API server's (an APIService), to which kube-apiserver passes requests on"},
 		{"all", "GET /healthz", "metadata; a request for this path has no objects; at RequestResponse, a refusal has its error"},
 		{"", "POST /api/v1/namespaces/a/pods", "metadata, response; nobody has logged in: nothing that was sent is read, and the answer is an error"},
 		{"lost", "POST /api/v1/namespaces/a/pods", "metadata; no objects, although the level would have them: they come with stage ResponseComplete, which is left out"},
@@ -209,6 +213,13 @@ func TestFromFields(t *testing.T) {
 		{Fields{Verb: "get", Resource: "depolyments"}, `"depolyments" is no built-in resource | --resource=deployments`},
 		{Fields{Verb: "get", Resource: "Widgets/a"}, `"Widgets" is no built-in resource | write it with its group, such as widgets.example.com/a`},
 		{Fields{Verb: "get", Resource: "Widget.example.com"}, `resource "Widget.example.com": the plural in small letters comes first | --resource=widgets.example.com`},
+		{Fields{Verb: "get", Resource: "pods/exce"}, `resource "pods/exce": pods have no "exce" | --resource=pods/exec`},
+		{Fields{Verb: "get", Resource: "pods/scale"}, `resource "pods/scale": pods have no "scale" | pods have attach, binding, ephemeralcontainers, eviction, exec, log, portforward, proxy, resize, status`},
+		{Fields{Verb: "get", Resource: "deployments.ap"}, `resource "deployments.ap": there is none in this group | --resource=deployments.apps`},
+		{Fields{Verb: "get", Resource: "deploymnts.apps/scale"}, `resource "deploymnts.apps/scale": there is none in this group | --resource=deployments.apps/scale`},
+		{Fields{Verb: "get", Resource: "secrets.apps"}, `resource "secrets.apps": there is none in this group | --resource=secrets`},
+		{Fields{Verb: "get", Resource: "secretz."}, `resource "secretz.": there is none in this group | --resource=secrets`},
+		{Fields{Verb: "get", Resource: "pods", Namespace: "*"}, `"*" is the name of no namespace | leave it out for all namespaces at once`},
 		{Fields{Verb: "get", Resource: "nodes", Namespace: "a"}, "nodes lie in no namespace | leave the namespace out"},
 		{Fields{Verb: "list", Resource: "pods", FieldSelector: "a"}, `"a" is no field selector: invalid selector: 'a'; can't understand 'a' | --field-selector=metadata.name=web`},
 	} {
@@ -261,6 +272,31 @@ func TestGroups(t *testing.T) {
 	} {
 		if diff := cmp.Diff(c.want, c.who.request().Groups); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", c.who, diff)
+		}
+	}
+}
+
+// TestFromFieldsUnnamed says what a request stands for that has no URL as it is.
+func TestFromFieldsUnnamed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		fields Fields
+		note   string
+	}{
+		{Fields{Verb: "get", Resource: "pods", Namespace: "a"}, "the URL of a get has a name: this is for one that no rule has in resourceNames"},
+		{Fields{Verb: "update", Resource: "nodes"}, "the URL of an update has a name: this is for one that no rule has in resourceNames"},
+		{Fields{Verb: "delete", Resource: "pods", Namespace: "a"}, "the URL of a delete has a name: this is for one that no rule has in resourceNames"},
+		{Fields{Verb: "get", Resource: "pods", Name: "web"}, "the URL of a get has a namespace: without one, rules with namespaces do not match"},
+		{Fields{Verb: "create", Resource: "pods"}, "the URL of a create has a namespace: without one, rules with namespaces do not match"},
+		{Fields{Verb: "list", Resource: "pods"}, ""},
+		{Fields{Verb: "create", Resource: "nodes"}, ""},
+		{Fields{Verb: "get", Resource: "pods.metrics.k8s.io", Namespace: "a", Name: "web"}, ""},
+		{Fields{Verb: "get", Resource: "deployments.extensions", Namespace: "a", Name: "web"}, ""},
+		{Fields{Verb: "get", Resource: "pods/exec", Namespace: "a", Name: "web"}, ""},
+	} {
+		s, err := FromFields(c.fields, Who{User: "alice"})
+		if err != nil || s.Note != c.note {
+			t.Errorf("%+v: %q, %v", c.fields, s.Note, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/spelling"
@@ -40,7 +41,37 @@ func FromFields(f Fields, who Who) (Sent, error) {
 	if s.Namespace != "" && !namespaced(s.Group, s.Resource) && s.Resource != "namespaces" {
 		return Sent{}, hint.Errorf(hint.Words("leave the namespace out"), "%s lie in no namespace", s.Resource)
 	}
-	return s, s.selected(f.FieldSelector)
+	if faults := validation.IsDNS1123Label(s.Namespace); s.Namespace != "" && len(faults) > 0 {
+		return Sent{}, hint.Errorf(hint.Words("leave it out for all namespaces at once"), "%q is the name of no namespace", s.Namespace)
+	}
+	if err := s.selected(f.FieldSelector); err != nil {
+		return Sent{}, err
+	}
+	s.unnamed()
+	return s, nil
+}
+
+// unnamed says what a request stands for that lacks what its URL has to have: GET without
+// a name is a list, and DELETE is a deletecollection. The answer is that to an object
+// which no rule names.
+func (s *Sent) unnamed() {
+	if s.Note != "" {
+		return
+	}
+	names := []string{"get", "update", "patch", "delete"}
+	switch {
+	case s.Name == "" && slices.Contains(names, s.Verb):
+		s.Note = "the URL of " + article(s.Verb) + " has a name: this is for one that no rule has in resourceNames"
+	case s.Namespace == "" && namespaced(s.Group, s.Resource) && (s.Verb == "create" || slices.Contains(names, s.Verb)):
+		s.Note = "the URL of " + article(s.Verb) + " has a namespace: without one, rules with namespaces do not match"
+	}
+}
+
+func article(verb string) string {
+	if verb == "update" {
+		return "an " + verb
+	}
+	return "a " + verb
 }
 
 // selected sets what the request's URL has for a name.
@@ -124,9 +155,15 @@ func parseResource(text string) (place, error) {
 	}
 	if known, ok := resolve(resource, group, !hasGroup); ok {
 		p.resource, p.group = known.name, known.group
-		return p, nil
+		return p, misspeltSubresource(known, text, sub)
 	}
 	p.resource, p.group = resource, group
+	if best := misspelt(resource, group); hasGroup && best != "" {
+		if sub != "" {
+			best += "/" + sub
+		}
+		return place{}, hint.Errorf(hint.Flag("resource", best), "resource %q: there is none in this group", text)
+	}
 	if !hasGroup {
 		return place{}, unknownResource(resource, sub)
 	}
@@ -134,6 +171,46 @@ func parseResource(text string) (place, error) {
 		return place{}, hint.Errorf(hint.Flag("resource", "widgets.example.com"), "resource %q: the plural in small letters comes first", text)
 	}
 	return p, nil
+}
+
+// misspeltSubresource refuses a subresource that a built-in resource has not, and that is
+// written nearly as one it has.
+func misspeltSubresource(b builtin, text, sub string) error {
+	known := append(strings.Fields(subresources[b.name]), "status")
+	if sub == "" || slices.Contains(known, sub) {
+		return nil
+	}
+	if best := spelling.Nearest(sub, known); best != "" {
+		return hint.Errorf(hint.Flag("resource", strings.TrimSuffix(text, sub)+best), "resource %q: %s have no %q", text, b.name, sub)
+	}
+	return hint.Errorf(hint.Words("%s have %s", b.name, strings.Join(known, ", ")), "resource %q: %s have no %q", text, b.name, sub)
+}
+
+// misspelt is what a name with a group means that nothing has: one of a built-in group
+// that is written nearly so, or a built-in resource in a group that cannot be another's,
+// because those have a dot. "" when it may be right.
+func misspelt(resource, group string) string {
+	var same, other []string
+	builtinGroup := group == ""
+	for _, b := range builtins {
+		full := strings.TrimSuffix(b.name+"."+b.group, ".")
+		if b.group == group {
+			builtinGroup = true
+			same = append(same, b.name)
+		}
+		if b.name == resource {
+			other = append(other, full)
+		}
+	}
+	if builtinGroup {
+		if best := spelling.Nearest(strings.ToLower(resource), same); best != "" {
+			return strings.TrimSuffix(best+"."+group, ".")
+		}
+	}
+	if len(other) > 0 && group != "" && group != "extensions" && (builtinGroup || !strings.Contains(group, ".")) {
+		return other[0]
+	}
+	return ""
 }
 
 func unknownResource(resource, sub string) error {

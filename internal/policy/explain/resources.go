@@ -1,6 +1,9 @@
 package explain
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // builtin is a resource that kube-apiserver serves itself.
 type builtin struct {
@@ -88,15 +91,40 @@ var builtins = []builtin{
 	{"volumeattributesclasses", "storage.k8s.io", "VolumeAttributesClass", "vac", false},
 }
 
+// subresources are those of built-in resources beside status, of Kubernetes 1.24 to 1.37.
+var subresources = map[string]string{
+	"pods":                       "attach binding ephemeralcontainers eviction exec log portforward proxy resize",
+	"namespaces":                 "finalize",
+	"nodes":                      "proxy",
+	"services":                   "proxy",
+	"serviceaccounts":            "token",
+	"replicationcontrollers":     "scale",
+	"deployments":                "scale",
+	"replicasets":                "scale",
+	"statefulsets":               "scale",
+	"certificatesigningrequests": "approval",
+}
+
 // namespaced tells whether a resource lies in namespaces; one that is not built in is
 // taken to.
 func namespaced(group, resource string) bool {
+	if group == metricsGroup {
+		return resource != "nodes"
+	}
 	for _, b := range builtins {
 		if b.name == resource && b.group == group {
 			return b.namespaced
 		}
 	}
 	return true
+}
+
+// metricsGroup is that of kubectl top, which most clusters have.
+const metricsGroup = "metrics.k8s.io"
+
+// builtinGroup tells whether kube-apiserver serves a group itself.
+func builtinGroup(group string) bool {
+	return slices.ContainsFunc(builtins, func(b builtin) bool { return b.group == group })
 }
 
 // resolve finds a built-in resource by any name that kubectl takes: plural, singular,
