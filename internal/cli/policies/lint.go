@@ -318,7 +318,7 @@ func summary(report *lint.Report, out *lintResult) string {
 	if report.Policy != nil {
 		words = policy.Count(report.Policy.Rules())
 		if !report.Strict {
-			words += " that kube-apiserver would start with, and pass over a part"
+			words += ", of which kube-apiserver would ignore a part"
 		}
 	}
 	numbers := map[lint.Severity]int{}

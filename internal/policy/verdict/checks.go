@@ -3,7 +3,6 @@ package verdict
 import (
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
-	"auditpatch/patch/auditflags"
 )
 
 // The flags that checks are about.
@@ -168,9 +167,4 @@ func benchmarkFor(v policy.Version) string {
 		}
 	}
 	return name
-}
-
-// policyVersion is a version of kube-apiserver as policies know it.
-func policyVersion(v auditflags.Version) policy.Version {
-	return policy.Version{Major: v.Major, Minor: v.Minor}
 }
