@@ -32,11 +32,14 @@ func parse(data []byte) *source {
 		text = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
 	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
+	var empty *yaml.Node // a document that may be one
 	for i := 0; s.next == nil; i++ {
 		document := &yaml.Node{}
 		if err := d.Decode(document); err != nil {
 			if !errors.Is(err, io.EOF) {
 				s.err = err
+			} else if empty != nil && goesOn(data) {
+				s.next = empty // "!" alone is an empty string to the API server's parser
 			}
 			return s
 		}
@@ -45,6 +48,8 @@ func parse(data []byte) *source {
 			s.root = document.Content[0]
 		case !isNull(document.Content[0]):
 			s.next = document
+		default:
+			empty = document
 		}
 	}
 	return s

@@ -28,6 +28,13 @@ rules:
 		},
 	},
 	{
+		name: "second document of an empty string",
+		in:   "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n--- !",
+		want: []string{
+			`5:1 : a second YAML document begins here: kube-apiserver reads only the first one | put its rules under the "rules" of the first document and remove "---"`,
+		},
+	},
+	{
 		name: "second document after an empty one",
 		in: head + `rules:
 - level: None
