@@ -155,7 +155,7 @@ func (s Settings) policy(state patch.State) (*patch.Content, []patch.Problem, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, append(warnings, leak(s.Policy.Name, pol)...), nil
+	return &patch.Content{Origin: path.Base(s.Policy.Name), Detail: policy.Count(pol.Rules()), Data: s.Policy.Data}, append(warnings, leak(s.Policy.Name, s.Policy.Data, pol)...), nil
 }
 
 // leaks refuses a preset that writes contents of Secrets, unless that is accepted.

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"bytes"
 	"fmt"
 
 	"auditpatch/internal/hint"
@@ -9,6 +10,7 @@ import (
 	"auditpatch/internal/policy/verdict"
 	"auditpatch/patch"
 	"auditpatch/patch/webhookconfig"
+	"auditpatch/presets"
 )
 
 // Judgeable is what checkers see of a manifest's settings, without the policy.
@@ -33,7 +35,10 @@ type Kept struct {
 // was started with has passed already, by the rules of its day.
 func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
 	pol, warnings, err := policyFile{name, data, true}.load(now.Version)
-	k := Kept{Refused: err, Warnings: append(warnings, leak(name, pol)...)}
+	if pol == nil { // what the API server makes of it counts, if it starts with it
+		pol, _ = policy.LoadRunning(name, data, policy.Version{Major: now.Version.Major, Minor: now.Version.Minor})
+	}
+	k := Kept{Refused: err, Warnings: append(warnings, leak(name, data, pol)...)}
 	if pol != nil {
 		k.Rules = pol.Rules()
 	}
@@ -44,13 +49,19 @@ func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
 }
 
 // leak warns, in one line, of a policy that writes Secrets or tokens with their contents.
-func leak(name string, pol *policy.Policy) []patch.Problem {
+// Of a preset that is meant to there is nothing to mend.
+func leak(name string, data []byte, pol *policy.Policy) []patch.Problem {
 	if pol == nil {
 		return nil
 	}
 	found := lint.Leaks(pol)
 	if len(found) == 0 {
 		return nil
+	}
+	for _, p := range presets.All() {
+		if text, err := p.Policy(nil); err == nil && p.LeaksSecrets() && bytes.Equal(text, data) {
+			return []patch.Problem{{Message: fmt.Sprintf("%s is preset %s, which puts the contents of Secrets into the log", name, p.Name)}}
+		}
 	}
 	first := found[0]
 	return []patch.Problem{{Message: fmt.Sprintf("%s:%d:%d: %s", name, first.Line, first.Col, first.Message), Hint: hint.Words("%s", first.Hint)}}

@@ -32,9 +32,14 @@ type way struct {
 // belongs to somebody else, or stands where somebody else can put one, may lead
 // to a file that is not theirs, and is not followed.
 func openBehind(name string) (dir *os.Root, real string, err error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return nil, "", fmt.Errorf("--policy: %w", err)
+	// Not filepath.Abs: it takes "link/.." away, which for the kernel leads elsewhere.
+	abs := name
+	if !filepath.IsAbs(name) {
+		wd, err := os.Getwd()
+		if err != nil {
+			return nil, "", fmt.Errorf("--policy: %w", err)
+		}
+		abs = wd + "/" + name
 	}
 	w := &way{name: name, todo: strings.Split(abs, "/")}
 	defer func() {
@@ -160,6 +165,10 @@ func replace(dir *os.Root, base, name string, old, data []byte) error {
 	info, err := dir.Lstat(base)
 	if err != nil {
 		return fmt.Errorf("--policy: %w", err)
+	}
+	// The same text is no proof that it is the file that was read.
+	if named, err := os.Stat(name); err != nil || info.Mode().IsRegular() && !os.SameFile(named, info) {
+		return errors.Join(err, fmt.Errorf("--fix: %s leads to another file than a moment ago", name))
 	}
 	if !info.Mode().IsRegular() {
 		return hint.Errorf(hint.Switch("dry-run"), "--fix: %s is not a regular file, and cannot be replaced", name)

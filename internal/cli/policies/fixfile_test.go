@@ -64,6 +64,33 @@ func TestRewriteLinks(t *testing.T) {
 	}
 }
 
+// TestRewriteBehindDots rewrites the file that was read: for the kernel, ".." behind a
+// symlink to a directory is above what the symlink leads to.
+func TestRewriteBehindDots(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.MkdirAll("real/sub", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real/sub", "u"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"p.yaml", "real/p.yaml"} {
+		if err := os.WriteFile(name, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	real, err := rewrite("u/../p.yaml", []byte("old"), []byte("new"))
+	if err != nil || !strings.HasSuffix(real, "/real/p.yaml") {
+		t.Errorf("%s, %v", real, err)
+	}
+	for name, want := range map[string]string{"p.yaml": "old", "real/p.yaml": "new"} {
+		if have, err := os.ReadFile(name); err != nil || string(have) != want {
+			t.Errorf("%s is %q, want %q (%v)", name, have, want, err)
+		}
+	}
+}
+
 func give(t *testing.T, name string, uid int) {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -207,11 +207,9 @@ func (d *decoder) line(n *yaml.Node, who explain.Who) ([]explain.Sent, error) {
 	case first == "kubectl":
 		return explain.FromKubectl(rest, who)
 	case strings.HasPrefix(first, "/"):
-		s, err := explain.FromURL("", text, who)
-		return []explain.Sent{s}, err
+		return urls([]string{text}, nil, who)
 	case first == strings.ToUpper(first):
-		s, err := explain.FromURL(first, strings.TrimSpace(rest), who)
-		return []explain.Sent{s}, err
+		return urls([]string{strings.TrimSpace(rest)}, []string{first}, who)
 	}
 	return nil, hint.Errorf(hint.Words("kubectl %s; or GET /api/v1/pods; or {verb: get, resource: pods}", text), "%q is no request", text)
 }
@@ -247,6 +245,9 @@ func urls(list, methods []string, who explain.Who) (out []explain.Sent, err erro
 	for _, address := range list {
 		for _, method := range orOne(methods) {
 			s, err := explain.FromURL(method, address, who)
+			if err == nil {
+				err = s.Known() // else the test would pass, and say nothing
+			}
 			if err != nil {
 				return nil, err
 			}

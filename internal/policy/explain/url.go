@@ -46,6 +46,23 @@ type Sent struct {
 	Note string // what there is to know about it; may be empty
 }
 
+// Known refuses a request for a resource, or a subresource, that Kubernetes does not have
+// although it would have to be its own: most likely one that is misspelt.
+func (s Sent) Known() error {
+	if s.Resource == "" {
+		return nil
+	}
+	text := strings.TrimSuffix(s.Resource+"."+s.Group, ".")
+	if s.Subresource != "" {
+		text += "/" + s.Subresource
+	}
+	p, err := parseResource(text)
+	if err == nil && (p.resource != s.Resource || p.group != s.Group) {
+		err = hint.Errorf(hint.Words("%s", strings.TrimSuffix(p.resource+"."+p.group, ".")), "resource %q: there is none in this group", text)
+	}
+	return err
+}
+
 // FromURL is the request with a method for a URL, by the API server's own code. The
 // URL may be whole or begin with its path; an empty method is GET.
 func FromURL(method, address string, who Who) (Sent, error) {
@@ -73,6 +90,9 @@ func FromURL(method, address string, who Who) (Sent, error) {
 		}
 		r.Group, r.Version, r.Resource, r.Subresource = info.APIGroup, info.APIVersion, info.Resource, info.Subresource
 		r.Namespace, r.Name = info.Namespace, info.Name
+	}
+	if err := r.Known(); err != nil {
+		r.Note = err.Error() // 404, and an event like any other
 	}
 	if badTimeout(u) && !LongRunning(r.Verb, r.Resource, r.Subresource, r.Path) {
 		r.User, r.Groups = "", nil

@@ -40,6 +40,8 @@ func TestFind(t *testing.T) {
 		{"who logged in, by name", "- level: None\n  userGroups: [system:authenticated]\n- level: Metadata\n  users: [bob]\n", "none"},
 		{"whoever did not", "- level: None\n  userGroups: [system:authenticated, system:unauthenticated]\n- level: Metadata\n", "nobody get pods default/web"},
 		{"a service account is in its groups", "- level: None\n  userGroups: [\"system:serviceaccounts:ci\"]\n- level: Metadata\n  users: [\"system:serviceaccount:ci:x\"]\n", "none"},
+		{"the group of anonymous callers", "- level: None\n  users: [nobody]\n- level: Metadata\n  userGroups: [\"system:unauthenticated\"]\n", "system:anonymous get pods default/web"},
+		{"the anonymous user is in it", "- level: None\n  users: [\"system:anonymous\"]\n- level: Metadata\n  userGroups: [\"system:unauthenticated\"]\n", "none"},
 		{"a group", "- level: None\n  users: [alice]\n- level: Metadata\n  userGroups: [devs]\n", "bob+devs get pods default/web"},
 		{"one of two groups", "- level: None\n  userGroups: [ops]\n- level: Metadata\n  userGroups: [ops, devs]\n", "alice+devs get pods default/web"},
 		{"pods/* takes pods", "- level: None\n  resources: [{group: \"\", resources: [\"pods/*\"]}]\n- level: Metadata\n  resources: [{group: \"\", resources: [pods]}]\n", "none"},

@@ -394,7 +394,7 @@ func (v *values) memberships(r policy.Request, must, alive []*Rule) []policy.Req
 		r.Groups = own
 		return []policy.Request{r} // these have no others
 	}
-	banned := newSet()
+	banned := newSet(user.AllUnauthenticated) // the anonymous user's alone
 	for _, a := range alive {
 		banned.add(a.spec.UserGroups...)
 	}

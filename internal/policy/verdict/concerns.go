@@ -61,6 +61,9 @@ var humming = []auditv1.GroupResources{
 	kinds("*", "*/status"),
 }
 
+// everybody is a rule that whoever has a user fits, anonymous or not.
+var everybody = auditv1.PolicyRule{UserGroups: []string{"system:authenticated", "system:unauthenticated"}}
+
 // authenticated is a rule that all who have logged in fit.
 var authenticated = auditv1.PolicyRule{UserGroups: []string{"system:authenticated"}}
 
@@ -132,7 +135,7 @@ func (a *auditor) gap(c concern, index int) (found content, ok bool) {
 	if why == "" || index < len(a.rules) && !c.touches(a.specs[index]) {
 		return content{}, false
 	}
-	r, ok := a.search(c, index, !leaks && c.own)
+	r, ok := a.search(c, index, !leaks && c.own, leaks)
 	if !ok {
 		return content{}, false
 	}
@@ -162,8 +165,14 @@ func (a *auditor) omitted(r auditv1.PolicyRule) (out []audit.Stage) {
 // search looks for a request of the concern that the rule with the index decides. It
 // asks the evaluator about one that fits; when an earlier rule takes that, the next one
 // has to avoid the rule, which is quicker than to avoid all earlier rules at once.
-func (a *auditor) search(c concern, index int, excuse bool) (policy.Request, bool) {
-	must := a.prepared(auditv1.PolicyRule{Resources: c.of, Verbs: c.verbs}, authenticated)
+// Contents are looked for in the requests of anonymous callers too; that those are not
+// recorded is no gap, since they may read nothing of what the concerns are about.
+func (a *auditor) search(c concern, index int, excuse, anonymous bool) (policy.Request, bool) {
+	who := authenticated
+	if anonymous {
+		who = everybody
+	}
+	must := a.prepared(auditv1.PolicyRule{Resources: c.of, Verbs: c.verbs}, who)
 	if index < len(a.rules) {
 		must = append(must, a.rules[index])
 	} else {
