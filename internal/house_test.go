@@ -74,7 +74,7 @@ var house = map[string][]string{
 	"internal/policy":               {"internal/hint", "internal/spelling"},
 	"internal/policy/space":         {"internal/policy"},
 	"internal/policy/requests":      {"internal/policy"},
-	"internal/policy/lint":          {"internal/policy", "internal/policy/space", "internal/spelling"},
+	"internal/policy/lint":          {"internal/policy", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
 	// explain knows what surrounds the evaluator in kube-apiserver; expect asks it.
 	"internal/policy/explain": {"internal/policy", "internal/hint", "internal/spelling"},
 	"internal/policy/expect":  {"internal/policy", "internal/policy/explain", "internal/hint", "internal/spelling"},

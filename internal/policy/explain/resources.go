@@ -14,9 +14,6 @@ type builtin struct {
 	namespaced bool
 }
 
-// singular is what kubectl takes beside the plural.
-func (b builtin) singular() string { return strings.ToLower(b.kind) }
-
 // builtins are the resources of Kubernetes 1.37 and older that people type, in the
 // order in which kubectl resolves a name: the core group first. The names are those
 // of kubectl api-resources.
@@ -149,4 +146,9 @@ func containsWord(words, word string) bool {
 		}
 	}
 	return false
+}
+
+// singular is what kubectl takes beside the plural.
+func (b builtin) singular() string {
+	return strings.ToLower(b.kind)
 }

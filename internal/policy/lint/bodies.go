@@ -9,6 +9,7 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/sensitive"
 	"auditpatch/internal/policy/space"
 )
 
@@ -52,17 +53,27 @@ type leak struct {
 	answered  []string // verbs of requests that are answered with it
 }
 
-var (
-	writes = []string{"create", "update", "patch"}
-	reads  = []string{"get", "list", "create", "update", "patch", "delete", "deletecollection"}
-)
+// leaks are the kinds of package sensitive that lint tells of.
+var leaks = leaksFrom(sensitive.Kinds())
 
-var leaks = []leak{
-	{"AP060", "Secrets", "", "secrets", writes, reads},
-	{"AP060", "tokens of service accounts", "", "serviceaccounts/token", nil, []string{"create"}},
-	{"AP060", "tokens that are reviewed", "authentication.k8s.io", "tokenreviews", []string{"create"}, []string{"create"}},
-	{"AP061", "ConfigMaps", "", "configmaps", writes, reads},
-	{"AP069", "certificate requests", "certificates.k8s.io", "certificatesigningrequests", writes, reads},
+func leaksFrom(kinds []sensitive.Kind) (out []leak) {
+	codes := map[string]leak{
+		"secrets":                    {id: "AP060", words: "Secrets"},
+		"tokens of service accounts": {id: "AP060", words: "tokens of service accounts"},
+		"tokens that are reviewed":   {id: "AP060", words: "tokens that are reviewed"},
+		"configmaps":                 {id: "AP061", words: "ConfigMaps"},
+		"certificate requests":       {id: "AP069", words: "certificate requests", resource: "certificatesigningrequests"},
+	}
+	for _, k := range kinds {
+		if l, tells := codes[k.Name]; tells {
+			l.group, l.sent, l.answered = k.Group, k.Sent, k.Answered
+			if l.resource == "" {
+				l.resource = k.Resource
+			}
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // leaks looks for requests that the rule writes with contents that do not belong
