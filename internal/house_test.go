@@ -27,7 +27,7 @@ var house = map[string][]string{
 	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
-	"internal/cli": {"internal/cli/policies", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
+	"internal/cli": {"internal/cli/policies", "internal/cli/answers", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/verdict", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// The commands that are about policies alone, and need no node.
 	"internal/cli/policies": {"internal/change", "internal/spelling", "internal/exit", "internal/hint",
@@ -66,15 +66,33 @@ var house = map[string][]string{
 	"internal/standin/controlplane": {"internal/standin", "internal/apiserver", "internal/node"},
 	"internal/standin/problems":     {"patch/auditflags"},
 	"internal/auditlog":             nil,
-	"patch":                         {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
-	"patch/auditflags":              {"internal/hint"},
-	"patch/webhookconfig":           {"internal/hint", "patch/auditflags"},
-	"manifest":                      {"internal/hint"},
-	"presets":                       {"internal/spelling"},
-	"internal/policy":               {"internal/hint", "internal/spelling"},
-	"internal/policy/space":         {"internal/policy"},
-	"internal/policy/requests":      {"internal/policy"},
-	"internal/policy/lint":          {"internal/policy", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
+	// The log's events: event reads one, read streams those of whole logs, follow waits for
+	// new ones, filter says which are wanted.
+	"internal/auditlog/event":  nil,
+	"internal/auditlog/read":   {"internal/auditlog/event"},
+	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint"},
+	"internal/auditlog/follow": {"internal/auditlog/event", "internal/auditlog/read"},
+	// What is made of events: each answers one kind of question.
+	"internal/answer/table":   {"internal/auditlog/event"},
+	"internal/answer/count":   {"internal/auditlog/event"},
+	"internal/answer/changes": {"internal/auditlog/event"},
+	"internal/answer/page":    {"internal/auditlog/event"},
+	"internal/answer/roles":   {"internal/auditlog/event", "internal/hint"},
+	// simulate puts recorded events under another policy, and reckons volume and retention.
+	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/hint"},
+	// The commands that read the audit log: events, policy simulate, retention and trim.
+	"internal/cli/answers": {"internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
+		"internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
+		"internal/simulate", "internal/policy", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
+	"patch":                    {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
+	"patch/auditflags":         {"internal/hint"},
+	"patch/webhookconfig":      {"internal/hint", "patch/auditflags"},
+	"manifest":                 {"internal/hint"},
+	"presets":                  {"internal/spelling"},
+	"internal/policy":          {"internal/hint", "internal/spelling"},
+	"internal/policy/space":    {"internal/policy"},
+	"internal/policy/requests": {"internal/policy"},
+	"internal/policy/lint":     {"internal/policy", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
 	// explain knows what surrounds the evaluator in kube-apiserver; expect asks it.
 	"internal/policy/explain": {"internal/policy", "internal/hint", "internal/spelling"},
 	"internal/policy/expect":  {"internal/policy", "internal/policy/explain", "internal/hint", "internal/spelling"},
