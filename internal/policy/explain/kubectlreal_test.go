@@ -188,6 +188,7 @@ var realKubectl = []string{
 	"set image deploy/web web=nginx:2", "set env deploy/web A=b", "set env deploy/web --list", "set sa deploy web x", "set resources deploy web --limits=cpu=1", "set selector svc x a=c",
 	"cordon n1", "uncordon n2", "drain n1 --force --ignore-daemonsets", "autoscale deploy web --max=3", "expose deploy web --port=80",
 	"auth can-i delete pods", "auth can-i --list", "auth whoami", "certificate approve bob", "certificate deny bob", "top nodes", "top pods -A", "describe pod web", "describe secret db", "describe nodes n1", "version", "api-resources", "api-versions", "cluster-info", "explain pods", "debug node/n1 --image=busybox", "debug web --image=busybox", "wait --for=delete pod/web --timeout=1s",
+	"delete pod web --timeout=1s", "cp prod/web:/etc/passwd p", "exec deploy/web -- sh", "exec svc/web -- sh", "port-forward svc/web 18081:80", "logs svc/web", "logs job/j", "get pods -w -n prod", "get pods --watch-only -A", "attach deploy/web", "scale rs/web --replicas=2", "label nodes n1 a=b", "annotate deploy web a-", "cordon -l a=b", "delete sts web --cascade=orphan --wait=false", "auth can-i get pods/log -n x", "certificate approve a b", "top pod web -n x", "get sa -A", "get hpa,cj,job -A", "get pv,pvc,sc -A", "debug web --copy-to=x --image=busybox",
 }
 
 // TestKubectlItself compares the requests of a kubectl with those that FromKubectl says.
