@@ -91,16 +91,18 @@ var house = map[string][]string{
 	"presets":             {"internal/spelling"},
 	"internal/policy":     {"internal/hint", "internal/spelling"},
 	// builtin is the one table of the resources that kube-apiserver serves itself.
-	"internal/policy/builtin":  nil,
+	"internal/policy/builtin": nil,
+	// cis is our reading of CIS 3.2.2, for lint and verdict.
+	"internal/policy/cis":      {"internal/policy"},
 	"internal/policy/space":    {"internal/policy", "internal/policy/builtin"},
 	"internal/policy/requests": {"internal/policy"},
-	"internal/policy/lint":     {"internal/policy", "internal/policy/builtin", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
+	"internal/policy/lint":     {"internal/policy", "internal/policy/builtin", "internal/policy/cis", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
 	// explain knows what surrounds the evaluator in kube-apiserver; expect asks it.
 	"internal/policy/explain": {"internal/policy", "internal/policy/builtin", "internal/hint", "internal/spelling"},
 	"internal/policy/expect":  {"internal/policy", "internal/policy/explain", "internal/hint", "internal/spelling"},
 	// verdict restates what the checkers of the field look for, in flags and in policies;
 	// that no request is recorded otherwise than CIS wants takes a search.
-	"internal/policy/verdict": {"internal/policy", "internal/policy/space", "internal/hint", "patch/auditflags"},
+	"internal/policy/verdict": {"internal/policy", "internal/policy/cis", "internal/policy/space", "internal/hint", "patch/auditflags"},
 	// compose puts policies together, and difference compares two.
 	"internal/policy/sensitive":  {"internal/policy", "internal/policy/explain"},
 	"internal/policy/compose":    {"internal/policy", "internal/policy/lint", "internal/policy/requests", "internal/policy/space", "internal/hint"},
