@@ -92,6 +92,8 @@ var house = map[string][]string{
 	"internal/policy":     {"internal/hint", "internal/spelling"},
 	// builtin is the one table of the resources that kube-apiserver serves itself.
 	"internal/policy/builtin": nil,
+	// policytest draws policies and requests for tests.
+	"internal/policy/policytest": {"internal/policy", "internal/policy/builtin"},
 	// cis is our reading of CIS 3.2.2, for lint and verdict.
 	"internal/policy/cis":      {"internal/policy"},
 	"internal/policy/space":    {"internal/policy", "internal/policy/builtin"},
