@@ -12,7 +12,8 @@ import (
 )
 
 // FromKubectl are the requests that kubectl sends for its words, such as "get secrets
-// -A" or "exec -n prod web -- sh", as read from k8s.io/kubectl 0.30 to 0.37. Words whose
+// -A" or "exec -n prod web -- sh", as read from k8s.io/kubectl 0.30 to 0.37, and as those of
+// 1.34 and 1.37 send them (TestKubectlItself). Words whose
 // requests depend on a file or on what the cluster has are refused. The discovery
 // requests that kubectl makes when its cache is old are left out.
 func FromKubectl(words string, who Who) ([]Sent, error) {
