@@ -12,6 +12,7 @@ import (
 	"auditpatch/internal/answer/count"
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/auditlog/read"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/spelling"
 )
@@ -133,10 +134,10 @@ func (c *counts) Add(e *event.Event) error {
 	return nil
 }
 
-func (c *counts) Print(s summary) error {
+func (c *counts) Print(read.Total) error {
 	switch c.Output() {
 	case "json":
-		c.PrintJSON(c.report(s))
+		c.PrintJSON(c.report())
 		return nil
 	case "csv":
 		return c.csv()

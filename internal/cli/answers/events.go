@@ -38,21 +38,22 @@ func (p *program) eventsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if q.filter, err = wanted.filter(); err != nil {
+			q.given = wanted.given()
+			if q.filter, err = newFilter(q.given); err != nil {
 				return err
 			}
 			for _, w := range q.filter.Warnings() {
 				p.Say("warning", w.Error())
 				p.Say("hint", p.Hint(hint.Of(w)).String())
 			}
-			a, err := answers.answer()
-			if err != nil {
-				return err
-			}
 			if err := q.EndsItself(); err != nil {
 				return err
 			}
 			if q.logs, err = logs.find(c.Context); err != nil {
+				return err
+			}
+			a, err := answers.answer()
+			if err != nil {
 				return err
 			}
 			return q.run(c.Context, a, answers, reads)
@@ -66,7 +67,7 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	if reads != nil {
 		from = reads.read
 	}
-	s := &summary{}
+	s := &q.summary
 	q.out.progress = q.newProgress(answers, reads)
 	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(),
 		Unordered: answers.unordered, Strict: q.strict, Progress: q.out.progress.show}
@@ -78,13 +79,13 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	}
 	if err == nil {
 		s.total(total, q.filter)
-		err = a.Print(*s)
+		err = a.Print(total)
 	}
 	switch {
 	case q.out.lost != nil:
 		return exit.Status(exit.Refused) // the session says so, unless nobody wants more
 	case err != nil:
-		return unreadable("events", err)
+		return readError("events", err)
 	}
 	q.conclude(ctx, s)
 	switch {
@@ -125,8 +126,8 @@ func (w *wanted) flags() (flags []cli.Flag) {
 	return flags
 }
 
-// filter is what the flags say.
-func (w *wanted) filter() (*filter.Filter, error) {
+// given is what the flags say, by their names.
+func (w *wanted) given() map[string][]string {
 	values := map[string][]string{}
 	for name, given := range w.texts {
 		values[name] = given.Value()
@@ -136,7 +137,12 @@ func (w *wanted) filter() (*filter.Filter, error) {
 			values[name] = []string{"true"}
 		}
 	}
-	return filter.New(values, filter.Env{Now: time.Now(), Resource: func(word string) string {
+	return values
+}
+
+// newFilter takes what flags say.
+func newFilter(given map[string][]string) (*filter.Filter, error) {
+	return filter.New(given, filter.Env{Now: time.Now(), Resource: func(word string) string {
 		plural, _ := explain.ResourceName(word)
 		return plural
 	}})

@@ -7,6 +7,7 @@ import (
 
 	"auditpatch/internal/answer/column"
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/auditlog/read"
 )
 
 // jsonMode prints one document with the events and how many there are.
@@ -91,11 +92,11 @@ func (d *document) Add(e *event.Event) error {
 	return d.event(between, e)
 }
 
-func (d *document) Print(s summary) error {
+func (d *document) Print(read.Total) error {
 	if d.events == 0 {
 		_, _ = d.WriteString(head)
 	}
-	text, err := json.MarshalIndent(s, "  ", "  ")
+	text, err := json.MarshalIndent(d.q.summary, "  ", "  ")
 	if err != nil {
 		return fmt.Errorf("print the total: %w", err)
 	}
@@ -115,4 +116,4 @@ func (l *jsonLines) Add(e *event.Event) error {
 	return l.WriteByte('\n')
 }
 
-func (l *jsonLines) Print(summary) error { return l.end() }
+func (l *jsonLines) Print(read.Total) error { return l.end() }

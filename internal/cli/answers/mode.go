@@ -32,8 +32,10 @@ func modes(q *question) []mode {
 type question struct {
 	*program
 	logs      []read.Log
+	given     map[string][]string // the flags of the filter, by their names
 	filter    *filter.Filter
 	out       *sink
+	summary   summary // of what was read, when Print is called
 	strict    bool
 	localTime bool
 }
@@ -57,8 +59,9 @@ type answer interface {
 	Fields() event.Fields
 	// Add takes an event, which is valid until Add returns.
 	Add(*event.Event) error
-	// Print prints what Add has not printed. Reading may have been interrupted.
-	Print(summary) error
+	// Print prints what Add has not printed. total.Cut says that reading was interrupted; the summary
+	// of the question has more.
+	Print(total read.Total) error
 }
 
 // outputs are all values of -o beside text and JSON, which each command takes.

@@ -5,6 +5,7 @@ import (
 
 	"auditpatch/internal/answer/column"
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/auditlog/read"
 )
 
 // csvMode prints a row of columns for each event, below their names.
@@ -39,4 +40,4 @@ type rowsAnswer struct {
 
 func (r rowsAnswer) Fields() event.Fields     { return column.Fields() }
 func (r rowsAnswer) Add(e *event.Event) error { return r.rows.Add(e) }
-func (r rowsAnswer) Print(summary) error      { return r.Flush() }
+func (r rowsAnswer) Print(read.Total) error   { return r.Flush() }

@@ -41,19 +41,19 @@ func (s *source) find(ctx context.Context) ([]read.Log, error) {
 	if len(names) == 0 {
 		name, err := s.log()
 		if err != nil {
-			return nil, unreadable(s.command, err)
+			return nil, readError(s.command, err)
 		}
 		names = []string{name}
 	}
 	logs, err := read.Find(names, interruptible(ctx, s.Stdin()))
 	if err != nil {
-		return nil, unreadable(s.command, err)
+		return nil, readError(s.command, err)
 	}
 	return logs, nil
 }
 
-// unreadable is an error of a command that could not open or read something, with what to type.
-func unreadable(command string, err error) error {
+// readError is an error of a command that could not open or read something, with what to type.
+func readError(command string, err error) error {
 	var at *fs.PathError
 	switch {
 	case hint.Of(err) != nil && !errors.Is(err, fs.ErrPermission):

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/answer/table"
+	"auditpatch/internal/auditlog/read"
 )
 
 // tableMode prints a line for people about each event.
@@ -27,7 +28,7 @@ func tableMode(q *question) mode {
 
 type tableAnswer struct{ *table.Table }
 
-func (t tableAnswer) Print(summary) error { return t.Flush() }
+func (t tableAnswer) Print(read.Total) error { return t.Flush() }
 
 // zone is that of times for people.
 func (q *question) zone() *time.Location {

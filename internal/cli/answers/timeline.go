@@ -46,8 +46,8 @@ type barReport struct {
 	Bytes  int64     `json:"bytes"`
 }
 
-func (c *counts) report(s summary) countReport {
-	r := countReport{Top: []topReport{}, Total: s}
+func (c *counts) report() countReport {
+	r := countReport{Top: []topReport{}, Total: c.summary}
 	for _, t := range c.tops {
 		shown := t.Entries(c.limit)
 		top := topReport{t.Key.Name, []topEntry{}, t.Rest(shown), t.Different(), !t.Forgot, t.Total}
