@@ -16,6 +16,10 @@ type cell struct {
 	title  string
 	fields event.Fields
 	text   func(*event.Event) string
+	// weight is the column's share of a terminal that is too narrow; fromFront says that its
+	// front matters most, as an address before a program's name.
+	weight    int
+	fromFront bool
 }
 
 func cells(s Style) []cell {
@@ -31,24 +35,24 @@ func cells(s Style) []cell {
 		zone = "local"
 	}
 	all := []cell{
-		{"WHEN (" + zone + ")", event.WantStamp, when},
-		{"WHO", event.WantUser | event.WantImpersonated, who},
-		{"WHAT", event.WantVerb | event.WantObject | event.WantRequestURI, what},
-		{"WHERE", event.WantObject, func(e *event.Event) string { return some(e.Object.Namespace) }},
-		{"FROM", event.WantSourceIPs | event.WantUserAgent, from},
-		{"RESULT", event.WantResponse | event.WantStage | event.WantReceived | event.WantStamp, result},
+		{"WHEN (" + zone + ")", event.WantStamp, when, 3, true},
+		{"WHO", event.WantUser | event.WantImpersonated, who, 3, false},
+		{"WHAT", event.WantVerb | event.WantObject | event.WantRequestURI, what, 4, false},
+		{"WHERE", event.WantObject, func(e *event.Event) string { return some(e.Object.Namespace) }, 3, false},
+		{"FROM", event.WantSourceIPs | event.WantUserAgent, from, 3, true},
+		{"RESULT", event.WantResponse | event.WantStage | event.WantReceived | event.WantStamp, result, 3, true},
 	}
 	if !s.Wide {
 		return all
 	}
 	return append(all,
-		cell{"TOOK", event.WantReceived | event.WantStamp, took},
-		cell{"STAGE", event.WantStage, func(e *event.Event) string { return some(e.Stage) }},
-		cell{"LEVEL", event.WantLevel, func(e *event.Event) string { return some(e.Level) }},
-		cell{"IMPERSONATED", event.WantImpersonated, func(e *event.Event) string { return some(e.Impersonated.Name) }},
-		cell{"AUDIT ID", event.WantAuditID, func(e *event.Event) string { return some(e.AuditID) }},
-		cell{"REASON", event.WantAuthorization, func(e *event.Event) string { return some(e.Authorization.Reason) }},
-		cell{"USER AGENT", event.WantUserAgent, func(e *event.Event) string { return some(e.UserAgent) }},
+		cell{title: "TOOK", fields: event.WantReceived | event.WantStamp, text: took},
+		cell{title: "STAGE", fields: event.WantStage, text: func(e *event.Event) string { return some(e.Stage) }},
+		cell{title: "LEVEL", fields: event.WantLevel, text: func(e *event.Event) string { return some(e.Level) }},
+		cell{title: "IMPERSONATED", fields: event.WantImpersonated, text: func(e *event.Event) string { return some(e.Impersonated.Name) }},
+		cell{title: "AUDIT ID", fields: event.WantAuditID, text: func(e *event.Event) string { return some(e.AuditID) }},
+		cell{title: "REASON", fields: event.WantAuthorization, text: func(e *event.Event) string { return some(e.Authorization.Reason) }},
+		cell{title: "USER AGENT", fields: event.WantUserAgent, text: func(e *event.Event) string { return some(e.UserAgent) }},
 	)
 }
 

@@ -120,7 +120,7 @@ func (t *Table) measure(rows [][]string) {
 	for total(t.widths) > room {
 		widest := 1 // the time stays whole
 		for i, w := range t.widths {
-			if i > 0 && w > t.widths[widest] {
+			if i > 0 && w*t.cells[widest].weight > t.widths[widest]*t.cells[i].weight {
 				widest = i
 			}
 		}
@@ -148,7 +148,7 @@ func (t *Table) row(row []string, color string) {
 			t.out = append(t.out, between...)
 		}
 		if t.style.Width > 0 && !t.style.Wide {
-			text = shortened(text, t.widths[i])
+			text = t.cells[i].shortened(text, t.widths[i])
 		}
 		t.out = append(t.out, text...)
 		if i == len(row)-1 {
@@ -164,8 +164,8 @@ func (t *Table) row(row []string, color string) {
 	t.out = append(t.out, '\n')
 }
 
-// shortened is a text without its middle where it is longer than width.
-func shortened(text string, width int) string {
+// shortened is a text without its middle, or its end, where it is longer than width.
+func (c cell) shortened(text string, width int) string {
 	if len(text) <= width {
 		return text
 	}
@@ -177,5 +177,8 @@ func shortened(text string, width int) string {
 		return string(r[:max(width, 0)])
 	}
 	head := (width - 1) / 2
+	if c.fromFront {
+		head = width - 1
+	}
 	return string(r[:head]) + "…" + string(r[len(r)-(width-1-head):])
 }
