@@ -3,6 +3,7 @@ package column
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -63,21 +64,31 @@ func (c *CSV) end() error {
 var formulas = [][]byte{[]byte("="), []byte("+"), []byte("-"), []byte("@"), []byte("\t"), []byte("\r"), []byte("\n"),
 	[]byte("＝"), []byte("＋"), []byte("－"), []byte("＠")}
 
+func isFormula(text []byte) bool {
+	text = bytes.TrimLeft(text, " ")
+	if len(text) == 0 || text[0] >= '.' && text[0] < '=' || text[0] > '@' && text[0] < utf8.RuneSelf {
+		return false // most texts begin with a letter or a slash
+	}
+	return slices.ContainsFunc(formulas, func(sign []byte) bool { return bytes.HasPrefix(text, sign) })
+}
+
 func appendCell(to, text []byte, comma bool) []byte {
 	if comma {
 		to = append(to, ',')
 	}
-	for _, sign := range formulas {
-		if bytes.HasPrefix(bytes.TrimLeft(text, " "), sign) {
-			text = append([]byte{'\''}, text...)
-			break
-		}
+	if isFormula(text) {
+		text = append([]byte{'\''}, text...)
 	}
 	quoted := bytes.ContainsAny(text, "\",\r\n;")
 	if quoted {
 		to = append(to, '"')
 	}
-	for len(text) > 0 {
+	for {
+		n := simple(text)
+		to = append(to, text[:n]...)
+		if text = text[n:]; len(text) == 0 {
+			break
+		}
 		r, n := utf8.DecodeRune(text)
 		switch {
 		case r == '"':

@@ -43,7 +43,12 @@ func (f *Flat) Add(e *event.Event) error {
 // AppendJSON appends a text as a JSON string. What a terminal does not show is escaped.
 func AppendJSON(to, text []byte) []byte {
 	to = append(to, '"')
-	for len(text) > 0 {
+	for {
+		n := simple(text)
+		to = append(to, text[:n]...)
+		if text = text[n:]; len(text) == 0 {
+			return append(to, '"')
+		}
 		r, n := utf8.DecodeRune(text)
 		switch {
 		case r == '"' || r == '\\':
@@ -55,7 +60,16 @@ func AppendJSON(to, text []byte) []byte {
 		}
 		text = text[n:]
 	}
-	return append(to, '"')
+}
+
+// simple is how many characters in front stand for themselves in JSON and in CSV.
+func simple(text []byte) int {
+	for i, c := range text {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 const hex = "0123456789abcdef"
