@@ -123,7 +123,8 @@ var house = map[string][]string{
 	"release/docs": {"internal/cli", "internal/session"},
 	"release/size": nil,
 	// bench times any two commands.
-	"bench": nil,
+	"bench":         nil,
+	"bench/readers": nil,
 	// The tests of the program's contract run it from outside.
 	"contract":      {"contract/page"},
 	"contract/page": nil,
@@ -135,6 +136,8 @@ var house = map[string][]string{
 	// apiserver is a real kube-apiserver for tests; those in policies ask it what policies record.
 	"e2e/apiserver": nil,
 	"e2e/policies":  nil,
+	// answers asks for the log of an incident, and auditpatch for what is in it.
+	"e2e/answers": {"e2e/apiserver"},
 	"e2e/cast":      nil,
 	"e2e/load":      nil,
 	// versions makes a table of the results on several releases of Kubernetes.

@@ -53,6 +53,7 @@ func TestKeys(t *testing.T) {
 		"failure":      " 11, Forbidden 3",
 		"decision":     "allow 12, forbid 3",
 		"source-ip":    "10.0.0.7 4, 10.0.0.1 3",
+		"source-ips":   "10.0.0.7 4, 10.0.0.8 2",
 		"program":      "kubectl 8, curl 2",
 		"stage":        "ResponseComplete 13, ResponseStarted 2",
 		"level":        "Metadata 15, Request 1",

@@ -45,6 +45,7 @@ var keys = []Key{
 	{"decision", "decision of the authorizer", event.WantAuthorization, direct(func(e *event.Event) []byte { return e.Authorization.Decision })},
 	{"reason", "why the authorizer decided so", event.WantAuthorization, direct(func(e *event.Event) []byte { return e.Authorization.Reason })},
 	{"source-ip", "address of the connection", event.WantSourceIPs, made(column.Source)},
+	{"source-ips", "all addresses; those before the last are what headers say", event.WantSourceIPs, columns("source_ips")},
 	{"user-agent", "program, as it says", event.WantUserAgent, direct(func(e *event.Event) []byte { return e.UserAgent })},
 	{"program", "name in front of the user agent", event.WantUserAgent, made(column.Program)},
 	{"url", "URL with its query", event.WantRequestURI, direct(func(e *event.Event) []byte { return e.RequestURI })},
