@@ -76,8 +76,9 @@ var house = map[string][]string{
 	"internal/answer/table":   {"internal/auditlog/event"},
 	"internal/answer/count":   {"internal/auditlog/event"},
 	"internal/answer/changes": {"internal/auditlog/event"},
-	"internal/answer/page":    {"internal/auditlog/event"},
-	"internal/answer/roles":   {"internal/auditlog/event", "internal/hint"},
+	// A page says what was read, and what of it could not be.
+	"internal/answer/page":  {"internal/auditlog/event", "internal/auditlog/read"},
+	"internal/answer/roles": {"internal/auditlog/event", "internal/hint"},
 	// simulate puts recorded events under another policy, and reckons volume and retention.
 	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/hint"},
 	// The commands that read the audit log: events, policy simulate, retention and trim.
