@@ -202,14 +202,14 @@ type end struct {
 	Logs       []string `json:"logs"`
 	Made       int64    `json:"made"`   // ms since 1970
 	Shown      int      `json:"shown"`  // events in the page
+	Left       int      `json:"left"`   // that it had no room for
 	Events     int64    `json:"events"` // that were read
 	Bytes      int64    `json:"bytes"`
 	Files      int      `json:"files"`
 	Duplicates int64    `json:"duplicates"`
 	Unreadable int64    `json:"unreadable"`
 	First      []unread `json:"first"`
-	Cut        bool     `json:"cut"`  // reading was interrupted
-	Full       bool     `json:"full"` // there are more events than the page takes
+	Cut        bool     `json:"cut"` // reading was interrupted
 }
 
 type unread struct {
@@ -222,8 +222,8 @@ type unread struct {
 func ending(p *Page, t read.Total) []byte {
 	e := end{
 		Command: p.about.Command, Version: p.about.Version, Host: p.about.Host, Logs: append([]string{}, p.about.Logs...), Made: p.about.Made.UnixMilli(),
-		Shown: p.events, Events: t.Events, Bytes: t.Bytes, Files: t.Files, Duplicates: t.Duplicates, Unreadable: t.Unreadable,
-		First: []unread{}, Cut: t.Cut, Full: p.full,
+		Shown: p.shown, Left: p.left, Events: t.Events, Bytes: t.Bytes, Files: t.Files, Duplicates: t.Duplicates, Unreadable: t.Unreadable,
+		First: []unread{}, Cut: t.Cut,
 	}
 	for _, u := range t.First {
 		e.First = append(e.First, unread(u))

@@ -17,7 +17,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -48,10 +47,6 @@ const (
 	MaxBytes  = 256 << 20
 )
 
-// ErrFull is about an event for which the page has no more room. The page says that it
-// is not all when it is closed.
-var ErrFull = errors.New("the page is full")
-
 // About is what the page says of itself.
 type About struct {
 	Command string   // the command line that made it, as it may be shown
@@ -63,11 +58,11 @@ type About struct {
 
 // Page is a page that is being written.
 type Page struct {
-	out    counter
-	about  About
-	block  *block
-	events int
-	full   bool
+	out   counter
+	about About
+	block *block
+	shown int
+	left  int // events for which there was no room
 }
 
 // New begins a page.
@@ -95,13 +90,14 @@ func written(err error) error {
 	return nil
 }
 
-// Add puts an event at the end of the page. The error is ErrFull, or one of writing.
+// Add puts an event at the end of the page. It counts those for which there is no room,
+// and the page says that it is not all.
 func (p *Page) Add(e *event.Event) error {
-	if p.events >= MaxEvents || p.out.n >= MaxBytes {
-		p.full = true
-		return ErrFull
+	if p.left > 0 || p.shown >= MaxEvents || p.out.n >= MaxBytes {
+		p.left++
+		return nil
 	}
-	p.events++
+	p.shown++
 	p.block.add(e)
 	if p.block.full() {
 		return p.flush()
@@ -119,18 +115,25 @@ func (p *Page) flush() error {
 	return written(err)
 }
 
-// Close ends the page with what was read, and says how many events are in it. The writer
-// stays open.
-func (p *Page) Close(total read.Total) (events int, err error) {
-	if err := p.flush(); err != nil {
-		return p.events, err
+// Close ends the page with what was read. The writer stays open.
+func (p *Page) Close(total read.Total) (Written, error) {
+	err := p.flush()
+	if err == nil {
+		err = written(inert(&p.out, `id="about"`, ending(p, total)))
 	}
-	if err := inert(&p.out, `id="about"`, ending(p, total)); err != nil {
-		return p.events, written(err)
+	if err == nil {
+		_, tail, _ := strings.Cut(shell, "{{data}}")
+		_, err = io.WriteString(&p.out, strings.Replace(tail, "{{js}}", script, 1))
+		err = written(err)
 	}
-	_, tail, _ := strings.Cut(shell, "{{data}}")
-	_, err = io.WriteString(&p.out, strings.Replace(tail, "{{js}}", script, 1))
-	return p.events, written(err)
+	return Written{Shown: p.shown, Left: p.left, Bytes: p.out.n}, err
+}
+
+// Written is what a page has become.
+type Written struct {
+	Shown int // events in it
+	Left  int // events that it had no room for
+	Bytes int64
 }
 
 // signature is how each page begins.

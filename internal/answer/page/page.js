@@ -759,7 +759,7 @@ function drawAbout() {
   if (about.duplicates) fact('Twice in the logs', `${number(about.duplicates)}, shown once`);
   fact('Could not be read', about.unreadable ? number(about.unreadable) : 'nothing');
   const alarm = [];
-  if (about.full) alarm.push(`This is not all: the report is full with ${number(total)} events, and the logs have more. Narrow it, for instance with --since, --until or --verb '!watch'.`);
+  if (about.left) alarm.push(`This is not all: the report is full with the first ${number(total)} events, and ${number(about.left)} more were wanted. Narrow it, for instance with --since, --until or --verb '!watch'.`);
   if (about.cut) alarm.push('This is not all: reading was interrupted.');
   $('alarm').textContent = alarm.join(' ');
   $('alarm').hidden = !alarm.length;

@@ -48,6 +48,9 @@ func (q *question) run(ctx context.Context, m, reads *mode, strict bool) error {
 	if err != nil {
 		return err
 	}
+	if half, ok := a.(interface{ Cleanup() }); ok {
+		defer half.Cleanup()
+	}
 	if err := q.EndsItself(); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ func modes(q *question) []mode {
 		tableMode(q),
 		jsonMode(q),
 		jsonlMode(q),
+		htmlMode(q),
 	}
 }
 
