@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -187,10 +186,15 @@ func inert(out io.Writer, attribute string, data []byte) error {
 	text := base64.NewEncoder(base64.StdEncoding, out)
 	zip := gzip.NewWriter(text)
 	_, err := zip.Write(data)
-	if err = errors.Join(err, zip.Close(), text.Close()); err != nil {
-		return err
+	if err == nil {
+		err = zip.Close()
 	}
-	_, err = io.WriteString(out, "</script>\n")
+	if err == nil {
+		err = text.Close()
+	}
+	if err == nil {
+		_, err = io.WriteString(out, "</script>\n")
+	}
 	return err
 }
 

@@ -21,7 +21,6 @@ const TOPS = COLUMNS.slice(0, 7);
 const OUTCOME_WORDS = {ok: 'ok', denied: 'denied', failed: 'failed', open: 'no answer'};
 
 const $ = id => document.getElementById(id);
-const started = performance.now();
 
 // el makes an element with properties, and data- attributes under "data".
 function el(name, props = {}, ...inside) {
@@ -56,8 +55,18 @@ function show(e, text, keep = '') {
   return e;
 }
 
+// named shows a user so that, where there is no room, what system:serviceaccount:ns:name
+// or a node begins with is left out first.
+function named(e, text) {
+  const [lead] = text.match(/^system:(serviceaccount|node):/) ?? [''];
+  if (!lead) return show(e, text);
+  e.append(el('span', {className: 'lead', textContent: lead}), show(el('span', {className: 'tail'}), text.slice(lead.length)));
+  e.classList.add('named');
+  return e;
+}
+
 const word = (text, name = 'span') => show(el(name, {className: 'word'}), text);
-const number = n => n.toLocaleString('en-US');
+const grouped = new Intl.NumberFormat('en-US'), number = n => grouped.format(n);
 const shown = (column, text) => column === 'outcome' ? OUTCOME_WORDS[text] ?? text : text === '' ? '(none)' : text;
 
 // ---- the events ----
@@ -316,8 +325,11 @@ function update() {
   $('deep').checked = state.deep;
   if (!(state.deep && state.text.trim() && deep.text !== state.text)) deep.run++, document.documentElement.dataset.selected = rows.length;
   keepFragment();
-  document.documentElement.dataset.filtered = (performance.now() - from).toFixed(1);
+  afterwards(() => document.documentElement.dataset.filtered = (performance.now() - from).toFixed(1));
 }
+
+// afterwards calls a function once what was drawn can be seen.
+const afterwards = f => requestAnimationFrame(() => setTimeout(f));
 
 // ---- time ----
 
@@ -527,7 +539,7 @@ function drawTop(c) {
 function topLine(c, w, count, most, sum) {
   const on = state.only[c].has(w), off = state.not[c].has(w), text = shown(c, w);
   const pick = el('button', {type: 'button', className: 'pick', title: `${visible(text)}\n${number(count)}, ${(100 * count / Math.max(1, sum)).toFixed(1)} %`,
-    data: {key: `pick ${c} ${w}`}, 'aria-pressed': String(on), onclick: () => toggle(c, w)}, word(text), el('span', {className: 'number', textContent: number(count)}));
+    data: {key: `pick ${c} ${w}`}, 'aria-pressed': String(on), onclick: () => toggle(c, w)}, named(el('span', {className: 'word'}), text), el('span', {className: 'number', textContent: number(count)}));
   const not = el('button', {type: 'button', className: 'not', data: {key: `not ${c} ${w}`}, 'aria-pressed': String(off), 'aria-label': `Leave out ${visible(text)}`,
     title: 'Leave these out', textContent: 'not', onclick: () => toggle(c, w, true)});
   const share = el('span', {className: 'share'});
@@ -583,7 +595,8 @@ function cell(kind, ...parts) {
   for (const [text, dim] of parts) {
     if (text === '') continue;
     if (title) { td.append(' '); title += ' '; }
-    td.append(show(el('span', {className: dim ? 'dim' : ''}), text));
+    const span = el('span', {className: dim ? 'dim' : ''});
+    td.append(kind === 'who' && parts[1][0] === '' ? named(span, text) : show(span, text));
     title += text;
   }
   if (title.length > 12) td.title = visible(title);
@@ -798,10 +811,10 @@ drawAbout();
 readFragment();
 update();
 if (state.event >= 0) open(rows.indexOf(state.event));
-requestAnimationFrame(() => setTimeout(() => { // after what was drawn can be seen
+afterwards(() => {
   document.documentElement.dataset.opened = performance.now().toFixed(0);
   $('foot').textContent = `Opened in ${document.documentElement.dataset.opened} ms. Times are UTC. All that is shown stands in this file; it asks no network for anything. The address keeps the selection: copy it to share it along with the file.`;
-}));
+});
 
 })().catch(error => { // what is said here is no event's text
   document.documentElement.dataset.broken = String(error);
