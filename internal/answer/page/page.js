@@ -260,7 +260,10 @@ let deep = {text: null, found: null, run: 0};
 // seekDeep looks into each event as the log has it: 100 MB take about a second, and the
 // page stays usable meanwhile.
 async function seekDeep() {
-  const run = ++deep.run, text = state.text, parts = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const run = ++deep.run, text = state.text;
+  // Each word as it was typed, and as the JSON of kube-apiserver has it.
+  const parts = text.toLowerCase().split(/\s+/).filter(Boolean).map(p =>
+    [p, p.replace(/["\\]/g, '\\$&').replace(/[<>&]/g, c => '\\u00' + c.charCodeAt(0).toString(16))]);
   const found = new Uint8Array(total), decoder = new TextDecoder();
   for (let b = 0; b < rawScripts.length; b++) {
     const bytes = await unpacked(rawScripts[b]);
@@ -268,7 +271,7 @@ async function seekDeep() {
     const end = firstOf[b + 1] ?? total;
     for (let i = firstOf[b], from = 0; i < end; from += size[i++]) {
       const json = decoder.decode(bytes.subarray(from, from + size[i])).toLowerCase();
-      found[i] = parts.every(p => json.includes(p)) ? 1 : 0;
+      found[i] = parts.every(([p, q]) => json.includes(p) || json.includes(q)) ? 1 : 0;
     }
     $('count').textContent = `searching, ${Math.round(100 * (b + 1) / rawScripts.length)} %`;
     await new Promise(resolve => setTimeout(resolve));
@@ -310,17 +313,24 @@ function toggle(c, w, not = false) {
   update();
 }
 
+// keepFocus draws parts of the page anew, with the focus on what stands where it was.
+function keepFocus(draw) {
+  const key = document.activeElement?.dataset.key;
+  draw();
+  if (key) [...document.querySelectorAll('[data-key]')].find(e => e.dataset.key === key)?.focus({preventScroll: true});
+}
+
 // update shows the state: all of the page follows from it.
 function update() {
   const from = performance.now();
-  const focus = document.activeElement?.dataset.key;
   select();
-  drawTops();
-  drawLegend();
-  drawTime();
-  drawChips();
-  drawTable();
-  if (focus) [...document.querySelectorAll('[data-key]')].find(e => e.dataset.key === focus)?.focus({preventScroll: true});
+  keepFocus(() => {
+    drawTops();
+    drawLegend();
+    drawTime();
+    drawChips();
+    drawTable();
+  });
   $('search').value === state.text || ($('search').value = state.text);
   $('deep').checked = state.deep;
   if (!(state.deep && state.text.trim() && deep.text !== state.text)) deep.run++, document.documentElement.dataset.selected = rows.length;
@@ -805,7 +815,7 @@ addEventListener('beforeprint', () => {
 });
 addEventListener('afterprint', () => drawRows());
 addEventListener('hashchange', () => { readFragment(); update(); state.event >= 0 ? open(rows.indexOf(state.event)) : $('event').hidden || close(); });
-new ResizeObserver(() => { drawTime(); drawRows(); }).observe($('scroll'));
+new ResizeObserver(() => keepFocus(() => { drawTime(); drawRows(); })).observe($('scroll'));
 
 drawAbout();
 readFragment();
