@@ -116,7 +116,7 @@ func TestUse(t *testing.T) {
 	}
 	p.call("Browser.grantPermissions", map[string]any{"permissions": []string{"clipboardReadWrite"}}, nil)
 	p.eval("document.getElementById('copy').click()")
-	p.until("document.getElementById('copy').textContent !== 'Copy JSON'")
+	p.until("document.getElementById('copy').textContent === 'Copied'")
 	p.look("event.png", "Page.captureScreenshot", map[string]any{"format": "png"})
 	p.key("Escape")
 	p.until("document.getElementById('event').hidden")

@@ -760,13 +760,18 @@ function close() {
 
 $('close').addEventListener('click', close);
 $('copy').addEventListener('click', async () => {
+  let copied = false;
   try {
     await navigator.clipboard.writeText(opened);
-    $('copy').textContent = 'Copied';
-  } catch { // not every browser lets a file do it
-    getSelection().selectAllChildren($('json'));
-    $('copy').textContent = 'Selected: copy it now';
+    copied = true;
+  } catch { // not every browser lets a file do that
+    const put = event => { event.clipboardData.setData('text/plain', opened); event.preventDefault(); copied = true; };
+    addEventListener('copy', put);
+    document.execCommand('copy');
+    removeEventListener('copy', put);
   }
+  if (!copied) getSelection().selectAllChildren($('json'));
+  $('copy').textContent = copied ? 'Copied' : 'Selected: copy it now';
 });
 
 // ---- the rest ----
