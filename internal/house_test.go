@@ -128,8 +128,10 @@ var house = map[string][]string{
 	// apiserver is a real kube-apiserver for tests; those in policies ask it what policies record.
 	"e2e/apiserver": nil,
 	"e2e/policies":  nil,
-	"e2e/cast":      nil,
-	"e2e/load":      nil,
+	// page opens reports in a browser.
+	"e2e/page": nil,
+	"e2e/cast": nil,
+	"e2e/load": nil,
 	// versions makes a table of the results on several releases of Kubernetes.
 	"e2e/versions":       nil,
 	"e2e/receiver":       nil,

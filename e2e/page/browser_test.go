@@ -173,7 +173,7 @@ func (b *browser) open(t *testing.T, file, fragment string) *tab {
 	must(t, b.send("", "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached))
 	p := &tab{b, t, attached.SessionID}
 	t.Cleanup(func() { _ = b.send("", "Target.closeTarget", map[string]any{"targetId": target.TargetID}, nil) })
-	for _, domain := range []string{"Page", "Runtime", "Network", "Log"} {
+	for _, domain := range []string{"Page", "Runtime", "Network", "Log", "Performance"} {
 		p.call(domain+".enable", nil, nil)
 	}
 	at := url.URL{Scheme: "file", Path: file, Fragment: ""}
@@ -224,6 +224,25 @@ func (p *tab) number(expression string) float64 {
 func (p *tab) text(expression string) string {
 	p.t.Helper()
 	return fmt.Sprint(p.eval("String(" + expression + ")"))
+}
+
+// cpu is how long the page's process has had the processor, in ms.
+func (p *tab) cpu() float64 {
+	p.t.Helper()
+	var r struct {
+		Metrics []struct {
+			Name  string
+			Value float64
+		}
+	}
+	p.call("Performance.getMetrics", nil, &r)
+	for _, m := range r.Metrics {
+		if m.Name == "ProcessTime" {
+			return 1000 * m.Value
+		}
+	}
+	p.t.Fatal("there is no ProcessTime")
+	return 0
 }
 
 // key presses and releases a key.

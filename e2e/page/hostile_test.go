@@ -54,7 +54,7 @@ func TestHostile(t *testing.T) {
 	for i := range len(events) + 1 {
 		p.eval(fmt.Sprintf("location.hash = 'event=%d&sort=when'", i+1))
 		p.until(fmt.Sprintf("document.getElementById('event').dataset.row === '%d'", i))
-		p.eval("(() => { for (const b of document.querySelectorAll('#fields button, #tops button')) { b.dispatchEvent(new MouseEvent('mouseover', {bubbles: true})); b.focus(); } })()")
+		p.eval("(() => { for (const b of document.querySelectorAll('#fields button, #tops .pick')) b.dispatchEvent(new MouseEvent('mouseover', {bubbles: true})); })()")
 		if i == len(events) {
 			break
 		}

@@ -175,8 +175,8 @@ const span = text => {
 };
 const spanText = s => iso(s[0]) + '..' + iso(s[1]);
 
-function readFragment() {
-  const p = new URLSearchParams(location.hash.slice(1));
+function readFragment(hash) {
+  const p = new URLSearchParams(hash.slice(1));
   for (const c of COLUMNS) {
     state.only[c] = new Set(p.getAll(c));
     state.not[c] = new Set(p.getAll('not-' + c));
@@ -819,11 +819,12 @@ addEventListener('beforeprint', () => {
   $('printed').textContent = n > PRINTED ? `The first ${number(PRINTED)} of ${number(n)} selected events, out of ${number(total)} in this report; ${number(n - PRINTED)} are not printed.` : `All ${number(n)} selected events, out of ${number(total)} in this report.`;
 });
 addEventListener('afterprint', () => drawRows());
-addEventListener('hashchange', () => { readFragment(); update(); state.event >= 0 ? open(rows.indexOf(state.event)) : $('event').hidden || close(); });
+// The event's own address: keepFragment may have changed that of the page meanwhile.
+addEventListener('hashchange', event => { readFragment(new URL(event.newURL).hash); update(); state.event >= 0 ? open(rows.indexOf(state.event)) : $('event').hidden || close(); });
 new ResizeObserver(() => keepFocus(() => { drawTime(); drawRows(); })).observe($('scroll'));
 
 drawAbout();
-readFragment();
+readFragment(location.hash);
 update();
 if (state.event >= 0) open(rows.indexOf(state.event));
 afterwards(() => {
