@@ -16,7 +16,7 @@ var hostile = []string{
 	`javascript:canary()`, `<a href="javascript:canary()">x</a>`, `<!--`, `--><b>`, `<!--<script>`, `]]>`, `</title><meta http-equiv=refresh content="0;url=http://canary.example/">`,
 	`<iframe src=http://canary.example></iframe>`, `<link rel=stylesheet href=http://canary.example/>`, `</style>`, `${canary()}`, `{{canary()}}`, `&lt;script&gt;canary()`,
 	"\u2028canary()\u2029", "\u202egnp.exe\u202c", "\u200b\ufeff\u00ad", "a\u0000b\u001b[31m", "\ufffd", "__proto__", "constructor", "\U000e0041\U000e007f", "&#60;script>", `\u003cscript\u003ecanary()\u003c/script\u003e`,
-	strings.Repeat("<script>canary()</script>", 3000), "e\u0301" + strings.Repeat("\u0301", 300), "שלום عليكم",
+	strings.Repeat("<script>canary()</script>", 1000), "e\u0301" + strings.Repeat("\u0301", 300), "שלום عليكم",
 }
 
 // everywhere is an event with a text in each of its fields.
