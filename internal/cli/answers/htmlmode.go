@@ -55,7 +55,7 @@ func (q *question) newReport(name string, overwrite bool) (answer, error) {
 	case name == "-" && q.JSON():
 		return nil, hint.Errorf(hint.Spaced("html", "report.html"), "--html - and -o json exclude each other: both go to standard output")
 	case name == "-":
-		to = q.Stdout()
+		to = q.out
 	default:
 		var err error
 		if r.file, err = page.Create(name, overwrite); err != nil {
@@ -98,12 +98,12 @@ func (r *report) Fields() event.Fields { return page.Wants }
 
 // written is what events --html prints as JSON.
 type written struct {
-	Changed bool       `json:"changed"`
-	File    string     `json:"file"`
-	Bytes   int64      `json:"bytes"`
-	Shown   int        `json:"shown"` // events in the page
-	Left    int        `json:"left"`  // events that it had no room for
-	Total   read.Total `json:"total"`
+	Changed bool    `json:"changed"`
+	File    string  `json:"file"`
+	Bytes   int64   `json:"bytes"`
+	Shown   int     `json:"shown"` // events in the page
+	Left    int     `json:"left"`  // events that it had no room for
+	Total   summary `json:"total"`
 }
 
 func (r *report) Print(total read.Total) error {
@@ -119,7 +119,7 @@ func (r *report) Print(total read.Total) error {
 		r.Printf("%s: a report on %d events, %s", r.name, w.Shown, megabytes(w.Bytes))
 	}
 	if r.JSON() {
-		r.PrintJSON(written{true, r.name, w.Bytes, w.Shown, w.Left, total})
+		r.PrintJSON(written{true, r.name, w.Bytes, w.Shown, w.Left, r.summary})
 	}
 	if w.Left == 0 {
 		return nil
