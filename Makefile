@@ -122,6 +122,10 @@ e2e-answers: ## the answers in an audit log of a real kube-apiserver on loopback
 e2e-policies: ## what policies record, asked of a real kube-apiserver on loopback; as any user
 	./e2e/policies.sh
 
+.PHONY: e2e-page
+e2e-page: build ## reports of events --html in a headless Chromium
+	./e2e/page.sh
+
 collection: dist ## the Ansible collection with the programs of make dist, in bin/
 	cp dist/auditpatch-linux-*64 ansible/roles/auditpatch/files/
 	ansible-galaxy collection build --force ansible --output-path bin

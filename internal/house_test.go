@@ -80,8 +80,9 @@ var house = map[string][]string{
 	"internal/answer/table":   {"internal/auditlog/event", "internal/answer/column"},
 	"internal/answer/count":   {"internal/auditlog/event", "internal/answer/column"},
 	"internal/answer/changes": {"internal/auditlog/event"},
-	"internal/answer/page":    {"internal/auditlog/event"},
-	"internal/answer/roles":   {"internal/auditlog/event", "internal/hint"},
+	// A page says what was read, and what of it could not be.
+	"internal/answer/page":  {"internal/auditlog/event", "internal/auditlog/read"},
+	"internal/answer/roles": {"internal/auditlog/event", "internal/hint"},
 	// simulate puts recorded events under another policy, and reckons volume and retention.
 	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/hint"},
 	// The commands that read the audit log: events, policy simulate, retention and trim.
@@ -138,8 +139,10 @@ var house = map[string][]string{
 	"e2e/policies":  nil,
 	// answers asks for the log of an incident, and auditpatch for what is in it.
 	"e2e/answers": {"e2e/apiserver"},
-	"e2e/cast":      nil,
-	"e2e/load":      nil,
+	"e2e/cast":    nil,
+	"e2e/load":    nil,
+	// page opens reports in a browser.
+	"e2e/page": nil,
 	// versions makes a table of the results on several releases of Kubernetes.
 	"e2e/versions":       nil,
 	"e2e/receiver":       nil,

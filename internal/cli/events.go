@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/cli/answers"
+	"auditpatch/internal/hint"
 	"auditpatch/internal/inspect"
 	"auditpatch/internal/target"
 )
@@ -18,6 +19,10 @@ func (c console) Quiet() bool               { return c.p.quiet }
 func (c console) Stdin() io.Reader          { return c.p.In }
 func (c console) Line(text string) string   { return c.p.line(text) }
 func (c console) EndsItself() error         { return c.p.Begin() }
+
+func (c console) CommandLine() string {
+	return c.p.line(hint.Command("").Typed(c.p.words[1:]...).String())
+}
 
 func (c console) Node(command string) ([]cli.Flag, func() (string, error)) {
 	n := &nodeFlags{}

@@ -30,6 +30,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/cli/commands"
+	"auditpatch/internal/hint"
 )
 
 // Flag categories of these commands, in the order of the help text. The flags that all commands
@@ -52,6 +53,11 @@ type Console interface {
 	// Node are the flags that name a node, and what finds the log that its manifest names, as a
 	// path on this machine. command is for hints.
 	Node(command string) (flags []cli.Flag, log func() (string, error))
+	Version() string // of the program
+	// CommandLine is what was typed, as a shell takes it, and as it may be shown.
+	CommandLine() string
+	// SetChanged says that a file was written, and what to type if that cannot be printed.
+	SetChanged(next hint.Hint)
 	// Line is a text as a terminal may have it.
 	Line(text string) string
 	// EndsItself says that an interruption cancels the context of the command, and does not

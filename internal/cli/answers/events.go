@@ -63,6 +63,9 @@ func (p *program) eventsCommand() *cli.Command {
 
 // run reads the logs and prints the answer.
 func (q *question) run(ctx context.Context, a answer, answers, reads *mode) error {
+	if half, ok := a.(interface{ Cleanup() }); ok {
+		defer half.Cleanup()
+	}
 	from := read.Events
 	if reads != nil {
 		from = reads.read
@@ -81,6 +84,10 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 		s.total(total, q.filter)
 		err = a.Print(total)
 	}
+	var partly exit.Status // the answer has not all that was asked for, and has said so
+	if errors.As(err, &partly) {
+		err = nil
+	}
 	switch {
 	case q.out.lost != nil:
 		return exit.Status(exit.Refused) // the session says so, unless nobody wants more
@@ -93,6 +100,8 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 		return exit.Status(exit.Refused)
 	case q.strict && s.Unreadable > 0:
 		return exit.Status(exit.Differs)
+	case partly != 0:
+		return partly
 	}
 	return nil
 }

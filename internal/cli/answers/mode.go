@@ -24,6 +24,7 @@ func modes(q *question) []mode {
 		csvMode(q),
 		flatMode(q),
 		countMode(q),
+		htmlMode(q),
 	}
 }
 

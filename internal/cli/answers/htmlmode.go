@@ -1,0 +1,132 @@
+package answers
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/answer/page"
+	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/auditlog/read"
+	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
+)
+
+// htmlMode writes the events as a page for browsers. It is a flag and no value of -o,
+// which goes to standard output: a shell makes the file of that readable to others, and
+// half written when the log cannot be read.
+func htmlMode(q *question) mode {
+	var name string
+	var overwrite bool
+	return mode{
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "html", Destination: &name, Category: shownCategory, Usage: "write a report for a browser into `FILE`, which only its owner can read, - for standard output"},
+			&cli.BoolFlag{Name: "overwrite", Destination: &overwrite, Category: shownCategory, Usage: "with --html: also over a file that is no such report"},
+		},
+		outputs: []string{"text", "json"},
+		asked: func() string {
+			if name == "" && !overwrite {
+				return ""
+			}
+			return "html"
+		},
+		answer: func() (answer, error) { return q.newReport(name, overwrite) },
+	}
+}
+
+// report is the page with its file.
+type report struct {
+	*question
+	*page.Page
+	name string
+	file *page.File // nil for standard output
+}
+
+func (q *question) newReport(name string, overwrite bool) (answer, error) {
+	r := &report{question: q, name: name}
+	var to io.Writer
+	switch {
+	case name == "":
+		return nil, hint.Errorf(hint.Spaced("html", "report.html").Switch("overwrite"), "--overwrite is for --html, which names the file")
+	case name == "-" && q.JSON():
+		return nil, hint.Errorf(hint.Spaced("html", "report.html"), "--html - and -o json exclude each other: both go to standard output")
+	case name == "-":
+		to = q.out
+	default:
+		var err error
+		if r.file, err = page.Create(name, overwrite); err != nil {
+			return nil, refused(name, err)
+		}
+		to = r.file
+	}
+	about := page.About{Command: q.CommandLine(), Version: q.Version(), Made: time.Now()}
+	about.Host, _ = os.Hostname() // the page does without
+	for _, l := range q.logs {
+		about.Logs = append(about.Logs, l.Name)
+	}
+	var err error
+	if r.Page, err = page.New(to, about); err != nil {
+		r.Cleanup()
+		return nil, err
+	}
+	return r, nil
+}
+
+// refused says what to do about a file that cannot be written.
+func refused(name string, err error) error {
+	switch {
+	case errors.Is(err, page.ErrNotOurs):
+		return hint.Errorf(hint.Spaced("html", name).Switch("overwrite"), "--html: %v", err)
+	case errors.Is(err, page.ErrNotPlain):
+		return hint.Errorf(hint.Spaced("html", "report.html"), "--html: %v", err)
+	}
+	return fmt.Errorf("--html: %w", err)
+}
+
+// Cleanup takes away a file that was not finished.
+func (r *report) Cleanup() {
+	if r.file != nil {
+		r.file.Cleanup()
+	}
+}
+
+func (r *report) Fields() event.Fields { return page.Wants }
+
+// written is what events --html prints as JSON.
+type written struct {
+	Changed bool    `json:"changed"`
+	File    string  `json:"file"`
+	Bytes   int64   `json:"bytes"`
+	Shown   int     `json:"shown"` // events in the page
+	Left    int     `json:"left"`  // events that it had no room for
+	Total   summary `json:"total"`
+}
+
+func (r *report) Print(total read.Total) error {
+	w, err := r.Close(total)
+	if err == nil && r.file != nil {
+		err = r.file.Commit()
+	}
+	if err != nil {
+		return fmt.Errorf("--html: %w", err)
+	}
+	if r.file != nil {
+		r.SetChanged(hint.Command("events").Switch("help"))
+		r.Printf("%s: a report on %d events, %s", r.name, w.Shown, megabytes(w.Bytes))
+	}
+	if r.JSON() {
+		r.PrintJSON(written{true, r.name, w.Bytes, w.Shown, w.Left, r.summary})
+	}
+	if w.Left == 0 {
+		return nil
+	}
+	r.Say("warning", fmt.Sprintf("the report is full: %d more events are not in it", w.Left))
+	r.Say("hint", r.Hint(hint.Spaced("since", "2h").Spaced("verb", "!watch")).String())
+	return exit.Status(exit.Differs)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
