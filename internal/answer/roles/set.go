@@ -1,0 +1,141 @@
+package roles
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"auditpatch/internal/auditlog/event"
+)
+
+// Set are the roles of one user.
+type Set struct {
+	User   string // "" for all users together
+	Roles  []Role
+	Counts Counts
+	// Made are namespaces that the user made, and that roles lie in: these can only be applied
+	// when the namespace is there, and go with it.
+	Made []string
+	// Escalates says that the roles allow to make roles with rights that the user does not have.
+	Escalates bool
+}
+
+// Sets makes the roles, named name or after the user, sorted by the user.
+//
+// With [Auto], a grant names its objects if these are at most ten and none of their names looks
+// generated, as those of Pods do; not where the user creates objects of that kind in the same
+// place, whose names will be others, nor for get where they may all be listed.
+func (c *Collector) Sets(name string) (out []Set) {
+	for _, user := range slices.Sorted(maps.Keys(c.holders)) {
+		h := c.holders[user]
+		grants := h.settle(c.options.Names)
+		s := Set{User: user, Counts: h.counts}
+		s.Escalates = h.escalate(grants)
+		n := name
+		if n == "" {
+			n = DefaultName(user)
+		}
+		s.Roles = rolesOf(n, minimal(grants))
+		for _, r := range s.Roles {
+			for _, namespace := range r.Namespaces {
+				if _, ok := h.created[namespace]; ok {
+					s.Made = append(s.Made, namespace)
+				}
+			}
+		}
+		slices.Sort(s.Made)
+		out = append(out, s)
+	}
+	return out
+}
+
+// settle decides about names.
+func (h *holder) settle(names Names) map[Grant]Use {
+	out := map[Grant]Use{}
+	for g, f := range h.families {
+		whatever := f[""] != nil && names != every || names == Auto && !g.personal() && h.changing(g, f)
+		for name, u := range f {
+			if g.Name = name; whatever {
+				g.Name = ""
+			}
+			sum := out[g]
+			sum.add(*u)
+			out[g] = sum
+		}
+	}
+	return out
+}
+
+// changing says that other names are to be expected, or that names hide nothing.
+func (h *holder) changing(g Grant, f family) bool {
+	for name := range f {
+		if generated(name) {
+			return true
+		}
+	}
+	if g.Verb == "get" && (h.any(g, "list", g.Resource) || h.any(g, "watch", g.Resource)) {
+		return true
+	}
+	return h.any(g, "create", g.base())
+}
+
+// any says that a verb is needed for any name of a resource in the same place, or everywhere.
+func (h *holder) any(g Grant, verb, resource string) bool {
+	g.Verb, g.Resource = verb, resource
+	if h.families[g][""] != nil {
+		return true
+	}
+	g.Namespace = ""
+	return h.families[g][""] != nil
+}
+
+// suffix is what Kubernetes puts behind generateName, and the hash of a ReplicaSet: letters
+// without vowels, and digits, of which words have none. Then there are numbers of Jobs, UUIDs
+// and other hexadecimal digits.
+var (
+	suffix = regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{5,10}$`)
+	number = regexp.MustCompile(`[-._][0-9]{5,}$|[0-9a-f]{8}-[0-9a-f]{4}-|[-._/][0-9a-f]{16,}$`)
+)
+
+func generated(name string) bool { return suffix.MatchString(name) || number.MatchString(name) }
+
+// escalate adds the right to give others what the user does not have, where roles were made
+// that do so.
+func (h *holder) escalate(grants map[Grant]Use) (needed bool) {
+	held := maps.Clone(grants)
+	for g, made := range h.escalations {
+		for right := range made.rights {
+			if !has(held, right) {
+				needed = true
+				grants[g] = made.use
+				break
+			}
+		}
+	}
+	return needed
+}
+
+func has(held map[Grant]Use, right Grant) bool {
+	for _, w := range append(right.wider(), right) {
+		if _, ok := held[w]; ok {
+			return true
+		}
+	}
+	return everybody(event.Subject{Groups: []byte(`["system:authenticated"]`)}, right)
+}
+
+// DefaultName is the name of a user's roles. It never is that of one of Kubernetes' own roles.
+func DefaultName(user string) string {
+	if user == "" {
+		user = "all"
+	}
+	var b strings.Builder
+	for _, r := range user {
+		if r == '/' || r == '%' || !plainRune(r) {
+			r = '-'
+		}
+		b.WriteRune(r)
+	}
+	return "auditpatch:" + b.String()
+}
