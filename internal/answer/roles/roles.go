@@ -81,22 +81,23 @@ func (u *Use) add(v Use) {
 
 // Counts are the requests of a user, and those of them that made no role, by why.
 type Counts struct {
-	Requests int64 // that were allowed, and with IncludeDenied those that were refused
-	Defaults int64 // that everybody may send
-	Refused  int64 // by the authorizer, and left out
+	Requests int64 `json:"requests"` // that were allowed, and with IncludeDenied those that were refused
+	Reads    int64 `json:"reads"`    // those of them that get, list or watch
+	Defaults int64 `json:"defaults"` // that everybody may send
+	Refused  int64 `json:"refused"`  // by RBAC
 	// Later are refused with 403 although RBAC had allowed them, as by admission.
-	Later    int64
-	Unnamed  int64 // a rule that allows the request would allow more, as for a resource called *
-	NoBecome int64 // refused impersonations, of which the log does not say of whom
-	Unknown  int64 // that may have ended before the authorizer was asked
-	First    event.Time
-	Last     event.Time
-	Reads    int64 // requests that only read
-	Masters  bool  // the user is in system:masters
-	Node     bool  // the user is a node, whom the Node authorizer allows more
+	Later   int64 `json:"refusedLater"`
+	Unnamed int64 `json:"inexpressible"` // a rule that allows the request would allow more, as for a resource called *
+	// Become are refused impersonations, of which the log does not say of whom.
+	Become  int64      `json:"refusedImpersonations"`
+	Unknown int64      `json:"unknown"` // that may have ended before the authorizer was asked
+	First   event.Time `json:"-"`
+	Last    event.Time `json:"-"`
+	Masters bool       `json:"masters"` // the user is in system:masters
+	Node    bool       `json:"node"`    // the user is a node, whom the Node authorizer allows more
 	// Unproven are permissions to give or sign of which the log does not say for what they
-	// were needed: they are in no role.
-	Unproven map[string]int64
+	// were needed: they are in no role. Its fields are many for there are many ways to be left out.
+	Unproven map[string]int64 `json:"unproven"`
 }
 
 // Collector takes events.
@@ -183,7 +184,7 @@ func (c *Collector) request(h *holder, actor event.Subject, e *event.Event, u Us
 	asked := asked(e)
 	switch verdict(e) {
 	case noBecome:
-		h.counts.NoBecome += u.Times
+		h.counts.Become += u.Times
 		return
 	case unknown:
 		h.counts.Unknown += u.Times
@@ -304,7 +305,7 @@ func (g Grant) base() string {
 
 // personal is a grant whose name says whom one may become, or what one may give or sign.
 func (g Grant) personal() bool {
-	return strings.HasPrefix(g.Verb, "impersonate") || slices.Contains([]string{"escalate", "bind", "approve", "sign", "attest"}, g.Verb)
+	return g.Verb == "impersonate" || strings.HasPrefix(g.Verb, "impersonate:") || slices.Contains([]string{"escalate", "bind", "approve", "sign", "attest"}, g.Verb)
 }
 
 // verbs are in the order in which people write them; others follow by the alphabet.

@@ -19,6 +19,7 @@ type Set struct {
 	Made []string
 	// Escalates says that the roles allow to make roles with rights that the user does not have.
 	Escalates bool
+	Denied    bool // what RBAC refused counts as well
 }
 
 // Sets makes the roles, named name or after the user, sorted by the user.
@@ -30,7 +31,7 @@ func (c *Collector) Sets(name string) (out []Set) {
 	for _, user := range slices.Sorted(maps.Keys(c.holders)) {
 		h := c.holders[user]
 		grants := h.settle(c.options.Names)
-		s := Set{User: user, Counts: h.counts}
+		s := Set{User: user, Counts: h.counts, Denied: c.options.IncludeDenied}
 		s.Escalates = h.escalate(grants)
 		n := name
 		if n == "" {
@@ -50,21 +51,86 @@ func (c *Collector) Sets(name string) (out []Set) {
 	return out
 }
 
+// Warnings are what to know before the roles are used, each one line.
+func (s Set) Warnings() (out []string) {
+	who := s.User
+	if who == "" {
+		who = "one of the users"
+	}
+	c := s.Counts
+	if c.Masters {
+		out = append(out, who+" is in group system:masters, which may do everything whatever roles say")
+	}
+	if c.Node {
+		out = append(out, who+" is a node: the Node authorizer allows it more than roles do")
+	}
+	if s.Escalates {
+		out = append(out, who+" made roles with rights that these roles do not give: verb escalate allows that, and so everything; without it, give the rights themselves")
+	}
+	if c.Requests > 0 && c.Reads == 0 {
+		out = append(out, "the log has no get, list or watch of "+who+": its policy may not record them")
+	}
+	for _, namespace := range s.Made {
+		out = append(out, "namespace "+namespace+" was made by "+who+": its roles can only be applied when it is there, and go with it")
+	}
+	for _, what := range slices.Sorted(maps.Keys(c.Unproven)) {
+		out = append(out, "left out: "+what+", for the log has no body that says which")
+	}
+	if c.Refused > 0 && !s.Denied {
+		out = append(out, requests(c.Refused)+" of "+who+" that RBAC refused: left out; --include-denied allows these too")
+	}
+	return out
+}
+
 // settle decides about names.
 func (h *holder) settle(names Names) map[Grant]Use {
 	out := map[Grant]Use{}
 	for g, f := range h.families {
-		whatever := f[""] != nil && names != every || names == Auto && !g.personal() && h.changing(g, f)
-		for name, u := range f {
-			if g.Name = name; whatever {
-				g.Name = ""
-			}
-			sum := out[g]
-			sum.add(*u)
-			out[g] = sum
+		if g.Namespace == "" || names == every {
+			h.choose(out, g, f, names)
+		}
+	}
+	for g, f := range h.families {
+		if g.Namespace != "" && names != every {
+			h.choose(out, g, h.below(out, g, f), names)
 		}
 	}
 	return out
+}
+
+// choose adds grants for a family: for each of its names, or for any.
+func (h *holder) choose(out map[Grant]Use, g Grant, f family, names Names) {
+	whatever := f[""] != nil && names != every || names == Auto && !g.personal() && h.changing(g, f)
+	for name, u := range f {
+		if g.Name = name; whatever {
+			g.Name = ""
+		}
+		sum := out[g]
+		sum.add(*u)
+		out[g] = sum
+	}
+}
+
+// below are the names that are not allowed everywhere anyhow. Those that are do not decide
+// about the others.
+func (h *holder) below(out map[Grant]Use, g Grant, f family) family {
+	left := family{}
+	for name, u := range f {
+		everywhere := g
+		everywhere.Namespace, everywhere.Name = "", name
+		sum, ok := out[everywhere]
+		if !ok {
+			everywhere.Name = ""
+			sum, ok = out[everywhere]
+		}
+		if !ok {
+			left[name] = u
+			continue
+		}
+		sum.add(*u)
+		out[everywhere] = sum
+	}
+	return left
 }
 
 // changing says that other names are to be expected, or that names hide nothing.

@@ -15,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/hint"
 )
 
 // Subject is to whom roles are bound: kind User, Group or ServiceAccount.
@@ -26,6 +27,34 @@ func SubjectOf(user string) Subject {
 		return Subject{"ServiceAccount", namespace, name}
 	}
 	return Subject{"User", "", user}
+}
+
+// ParseSubject reads user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME.
+func ParseSubject(text string) (Subject, error) {
+	kind, name, _ := strings.Cut(text, ":")
+	switch {
+	case kind == "user" && name != "":
+		return SubjectOf(name), nil
+	case kind == "group" && name != "":
+		return Subject{"Group", "", name}, nil
+	case kind == "serviceaccount":
+		if s := SubjectOf("system:" + text); s.Kind == "ServiceAccount" {
+			return s, nil
+		}
+	}
+	return Subject{}, hint.Errorf(hint.Words("user:alice, group:devs or serviceaccount:ci:builder"), "%q is no subject of a role", text)
+}
+
+// CheckName refuses a name that roles cannot have, or that Kubernetes' own have: these would
+// be overwritten.
+func CheckName(name string) error {
+	switch {
+	case name == "." || name == ".." || strings.ContainsAny(name, "/%") || strings.IndexFunc(name, func(r rune) bool { return !plainRune(r) }) >= 0:
+		return hint.Errorf(hint.Words("a name such as auditpatch:ci"), "%q is no name of a role", name)
+	case strings.HasPrefix(name, "system:") || slices.Contains([]string{"cluster-admin", "admin", "edit", "view"}, name):
+		return hint.Errorf(hint.Words("a name such as auditpatch:ci"), "%s is a role of Kubernetes' own", name)
+	}
+	return nil
 }
 
 // writer prints YAML line by line, and remembers the first error.
@@ -159,14 +188,18 @@ func (s Set) comments() (out []string) {
 	c := s.Counts
 	out = append(out, fmt.Sprintf("What %s did: %s from %s to %s.", who, requests(c.Requests), stamp(c.First), stamp(c.Last)),
 		"These roles allow what the log has, and a log has what its policy records.")
+	denied := "that RBAC refused: left out"
+	if s.Denied {
+		denied = "that RBAC refused: these roles allow them, too"
+	}
 	for _, n := range []struct {
 		n    int64
 		what string
 	}{
 		{c.Defaults, "that everybody may send (system:discovery, system:basic-user, system:public-info-viewer): left out"},
-		{c.Refused, "that RBAC refused"},
+		{c.Refused, denied},
 		{c.Later, "that RBAC allowed and something else refused, such as admission"},
-		{c.NoBecome, "to act as somebody else, refused: left out, for the log does not say whom"},
+		{c.Become, "to act as somebody else, refused: left out, for the log does not say whom"},
 		{c.Unnamed, "that no rule can allow without allowing more: left out"},
 		{c.Unknown, "that ended before RBAC was asked: left out"},
 	} {

@@ -31,7 +31,8 @@ func (p *program) eventsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if q.filter, err = wanted.filter(c); err != nil {
+			q.given = wanted.given()
+			if q.filter, err = filter.New(q.given, time.Now()); err != nil {
 				return err
 			}
 			if q.logs, err = logs.find(); err != nil {
@@ -135,8 +136,8 @@ func (w *wanted) flags() (flags []cli.Flag) {
 	return flags
 }
 
-// filter is what the flags say.
-func (w *wanted) filter(*cli.Context) (*filter.Filter, error) {
+// given are the values of the flags, by their names.
+func (w *wanted) given() map[string][]string {
 	values := map[string][]string{}
 	for name, given := range w.texts {
 		values[name] = given.Value()
@@ -146,5 +147,5 @@ func (w *wanted) filter(*cli.Context) (*filter.Filter, error) {
 			values[name] = []string{"true"}
 		}
 	}
-	return filter.New(values, time.Now())
+	return values
 }

@@ -21,6 +21,7 @@ func modes(q *question) []mode {
 		tableMode(q),
 		jsonMode(q),
 		jsonlMode(q),
+		rolesMode(q),
 	}
 }
 
@@ -30,6 +31,7 @@ type question struct {
 	*program
 	logs   []read.Log
 	filter *filter.Filter
+	given  map[string][]string // what the filter was made of
 }
 
 // mode is a way to answer, or to read.
