@@ -32,7 +32,7 @@ type Names int
 
 // With Auto, rules name objects where that lasts: see [Collector.Sets]. What one may become,
 // give or sign (impersonate, escalate, bind, approve, sign, attest) is always named, if the log
-// says it.
+// says it; Never names namespaces, too.
 const (
 	Auto Names = iota
 	Always
@@ -192,17 +192,26 @@ func (c *Collector) request(h *holder, actor event.Subject, e *event.Event, u Us
 	case refused:
 		h.counts.Refused += u.Times
 		if c.options.IncludeDenied {
-			c.keep(h, actor, asked, u)
+			c.keep(h, actor, c.lasting(asked, e), u)
 		}
 		return
 	}
 	if e.Response.Code == http.StatusForbidden {
 		h.counts.Later += u.Times
 	}
-	c.keep(h, actor, asked, u)
+	c.keep(h, actor, c.lasting(asked, e), u)
 	for _, g := range h.further(e, asked, u) {
 		c.grant(h, g, u)
 	}
+}
+
+// lasting allows what was done to a namespace that is not there, or no longer, from outside: a
+// role in it could not be applied, or would go with it.
+func (c *Collector) lasting(asked Grant, e *event.Event) Grant {
+	if c.options.Names != every && asked.ofNamespace() && asked.Namespace == asked.Name && (asked.Verb == "delete" || e.Response.Code == http.StatusNotFound) {
+		asked.Namespace = ""
+	}
+	return asked
 }
 
 // see notes who the actor is.
@@ -246,10 +255,10 @@ func (c *Collector) grant(h *holder, g Grant, u Use) {
 	}
 	name := g.Name
 	g.Name = ""
-	if c.options.Names != every && g.Group == "" && g.base() == "namespaces" && name == g.Namespace {
+	if c.options.Names != every && g.ofNamespace() && name == g.Namespace {
 		name = "" // no other namespace lies in this namespace
 	}
-	if c.options.Names == Never && !g.personal() {
+	if c.options.Names == Never && !g.personal() && !g.ofNamespace() {
 		name = ""
 	}
 	f := h.families[g]
@@ -302,6 +311,9 @@ func (g Grant) base() string {
 	base, _, _ := strings.Cut(g.Resource, "/")
 	return base
 }
+
+// ofNamespace is about a Namespace itself.
+func (g Grant) ofNamespace() bool { return g.Group == "" && g.base() == "namespaces" }
 
 // personal is a grant whose name says whom one may become, or what one may give or sign.
 func (g Grant) personal() bool {

@@ -118,6 +118,9 @@ func (h *holder) below(out map[Grant]Use, g Grant, f family) family {
 	for name, u := range f {
 		everywhere := g
 		everywhere.Namespace, everywhere.Name = "", name
+		if g.ofNamespace() {
+			everywhere.Name = g.Namespace
+		}
 		sum, ok := out[everywhere]
 		if !ok {
 			everywhere.Name = ""
