@@ -127,10 +127,10 @@ POST /apis/authentication.k8s.io/v1/tokenreviews tokenreview
 POST /apis/rbac.authorization.k8s.io/v1/namespaces/prod/roles role:secrets < DELETE /apis/rbac.authorization.k8s.io/v1/namespaces/prod/roles/secrets
 PUT /apis/rbac.authorization.k8s.io/v1/namespaces/dev/roles/secrets role:secrets < POST /apis/rbac.authorization.k8s.io/v1/namespaces/dev/roles role:secrets
 POST /apis/rbac.authorization.k8s.io/v1/namespaces/test/roles role:held < DELETE /apis/rbac.authorization.k8s.io/v1/namespaces/test/roles/held
-PATCH /apis/rbac.authorization.k8s.io/v1/clusterroles/wide rules
+PATCH /apis/rbac.authorization.k8s.io/v1/clusterroles/wide rules < PATCH /apis/rbac.authorization.k8s.io/v1/clusterroles/wide norules
 POST /apis/rbac.authorization.k8s.io/v1/namespaces/prod/rolebindings bind:RoleBinding < DELETE /apis/rbac.authorization.k8s.io/v1/namespaces/prod/rolebindings/made
 POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings bind:ClusterRoleBinding < DELETE /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/made
-PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/dev/rolebindings/kept label
+PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/dev/rolebindings/kept label < PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/dev/rolebindings/kept nolabel
 DELETE /apis/rbac.authorization.k8s.io/v1/namespaces/prod/roles/missing
 POST /apis/certificates.k8s.io/v1/certificatesigningrequests csr < DELETE /apis/certificates.k8s.io/v1/certificatesigningrequests/made
 PATCH /apis/certificates.k8s.io/v1/certificatesigningrequests/made/approval approve < DELETE /apis/certificates.k8s.io/v1/certificatesigningrequests/made; POST /apis/certificates.k8s.io/v1/certificatesigningrequests csr
@@ -304,8 +304,12 @@ func body(t *testing.T, what, name string) object {
 		return as(rbacGroup+"/v1", "Role", object{"rules": []object{rule}})
 	case "rules":
 		return object{"rules": []object{{"apiGroups": []string{""}, "resources": []string{"secrets"}, "verbs": []string{"*"}}}}
+	case "norules":
+		return object{"rules": []object{}}
+	case "nolabel":
+		return object{"metadata": object{"labels": nil}}
 	case "bind":
-		return as(rbacGroup+"/v1", name, object{"metadata": object{"name": "made"}, "roleRef": object{"apiGroup": rbacGroup, "kind": "ClusterRole", "name": "edit"},
+		return as(rbacGroup+"/v1", name, object{"metadata": object{"name": "made"}, "roleRef": object{"apiGroup": rbacGroup, "kind": "ClusterRole", "name": "old-impersonator"},
 			"subjects": []object{{"apiGroup": rbacGroup, "kind": "Group", "name": "nobody"}}})
 	case "csr":
 		return as("certificates.k8s.io/v1", "CertificateSigningRequest", object{"metadata": object{"name": "made"}, "spec": object{
@@ -380,7 +384,7 @@ func furnish(t *testing.T, bed *apiserver.Bed, client *apiserver.Client) {
 	bind("impersonated", "cluster-admin", subject("User", "imp-user"), subject("User", "imp-legacy"), subject("Group", "imp-group"), subject("Group", "imp-group-2"),
 		subject("User", "system:node:n1"), object{"kind": "ServiceAccount", "namespace": "prod", "name": "builder"}, object{"kind": "ServiceAccount", "namespace": "dev", "name": "legacy"})
 	create(rbac+"/namespaces/dev/rolebindings", rbacGroup+"/v1", "RoleBinding", "kept", object{
-		"roleRef": object{"apiGroup": rbacGroup, "kind": "ClusterRole", "name": "view"}, "subjects": []object{subject("Group", "nobody")}})
+		"roleRef": object{"apiGroup": rbacGroup, "kind": "ClusterRole", "name": "old-impersonator"}, "subjects": []object{subject("Group", "nobody")}})
 	create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "apiextensions.k8s.io/v1", "CustomResourceDefinition", "vaults.canary.example.com", object{"spec": object{
 		"group": "canary.example.com", "scope": "Namespaced", "names": object{"plural": "vaults", "singular": "vault", "kind": "Vault"},
 		"versions": []object{{"name": "v1", "served": true, "storage": true, "subresources": object{"status": object{}},

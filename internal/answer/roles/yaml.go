@@ -162,7 +162,7 @@ func (w *writer) binding(kind, to string, r Role, namespace string, s Subject) {
 
 // String says how often and when something was used.
 func (u Use) String() string {
-	return fmt.Sprintf("%s, last %s", times(max(u.Times, 1)), stamp(u.Last))
+	return fmt.Sprintf("used %s, last %s", times(max(u.Times, 1)), stamp(u.Last))
 }
 
 func times(n int64) string {
@@ -186,7 +186,11 @@ func (s Set) comments() (out []string) {
 		who = "all these users"
 	}
 	c := s.Counts
-	out = append(out, fmt.Sprintf("What %s did: %s from %s to %s.", who, requests(c.Requests), stamp(c.First), stamp(c.Last)),
+	span := ""
+	if c.First != 0 {
+		span = fmt.Sprintf(" from %s to %s", stamp(c.First), stamp(c.Last))
+	}
+	out = append(out, fmt.Sprintf("What %s did: %s%s.", who, requests(c.Requests), span),
 		"These roles allow what the log has, and a log has what its policy records.")
 	denied := "that RBAC refused: left out"
 	if s.Denied {
@@ -225,7 +229,7 @@ func requests(n int64) string {
 
 // bare are texts that YAML takes for strings without quotation marks; words that it takes for
 // something else are not among them.
-var bare = regexp.MustCompile(`^[A-Za-z][-A-Za-z0-9./]*(:[A-Za-z0-9][-A-Za-z0-9./]*)*$`)
+var bare = regexp.MustCompile(`^[A-Za-z/][-A-Za-z0-9./]*(:[A-Za-z0-9][-A-Za-z0-9./]*)*$`)
 
 var notBare = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
