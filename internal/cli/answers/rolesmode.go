@@ -5,13 +5,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/answer/roles"
 	"auditpatch/internal/auditlog/event"
-	"auditpatch/internal/auditlog/filter"
 	"auditpatch/internal/auditlog/read"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
@@ -66,7 +64,7 @@ func (q *question) roles(f *rolesFlags) (answer, error) {
 	o := roles.Options{IncludeDenied: f.includeDenied, Defaults: f.defaults, Together: f.subject != "",
 		Names: []roles.Names{roles.Auto, roles.Always, roles.Never}[slices.Index(namesModes, f.names)]}
 	if len(q.given["user"]) > 0 {
-		who, err := filter.New(map[string][]string{"user": q.given["user"]}, time.Now())
+		who, err := newFilter(map[string][]string{"user": q.given["user"]})
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +73,7 @@ func (q *question) roles(f *rolesFlags) (answer, error) {
 		}
 		others := maps.Clone(q.given)
 		delete(others, "user")
-		if q.filter, err = filter.New(others, time.Now()); err != nil {
+		if q.filter, err = newFilter(others); err != nil {
 			return nil, err
 		}
 	}
