@@ -137,8 +137,8 @@ var house = map[string][]string{
 	"e2e/policies":  nil,
 	// roles asks it whether the roles of events --rbac allow what was done.
 	"e2e/roles": nil,
-	"e2e/cast":      nil,
-	"e2e/load":      nil,
+	"e2e/cast":  nil,
+	"e2e/load":  nil,
 	// versions makes a table of the results on several releases of Kubernetes.
 	"e2e/versions":       nil,
 	"e2e/receiver":       nil,

@@ -80,6 +80,9 @@ func (q *question) roles(f *rolesFlags) (answer, error) {
 	if f.unused == "" {
 		return &rolesAnswer{q, f, roles.New(o)}, nil
 	}
+	if f.unused == "-" && slices.ContainsFunc(q.logs, func(l read.Log) bool { return l.Stdin != nil }) {
+		return nil, hint.New(hint.Spaced("unused", "FILE"), "--log and --unused: only one can be standard input")
+	}
 	in, err := q.ReadInput("unused", f.unused)
 	if err != nil {
 		return nil, err
@@ -138,11 +141,11 @@ func (a *rolesAnswer) Print(total read.Total) error {
 	for _, s := range sets {
 		if !a.JSON() {
 			if total.Cut {
-				if _, err := fmt.Fprintln(a.Stdout(), "# The log was not read to its end."); err != nil {
+				if _, err := fmt.Fprintln(a.out, "# The log was not read to its end."); err != nil {
 					return err
 				}
 			}
-			if err := s.WriteYAML(a.Stdout(), a.subject(s)); err != nil {
+			if err := s.WriteYAML(a.out, a.subject(s)); err != nil {
 				return err
 			}
 		}
@@ -201,7 +204,7 @@ func (a *unusedAnswer) Print(total read.Total) error {
 			Roles    []roles.RoleUse `json:"roles"`
 		}{false, counts.Requests, used})
 	case a.flags.rbac:
-		if err := roles.WriteSmaller(a.Stdout(), used); err != nil {
+		if err := roles.WriteSmaller(a.out, used); err != nil {
 			return err
 		}
 	default:
@@ -210,6 +213,19 @@ func (a *unusedAnswer) Print(total read.Total) error {
 				a.Outf("%s", line)
 			}
 		}
+	}
+	a.warn(used, counts, total)
+	if counts.Requests == 0 {
+		return exit.Status(exit.Differs)
+	}
+	return nil
+}
+
+// warn says what an answer to --unused does not cover.
+func (a *unusedAnswer) warn(used []roles.RoleUse, counts roles.Counts, total read.Total) {
+	if len(a.others) > 0 {
+		slices.Sort(a.others)
+		a.Say("warning", "--unused: left out "+strings.Join(slices.Compact(a.others), ", ")+", which is no Role or ClusterRole")
 	}
 	for _, r := range used {
 		if r.Aggregated {
@@ -224,7 +240,5 @@ func (a *unusedAnswer) Print(total read.Total) error {
 	}
 	if counts.Requests == 0 {
 		a.Say("warning", "the log has no request that counts: nothing is known of what is used")
-		return exit.Status(exit.Differs)
 	}
-	return nil
 }
