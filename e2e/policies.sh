@@ -1,6 +1,7 @@
 #!/bin/bash
-# What "make e2e-policies" runs: the tests of what policies record, with a real kube-apiserver
-# and etcd on loopback, as any user. README.md has the variables.
+# What "make e2e-policies" runs: the tests of what policies record and of the roles that
+# events --rbac makes, with a real kube-apiserver and etcd on loopback, as any user.
+# README.md has the variables.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$E2E/programs.sh"
@@ -21,7 +22,7 @@ main() {
 go_test() {
   # What explain says of the words of kubectl, asked of the kubectl itself.
   (cd "$REPO" && go test ./internal/policy/explain -count=1 -run TestKubectlItself)
-  (cd "$REPO" && go test -tags e2e ./e2e/policies -count=1 -v -timeout "${E2E_TIMEOUT:-30m}" -run "${E2E_RUN:-.}" 2>&1) |
+  (cd "$REPO" && go test -tags e2e ./e2e/policies ./e2e/roles -p 1 -count=1 -v -timeout "${E2E_TIMEOUT:-30m}" -run "${E2E_RUN:-.}" 2>&1) |
     tee "$OUT/policies.log"
 }
 

@@ -143,6 +143,8 @@ var house = map[string][]string{
 	"e2e/load":    nil,
 	// page opens reports in a browser.
 	"e2e/page": nil,
+	// roles asks it whether the roles of events --rbac allow what was done.
+	"e2e/roles": nil,
 	// versions makes a table of the results on several releases of Kubernetes.
 	"e2e/versions":       nil,
 	"e2e/receiver":       nil,

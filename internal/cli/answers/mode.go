@@ -25,6 +25,7 @@ func modes(q *question) []mode {
 		flatMode(q),
 		countMode(q),
 		htmlMode(q),
+		rolesMode(q),
 	}
 }
 
