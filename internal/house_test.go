@@ -71,7 +71,8 @@ var house = map[string][]string{
 	"internal/auditlog/event":  nil,
 	"internal/auditlog/read":   {"internal/auditlog/event"},
 	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint"},
-	"internal/auditlog/follow": {"internal/auditlog/event", "internal/auditlog/read"},
+	// follow knows rotated files by the names that auditlog knows.
+	"internal/auditlog/follow": {"internal/auditlog", "internal/auditlog/event", "internal/auditlog/read"},
 	// What is made of events: each answers one kind of question.
 	"internal/answer/table":   {"internal/auditlog/event"},
 	"internal/answer/count":   {"internal/auditlog/event"},
