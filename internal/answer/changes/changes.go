@@ -71,10 +71,13 @@ func New(most int64) *Seen {
 	return &Seen{objects{most: most, byName: map[string]*list.Element{}, byUse: list.New()}}
 }
 
-// Wants says whether Of learns something from an event, for which its Level, Stage, Verb
-// and Object are read.
+// WantsFields are those that Wants reads.
+const WantsFields = event.WantLevel | event.WantStage | event.WantVerb | event.WantObject
+
+// Wants says whether Of learns something from an event.
 func Wants(e *event.Event) bool {
-	return string(e.Stage) == "ResponseComplete" && e.Object.Has && (writes(e) || string(e.Verb) == "get")
+	return string(e.Stage) == "ResponseComplete" && e.Object.Has &&
+		(writes(e) || string(e.Verb) == "get" && string(e.Level) == "RequestResponse")
 }
 
 func writes(e *event.Event) bool {

@@ -42,7 +42,8 @@ type Options struct {
 }
 
 // Follow calls each for each wanted event of the logs at names, which are files or
-// folders, until ctx is cancelled or each returns an error, which it returns. The event
+// folders, until ctx is cancelled, which is the end and no error, or each returns an error,
+// which it returns. The event
 // is valid until each returns. The events of one log come in the order in which they
 // were written, and of those of several logs that are there to be read the oldest first.
 //
@@ -76,7 +77,6 @@ func Follow(ctx context.Context, names []string, o Options, each func(*event.Eve
 			err = each(&l.e)
 		}
 	}
-	f.total.Cut = err == nil
 	return f.total, err
 }
 
@@ -127,9 +127,13 @@ func (f *follower) find(from time.Time, atEnd bool) error {
 			continue // it may become a file or a folder
 		}
 		for _, path := range paths {
-			if path = filepath.Clean(path); f.logs[path] == nil {
-				f.logs[path] = begin(path, from, !atEnd, f.tell)
-				f.order = append(f.order, f.logs[path])
+			if path = filepath.Clean(path); f.logs[path] != nil {
+				continue
+			}
+			l := begin(path, from, !atEnd, f.tell)
+			f.logs[path], f.order = l, append(f.order, l)
+			if l.failed != nil {
+				return l.failed
 			}
 		}
 	}

@@ -36,8 +36,8 @@ type log struct {
 	live   *file   // of these, the one that had the log's name at the last look
 	seen   map[string]bool
 	looked time.Time
-	absent bool   // that was told
-	failed string // the last error, told once
+	absent bool  // that was told
+	failed error // the last, told once
 
 	e       event.Event // the next one, when pending
 	pending bool
@@ -110,8 +110,8 @@ func (l *log) fail(err error) bool {
 		}
 		return true
 	}
-	if l.failed != err.Error() {
-		l.failed = err.Error()
+	if l.failed == nil || l.failed.Error() != err.Error() {
+		l.failed = err
 		l.notice(Notice{Kind: Damaged, File: l.path, Err: err})
 	}
 	return false
@@ -144,7 +144,7 @@ func (l *log) openLive(atEnd bool) (*file, error) {
 			return o, nil
 		}
 	}
-	l.absent, l.failed = false, ""
+	l.absent, l.failed = false, nil
 	if atEnd || f.checked.ModTime().Before(l.from.Add(-slack)) {
 		if err := f.toEnd(); err != nil {
 			f.close()
