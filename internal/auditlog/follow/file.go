@@ -22,7 +22,9 @@ const (
 	packed   = ".gz"
 )
 
-// file is one file of a log that is read line by line, also while it grows.
+// file is one file of a log that is read line by line, also while it grows. It has so
+// many fields because what was read, what is held and what the file was like then are
+// needed together to notice that it was cut off.
 type file struct {
 	name   string // its path when it was last seen, without .gz
 	src    *os.File
