@@ -33,7 +33,7 @@ type Known string
 // What the lines of a change are.
 const (
 	Difference Known = "difference" // to the state as it was last seen in the log
-	Created    Known = "created"    // what the new object was asked to have
+	Created    Known = "created"    // what the new object was asked to have, with the defaults of the API server
 	Deleted    Known = "deleted"    // what the request said about how
 	Asked      Known = "asked"      // what was asked for; what was there before is not known
 	Refused    Known = "refused"    // what was asked for; nothing was changed
