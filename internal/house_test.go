@@ -73,7 +73,8 @@ var house = map[string][]string{
 	"internal/auditlog/event":  nil,
 	"internal/auditlog/read":   {"internal/auditlog/event"},
 	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint", "internal/spelling"},
-	"internal/auditlog/follow": {"internal/auditlog/event", "internal/auditlog/read"},
+	// follow knows rotated files by the names that auditlog knows.
+	"internal/auditlog/follow": {"internal/auditlog", "internal/auditlog/event", "internal/auditlog/read"},
 	// What is made of events: each answers one kind of question.
 	// column is an event as a flat row, which tables and counts take values from.
 	"internal/answer/column":  {"internal/auditlog/event"},

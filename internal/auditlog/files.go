@@ -84,7 +84,7 @@ func list(fsys fs.FS, name string) ([]file, error) {
 	for _, e := range entries {
 		f := file{name: path.Join(path.Dir(name), e.Name()), live: e.Name() == path.Base(name)}
 		var ours bool
-		if f.at, ours = rotatedAt(path.Base(name), e.Name()); !ours && !f.live {
+		if f.at, ours = RotatedAt(path.Base(name), e.Name()); !ours && !f.live {
 			continue
 		}
 		f.info, err = fs.Stat(fsys, f.name)
@@ -126,9 +126,9 @@ func Open(name string, raw io.Reader) (io.Reader, error) {
 	return gzip.NewReader(raw)
 }
 
-// rotatedAt reads the time out of a rotated file's name, STEM-TIME.EXT, packed or
+// RotatedAt reads the time out of a rotated file's name, STEM-TIME.EXT, packed or
 // not (lumberjack v2.2.1, backupName and timeFromName).
-func rotatedAt(live, name string) (time.Time, bool) {
+func RotatedAt(live, name string) (time.Time, bool) {
 	ext := path.Ext(live)
 	rest, found := strings.CutPrefix(name, strings.TrimSuffix(live, ext)+"-")
 	if !found {

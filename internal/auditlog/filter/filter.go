@@ -154,5 +154,13 @@ func (f *Filter) Hidden() int64 { return f.hidden.Load() }
 // Everything tells whether no event is left out but those of stage RequestReceived.
 func (f *Filter) Everything() bool { return len(f.conditions) == 0 }
 
+// Since is the time from which on events are wanted, zero when that is not given.
+func (f *Filter) Since() time.Time {
+	if f.since == 0 {
+		return time.Time{}
+	}
+	return f.since.Go()
+}
+
 // Warnings are values that may be misspelt, each with something to type.
 func (f *Filter) Warnings() []error { return f.warnings }

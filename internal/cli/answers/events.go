@@ -49,7 +49,7 @@ func (p *program) eventsCommand() *cli.Command {
 			if err := q.EndsItself(); err != nil {
 				return err
 			}
-			if q.logs, err = logs.find(c.Context); err != nil {
+			if q.logs, err = logs.named(c.Context, reads != nil); err != nil {
 				return err
 			}
 			a, err := answers.answer()
@@ -74,10 +74,17 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	q.out.progress = q.newProgress(answers, reads)
 	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(),
 		Unordered: answers.unordered, Strict: q.strict, Progress: q.out.progress.show}
-	total, err := from(ctx, q.logs, query, s.watch(a, reads != nil))
-	total.Cut = total.Cut || ctx.Err() != nil
+	each := s.watch(a, reads != nil)
+	if w, ok := a.(widener); ok {
+		each = w.widen(&query, each)
+	}
+	total, err := from(ctx, q.logs, query, each)
+	if w, ok := a.(widener); ok {
+		total.Wanted = w.wanted()
+	}
+	total.Cut = total.Cut || ctx.Err() != nil && reads == nil
 	q.out.progress.clear()
-	if total.Cut && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	if err == nil {
@@ -96,7 +103,7 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	}
 	q.conclude(ctx, s)
 	switch {
-	case s.Interrupted && reads == nil:
+	case s.Interrupted:
 		return exit.Status(exit.Refused)
 	case q.strict && s.Unreadable > 0:
 		return exit.Status(exit.Differs)

@@ -26,6 +26,8 @@ func modes(q *question) []mode {
 		countMode(q),
 		htmlMode(q),
 		rolesMode(q),
+		diffMode(q),
+		followMode(q),
 	}
 }
 
@@ -64,6 +66,14 @@ type answer interface {
 	// Print prints what Add has not printed. total.Cut says that reading was interrupted; the summary
 	// of the question has more.
 	Print(total read.Total) error
+}
+
+// widener is an answer that has to see more events than are wanted.
+type widener interface {
+	// widen has the query take them as well. each takes those that are wanted.
+	widen(q *read.Query, each func(*event.Event) error) func(*event.Event) error
+	// wanted is how many events each was called for.
+	wanted() int64
 }
 
 // outputs are all values of -o beside text and JSON, which each command takes.

@@ -35,15 +35,35 @@ func (s *source) flags() []cli.Flag {
 	}, s.node...)
 }
 
+// paths are the files and folders that are to be read.
+func (s *source) paths() ([]string, error) {
+	if names := s.names.Value(); len(names) > 0 {
+		return names, nil
+	}
+	name, err := s.log()
+	if err != nil {
+		return nil, readError(s.command, err)
+	}
+	return []string{name}, nil
+}
+
+// named are the logs. Those that are followed need not be there yet.
+func (s *source) named(ctx context.Context, live bool) (logs []read.Log, err error) {
+	if !live {
+		return s.find(ctx)
+	}
+	names, err := s.paths()
+	for _, name := range names {
+		logs = append(logs, read.Log{Name: name})
+	}
+	return logs, err
+}
+
 // find returns the logs.
 func (s *source) find(ctx context.Context) ([]read.Log, error) {
-	names := s.names.Value()
-	if len(names) == 0 {
-		name, err := s.log()
-		if err != nil {
-			return nil, readError(s.command, err)
-		}
-		names = []string{name}
+	names, err := s.paths()
+	if err != nil {
+		return nil, err
 	}
 	logs, err := read.Find(names, interruptible(ctx, s.Stdin()))
 	if err != nil {

@@ -82,7 +82,7 @@ func (q *question) conclude(ctx context.Context, s *summary) {
 		}
 		q.Say("warning", fmt.Sprintf("%s:%d: %s, which cannot be read: %s", u.File, u.Line, auditlog.FormatSize(u.Bytes), u.Reason))
 	}
-	if more := s.Unreadable - int64(min(len(s.First), most)); more > 0 {
+	if more := s.Unreadable - int64(min(len(s.First), most)); more > 0 && len(s.First) > 0 {
 		q.Say("warning", fmt.Sprintf("%s more cannot be read: -o json lists the first of them", plural(more, "place")))
 	}
 	text := fmt.Sprintf("%s of %s", number(s.Matched), plural(s.Events, "event"))

@@ -19,11 +19,15 @@ func tableMode(q *question) mode {
 		},
 		streams: true,
 		answer: func() (answer, error) {
-			width, _ := q.Terminals()
-			style := table.Style{Width: width, Color: width > 0 && colors(), Wide: q.Output() == "wide", Zone: q.zone(), Line: q.Line}
-			return tableAnswer{table.New(q.out, style)}, nil
+			return tableAnswer{q.newTable()}, nil
 		},
 	}
+}
+
+func (q *question) newTable() *table.Table {
+	width, _ := q.Terminals()
+	style := table.Style{Width: width, Color: width > 0 && colors(), Wide: q.Output() == "wide", Zone: q.zone(), Line: q.Line}
+	return table.New(q.out, style)
 }
 
 type tableAnswer struct{ *table.Table }

@@ -1,0 +1,258 @@
+// Package follow delivers the events of live logs as they are written, and loses and
+// repeats none while the logs are rotated, packed, cut off, removed and made anew.
+//
+// Follow is the name to call first.
+//
+// Logs are looked at five times a second, by stat: that works on every file system and
+// through mounts, where inotify tells nothing of what others write over NFS, and costs
+// nothing that can be measured while the logs rest. A file is known by its inode as long
+// as it is open, which keeps the inode from being used again, and by how it begins once
+// it is packed.
+package follow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"auditpatch/internal/auditlog"
+	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/auditlog/read"
+)
+
+// Options say what is wanted of the logs.
+type Options struct {
+	Fields      event.Fields // that each reads
+	MatchFields event.Fields // that Match reads
+	// Match says whether an event is wanted; nil takes all.
+	Match func(*event.Event) bool
+	// Since begins with what was written at that time or later, as far as the files'
+	// own times tell; Match leaves out the older events in them. Zero begins at the end.
+	Since time.Time
+	// Every is how often the logs are looked at; 0 is 200 ms.
+	Every time.Duration
+	// Notice is called for what is lost, or may be, and for logs that are waited for.
+	Notice func(Notice)
+}
+
+// Follow calls each for each wanted event of the logs at names, which are files or
+// folders, until ctx is cancelled, which is the end and no error, or each returns an error,
+// which it returns. The event
+// is valid until each returns. The events of one log come in the order in which they
+// were written, and of those of several logs that are there to be read the oldest first.
+//
+// A log or folder that is not there is waited for. A log of which the files are rotated
+// faster than each takes their events is read from the rotated files as long as these
+// are kept.
+func Follow(ctx context.Context, names []string, o Options, each func(*event.Event) error) (read.Total, error) {
+	f := &follower{Options: o, names: names, logs: map[string]*log{}}
+	if f.Every == 0 {
+		f.Every = 200 * time.Millisecond
+	}
+	defer f.close()
+	from := o.Since
+	if from.IsZero() {
+		from = time.Now()
+	}
+	err := f.find(from, o.Since.IsZero())
+	for err == nil && ctx.Err() == nil {
+		if time.Since(f.found) >= f.Every {
+			if err = f.find(from, false); err != nil {
+				break
+			}
+		}
+		switch l, busy := f.oldest(); {
+		case busy:
+		case l == nil:
+			wait(ctx, f.Every)
+		default:
+			l.pending = false
+			f.total.Wanted++
+			err = each(&l.e)
+		}
+	}
+	return f.total, err
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// follower is a run of Follow.
+type follower struct {
+	Options
+	names []string
+	logs  map[string]*log
+	order []*log
+	found time.Time // when names were last looked up
+	gone  map[string]bool
+	total read.Total
+}
+
+func (f *follower) close() {
+	for _, l := range f.order {
+		l.close()
+	}
+}
+
+// find looks for logs that are new. What the first call finds begins at its end; a log
+// that appears later is new as a whole.
+func (f *follower) find(from time.Time, atEnd bool) error {
+	f.found = time.Now()
+	for _, name := range f.names {
+		info, err := os.Stat(name)
+		paths := []string{name}
+		switch {
+		case err == nil && info.IsDir():
+			if paths, err = inFolder(name); err != nil {
+				return err
+			}
+		case err == nil && !info.Mode().IsRegular():
+			return fmt.Errorf("follow %s: %w", name, errNotRegular)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case err != nil && !isLog(name):
+			f.awaited(name)
+			continue // it may become a file or a folder
+		}
+		for _, path := range paths {
+			if path = filepath.Clean(path); f.logs[path] != nil {
+				continue
+			}
+			l := begin(path, from, !atEnd, f.tell)
+			f.logs[path], f.order = l, append(f.order, l)
+			if l.failed != nil {
+				return l.failed
+			}
+		}
+	}
+	return nil
+}
+
+// isLog says whether what is not there is the live file of a log that has others: it is
+// just being rotated.
+func isLog(name string) bool {
+	siblings, err := list(name)
+	return err == nil && len(siblings) > 0
+}
+
+// awaited tells once that a log is not there.
+func (f *follower) awaited(name string) {
+	if f.logs[filepath.Clean(name)] != nil || f.gone[name] {
+		return
+	}
+	if f.gone == nil {
+		f.gone = map[string]bool{}
+	}
+	f.gone[name] = true
+	f.tell(Notice{Kind: Absent, File: name})
+}
+
+// inFolder are the live logs in a folder.
+func inFolder(dir string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".log") && !rotated(e.Name()) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths, err
+}
+
+// rotated says whether a file has the name that rotation gives.
+func rotated(name string) bool {
+	stem := strings.TrimSuffix(name, ".log")
+	const stamp = len("-2006-01-02T15-04-05.000")
+	if len(stem) <= stamp {
+		return false
+	}
+	_, ours := auditlog.RotatedAt(stem[:len(stem)-stamp]+".log", name)
+	return ours
+}
+
+// oldest is the log of which the next event is the oldest, nil when there is none. busy
+// says that a log has so many events that are not wanted that it is not known yet.
+func (f *follower) oldest() (first *log, busy bool) {
+	for _, l := range f.order {
+		if busy = f.fill(l) || busy; !l.pending {
+			continue
+		}
+		if first == nil || l.e.Stamp < first.e.Stamp {
+			first = l
+		}
+	}
+	return first, busy
+}
+
+// fill reads a log up to its next wanted event. It says whether it gave up before.
+func (f *follower) fill(l *log) (busy bool) {
+	for n := 0; !l.pending; n++ {
+		if n == 4096 {
+			return true
+		}
+		if n%64 == 0 && time.Since(l.looked) >= f.Every {
+			l.look(false)
+		}
+		line, name := l.next()
+		if line == nil {
+			return false
+		}
+		f.total.Bytes += int64(len(line))
+		if !f.parse(&l.e, line, name) {
+			continue
+		}
+		f.total.Events++
+		l.pending = f.Match == nil || f.Match(&l.e)
+	}
+	return false
+}
+
+// parse reads the event in a line, which may stand behind a prefix, or behind a part of
+// another event whose writer has died.
+func (f *follower) parse(e *event.Event, line []byte, name string) bool {
+	line = bytes.Trim(line, "\x00 \t\r\n")
+	if len(line) == 0 {
+		return false
+	}
+	fields := f.Fields | f.MatchFields | event.WantStamp
+	err := e.Parse(line, fields)
+	if err == nil {
+		return true
+	}
+	bad := len(line)
+	if i := bytes.Index(line, []byte(`{"`)); i > 0 && e.Parse(line[i:], fields) == nil {
+		return true
+	}
+	if i := bytes.LastIndex(line, []byte(`{"kind":"Event"`)); i > 0 && e.Parse(line[i:], fields) == nil {
+		bad = i
+	}
+	f.tell(Notice{Kind: Unreadable, File: name, Bytes: int64(bad), Err: err})
+	return bad < len(line)
+}
+
+// tell counts what cannot be read and passes a notice on.
+func (f *follower) tell(n Notice) {
+	if n.Kind == Unreadable {
+		f.total.Unreadable++
+		if len(f.total.First) < 20 {
+			f.total.First = append(f.total.First, read.Unreadable{File: n.File, Bytes: n.Bytes, Reason: n.Err.Error()})
+		}
+	}
+	if f.Notice != nil {
+		f.Notice(n)
+	}
+}

@@ -1,0 +1,386 @@
+package follow
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/auditlog/read"
+)
+
+// eventLine is one event, with its line end.
+func eventLine(id string, n int) string {
+	at := time.UnixMicro(1_800_000_000_000_000 + int64(n)).UTC().Format("2006-01-02T15:04:05.000000Z")
+	return fmt.Sprintf(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":%q,"stage":"ResponseComplete","stageTimestamp":%q}`+"\n", id, at)
+}
+
+// run is a Follow in the background.
+type run struct {
+	t       *testing.T
+	cancel  context.CancelFunc
+	mu      sync.Mutex
+	seen    []string
+	notices []string
+	slow    func(n int)
+	ended   chan error
+	total   read.Total
+}
+
+func begun(t *testing.T, o Options, slow func(n int), names ...string) *run {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &run{t: t, cancel: cancel, slow: slow, ended: make(chan error, 1)}
+	o.Fields |= event.WantAuditID
+	if o.Every == 0 {
+		o.Every = 20 * time.Millisecond
+	}
+	o.Notice = func(n Notice) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.notices = append(r.notices, n.String())
+	}
+	go func() {
+		var err error
+		r.total, err = Follow(ctx, names, o, r.each)
+		r.ended <- err
+	}()
+	t.Cleanup(cancel)
+	time.Sleep(3 * o.Every) // it has begun by then
+	return r
+}
+
+func (r *run) each(e *event.Event) error {
+	r.mu.Lock()
+	r.seen = append(r.seen, string(e.AuditID))
+	n := len(r.seen)
+	r.mu.Unlock()
+	if r.slow != nil {
+		r.slow(n)
+	}
+	return nil
+}
+
+func (r *run) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.seen)
+}
+
+// end waits for n events, and then for whether there are more.
+func (r *run) end(n int) (seen, notices []string) {
+	r.t.Helper()
+	for began := time.Now(); r.count() < n && time.Since(began) < 20*time.Second; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(100 * time.Millisecond)
+	r.cancel()
+	if err := <-r.ended; err != nil {
+		r.t.Error(err)
+	}
+	return r.seen, r.notices
+}
+
+func ids(from, to int) (out []string) {
+	for n := from; n < to; n++ {
+		out = append(out, fmt.Sprint("e", n))
+	}
+	return out
+}
+
+// TestRotation follows what the library writes that kube-apiserver writes with, while
+// it rotates under load.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	for _, packs := range []bool{false, true} {
+		for name, slow := range map[string]func(int){
+			"fast": nil,
+			"slow": func(n int) {
+				if n%4000 == 0 {
+					time.Sleep(300 * time.Millisecond) // several rotations meanwhile
+				}
+			},
+		} {
+			for _, history := range []bool{false, true} {
+				t.Run(fmt.Sprintf("packed %v, %s, history %v", packs, name, history), func(t *testing.T) {
+					t.Parallel()
+					rotation(t, packs, history, slow)
+				})
+			}
+		}
+	}
+}
+
+func rotation(t *testing.T, packs, history bool, slow func(int)) {
+	const rotations, each = 22, 1000
+	w := &lumberjack.Logger{Filename: filepath.Join(t.TempDir(), "audit.log"), MaxBackups: 100, Compress: packs}
+	n := 0
+	write := func(many int) {
+		for range many {
+			if _, err := w.Write([]byte(eventLine(fmt.Sprint("e", n), n))); err != nil {
+				t.Error(err)
+			}
+			n++
+		}
+	}
+	rotate := func() {
+		if err := w.Rotate(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * time.Millisecond) // rotated files of one millisecond replace each other
+	}
+	var r *run
+	o := Options{}
+	if history {
+		o.Since = time.Now().Add(-time.Hour)
+	}
+	first := 0
+	for i := range rotations {
+		if i == 2 {
+			if !history {
+				first = n
+			}
+			r = begun(t, o, slow, w.Filename)
+		}
+		write(each)
+		rotate()
+		if i%3 == 0 {
+			time.Sleep(30 * time.Millisecond)
+		}
+	}
+	write(each)
+	seen, notices := r.end(n - first)
+	if want := ids(first, n); !slices.Equal(seen, want) {
+		t.Errorf("%d events, want %d; the first that differs: %s", len(seen), len(want), differs(seen, want))
+	}
+	if len(notices) > 0 {
+		t.Errorf("notices: %q", notices)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func differs(got, want []string) string {
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			return fmt.Sprintf("%d: %s, want %s", i, got[i], want[i])
+		}
+	}
+	return "length"
+}
+
+// TestChanges puts single events of a log's life in front of a follower.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	long := fmt.Sprintf(`{"kind":"Event","auditID":"e1","stage":"Panic","userAgent":%q}`+"\n", strings.Repeat("x", 5<<20))
+	tests := map[string]struct {
+		do     func(l logFile)
+		want   []string
+		notice string
+	}{
+		"written":      {func(l logFile) { l.add(eventLine("e1", 1) + eventLine("e2", 2)) }, ids(1, 3), ""},
+		"in pieces":    {func(l logFile) { l.add(eventLine("e1", 1)[:20]); l.wait(); l.add(eventLine("e1", 1)[20:]) }, ids(1, 2), ""},
+		"not complete": {func(l logFile) { l.add(eventLine("e1", 1) + eventLine("e2", 2)[:20]) }, ids(1, 2), ""},
+		"a long line":  {func(l logFile) { l.add(long + eventLine("e2", 2)) }, ids(1, 3), ""},
+		"too long": {func(l logFile) { l.add(strings.Repeat("x", maxLine+chunk) + "\n" + eventLine("e1", 1)) }, ids(1, 2),
+			"LOG: 16842753 bytes are no event: a line of more than 16 MB"},
+		"cut off": {func(l logFile) { l.add(eventLine("e1", 1)); l.wait(); l.put(eventLine("e2", 2)) }, ids(1, 3), "LOG: cut off while"},
+		"cut off and longer": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.put(eventLine("e2", 2) + eventLine("e3", 3) + eventLine("e4", 4) + eventLine("e5", 5))
+		}, ids(1, 6), "LOG: cut off while"},
+		"cut off below a writer": {func(l logFile) { l.add(eventLine("e1", 1)); l.wait(); l.hole(1<<20, eventLine("e2", 2)) }, ids(1, 3), "LOG: cut off while"},
+		"cut off in a line": {func(l logFile) { l.add(eventLine("e1", 1)[:20]); l.wait(); l.put(eventLine("e2", 2)) }, ids(2, 3),
+			"may be missing here, and 20 bytes of it are"},
+		"removed and made anew": {func(l logFile) { l.remove(); l.wait(); l.put(eventLine("e1", 1)) }, ids(1, 2), "LOG: not there, waiting for it"},
+		"removed, and written on": {func(l logFile) { w := l.open(); l.remove(); l.wait(); l.to(w, eventLine("e1", 1)) }, ids(1, 2),
+			"LOG: not there, waiting for it"},
+		"a writer that died in a line": {func(l logFile) { l.add(eventLine("e0", 0)[:50] + eventLine("e1", 1)) }, ids(1, 2), "LOG: 50 bytes are no event"},
+		"a prefix":                     {func(l logFile) { l.add("2026-11-22T11:20:04.1Z stdout F " + eventLine("e1", 1)) }, ids(1, 2), ""},
+		"no event":                     {func(l logFile) { l.add("what is this\n" + eventLine("e1", 1)) }, ids(1, 2), "LOG: 12 bytes are no event"},
+		"CRLF and empty lines":         {func(l logFile) { l.add("\r\n\n" + strings.Replace(eventLine("e1", 1), "\n", "\r\n", 1)) }, ids(1, 2), ""},
+		"removed before it was read": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.rotate("2026-11-22T11-20-04.000")
+			l.remove("-2026-11-22T11-20-04.000")
+			l.add(eventLine("e2", 2))
+			l.rotate("2026-11-22T11-20-05.000")
+		}, ids(1, 3), "LOG: the file that was read last was removed; files that were rotated after"},
+		"a second writer goes on with the rotated file": {func(l logFile) {
+			w := l.open()
+			l.rotate("2026-11-22T11-20-04.000")
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.to(w, eventLine("e2", 2))
+		}, ids(1, 3), ""},
+		"a damaged packed file": {func(l logFile) {
+			l.rotate("2026-11-22T11-20-04.000")
+			var b bytes.Buffer
+			w := gzip.NewWriter(&b)
+			_, err := w.Write([]byte(eventLine("e1", 1) + eventLine("e2", 2)))
+			l.check(errors.Join(err, w.Close()))
+			l.check(os.WriteFile(strings.TrimSuffix(l.name, ".log")+"-2026-11-22T11-20-05.000.log.gz", b.Bytes()[:b.Len()-9], 0o600))
+			l.add(eventLine("e3", 3))
+		}, ids(1, 4), "-2026-11-22T11-20-05.000.log: unexpected EOF; events at its end may be missing here"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+			l.put(eventLine("earlier", 0))
+			r := begun(t, Options{}, nil, l.name)
+			tc.do(l)
+			seen, notices := r.end(len(tc.want))
+			if !slices.Equal(seen, tc.want) {
+				t.Errorf("got %v, want %v", seen, tc.want)
+			}
+			all := strings.ReplaceAll(strings.Join(notices, "\n"), l.name, "LOG")
+			if (tc.notice == "") != (all == "") || !strings.Contains(all, tc.notice) || strings.Count(all, "\n") > 0 {
+				t.Errorf("notices %q, want %q", all, tc.notice)
+			}
+		})
+	}
+}
+
+// logFile is a log that a test writes.
+type logFile struct {
+	t    *testing.T
+	name string
+}
+
+func (l logFile) check(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l logFile) wait() { time.Sleep(80 * time.Millisecond) }
+
+func (l logFile) put(text string) { l.t.Helper(); l.check(os.WriteFile(l.name, []byte(text), 0o600)) }
+
+func (l logFile) open() *os.File {
+	l.t.Helper()
+	w, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	l.check(err)
+	return w
+}
+
+func (l logFile) to(w *os.File, text string) {
+	l.t.Helper()
+	_, err := w.WriteString(text)
+	l.check(errors.Join(err, w.Close()))
+}
+
+func (l logFile) add(text string) { l.t.Helper(); l.to(l.open(), text) }
+
+func (l logFile) rotate(at string) {
+	l.t.Helper()
+	l.check(os.Rename(l.name, strings.TrimSuffix(l.name, ".log")+"-"+at+".log"))
+	l.put("")
+}
+
+func (l logFile) remove(stamp ...string) {
+	l.t.Helper()
+	l.check(os.Remove(strings.TrimSuffix(l.name, ".log") + strings.Join(stamp, "") + ".log"))
+}
+
+// hole cuts the file off under a writer that does not append.
+func (l logFile) hole(at int64, text string) {
+	l.t.Helper()
+	w, err := os.OpenFile(l.name, os.O_WRONLY|os.O_TRUNC, 0o600)
+	l.check(err)
+	_, err = w.WriteAt([]byte(text), at)
+	l.check(errors.Join(err, w.Close()))
+}
+
+// TestLater waits for a log and for a folder that are not there.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := logFile{t, filepath.Join(dir, "a", "audit.log")}, logFile{t, filepath.Join(dir, "b", "any.log")}
+	r := begun(t, Options{}, nil, a.name, filepath.Join(dir, "b"))
+	for i, l := range []logFile{a, b} {
+		l.check(os.MkdirAll(filepath.Dir(l.name), 0o700))
+		l.wait()
+		l.put(eventLine(fmt.Sprint("e", i), i))
+		l.wait()
+	}
+	logFile{t, filepath.Join(dir, "b", "other.log")}.put(eventLine("e2", 2))
+	seen, notices := r.end(3)
+	if !slices.Equal(seen, ids(0, 3)) {
+		t.Errorf("got %v", seen)
+	}
+	want := []string{a.name + ": not there, waiting for it", filepath.Join(dir, "b") + ": not there, waiting for it"}
+	if !slices.Equal(notices, want) {
+		t.Errorf("notices %q", notices)
+	}
+}
+
+// TestSeveral wants the history of several logs merged by time.
+func TestSeveral(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var text [3]string
+	for n := range 300 {
+		text[n%3] += eventLine(fmt.Sprint("e", n), n)
+	}
+	var names []string
+	for i, one := range text {
+		l := logFile{t, filepath.Join(dir, fmt.Sprint("node", i, ".log"))}
+		l.put(one)
+		names = append(names, l.name)
+	}
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, append(names, dir)...)
+	seen, _ := r.end(300)
+	if !slices.Equal(seen, ids(0, 300)) {
+		t.Errorf("got %v", seen)
+	}
+}
+
+// TestRefused wants what cannot be followed to be an error.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	_, err := Follow(t.Context(), []string{os.DevNull}, Options{}, func(*event.Event) error { return nil })
+	if fmt.Sprint(err) != "follow /dev/null: it is no regular file" {
+		t.Errorf("got %v", err)
+	}
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	l.put(eventLine("e1", 1))
+	full := errors.New("full")
+	total, err := Follow(t.Context(), []string{l.name}, Options{Since: time.Now().Add(-time.Hour)}, func(*event.Event) error { return full })
+	if !errors.Is(err, full) || total.Wanted != 1 {
+		t.Errorf("got %v, %+v", err, total)
+	}
+}
+
+// TestWanted passes over events that are not wanted, also when there are many of them.
+func TestWanted(t *testing.T) {
+	t.Parallel()
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	var b strings.Builder
+	for n := range 20_000 {
+		b.WriteString(eventLine(fmt.Sprint("e", n), n))
+	}
+	l.put(b.String())
+	o := Options{Since: time.Now().Add(-time.Hour), MatchFields: event.WantAuditID, Match: func(e *event.Event) bool { return string(e.AuditID) == "e19999" }}
+	r := begun(t, o, nil, l.name)
+	seen, _ := r.end(1)
+	if !slices.Equal(seen, []string{"e19999"}) || r.total.Events != 20_000 || r.total.Wanted != 1 || r.total.Cut {
+		t.Errorf("got %v, %+v", seen, r.total)
+	}
+}

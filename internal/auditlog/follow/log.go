@@ -1,0 +1,315 @@
+package follow
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"auditpatch/internal/auditlog"
+	"auditpatch/internal/auditlog/event"
+)
+
+const (
+	// mostHeld is how many rotated files stay open that were read to their end: a second
+	// kube-apiserver, as there is for moments when one takes over from another, may still
+	// write to them.
+	mostHeld = 4
+	// keepRemoved is how long a removed file is kept open that does not grow: it takes
+	// space on the disk.
+	keepRemoved = time.Minute
+	// slack is by how much a file's time may lie behind the clock.
+	slack = time.Second
+)
+
+// log is one log that is followed: its files that are not read to their end, and what
+// is needed to know them again by whatever name.
+type log struct {
+	path   string
+	from   time.Time // what was not written to since is passed over
+	notice func(Notice)
+
+	files  []*file // the oldest first
+	live   *file   // of these, the one that had the log's name at the last look
+	seen   map[string]bool
+	looked time.Time
+	absent bool  // that was told
+	failed error // the last, told once
+
+	e       event.Event // the next one, when pending
+	pending bool
+}
+
+// begin notes the files that are there. Without history it begins at the end.
+func begin(path string, from time.Time, history bool, notice func(Notice)) *log {
+	l := &log{path: path, from: from, notice: notice, seen: map[string]bool{}}
+	l.look(!history)
+	return l
+}
+
+func (l *log) close() {
+	for _, f := range l.files {
+		f.close()
+	}
+}
+
+// sibling is a rotated file of the log, packed or not.
+type sibling struct {
+	name  string // without .gz
+	at    time.Time
+	plain os.FileInfo // nil for one that is only there packed
+	zip   os.FileInfo
+}
+
+// written is when it was last written to.
+func (s sibling) written() time.Time {
+	if s.plain != nil {
+		return s.plain.ModTime()
+	}
+	return s.zip.ModTime()
+}
+
+// look notices what has happened to the log's files. atEnd passes over what is there.
+//
+// The live file is opened before the folder is listed. So whatever was rotated away
+// before this file was made is in the listing, and if the file itself has been rotated
+// since, the listing says which files come after it.
+func (l *log) look(atEnd bool) {
+	before := l.looked
+	l.looked = time.Now()
+	info, err := os.Stat(l.path)
+	if err == nil && l.live != nil && os.SameFile(info, l.live.checked) {
+		l.letGo()
+		return
+	}
+	now, err := l.openLive(atEnd)
+	if err != nil && !l.fail(err) {
+		return // it stays as it was, and is tried again
+	}
+	siblings, err := list(l.path)
+	if err != nil && !l.fail(err) {
+		siblings = nil
+	}
+	if l.live != nil && l.live != now && l.skipped(siblings) {
+		l.notice(Notice{Kind: Gap, File: l.path, Since: before})
+	}
+	l.add(now, siblings, atEnd)
+	l.live = now
+	l.letGo()
+}
+
+// fail tells an error once, and says whether it is only that something is absent.
+func (l *log) fail(err error) bool {
+	if errors.Is(err, fs.ErrNotExist) {
+		if !l.absent && l.live == nil {
+			l.absent = true
+			l.notice(Notice{Kind: Absent, File: l.path})
+		}
+		return true
+	}
+	if l.failed == nil || l.failed.Error() != err.Error() {
+		l.failed = err
+		l.notice(Notice{Kind: Damaged, File: l.path, Err: err})
+	}
+	return false
+}
+
+var errNotRegular = errors.New("it is no regular file")
+
+// openLive is the file that has the log's name, which may be one that is open already.
+func (l *log) openLive(atEnd bool) (*file, error) {
+	info, err := os.Stat(l.path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular // opening a pipe would wait
+	}
+	src, err := os.Open(l.path)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{name: l.path, src: src, notice: l.notice, grew: time.Now()}
+	if f.checked, err = src.Stat(); err != nil {
+		f.close()
+		return nil, err
+	}
+	for _, o := range l.files {
+		if o.src != nil && !o.done && o.checked != nil && os.SameFile(o.checked, f.checked) {
+			f.close()
+			o.last = false
+			return o, nil
+		}
+	}
+	l.absent, l.failed = false, nil
+	if atEnd || f.checked.ModTime().Before(l.from.Add(-slack)) {
+		if err := f.toEnd(); err != nil {
+			f.close()
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// add appends the files that are new, the live one among them at its place.
+func (l *log) add(now *file, siblings []sibling, atEnd bool) {
+	var fresh []*file
+	placed := now == nil || slices.Contains(l.files, now)
+	for _, s := range siblings {
+		switch {
+		case l.seen[s.name]:
+		case !placed && s.is(now):
+			// It has been rotated since it was opened, and what follows is new.
+			fresh, placed, atEnd = append(fresh, now), true, false
+			now.name = s.name
+		case l.known(s) || atEnd || s.written().Before(l.from.Add(-slack)):
+		default:
+			fresh = append(fresh, &file{name: s.name, notice: l.notice})
+		}
+		l.seen[s.name] = true
+	}
+	if !placed {
+		fresh = append(fresh, now)
+	}
+	l.files = append(l.files, fresh...)
+	l.forget(siblings)
+}
+
+// known says whether a file is one of those that are open, and gives that its new name.
+func (l *log) known(s sibling) bool {
+	for _, f := range l.files {
+		if f.src != nil && f.text == nil && s.is(f) {
+			f.name = s.name
+			return true
+		}
+	}
+	return false
+}
+
+// is says whether the sibling is the open file, or what that was packed to. A file of
+// which a name is left was not packed.
+func (s sibling) is(f *file) bool {
+	if s.plain != nil {
+		return os.SameFile(s.plain, f.checked)
+	}
+	info, err := f.src.Stat()
+	return err == nil && links(info) == 0 && f.packedAs(s.name+packed)
+}
+
+// skipped says whether files may have been removed unread: the one that was read has no
+// name left, packed or not, and all files that were rotated before it are gone as well.
+func (l *log) skipped(siblings []sibling) bool {
+	info, err := l.live.src.Stat()
+	if err != nil || links(info) != 0 || len(siblings) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(siblings, func(s sibling) bool { return l.seen[s.name] || s.is(l.live) })
+}
+
+// forget keeps the names of rotated files from adding up: those that are older than
+// the oldest one do not come back.
+func (l *log) forget(siblings []sibling) {
+	if len(l.seen) < 1000+2*len(siblings) {
+		return
+	}
+	for name := range l.seen {
+		at, _ := auditlog.RotatedAt(filepath.Base(l.path), filepath.Base(name))
+		if len(siblings) == 0 || at.Before(siblings[0].at) {
+			delete(l.seen, name)
+		}
+	}
+}
+
+// letGo closes files that are read to their end and will not be written to any more.
+func (l *log) letGo() {
+	idle := 0
+	for i := len(l.files) - 1; i >= 0; i-- {
+		f := l.files[i]
+		if f == l.live || f.src == nil || f.text != nil || f.done || l.live == nil {
+			continue
+		}
+		info, err := f.src.Stat()
+		if err != nil || info.Size() > f.at {
+			continue
+		}
+		idle++
+		f.last = idle > mostHeld || links(info) == 0 && time.Since(f.grew) > keepRemoved
+	}
+}
+
+// next is the next whole line of the log, and which file it is from.
+func (l *log) next() ([]byte, string) {
+	for len(l.files) > 0 && l.files[0].done {
+		l.files = l.files[1:]
+	}
+	for _, f := range l.files {
+		if err := f.open(); err != nil {
+			kind := Damaged
+			if errors.Is(err, fs.ErrNotExist) {
+				kind = Removed
+			}
+			l.notice(Notice{Kind: kind, File: f.name, Err: err})
+			f.close()
+		}
+		if line := f.next(l.looked); line != nil {
+			return line, f.name
+		}
+	}
+	l.files = slices.DeleteFunc(l.files, func(f *file) bool { return f.done })
+	return nil, ""
+}
+
+// list returns a log's rotated files, the oldest first. A folder that changes while it
+// is listed may hide a file that is being packed, so it is listed until two listings
+// agree.
+func list(path string) (all []sibling, err error) {
+	var before []string
+	for range 10 {
+		entries, err := os.ReadDir(filepath.Dir(path))
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		if all = siblings(path, names); before != nil && slices.Equal(names, before) {
+			break
+		}
+		before = names
+	}
+	return all, nil
+}
+
+// siblings are the log's rotated files among the names in its folder.
+func siblings(path string, names []string) (all []sibling) {
+	known := map[string]int{}
+	for _, name := range names {
+		at, ours := auditlog.RotatedAt(filepath.Base(path), name)
+		if !ours {
+			continue
+		}
+		full := filepath.Join(filepath.Dir(path), name)
+		info, err := os.Stat(full)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		plain := strings.TrimSuffix(full, packed)
+		i, found := known[plain]
+		if !found {
+			i = len(all)
+			known[plain] = i
+			all = append(all, sibling{name: plain, at: at})
+		}
+		if plain == full {
+			all[i].plain = info
+		} else {
+			all[i].zip = info
+		}
+	}
+	slices.SortStableFunc(all, func(a, b sibling) int { return a.at.Compare(b.at) })
+	return all
+}
