@@ -156,7 +156,7 @@ func TestShortened(t *testing.T) {
 		width int
 		want  string
 	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "a…ef"}, {"äöüß", 4, "äöüß"}, {"äöüßx", 4, "ä…ßx"}, {"abc", 2, "ab"}, {"abc", 0, ""}} {
-		if got := (cell{}).shortened(c.text, c.width); got != c.want {
+		if got := string((cell{}).shortened([]byte(c.text), c.width)); got != c.want {
 			t.Errorf("%s in %d: %s, want %s", c.text, c.width, got, c.want)
 		}
 	}
