@@ -3,6 +3,7 @@ package explain
 import (
 	"strings"
 
+	"auditpatch/internal/policy/builtin"
 	"auditpatch/internal/spelling"
 )
 
@@ -11,11 +12,11 @@ import (
 // meant by a word that is none; both may be empty.
 func ResourceName(word string) (plural, near string) {
 	if b, ok := resolve(word, "", true); ok {
-		return b.name, ""
+		return b.Name, ""
 	}
 	var names []string
-	for _, b := range builtins {
-		names = append(names, b.name)
+	for _, b := range builtin.All() {
+		names = append(names, b.Name)
 	}
 	return "", spelling.Nearest(strings.ToLower(word), names)
 }
