@@ -97,6 +97,19 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	return nil
 }
 
+// FlagValues are the values that a flag of events can have, none if there are too many.
+func FlagValues(name string) []string {
+	if name == "top" {
+		return keyNames()
+	}
+	for _, f := range filter.Flags() {
+		if f.Name == name {
+			return f.Known
+		}
+	}
+	return nil
+}
+
 // wanted are the flags of a filter.
 type wanted struct {
 	texts    map[string]*cli.StringSlice
