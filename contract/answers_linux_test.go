@@ -72,7 +72,7 @@ var colors = regexp.MustCompile("\x1b\\[[0-9]*m")
 func TestEventsTerminal(t *testing.T) {
 	for _, width := range []uint16{80, 120, 200} {
 		text := onTerminal(t, width, nil, "events", "--log", auditLog, "--quiet")
-		if !strings.HasPrefix(text, "\x1b[1mWHEN (UTC)") || !strings.Contains(text, "\x1b[33m2026-11-22 11:09:40") {
+		if !strings.HasPrefix(text, "\x1b[1mWHEN (UTC)") || !regexp.MustCompile("\x1b\\[33m(2026-)?11-22 11:09:40").MatchString(text) {
 			t.Errorf("no colours in %q", text)
 		}
 		for line := range strings.Lines(colors.ReplaceAllString(text, "")) {

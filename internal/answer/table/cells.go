@@ -21,8 +21,14 @@ type cell struct {
 	fromFront bool
 }
 
+// roomy is a terminal on which a time has its year.
+const roomy = 100
+
 func cells(s Style) []cell {
-	const layout = "2006-01-02 15:04:05"
+	layout := "2006-01-02 15:04:05"
+	if s.Width > 0 && s.Width < roomy && !s.Wide {
+		layout = "01-02 15:04:05"
+	}
 	when := func(to []byte, e *event.Event) []byte {
 		if e.Stamp == 0 {
 			return append(to, '-')
@@ -36,7 +42,7 @@ func cells(s Style) []cell {
 	all := []cell{
 		{"WHEN (" + zone + ")", event.WantStamp, when, 3, true},
 		{"WHO", event.WantUser | event.WantImpersonated, who, 3, false},
-		{"WHAT", event.WantVerb | event.WantObject | event.WantRequestURI, what, 4, false},
+		{"WHAT", event.WantVerb | event.WantObject | event.WantRequestURI, what, 5, false},
 		{"WHERE", event.WantObject, some(func(e *event.Event) []byte { return e.Object.Namespace }), 3, false},
 		{"FROM", event.WantSourceIPs | event.WantUserAgent, from, 3, true},
 		{"RESULT", event.WantResponse | event.WantStage | event.WantReceived | event.WantStamp, result, 3, true},

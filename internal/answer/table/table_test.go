@@ -59,7 +59,7 @@ func TestWidths(t *testing.T) {
 		}
 	}
 	at80 := printed(t, Style{Width: 80}, all)[9]
-	for _, word := range []string{"2026-11-22 11:20:04", "alice", "delete", "web-1", "prod", "200"} {
+	for _, word := range []string{"11-22 11:20:04", "alice", "delete", "web-1", "prod", "200"} {
 		if !strings.Contains(at80, word) {
 			t.Errorf("no %s in %s", word, at80)
 		}

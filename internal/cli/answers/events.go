@@ -72,9 +72,10 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(),
 		Unordered: answers.unordered, Strict: q.strict, Progress: q.out.progress.show}
 	total, err := from(ctx, q.logs, query, s.watch(a, reads != nil))
-	total.Cut = total.Cut || ctx.Err() != nil
+	// To wait for what comes has no other end than an interruption.
+	total.Cut = reads == nil && (total.Cut || ctx.Err() != nil)
 	q.out.progress.clear()
-	if total.Cut && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	if err == nil {
@@ -89,7 +90,7 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	}
 	q.conclude(ctx, s)
 	switch {
-	case s.Interrupted && reads == nil:
+	case s.Interrupted:
 		return exit.Status(exit.Refused)
 	case q.strict && s.Unreadable > 0:
 		return exit.Status(exit.Differs)
