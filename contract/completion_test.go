@@ -25,6 +25,10 @@ var completions = []struct{ line, want, not string }{
 	{"auditpatch policy show --preset=", "baseline falco", "--preset"},
 	{"auditpatch enable --restart g", "graceful", "quick"},
 	{"auditpatch status -o ", "text json", "--check"},
+	{"auditpatch events -o ", "text wide flat", "--log"},
+	{"auditpatch events --stage ", "ResponseComplete Panic", "--log"},
+	{"auditpatch events --top na", "namespace name", "user"},
+	{"auditpatch events --user a --", "--user --verb", ""},
 	{"auditpatch enable --policy mi", "mine.yaml", "--preset"},
 	{"auditpatch enable --policy=mi", "mine.yaml", "--preset"},
 }

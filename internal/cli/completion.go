@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/cli/answers"
 	"auditpatch/internal/cli/policies"
 	"auditpatch/internal/policy/lint"
 	"auditpatch/internal/policy/verdict"
@@ -114,6 +115,9 @@ func (p *program) complete(c *cli.Context) {
 
 // flagValues are the values that a flag can have, none if there are too many.
 func flagValues(command, name string) []string {
+	if command == "events" {
+		return answers.FlagValues(name)
+	}
 	switch name {
 	case "preset":
 		var names []string

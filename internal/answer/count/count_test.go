@@ -91,7 +91,7 @@ func TestBounded(t *testing.T) {
 	top := NewTop(key(t, "user"), mostEntries/64) // 64 entries
 	exact := map[string]Sum{}
 	var e event.Event
-	for i := range 200000 {
+	for i := range 60000 {
 		name := fmt.Sprintf("heavy-%d", r.Intn(8))
 		switch r.Intn(4) {
 		case 0:
@@ -133,7 +133,7 @@ func TestBounded(t *testing.T) {
 // TestLongKeys bounds what the keys take.
 func TestLongKeys(t *testing.T) {
 	top := NewTop(key(t, "user"), 1)
-	for i := range 20000 {
+	for i := range 9000 {
 		e := event.Event{User: event.Subject{Name: []byte(fmt.Sprintf("%d%s", i, strings.Repeat("x", 5000)))}}
 		top.Add(&e)
 		if top.size > mostSize+2*longest {
@@ -196,7 +196,7 @@ func TestTimeline(t *testing.T) {
 func TestTimelineFar(t *testing.T) {
 	line := NewTimeline(0)
 	r := rand.New(rand.NewSource(3))
-	for range 100000 {
+	for range 30000 {
 		e := event.Event{Stamp: event.Time(r.Int63n(1<<56) - 1<<55)}
 		if err := line.Add(&e); err != nil {
 			t.Fatal(err)

@@ -1,10 +1,9 @@
 package table
 
 import (
-	"fmt"
+	"bytes"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"auditpatch/internal/answer/column"
@@ -15,20 +14,26 @@ import (
 type cell struct {
 	title  string
 	fields event.Fields
-	text   func(*event.Event) string
+	add    func(to []byte, e *event.Event) []byte
 	// weight is the column's share of a terminal that is too narrow; fromFront says that its
 	// front matters most, as an address before a program's name.
 	weight    int
 	fromFront bool
 }
 
+// roomy is a terminal on which a time has its year.
+const roomy = 100
+
 func cells(s Style) []cell {
-	const layout = "2006-01-02 15:04:05"
-	when := func(e *event.Event) string {
+	layout := "2006-01-02 15:04:05"
+	if s.Width > 0 && s.Width < roomy && !s.Wide {
+		layout = "01-02 15:04:05"
+	}
+	when := func(to []byte, e *event.Event) []byte {
 		if e.Stamp == 0 {
-			return "-"
+			return append(to, '-')
 		}
-		return e.Stamp.Go().In(s.Zone).Format(layout)
+		return e.Stamp.Go().In(s.Zone).AppendFormat(to, layout)
 	}
 	zone := "UTC"
 	if s.Zone != time.UTC {
@@ -37,8 +42,8 @@ func cells(s Style) []cell {
 	all := []cell{
 		{"WHEN (" + zone + ")", event.WantStamp, when, 3, true},
 		{"WHO", event.WantUser | event.WantImpersonated, who, 3, false},
-		{"WHAT", event.WantVerb | event.WantObject | event.WantRequestURI, what, 4, false},
-		{"WHERE", event.WantObject, func(e *event.Event) string { return some(e.Object.Namespace) }, 3, false},
+		{"WHAT", event.WantVerb | event.WantObject | event.WantRequestURI, what, 5, false},
+		{"WHERE", event.WantObject, some(func(e *event.Event) []byte { return e.Object.Namespace }), 3, false},
 		{"FROM", event.WantSourceIPs | event.WantUserAgent, from, 3, true},
 		{"RESULT", event.WantResponse | event.WantStage | event.WantReceived | event.WantStamp, result, 3, true},
 	}
@@ -46,121 +51,138 @@ func cells(s Style) []cell {
 		return all
 	}
 	return append(all,
-		cell{title: "TOOK", fields: event.WantReceived | event.WantStamp, text: took},
-		cell{title: "STAGE", fields: event.WantStage, text: func(e *event.Event) string { return some(e.Stage) }},
-		cell{title: "LEVEL", fields: event.WantLevel, text: func(e *event.Event) string { return some(e.Level) }},
-		cell{title: "IMPERSONATED", fields: event.WantImpersonated, text: func(e *event.Event) string { return some(e.Impersonated.Name) }},
-		cell{title: "AUDIT ID", fields: event.WantAuditID, text: func(e *event.Event) string { return some(e.AuditID) }},
-		cell{title: "REASON", fields: event.WantAuthorization, text: func(e *event.Event) string { return some(e.Authorization.Reason) }},
-		cell{title: "USER AGENT", fields: event.WantUserAgent, text: func(e *event.Event) string { return some(e.UserAgent) }},
+		cell{title: "TOOK", fields: event.WantReceived | event.WantStamp, add: took},
+		cell{title: "STAGE", fields: event.WantStage, add: some(func(e *event.Event) []byte { return e.Stage })},
+		cell{title: "LEVEL", fields: event.WantLevel, add: some(func(e *event.Event) []byte { return e.Level })},
+		cell{title: "IMPERSONATED", fields: event.WantImpersonated, add: some(func(e *event.Event) []byte { return e.Impersonated.Name })},
+		cell{title: "AUDIT ID", fields: event.WantAuditID, add: some(func(e *event.Event) []byte { return e.AuditID })},
+		cell{title: "REASON", fields: event.WantAuthorization, add: some(func(e *event.Event) []byte { return e.Authorization.Reason })},
+		cell{title: "USER AGENT", fields: event.WantUserAgent, add: some(func(e *event.Event) []byte { return e.UserAgent })},
 	)
 }
 
-// some is a text, or what stands for none.
-func some(text []byte) string {
+// some is a field, or what stands for none.
+func some(field func(*event.Event) []byte) func([]byte, *event.Event) []byte {
+	return func(to []byte, e *event.Event) []byte { return orNone(to, field(e)) }
+}
+
+func orNone(to, text []byte) []byte {
 	if len(text) == 0 {
-		return "-"
+		return append(to, '-')
 	}
-	return string(text)
+	return append(to, text...)
 }
 
-// who is the user who logged in, and as whom. Service accounts are written as --user takes them.
-func who(e *event.Event) string {
-	name := short(some(e.User.Name))
+// who is the user who logged in, and as whom.
+func who(to []byte, e *event.Event) []byte {
+	to = user(to, e.User.Name)
 	if e.Impersonated.Has {
-		name += " as " + short(some(e.Impersonated.Name))
+		to = user(append(to, " as "...), e.Impersonated.Name)
 	}
-	return name
+	return to
 }
 
-func short(user string) string {
-	if account, is := strings.CutPrefix(user, "system:serviceaccount:"); is {
-		return "sa:" + account
+// user is a name; that of a service account is written as --user takes it.
+func user(to, name []byte) []byte {
+	if account, is := bytes.CutPrefix(name, []byte("system:serviceaccount:")); is {
+		return append(append(to, "sa:"...), account...)
 	}
-	return user
+	return orNone(to, name)
 }
 
 // what is the verb with the object: delete pods/web-1, patch deployments.apps/web/scale.
-func what(e *event.Event) string {
+func what(to []byte, e *event.Event) []byte {
 	o := &e.Object
+	to = append(orNone(to, e.Verb), ' ')
 	if !o.Has || len(o.Resource) == 0 {
-		return some(e.Verb) + " " + string(column.Resource(nil, e))
+		return column.Resource(to, e)
 	}
-	var b strings.Builder
-	b.WriteString(some(e.Verb) + " " + string(o.Resource))
+	to = append(to, o.Resource...)
 	if len(o.APIGroup) > 0 {
-		b.WriteString("." + string(o.APIGroup))
+		to = append(append(to, '.'), o.APIGroup...)
 	}
-	for _, part := range [][]byte{o.Name, o.Subresource} {
-		if len(part) > 0 {
-			b.WriteString("/" + string(part))
-		}
+	if len(o.Name) > 0 {
+		to = append(append(to, '/'), o.Name...)
 	}
-	return b.String()
+	if len(o.Subresource) > 0 {
+		to = append(append(to, '/'), o.Subresource...)
+	}
+	return to
 }
 
 // from is the address of the connection, and the program. What headers say of further
 // addresses anybody can make up.
-func from(e *event.Event) string {
-	var claimed []string
-	last := ""
-	event.Strings(e.SourceIPs, func(s []byte) bool {
-		if last != "" {
-			claimed = append(claimed, last)
-		}
-		last = string(s)
-		return true
-	})
-	if last == "" {
-		last = "-"
+func from(to []byte, e *event.Event) []byte {
+	begin := len(to)
+	if to = column.Source(to, e); len(to) == begin {
+		to = append(to, '-')
 	}
-	if len(claimed) > 0 {
-		last += " (for " + strings.Join(claimed, ", ") + ")"
+	claimed := 0
+	event.Strings(e.SourceIPs, func([]byte) bool { claimed++; return true })
+	if claimed > 1 {
+		lead := " (for "
+		event.Strings(e.SourceIPs, func(s []byte) bool {
+			to = append(append(to, lead...), s...)
+			lead = ", "
+			claimed--
+			return claimed > 1
+		})
+		to = append(to, ')')
 	}
-	return strings.TrimSpace(last + " " + string(column.Program(nil, e)))
-}
-
-// result is the answer: its status, and what it means where that is a failure.
-func result(e *event.Event) string {
-	words := ""
-	switch stage := string(e.Stage); {
-	case stage == "Panic":
-		words = "panic"
-	case e.Response.Code >= 400 && len(e.Response.Reason) > 0:
-		words = string(e.Response.Reason)
-	case e.Response.Code >= 400:
-		words = http.StatusText(e.Response.Code)
-	case stage == "ResponseStarted":
-		words = "begun"
-	case e.Response.Code == 0:
-		words = some(e.Stage)
-	case e.Stamp-e.Received >= long && e.Received != 0:
-		words = "after " + took(e)
+	if len(e.UserAgent) > 0 {
+		to = column.Program(append(to, ' '), e)
 	}
-	if e.Response.Code == 0 {
-		return words
-	}
-	return strings.TrimSpace(strconv.Itoa(e.Response.Code) + " " + words)
+	return to
 }
 
 // long is so long in microseconds that people want to know of it.
 const long = 1_000_000
 
-func took(e *event.Event) string {
+// result is the answer: its status, and what it means where that is a failure.
+func result(to []byte, e *event.Event) []byte {
+	code := e.Response.Code
+	if code != 0 {
+		to = strconv.AppendInt(to, int64(code), 10)
+	}
+	switch stage := string(e.Stage); {
+	case stage == "Panic":
+		return word(to, "panic")
+	case code >= 400 && len(e.Response.Reason) > 0:
+		return word(to, string(e.Response.Reason))
+	case code >= 400:
+		return word(to, http.StatusText(code))
+	case stage == "ResponseStarted":
+		return word(to, "begun")
+	case code == 0:
+		return orNone(to, e.Stage)
+	case e.Stamp-e.Received >= long && e.Received != 0:
+		return took(word(to, "after "), e)
+	}
+	return to
+}
+
+// word appends a word behind others.
+func word(to []byte, text string) []byte {
+	if len(to) > 0 && to[len(to)-1] >= '0' && to[len(to)-1] <= '9' && text != "" {
+		to = append(to, ' ')
+	}
+	return append(to, text...)
+}
+
+func took(to []byte, e *event.Event) []byte {
 	if e.Stamp == 0 || e.Received == 0 {
-		return "-"
+		return append(to, '-')
 	}
 	d := time.Duration(e.Stamp-e.Received) * time.Microsecond
 	switch {
 	case d < time.Millisecond:
-		return fmt.Sprintf("%d µs", d.Microseconds())
+		return append(strconv.AppendInt(to, d.Microseconds(), 10), " µs"...)
 	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
+		return append(strconv.AppendInt(to, d.Milliseconds(), 10), " ms"...)
+	case d < time.Minute:
+		return append(to, d.Round(10*time.Millisecond).String()...)
 	}
-	if d >= time.Minute {
-		return d.Round(time.Second).String()
-	}
-	return d.Round(10 * time.Millisecond).String()
+	return append(to, d.Round(time.Second).String()...)
 }
 
 const (

@@ -6,7 +6,6 @@ package table
 
 import (
 	"io"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -22,22 +21,33 @@ type Style struct {
 	Line  func(string) string // makes text safe for a terminal
 }
 
-// Table prints events. The first rows are kept until Flush, or until there are some: their
-// widths are those of the columns. Where the terminal is too narrow the widest cells lose
-// their middle; elsewhere nothing is cut, and a column grows with what it holds.
+// Table prints events. The first rows are kept until Flush, until there are some or until they
+// are a while old: their widths are those of the columns. Where the terminal is too narrow the
+// widest cells are shortened; elsewhere nothing is cut, and a column grows with what it holds.
 type Table struct {
 	to     io.Writer
 	style  Style
 	cells  []cell
 	widths []int
-	kept   [][]string
-	tints  []string // of the rows that are kept
+	kept   []row
+	since  time.Time // of the first row that is kept
 	begun  bool
+	next   row // memory for a row that is printed at once
 	out    []byte
 }
 
-// mostKept is how many rows give the columns their widths.
-const mostKept = 128
+// row is the texts of an event one behind the other, with the end of each, and its colour.
+type row struct {
+	text []byte
+	ends []int
+	tint string
+}
+
+const (
+	// mostKept is how many rows give the columns their widths, and longestKept how long they wait.
+	mostKept    = 128
+	longestKept = 300 * time.Millisecond
+)
 
 // New prints to a writer, with one call of Write for some rows.
 func New(to io.Writer, style Style) *Table {
@@ -56,15 +66,47 @@ func (t *Table) Fields() (all event.Fields) {
 
 // Add prints a row, now or later.
 func (t *Table) Add(e *event.Event) error {
-	row := make([]string, len(t.cells))
-	for i, c := range t.cells {
-		row[i] = t.style.Line(c.text(e))
+	if !t.begun {
+		if len(t.kept) == 0 {
+			t.since = time.Now()
+		}
+		t.kept = append(t.kept, t.fill(row{}, e))
+		if len(t.kept) >= mostKept || time.Since(t.since) > longestKept {
+			return t.Flush()
+		}
+		return nil
 	}
-	t.kept, t.tints = append(t.kept, row), append(t.tints, tint(e))
-	if t.begun || len(t.kept) >= mostKept {
-		return t.Flush()
+	t.next = t.fill(t.next, e)
+	if t.style.Width == 0 {
+		t.measure(t.next)
 	}
-	return nil
+	t.out = t.print(t.out[:0], t.next)
+	_, err := t.to.Write(t.out)
+	return err
+}
+
+// fill makes the row of an event in the memory of another.
+func (t *Table) fill(r row, e *event.Event) row {
+	r = row{r.text[:0], r.ends[:0], tint(e)}
+	for _, c := range t.cells {
+		from := len(r.text)
+		r.text = c.add(r.text, e)
+		if !simple(r.text[from:]) {
+			r.text = append(r.text[:from], t.style.Line(string(r.text[from:]))...)
+		}
+		r.ends = append(r.ends, len(r.text))
+	}
+	return r
+}
+
+// simple tells whether a terminal shows a text as it is.
+func simple(text []byte) bool {
+	for _, c := range text {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // Flush prints what is kept.
@@ -72,22 +114,21 @@ func (t *Table) Flush() error {
 	if len(t.kept) == 0 {
 		return nil
 	}
-	t.out = t.out[:0]
-	titles := make([]string, len(t.cells))
-	for i, c := range t.cells {
-		titles[i] = c.title
+	titles := row{tint: bold}
+	for _, c := range t.cells {
+		titles.text = append(titles.text, c.title...)
+		titles.ends = append(titles.ends, len(titles.text))
 	}
-	if !t.begun {
-		t.measure(append(slices.Clone(t.kept), titles))
-		t.row(titles, bold)
-		t.begun = true
-	} else if t.style.Width == 0 {
-		t.measure(t.kept)
+	t.measure(titles)
+	for _, r := range t.kept {
+		t.measure(r)
 	}
-	for i, row := range t.kept {
-		t.row(row, t.tints[i])
+	t.fit()
+	t.out = t.print(t.out[:0], titles)
+	for _, r := range t.kept {
+		t.out = t.print(t.out, r)
 	}
-	t.kept, t.tints = t.kept[:0], t.tints[:0]
+	t.kept, t.begun = nil, true
 	_, err := t.to.Write(t.out)
 	return err
 }
@@ -101,22 +142,24 @@ const (
 	narrowest = 7
 )
 
-// measure makes the columns as wide as some rows need, and as the terminal allows.
-func (t *Table) measure(rows [][]string) {
-	last := len(t.widths) - 1
-	for _, row := range rows {
-		for i, text := range row {
-			n := utf8.RuneCountInString(text)
-			if t.style.Width == 0 {
-				n = min(n, mostWide)
-			}
-			t.widths[i] = max(t.widths[i], n)
+// measure makes the columns as wide as a row needs.
+func (t *Table) measure(r row) {
+	from := 0
+	for i, end := range r.ends {
+		n := utf8.RuneCount(r.text[from:end])
+		if t.style.Width == 0 {
+			n = min(n, mostWide)
 		}
+		t.widths[i], from = max(t.widths[i], n), end
 	}
+}
+
+// fit makes the columns so narrow that the terminal has room for them.
+func (t *Table) fit() {
 	if t.style.Width == 0 || t.style.Wide {
 		return
 	}
-	room := t.style.Width - len(between)*last
+	room := t.style.Width - len(between)*(len(t.widths)-1)
 	for total(t.widths) > room {
 		widest := 1 // the time stays whole
 		for i, w := range t.widths {
@@ -138,47 +181,47 @@ func total(widths []int) (sum int) {
 	return sum
 }
 
-// row appends a row. Only the last column is never filled up.
-func (t *Table) row(row []string, color string) {
-	if t.style.Color && color != "" {
-		t.out = append(t.out, color...)
+// print appends a row. Only the last column is never filled up.
+func (t *Table) print(to []byte, r row) []byte {
+	colored := t.style.Color && r.tint != ""
+	if colored {
+		to = append(to, r.tint...)
 	}
-	for i, text := range row {
-		if i > 0 {
-			t.out = append(t.out, between...)
+	from := 0
+	for i, end := range r.ends {
+		text := r.text[from:end]
+		if from = end; i > 0 {
+			to = append(to, between...)
 		}
 		if t.style.Width > 0 && !t.style.Wide {
 			text = t.cells[i].shortened(text, t.widths[i])
 		}
-		t.out = append(t.out, text...)
-		if i == len(row)-1 {
+		to = append(to, text...)
+		if i == len(r.ends)-1 {
 			break
 		}
-		for n := utf8.RuneCountInString(text); n < t.widths[i]; n++ {
-			t.out = append(t.out, ' ')
+		for n := utf8.RuneCount(text); n < t.widths[i]; n++ {
+			to = append(to, ' ')
 		}
 	}
-	if t.style.Color && color != "" {
-		t.out = append(t.out, reset...)
+	if colored {
+		to = append(to, reset...)
 	}
-	t.out = append(t.out, '\n')
+	return append(to, '\n')
 }
 
 // shortened is a text without its middle, or its end, where it is longer than width.
-func (c cell) shortened(text string, width int) string {
-	if len(text) <= width {
+func (c cell) shortened(text []byte, width int) []byte {
+	if len(text) <= width || utf8.RuneCount(text) <= width {
 		return text
 	}
-	r := []rune(text)
-	if len(r) <= width {
-		return text
-	}
+	r := []rune(string(text))
 	if width < 3 {
-		return string(r[:max(width, 0)])
+		return []byte(string(r[:max(width, 0)]))
 	}
 	head := (width - 1) / 2
 	if c.fromFront {
 		head = width - 1
 	}
-	return string(r[:head]) + "…" + string(r[len(r)-(width-1-head):])
+	return []byte(string(r[:head]) + "…" + string(r[len(r)-(width-1-head):]))
 }

@@ -59,7 +59,7 @@ func TestWidths(t *testing.T) {
 		}
 	}
 	at80 := printed(t, Style{Width: 80}, all)[9]
-	for _, word := range []string{"2026-11-22 11:20:04", "alice", "delete", "web-1", "prod", "200"} {
+	for _, word := range []string{"11-22 11:20:04", "alice", "delete", "web-1", "prod", "200"} {
 		if !strings.Contains(at80, word) {
 			t.Errorf("no %s in %s", word, at80)
 		}
@@ -156,7 +156,7 @@ func TestShortened(t *testing.T) {
 		width int
 		want  string
 	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "a…ef"}, {"äöüß", 4, "äöüß"}, {"äöüßx", 4, "ä…ßx"}, {"abc", 2, "ab"}, {"abc", 0, ""}} {
-		if got := (cell{}).shortened(c.text, c.width); got != c.want {
+		if got := string((cell{}).shortened([]byte(c.text), c.width)); got != c.want {
 			t.Errorf("%s in %d: %s, want %s", c.text, c.width, got, c.want)
 		}
 	}

@@ -2,10 +2,18 @@ package filter
 
 import (
 	"bytes"
-	"encoding/json"
+	"strconv"
+	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
 )
+
+// buffers hold events without escapes; those of large events are not kept.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const mostKept = 64 << 10
 
 func readGrep(r reading) (condition, error) {
 	return r.condition(0, func(value string) (test, error) {
@@ -14,39 +22,76 @@ func readGrep(r reading) (condition, error) {
 			if bytes.Contains(e.JSON, text) {
 				return true
 			}
-			return bytes.IndexByte(e.JSON, '\\') >= 0 && bytes.Contains(unescaped(e.JSON), text)
+			if bytes.IndexByte(e.JSON, '\\') < 0 {
+				return false
+			}
+			buf := buffers.Get().(*[]byte)
+			*buf = unescaped((*buf)[:0], e.JSON)
+			found := bytes.Contains(*buf, text)
+			if cap(*buf) <= mostKept {
+				buffers.Put(buf)
+			}
+			return found
 		}
 		return test{match: match, key: value, covers: func(key string) bool { return bytes.Contains([]byte(key), text) }}, nil
 	})
 }
 
-// unescaped is JSON with the characters that its escapes mean.
-func unescaped(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for len(text) > 0 {
+// unescaped appends JSON with the characters that its escapes mean.
+func unescaped(to, text []byte) []byte {
+	for {
 		at := bytes.IndexByte(text, '\\')
-		if at < 0 {
-			return append(out, text...)
+		if at < 0 || at+1 == len(text) {
+			return append(to, text...)
 		}
-		out, text = append(out, text[:at]...), text[at:]
-		n := escapes(text)
-		var s string
-		if json.Unmarshal(append(append([]byte{'"'}, text[:n]...), '"'), &s) != nil {
-			s = string(text[:n])
-		}
-		out, text = append(out, s...), text[n:]
-	}
-	return out
-}
-
-// escapes is how long a run of escapes is: two that stand for one character are one run.
-func escapes(text []byte) (n int) {
-	for n+1 < len(text) && text[n] == '\\' {
-		if text[n+1] != 'u' {
-			n += 2
+		to, text = append(to, text[:at]...), text[at:]
+		if text[1] != 'u' {
+			to, text = append(to, plainEscape(text[1])), text[2:]
 			continue
 		}
-		n = min(n+6, len(text))
+		r, n := unicodeEscape(text)
+		to, text = utf8.AppendRune(to, r), text[n:]
 	}
-	return max(n, 1)
+}
+
+// plainEscape is the character that an escape of one letter means.
+func plainEscape(letter byte) byte {
+	switch letter {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return letter
+}
+
+// unicodeEscape reads \uXXXX, or two of them that are one character; n is how long it is.
+func unicodeEscape(text []byte) (r rune, n int) {
+	r, ok := hexEscape(text)
+	if !ok {
+		return '\\', 1
+	}
+	if utf16.IsSurrogate(r) {
+		if low, ok := hexEscape(text[6:]); ok {
+			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
+				return both, 12
+			}
+		}
+		r = utf8.RuneError
+	}
+	return r, 6
+}
+
+func hexEscape(text []byte) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
 }

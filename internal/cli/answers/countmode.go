@@ -2,6 +2,7 @@ package answers
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -62,6 +63,7 @@ func keyNames() (names []string) {
 // counts is an answer with some tops and a timeline.
 type counts struct {
 	*question
+	to       io.Writer
 	tops     []*count.Top
 	timeline *count.Timeline // nil without one
 	limit    int
@@ -81,7 +83,7 @@ func (q *question) newCounts(f *countFlags) (answer, error) {
 	for _, value := range f.top.Value() {
 		names = append(names, strings.Split(value, ",")...)
 	}
-	c := &counts{question: q, limit: f.limit}
+	c := &counts{question: q, to: q.out, limit: f.limit}
 	for _, name := range names {
 		k, err := keyNamed(name)
 		if err != nil {
@@ -144,13 +146,13 @@ func (c *counts) Print(read.Total) error {
 	}
 	for i, t := range c.tops {
 		if i > 0 {
-			fmt.Fprintln(c.out)
+			fmt.Fprintln(c.to)
 		}
 		c.text(t)
 	}
 	if c.timeline != nil {
 		if len(c.tops) > 0 {
-			fmt.Fprintln(c.out)
+			fmt.Fprintln(c.to)
 		}
 		c.bars()
 	}
@@ -209,7 +211,7 @@ func (c *counts) right(rows [][]string) {
 			}
 			b.WriteString(c.Line(cell))
 		}
-		fmt.Fprintln(c.out, b.String())
+		fmt.Fprintln(c.to, b.String())
 	}
 }
 
@@ -222,7 +224,7 @@ func share(part, whole int64) string {
 
 // csv prints all tops as one table, or the timeline.
 func (c *counts) csv() error {
-	rows := column.NewCSV(c.out)
+	rows := column.NewCSV(c.to)
 	if c.timeline != nil {
 		if err := rows.Row("from", "seconds", "events", "failed", "bytes"); err != nil {
 			return err

@@ -37,7 +37,7 @@ func diffMode(q *question) mode {
 			if o := q.Output(); o == "json" || o == "jsonl" {
 				return &diffJSON{differences: d, to: bufio.NewWriter(q.out), document: o == "json"}, nil
 			}
-			return &diffText{d, q.newTable()}, nil
+			return &diffText{d, table.New(q.out, q.tableStyle())}, nil
 		},
 	}
 }

@@ -82,7 +82,8 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	if w, ok := a.(widener); ok {
 		total.Wanted = w.wanted()
 	}
-	total.Cut = total.Cut || ctx.Err() != nil && reads == nil
+	// To wait for what comes has no other end than an interruption.
+	total.Cut = reads == nil && (total.Cut || ctx.Err() != nil)
 	q.out.progress.clear()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
@@ -109,6 +110,19 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 		return exit.Status(exit.Differs)
 	case partly != 0:
 		return partly
+	}
+	return nil
+}
+
+// FlagValues are the values that a flag of events can have, none if there are too many.
+func FlagValues(name string) []string {
+	if name == "top" {
+		return keyNames()
+	}
+	for _, f := range filter.Flags() {
+		if f.Name == name {
+			return f.Known
+		}
 	}
 	return nil
 }

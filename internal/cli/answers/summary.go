@@ -12,6 +12,8 @@ import (
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/filter"
 	"auditpatch/internal/auditlog/read"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/policy/explain"
 )
 
 // summary is what stands at the end of each answer.
@@ -103,8 +105,22 @@ func (q *question) conclude(ctx context.Context, s *summary) {
 		text += "; " + plural(s.Duplicates, "duplicate") + " left out"
 	}
 	q.Printf("%s", text)
+	if s.Matched == 0 {
+		q.suggest()
+	}
 	if s.Interrupted {
 		q.Say("error", "interrupted: this is not all")
+	}
+}
+
+// suggest says which resources were probably meant, where none was found.
+func (q *question) suggest() {
+	for _, value := range q.given["resource"] {
+		end := strings.IndexAny(value+"/", "./*")
+		name, rest := value[:min(end, len(value))], value[min(end, len(value)):]
+		if plural, near := explain.ResourceName(name); plural == "" && near != "" {
+			q.Say("hint", hint.Flag("resource", near+rest).String())
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package answers
 
 import (
+	"bufio"
+	"io"
 	"os"
 	"time"
 
@@ -19,18 +21,37 @@ func tableMode(q *question) mode {
 		},
 		streams: true,
 		answer: func() (answer, error) {
-			return tableAnswer{q.newTable()}, nil
+			return newTable(q.out, q.tableStyle()), nil
 		},
 	}
 }
 
-func (q *question) newTable() *table.Table {
+func (q *question) tableStyle() table.Style {
 	width, _ := q.Terminals()
-	style := table.Style{Width: width, Color: width > 0 && colors(), Wide: q.Output() == "wide", Zone: q.zone(), Line: q.Line}
-	return table.New(q.out, style)
+	return table.Style{Width: width, Color: width > 0 && colors(), Wide: q.Output() == "wide", Zone: q.zone(), Line: q.Line}
 }
 
-type tableAnswer struct{ *table.Table }
+// tableAnswer is a table. A pipe gets some rows at a time, a terminal each as it is found.
+type tableAnswer struct {
+	*table.Table
+	piped *bufio.Writer // nil on a terminal
+}
+
+func newTable(to io.Writer, style table.Style) tableAnswer {
+	if style.Width > 0 {
+		return tableAnswer{table.New(to, style), nil}
+	}
+	piped := bufio.NewWriterSize(to, 64<<10)
+	return tableAnswer{table.New(piped, style), piped}
+}
+
+// Flush prints what is kept.
+func (t tableAnswer) Flush() error {
+	if err := t.Table.Flush(); err != nil || t.piped == nil {
+		return err
+	}
+	return t.piped.Flush()
+}
 
 func (t tableAnswer) Print(read.Total) error { return t.Flush() }
 

@@ -105,11 +105,11 @@ const mostEmpty = 5
 func (c *counts) gap(from, to time.Time) {
 	w := c.timeline.Width()
 	if n := int64(to.Sub(from)/w) - 1; n > mostEmpty {
-		fmt.Fprintf(c.out, "...                  nothing for %s\n", span(time.Duration(n)*w))
+		fmt.Fprintf(c.to, "...                  nothing for %s\n", span(time.Duration(n)*w))
 		return
 	}
 	for at := from.Add(w); at.Before(to); at = at.Add(w) {
-		fmt.Fprintln(c.out, c.at(at))
+		fmt.Fprintln(c.to, c.at(at))
 	}
 }
 
@@ -133,7 +133,7 @@ func (c *counts) bar(b count.Bar, most int64, room int, colored bool) {
 	if b.Failed > 0 {
 		words += fmt.Sprintf(", %s failed", number(b.Failed))
 	}
-	fmt.Fprintf(c.out, "%s  %s%s %s\n", c.at(b.From), well, failed, words)
+	fmt.Fprintf(c.to, "%s  %s%s %s\n", c.at(b.From), well, failed, words)
 }
 
 // span is a length of time in words.
