@@ -450,3 +450,54 @@ func (e *Event) annotations(b []byte, i int, want Fields) int {
 	}
 	return i
 }
+
+// Usual says whether a line begins and ends as kube-apiserver writes events. It is a
+// cheap sign that a line is one, and no proof.
+func Usual(line []byte) bool {
+	const begin = len(usual) - len(`v1",`)
+	return len(line) > begin && string(line[:begin]) == usual[:begin] && line[len(line)-1] == '}'
+}
+
+// Members calls each for every field of the object in text, with the name decoded and
+// the value as it stands, until each returns false. It says whether text is one object,
+// as far as it was looked at.
+func Members(text []byte, each func(name, value []byte) bool) bool {
+	text = trim(text)
+	if at(text, 0) != '{' {
+		return false
+	}
+	var e Event
+	i, more := inner(text, 0)
+	for more {
+		name, from := e.name(text, i)
+		if from < 0 {
+			return false
+		}
+		if i = skip(text, from); i < 0 {
+			return false
+		}
+		if !each(name, text[from:i]) {
+			return true
+		}
+		i, more = comma(text, i)
+	}
+	return i == len(text)
+}
+
+// Text is the text of a JSON string.
+func Text(value []byte) ([]byte, bool) {
+	var e Event
+	if at(value, 0) != '"' {
+		return nil, false
+	}
+	s, end := e.text(value, 1)
+	return s, end == len(value)
+}
+
+// End is where the object or list at the beginning of text ends, or -1.
+func End(text []byte) int {
+	if c := at(text, 0); c != '{' && c != '[' {
+		return -1
+	}
+	return nested(text, 0)
+}
