@@ -68,8 +68,9 @@ var house = map[string][]string{
 	"internal/auditlog":             nil,
 	// The log's events: event reads one, read streams those of whole logs, follow waits for
 	// new ones, filter says which are wanted.
-	"internal/auditlog/event":  nil,
-	"internal/auditlog/read":   {"internal/auditlog/event"},
+	"internal/auditlog/event": nil,
+	// read asks auditlog which files a log has, and says what to type where there is none.
+	"internal/auditlog/read":   {"internal/auditlog", "internal/auditlog/event", "internal/hint", "internal/spelling"},
 	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint"},
 	"internal/auditlog/follow": {"internal/auditlog/event", "internal/auditlog/read"},
 	// What is made of events: each answers one kind of question.

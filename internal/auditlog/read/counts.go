@@ -17,6 +17,7 @@ type counts struct {
 	bytes, events      atomic.Int64
 	mu                 sync.Mutex
 	unreadable         int64
+	unfinished         int64
 	first              []place
 	failed             error
 }
@@ -52,6 +53,13 @@ func (c *counts) bad(p place) {
 	c.first = c.first[:min(len(c.first), mostUnreadable)]
 }
 
+// half notes a last line that is still being written.
+func (c *counts) half() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unfinished++
+}
+
 // fail keeps the first error.
 func (c *counts) fail(err error) {
 	c.mu.Lock()
@@ -69,7 +77,7 @@ func (c *counts) err() error {
 
 // total is what has been counted, when nobody counts any more.
 func (c *counts) total() Total {
-	t := Total{Files: c.files, Bytes: c.bytes.Load(), Events: c.events.Load(), Wanted: c.wanted, Duplicates: c.duplicates, Unreadable: c.unreadable}
+	t := Total{Files: c.files, Bytes: c.bytes.Load(), Events: c.events.Load(), Wanted: c.wanted, Duplicates: c.duplicates, Unreadable: c.unreadable, Unfinished: c.unfinished}
 	for _, p := range c.first {
 		t.First = append(t.First, Unreadable{p.file.name, p.file.linesBefore(p.chunk) + p.line, p.bytes, p.reason})
 	}

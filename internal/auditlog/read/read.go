@@ -18,6 +18,8 @@ type Log struct {
 	Name  string // as the user named it
 	Files []string
 	Stdin io.Reader // instead of files
+	// Left is what was left out of a folder, which is unreadable for Events.
+	Left []Unreadable
 }
 
 // Query is what is wanted of the logs.
@@ -56,6 +58,9 @@ type Total struct {
 	Wanted     int64 // that each was called for
 	Duplicates int64 // wanted events that were left out because each had seen them
 	Unreadable int64
+	// Unfinished are last lines that are cut off, in live files that were written to just
+	// now: whoever writes them has not ended yet.
+	Unfinished int64
 	First      []Unreadable // the first of them, at most 20
 	// Cut says that reading was cancelled before the end.
 	Cut bool

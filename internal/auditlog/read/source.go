@@ -154,6 +154,11 @@ func (r *run) open(logs []Log) ([]*stream, error) {
 			r.all += max(f.size, 0)
 			known = known && f.size >= 0
 		}
+		for _, u := range l.Left {
+			f := &file{name: u.File, order: r.counts.files}
+			r.counts.files++
+			r.counts.bad(place{file: f, bytes: u.Bytes, reason: u.Reason})
+		}
 		streams = append(streams, s)
 	}
 	if !known || r.counts.files > mostOpen {

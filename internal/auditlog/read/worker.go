@@ -19,6 +19,7 @@ type worker struct {
 	home   chan *batch // batches that were let go
 	made   int         // how many there are
 	at     place       // of the line
+	half   bool        // it is the last one of a live file, and has no end
 	seen   int64       // lines and wanted events of the last chunk
 	hits   int64
 	events int64
@@ -60,6 +61,7 @@ func (w *worker) lines(text []byte) {
 		end := bytes.IndexByte(text[s:], '\n')
 		if end < 0 {
 			end = len(text)
+			w.half = w.at.file.live
 		} else {
 			end += s
 		}
@@ -76,6 +78,7 @@ func (w *worker) lines(text []byte) {
 		}
 		s = end + 1
 	}
+	w.half = false
 }
 
 // line looks at one line.
@@ -86,7 +89,11 @@ func (w *worker) line(line []byte) {
 		w.bytes += int64(len(line)) + 1
 		return
 	}
-	if len(bytes.TrimSpace(line)) > 0 {
+	switch {
+	case len(bytes.TrimSpace(line)) == 0:
+	case w.half:
+		w.counts.half()
+	default:
 		w.odd(line, err)
 	}
 }
