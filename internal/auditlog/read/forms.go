@@ -53,6 +53,9 @@ func foreignReason(head []byte) string {
 // piece of a line or P for one before it.
 var cri = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](:\S*)? `)
 
+// listHead is how an EventList, or another object with a list, begins in its first line.
+var listHead = regexp.MustCompile(`^\{\s*("\w+"\s*:\s*("[^"]*"|\d+|\{[^{}]*\})\s*,\s*)*"(items|Items|events|logEvents|hits|records)"\s*:\s*[\[{]`)
+
 // formOf sees a file's form by its beginning.
 func formOf(head []byte) form {
 	switch {
@@ -90,7 +93,7 @@ func formOfObject(line, rest []byte, ended bool) form {
 		return values
 	case bytes.HasPrefix(line, []byte(`{"kind":"Event",`)):
 		return jsonLines // torn, or longer than what is looked at
-	case !ended:
+	case !ended || listHead.Match(line):
 		return values
 	}
 	rest = bytes.TrimLeft(rest, "\r\n")

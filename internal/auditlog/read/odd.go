@@ -133,8 +133,11 @@ func (w *worker) behind(text []byte) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(why, errNoJSON) {
+		switch {
+		case errors.Is(err, event.ErrCut):
 			why = err
+		case errors.Is(why, errNoJSON):
+			why = event.ErrNoEvent
 		}
 	}
 	return why
