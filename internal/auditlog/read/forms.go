@@ -129,8 +129,7 @@ func formOfLine(line []byte) form {
 // Elasticsearch and Azure.
 var lists = map[string]bool{"items": true, "Items": true, "events": true, "logEvents": true, "hits": true, "records": true}
 
-// wrappers are the fields in which log shippers keep the event itself, as text or as
-// an object.
+// wrappers are the fields in which log shippers keep an event, or a line that has one.
 var wrappers = map[string]bool{"log": true, "message": true, "MESSAGE": true, "@message": true, "_source": true, "_raw": true, "result": true, "properties": true}
 
 func tooLong(most int) string {

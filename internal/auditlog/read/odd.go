@@ -52,7 +52,8 @@ func (w *worker) unwrap(text []byte, why error, depth int) error {
 	return w.behind(text)
 }
 
-// wrapped looks into the fields that may hold events.
+// wrapped looks into the fields that may hold events: any that has one, as text or as
+// an object, and those of log shippers also for events that are wrapped again.
 func (w *worker) wrapped(text []byte, why error, depth int) error {
 	event.Members(text, func(name, value []byte) bool {
 		switch n := string(name); {
@@ -60,18 +61,16 @@ func (w *worker) wrapped(text []byte, why error, depth int) error {
 			why = w.elements(value, why, depth)
 		case lists[n] && value[0] == '{':
 			why = w.wrapped(value, why, depth)
-		case !wrappers[n]:
-			return true
-		case value[0] == '"':
+		case value[0] == '"' && (wrappers[n] || bytes.HasPrefix(value, []byte(`"{`))):
 			if inner, ok := event.Text(value); ok {
-				if err := w.inside(inner, depth); err == nil || bytes.HasPrefix(bytes.TrimSpace(inner), []byte("{")) {
+				if err := w.inside(inner, depth); err == nil || wrappers[n] && bytes.HasPrefix(bytes.TrimSpace(inner), []byte("{")) {
 					why = err
 				}
 			}
-		case value[0] == '{':
+		case value[0] == '{' && wrappers[n]:
 			why = w.inside(value, depth)
-		default:
-			return true
+		case value[0] == '{' && w.take(value) == nil:
+			why = nil
 		}
 		return why != nil
 	})

@@ -187,6 +187,7 @@ func TestForms(t *testing.T) {
 		"joined later":        a + "\n" + b + c + "\n",
 		"message":             `{"message":"` + quoted(a) + `"}` + "\n" + `{"@message":"` + quoted(b) + `","@timestamp":"x"}` + "\n" + `{"MESSAGE":"` + quoted(c) + `","PRIORITY":"6"}` + "\n",
 		"elasticsearch":       `{"_index":"x","_source":` + a + "}\n" + `{"_source":` + b + "}\n" + `{"_source":{"message":"` + quoted(c) + `"}}` + "\n",
+		"own wrapper":         `{"type":"x","raw_event":` + a + "}\n" + `{"type":{},"event":"` + quoted(b) + `"}` + "\n" + `{"x":` + c + "}\n",
 		"elasticsearch reply": `{"took":1,"hits":{"total":3,"hits":[{"_source":` + a + `},{"_source":` + b + `},{"_source":` + c + "}]}}",
 		"cloudwatch reply":    pretty(`{"events":[{"timestamp":1,"message":"` + quoted(a) + `"},{"message":"` + quoted(b) + `"},{"message":"` + quoted(c) + `"}],"nextToken":"x"}`),
 		"azure":               `{"records":[{"category":"kube-audit","properties":{"log":"` + quoted(a) + `"}},{"properties":{"log":"` + quoted(b) + `"}},{"properties":{"log":"` + quoted(c) + `"}}]}`,

@@ -55,8 +55,8 @@ func within(v any) (n int) {
 		if err == nil && e.Parse(text, 0) == nil {
 			return 1
 		}
-		for name := range lists {
-			n += within(v[name])
+		for _, inner := range v {
+			n += within(inner)
 		}
 	}
 	return n
