@@ -130,11 +130,13 @@ func skip(b []byte, i int) int {
 
 // nested goes behind the object or list at i.
 func nested(b []byte, i int) int {
+	from := b[i:]
 	depth := 0
 	text := uint64(0) // all ones inside a string
 	escaped := false
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
+	n := 0
+	for ; n+8 <= len(from); n += 8 {
+		x := binary.LittleEndian.Uint64(from[n : n+8])
 		m := x & lows
 		ascii := ^x & highs
 		quote := lanes(m, quotes) & ascii
@@ -148,17 +150,15 @@ func nested(b []byte, i int) int {
 		outside := ascii &^ inside
 		open := lanes(m, opens) & outside
 		end := lanes(m, closes) & outside
-		if end != 0 {
-			if n := bits.OnesCount64(end); depth <= n {
-				if k := balance(open, end, depth); k >= 0 {
-					return i + k + 1
-				}
+		ends := int(end >> 7 * ones >> 56)
+		if depth <= ends && ends > 0 {
+			if k := balance(open, end, depth); k >= 0 {
+				return i + n + k + 1
 			}
-			depth -= bits.OnesCount64(end)
 		}
-		depth += bits.OnesCount64(open)
+		depth += int(open>>7*ones>>56) - ends
 	}
-	return nestedTail(b, i, depth, text != 0, escaped)
+	return nestedTail(b, i+n, depth, text != 0, escaped)
 }
 
 // unescaped takes those quotes away that a backslash stands before. The last result

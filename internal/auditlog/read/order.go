@@ -152,8 +152,10 @@ func newAnyOrder(r *run, streams []*stream) *anyOrder {
 
 func (a *anyOrder) next() (*event.Event, uint64) {
 	if a.b != nil {
+		a.i++
+		over := a.i == a.b.n // with the last event the batch goes back
 		a.b.release()
-		if a.i++; a.i < a.b.n {
+		if !over {
 			return &a.b.events[a.i], a.b.ids[a.i]
 		}
 		a.b = nil
