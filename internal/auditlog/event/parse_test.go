@@ -224,7 +224,7 @@ func TestMutated(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	lines := append(corpus(), []byte(whole))
 	var e Event
-	for range 30000 {
+	for range 6000 {
 		check(t, &e, mutate(r, lines[r.IntN(len(lines))]))
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // mostKept is the size of the memory for decoded texts that an Event keeps for the
 // next one: a program may hold many Events.
-const mostKept = 4 << 10
+const mostKept = 1 << 10
 
 // text reads the string whose text begins at i. It returns nil and -1 for what is no
 // string of JSON.

@@ -16,6 +16,10 @@ const mostWrapped = 4
 
 var errNoJSON = errors.New("it has no JSON in it")
 
+// mostBraces is how many opening braces of a line are tried for the event's own, which
+// would else take for ever in a long line of them.
+const mostBraces = 8
+
 // odd looks at a line that is not simply an event.
 func (w *worker) odd(line []byte, why error) {
 	if err := w.unwrap(line, why, 0); err != nil {
@@ -115,16 +119,19 @@ func (w *worker) joined(text []byte, why error, depth int) error {
 
 // behind looks for an event behind what others put before it.
 func (w *worker) behind(text []byte) error {
-	if e, ok := legacy(text); ok {
-		return w.take(e)
+	if bytes.Contains(text[:min(len(text), 200)], []byte(" AUDIT: ")) {
+		if e, ok := legacy(text); ok {
+			return w.take(e)
+		}
 	}
 	why := errNoJSON
-	for from := 0; from < min(len(text), 4<<10); from++ {
-		i := bytes.IndexByte(text[from:], '{')
+	from := -1
+	for range mostBraces {
+		i := bytes.IndexByte(text[from+1:], '{')
 		if i < 0 {
 			break
 		}
-		from += i
+		from += i + 1
 		err := w.take(text[from:])
 		if errors.Is(err, event.ErrNoEvent) {
 			err = w.wrapped(text[from:], err, mostWrapped)

@@ -104,7 +104,7 @@ type merge struct {
 func newMerge(r *run, streams []*stream) *merge {
 	m := &merge{}
 	for _, s := range streams {
-		s.start(r, nil)
+		s.start(r, nil, len(streams))
 		m.logs = append(m.logs, &cursor{r: r, stream: s})
 	}
 	return m
@@ -142,7 +142,7 @@ type anyOrder struct {
 func newAnyOrder(r *run, streams []*stream) *anyOrder {
 	a := &anyOrder{r: r, out: make(chan *batch, 4)}
 	all := joined(streams)
-	all.start(r, a.out)
+	all.start(r, a.out, 1)
 	go func() {
 		r.wait.Wait()
 		close(a.out)

@@ -20,7 +20,7 @@ import (
 )
 
 // small are sizes that make every bound felt.
-var small = sizes{workers: 3, chunk: 64, text: 200, most: 3, longest: 1 << 20}
+var small = sizes{workers: 3, chunk: 64, text: 200, batch: 3, longest: 1 << 20}
 
 // put writes a file and returns its name.
 func put(t testing.TB, dir, name string, text []byte) string {
@@ -91,14 +91,18 @@ func some(ids ...string) string {
 }
 
 // reference reads lines in the plainest way.
-func reference(text []byte) (ids []string, unreadable []Unreadable) {
+func reference(text []byte, strict bool) (ids []string, unreadable []Unreadable) {
 	var e event.Event
 	for i, line := range bytes.Split(bytes.TrimPrefix(text, bom), []byte("\n")) {
 		line = bytes.TrimSuffix(line, []byte("\r"))
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		if err := e.Parse(line, event.WantAll); err != nil {
+		err := e.Parse(line, event.WantAll)
+		if strict && err == nil {
+			err = event.Check(line)
+		}
+		if err != nil {
 			unreadable = append(unreadable, Unreadable{"", int64(i + 1), int64(len(line)), err.Error()})
 			continue
 		}
@@ -114,7 +118,7 @@ func TestChunks(t *testing.T) {
 	text := some("a", "b") + "\n\r\n" + one("c", 3000) + "\r\n" + `{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":` + "\n" + one("d", 4000)[:100] + one("e", 5000) + "\n" +
 		strings.Replace(one("f", 6000), `"verb"`, `"x":"`+strings.Repeat("y", 500)+`","verb"`, 1) + "\n   \n" + one("g", 7000)
 	for name, text := range map[string]string{"half": text + "\n" + one("h", 8000)[:70], "whole": text + "\n", "endless": text, "bom": "\ufeff" + text} {
-		ids, unreadable := reference([]byte(text))
+		ids, unreadable := reference([]byte(text), false)
 		file := put(t, dir, name+".log", []byte(text))
 		for i := range unreadable {
 			unreadable[i].File = file
@@ -335,7 +339,7 @@ func TestOrder(t *testing.T) {
 	live := put(t, dir, "a.log", []byte(first.String()[half:]))
 	other := put(t, dir, "b.log", []byte(second.String()))
 	for _, s := range []sizes{small, usually} {
-		s.most, s.text, s.chunk = max(s.most, 8), max(s.text, 8000), max(s.chunk, 8000)
+		s.batch, s.text, s.chunk = max(s.batch, 8), max(s.text, 8000), max(s.chunk, 8000)
 		got := readAll(t, s, Query{}, Log{Files: []string{old, live}}, Log{Files: []string{other}})
 		if !slices.Equal(got.ids, want) {
 			t.Errorf("got %q", got.ids)
@@ -503,7 +507,7 @@ func TestEndings(t *testing.T) {
 					return nil
 				})
 				cancel()
-				if err != nil || !total.Cut || len(ids) != n+1 || s.most == usually.most && !unordered && !slices.Equal(ids, all.ids[:n+1]) {
+				if err != nil || !total.Cut || len(ids) != n+1 || s.batch == usually.batch && !unordered && !slices.Equal(ids, all.ids[:n+1]) {
 					t.Errorf("cancelled after %d: %v, %d events, %+v", n, err, len(ids), total)
 				}
 				calls := 0

@@ -15,7 +15,7 @@ type sizes struct {
 	workers int // of a single log
 	chunk   int // bytes that a worker reads at once
 	text    int // bytes of text in one batch
-	most    int // events in one batch
+	batch   int // events in one batch
 	longest int // bytes of a line
 }
 
@@ -24,7 +24,7 @@ var usually = sizes{
 	workers: min(runtime.GOMAXPROCS(0), 6),
 	chunk:   256 << 10,
 	text:    256 << 10,
-	most:    256,
+	batch:   256,
 	longest: 64 << 20,
 }
 
@@ -98,7 +98,7 @@ func (s sizes) among(logs int) sizes {
 	for n := 4; n < logs && s.chunk > 32<<10; n *= 2 {
 		s.chunk /= 2
 		s.text /= 2
-		s.most /= 2
+		s.batch /= 2
 	}
 	return s
 }

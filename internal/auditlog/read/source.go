@@ -19,6 +19,7 @@ type file struct {
 	src   *os.File  // nil until it is opened
 	in    io.Reader // instead of src
 	size  int64     // when it was opened; -1 for what is no regular file
+	gone  bool      // before it was opened
 	live  bool      // somebody may be writing to it
 	form  form
 	next  int64 // where the next chunk begins
@@ -68,7 +69,10 @@ func (f *file) open() error {
 
 // begin finds out what a file holds.
 func (f *file) begin() error {
-	if err := f.open(); err != nil {
+	err := f.open()
+	if errors.Is(err, fs.ErrNotExist) { // rotation has removed it meanwhile
+		f.gone = true
+	} else if err != nil {
 		return err
 	}
 	if f.src == nil {
@@ -81,6 +85,7 @@ func (f *file) begin() error {
 		return err
 	}
 	if f.form = formOf(head[:n]); f.form != jsonLines {
+		f.live = f.live && f.form != packed
 		f.form = whole
 	}
 	return nil
@@ -176,12 +181,12 @@ func joined(streams []*stream) *stream {
 	return all
 }
 
-// start lets workers read the stream. They hand batches over to shared if there is
+// start lets workers read the stream, beside those of others. They hand batches over to shared if there is
 // one, and else in the order of the units.
-func (s *stream) start(r *run, shared chan *batch) {
+func (s *stream) start(r *run, shared chan *batch, others int) {
 	for range r.workers {
 		r.wait.Add(1)
-		w := &worker{run: r, stream: s, home: make(chan *batch, mostBatches)}
+		w := &worker{run: r, stream: s, home: make(chan *batch, mostBatches), most: batches(r.workers * others)}
 		go w.work(shared)
 	}
 }
@@ -306,6 +311,7 @@ func (w *worker) part(f *file, from int64) error {
 // rest reads on to the end of the line that the buffer ends in, or of the one that
 // begins where it ends. It returns the end, or -1 for a line that is too long.
 func (w *worker) rest(f *file, from int64, n int) (int, error) {
+	step := int64(page)
 	for f.size > from+int64(n) {
 		if n+page > len(w.buf) {
 			if n > w.longest {
@@ -313,12 +319,13 @@ func (w *worker) rest(f *file, from int64, n int) (int, error) {
 			}
 			w.grow(n)
 		}
-		more := min(len(w.buf)-n, 4*page, int(min(f.size-from-int64(n), 1<<30)))
+		more := int(min(int64(len(w.buf)-n), step, f.size-from-int64(n)))
 		k, err := f.src.ReadAt(w.buf[n:n+more], from+int64(n))
 		if i := bytes.IndexByte(w.buf[n:n+k], '\n'); i >= 0 {
 			return n + i + 1, nil
 		}
 		n += k
+		step = 16 * page
 		if k < more {
 			if err := w.shorter(err); err != nil {
 				return 0, err

@@ -166,7 +166,16 @@ func (d *document) object() {
 
 // member passes over a field of an object that has a list, or goes into it.
 func (d *document) member() {
-	name := d.text()
+	from, over := d.i, false
+	from -= d.start
+	if !d.pass(&over, true) {
+		return // the line's end in a name is garbage
+	}
+	name := ""
+	if !over {
+		text, _ := event.Text(d.buf[d.start+from : d.i])
+		name = string(text)
+	}
 	for {
 		c, ok := d.peek()
 		switch {
@@ -186,30 +195,6 @@ func (d *document) member() {
 		}
 		d.i++
 	}
-}
-
-// text reads a string that begins here.
-func (d *document) text() string {
-	from := d.i - d.start
-	for d.i++; ; d.i++ {
-		c, ok := d.peek()
-		if !ok {
-			return ""
-		}
-		if c == '\\' {
-			d.i++
-			if _, ok := d.peek(); !ok {
-				return ""
-			}
-			continue
-		}
-		if c == '"' || c == '\n' {
-			break
-		}
-	}
-	d.i++
-	s, _ := event.Text(d.buf[d.start+from : d.i])
-	return string(s)
 }
 
 // ending is how a scan has ended.

@@ -18,6 +18,7 @@ type worker struct {
 	b      *batch      // that is being filled
 	home   chan *batch // batches that were let go
 	made   int         // how many there are
+	most   int         // how many there may be
 	at     place       // of the line
 	half   bool        // it is the last one of a live file, and has no end
 	seen   int64       // lines and wanted events of the last chunk
@@ -26,9 +27,12 @@ type worker struct {
 	bytes  int64
 }
 
-// mostBatches is how many batches one worker may have handed over. The consumer holds
-// two at most, so that the worker on the unit that it waits for always has one.
-const mostBatches = 6
+// mostBatches is how many batches one worker may have. The consumer holds two at most,
+// so that the worker on the unit that it waits for always has one to fill.
+const mostBatches = 12
+
+// batches is how many it has where there are so many workers.
+func batches(workers int) int { return max(4, min(mostBatches, 24/workers)) }
 
 func (w *worker) work(shared chan *batch) {
 	defer w.wait.Done()
@@ -160,9 +164,9 @@ func (w *worker) fit(n int) bool {
 		select {
 		case w.b = <-w.home:
 		default:
-			if w.made < mostBatches {
+			if w.made < w.most {
 				w.made++
-				w.b = &batch{events: make([]event.Event, w.most), ids: make([]uint64, w.most), home: w.home}
+				w.b = &batch{events: make([]event.Event, w.batch), ids: make([]uint64, w.batch), home: w.home}
 				break
 			}
 			select {
