@@ -119,7 +119,7 @@ func (p *pair) find(text []byte, from int) int {
 	i := from
 	for ; i+9 <= len(text); i += 8 {
 		x, y := binary.LittleEndian.Uint64(text[i:i+8]), binary.LittleEndian.Uint64(text[i+1:i+9])
-		a, b := x^a1|y^a2, x^b1|y^b2
+		a, b := (x^a1)|(y^a2), (x^b1)|(y^b2)
 		// A byte of a or b is 0 where the two stand; others may seem to be.
 		for hit := ((a-ones)&^a | (b-ones)&^b) & highs; hit != 0; hit &= hit - 1 {
 			if k := i + bits.TrailingZeros64(hit)>>3; p.a.stands(text, k) || p.b.stands(text, k) {
