@@ -15,9 +15,6 @@ const (
 
 	quotes  = '"' * ones
 	slashes = '\\' * ones
-	small   = 0x20 * ones // the bit that tells { from [ and } from ]
-	opens   = '{' * ones
-	closes  = '}' * ones
 )
 
 // lanes finds a byte, given as a word of it, in a word whose bytes are ASCII.
@@ -146,17 +143,17 @@ func nested(b []byte, i int) int {
 		// A lane's highest bit now says whether quotes up to it are odd in number.
 		inside := quote*ones ^ text
 		text = uint64(int64(inside) >> 63)
-		m |= small
-		outside := ascii &^ inside
-		open := lanes(m, opens) & outside
-		end := lanes(m, closes) & outside
+		// Of what may stand outside of strings only brackets become 0x7f so, and of
+		// them only the closing ones have the bit 4.
+		bracket := ((m | 0x26*ones) + ones) & ascii &^ inside
+		end := bracket & (m << 5)
 		ends := int(end >> 7 * ones >> 56)
 		if depth <= ends && ends > 0 {
-			if k := balance(open, end, depth); k >= 0 {
+			if k := balance(bracket&^end, end, depth); k >= 0 {
 				return i + n + k + 1
 			}
 		}
-		depth += int(open>>7*ones>>56) - ends
+		depth += int(bracket>>7*ones>>56) - 2*ends
 	}
 	return nestedTail(b, i+n, depth, text != 0, escaped)
 }
