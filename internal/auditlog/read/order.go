@@ -22,7 +22,8 @@ type cursor struct {
 	unit   *unit
 	ready  []ref // the next ones
 	rest   []ref // sorted, of the batch that came last
-	spare  []ref
+	spare  []ref // memory for the next rest
+	sorted []ref // and for what is ready
 	last   event.Time
 	ended  bool
 }
@@ -49,7 +50,7 @@ func (c *cursor) more() {
 		c.ended = true
 		return
 	}
-	sorted := make([]ref, 0, len(c.rest)+b.n)
+	sorted := c.sorted[:0]
 	fresh := c.spare[:0]
 	for i := range b.n {
 		if at := b.events[i].Stamp; at != 0 {
@@ -72,7 +73,7 @@ func (c *cursor) more() {
 			old = old[1:]
 		}
 	}
-	c.ready = sorted
+	c.ready, c.sorted = sorted, sorted
 	c.spare = c.rest
 	c.rest = fresh[n:]
 }

@@ -23,8 +23,8 @@ type sizes struct {
 var usually = sizes{
 	workers: min(runtime.GOMAXPROCS(0), 6),
 	chunk:   256 << 10,
-	text:    256 << 10,
-	batch:   256,
+	text:    128 << 10,
+	batch:   128,
 	longest: 64 << 20,
 }
 
