@@ -84,8 +84,8 @@ type Unreadable struct {
 //
 // An event that was seen before, byte for byte the same in what identifies it (audit
 // ID, stage, verb, URI and both times), is left out. An audit ID alone is not enough:
-// whoever sends a request may choose it. Of the last 400,000 wanted events all are
-// remembered, of the 400,000 before them some or all.
+// whoever sends a request may choose it. Of the last 200,000 wanted events all are
+// remembered, of the 200,000 before them some or all.
 func Events(ctx context.Context, logs []Log, q Query, each func(*event.Event) error) (Total, error) {
 	return usually.run(ctx, logs, q, each)
 }

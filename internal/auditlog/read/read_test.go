@@ -415,7 +415,7 @@ func TestSeen(t *testing.T) {
 			}
 		}
 	}
-	if n := len(s.young.slots) + len(s.old.slots); n > 1<<20 {
+	if n := len(s.young.slots) + len(s.old.slots); n > 2*slots {
 		t.Errorf("%d slots", n)
 	}
 }

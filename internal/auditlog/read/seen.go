@@ -1,11 +1,14 @@
 package read
 
 // seen remembers the events that have been delivered last, by 64 bits that stand for
-// each. It takes at most 8 MB.
+// each. It takes at most 4 MB.
 type seen struct{ young, old set }
 
 // mostYoung is how many events one generation has.
-const mostYoung = 400_000
+const mostYoung = 200_000
+
+// slots are the places in one generation.
+const slots = 1 << 18
 
 // before says whether an event was seen, and remembers it.
 func (s *seen) before(id uint64) bool {
@@ -25,7 +28,7 @@ func (s *seen) before(id uint64) bool {
 
 // set is a hash table of numbers that are random already.
 type set struct {
-	slots []uint64 // their number is a power of two
+	slots []uint64 // 0 is an empty one
 	n     int
 }
 
@@ -34,7 +37,7 @@ func (s *set) has(id uint64) bool {
 		return false
 	}
 	for i := id; ; i++ {
-		switch s.slots[i&uint64(len(s.slots)-1)] {
+		switch s.slots[i%slots] {
 		case id:
 			return true
 		case 0:
@@ -45,17 +48,12 @@ func (s *set) has(id uint64) bool {
 
 // add says whether the number is new.
 func (s *set) add(id uint64) bool {
-	if s.n*4 >= len(s.slots)*3 && len(s.slots) < 1<<19 {
-		old := s.slots
-		s.slots, s.n = make([]uint64, max(1024, 2*len(old))), 0
-		for _, o := range old {
-			if o != 0 {
-				s.add(o)
-			}
-		}
+	if s.slots == nil {
+		// At once: memory that nothing is written to costs nothing.
+		s.slots = make([]uint64, slots)
 	}
 	for i := id; ; i++ {
-		switch slot := &s.slots[i&uint64(len(s.slots)-1)]; *slot {
+		switch slot := &s.slots[i%slots]; *slot {
 		case id:
 			return false
 		case 0:

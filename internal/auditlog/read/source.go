@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// file is one file of a log, or standard input.
+// file is one file of a log, or standard input. It has so many fields because files come
+// as names, are opened later, and are shared by workers then.
 type file struct {
 	name  string
 	order int // among all files

@@ -29,10 +29,10 @@ type worker struct {
 
 // mostBatches is how many batches one worker may have. The consumer holds two at most,
 // so that the worker on the unit that it waits for always has one to fill.
-const mostBatches = 12
+const mostBatches = 8
 
 // batches is how many it has where there are so many workers.
-func batches(workers int) int { return max(4, min(mostBatches, 24/workers)) }
+func batches(workers int) int { return max(3, min(mostBatches, 16/workers)) }
 
 func (w *worker) work(shared chan *batch) {
 	defer w.wait.Done()
