@@ -484,6 +484,35 @@ func Members(text []byte, each func(name, value []byte) bool) bool {
 	return i == len(text)
 }
 
+// Elements calls each for every value of the list in text, as it stands. It says whether
+// text is one list, as far as it was looked at.
+func Elements(text []byte, each func(value []byte)) bool {
+	text = trim(text)
+	if at(text, 0) != '[' {
+		return false
+	}
+	i := space(text, 1)
+	if at(text, i) == ']' {
+		return i+1 == len(text)
+	}
+	for {
+		from := space(text, i)
+		if i = skip(text, from); i < 0 {
+			return false
+		}
+		each(text[from:i])
+		i = space(text, i)
+		switch at(text, i) {
+		case ',':
+			i++
+		case ']':
+			return i+1 == len(text)
+		default:
+			return false
+		}
+	}
+}
+
 // Text is the text of a JSON string.
 func Text(value []byte) ([]byte, bool) {
 	var e Event

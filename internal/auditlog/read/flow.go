@@ -128,7 +128,10 @@ func (w *worker) forms(r *bufio.Reader, head []byte) error {
 	case values:
 		return w.values(r)
 	case fragments:
-		return w.flow(r, w.pieces())
+		p := pieces{w: w}
+		err := w.flow(r, p.look)
+		p.end(w.at.file.live)
+		return err
 	}
 	return w.flow(r, w.lines)
 }
@@ -176,35 +179,53 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 }
 
 // pieces joins what a container runtime has cut up, and looks at the lines.
-func (w *worker) pieces() func([]byte) {
-	var line []byte
-	return func(text []byte) {
-		for piece := range bytes.Lines(text) {
-			w.at.line++
-			content, more, ok := piece, false, false
-			if at := cri.FindIndex(piece); at != nil {
-				kind := bytes.Fields(piece[:at[1]])[2]
-				content, more, ok = bytes.TrimRight(piece[at[1]:], "\r\n"), kind[0] == 'P', true
-			} else if content, ok = dockerPiece(piece); ok {
-				more = !bytes.HasSuffix(content, []byte("\n"))
-			} else {
-				content = bytes.TrimRight(piece, "\r\n")
-			}
-			if len(line) > 0 && !ok || len(line)+len(content) > w.longest {
-				w.odd(line, event.ErrCut)
-				line = line[:0]
-			}
-			if more {
-				line = append(line, content...)
-				continue
-			}
-			if len(line) > 0 {
-				content = append(line, content...)
-				line = line[:0]
-			}
-			w.line(content)
+type pieces struct {
+	w    *worker
+	line []byte // as far as it has come
+}
+
+// look takes lines of the runtime, each with one piece.
+func (p *pieces) look(text []byte) {
+	for raw := range bytes.Lines(text) {
+		p.w.at.line++
+		content, more, ok := piece(raw)
+		if len(p.line) > 0 && !ok || len(p.line)+len(content) > p.w.longest {
+			p.end(false)
+		}
+		switch {
+		case more:
+			p.line = append(p.line, content...)
+		case len(p.line) > 0:
+			p.w.line(append(p.line, content...))
+			p.line = p.line[:0]
+		default:
+			p.w.line(content)
 		}
 	}
+}
+
+// end is about a line that nothing more comes of.
+func (p *pieces) end(live bool) {
+	switch {
+	case len(p.line) == 0:
+	case live:
+		p.w.counts.half()
+	default:
+		p.w.bad(int64(len(p.line)), event.ErrCut.Error())
+	}
+	p.line = p.line[:0]
+}
+
+// piece is what a line of a runtime holds, and whether more of that comes in the next.
+func piece(line []byte) (content []byte, more, ok bool) {
+	line = bytes.TrimRight(line, "\r\n")
+	if at := cri.FindIndex(line); at != nil {
+		return line[at[1]:], bytes.Fields(line[:at[1]])[2][0] == 'P', true
+	}
+	if content, ok = dockerPiece(line); ok {
+		return content, !bytes.HasSuffix(content, []byte("\n")), true
+	}
+	return line, false, false
 }
 
 // dockerPiece is what a line of Docker's json-file holds.

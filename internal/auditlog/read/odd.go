@@ -59,19 +59,23 @@ func (w *worker) unwrap(text []byte, why error, depth int) error {
 // wrapped looks into the fields that may hold events: any that has one, as text or as
 // an object, and those of log shippers also for events that are wrapped again.
 func (w *worker) wrapped(text []byte, why error, depth int) error {
+	if depth > mostWrapped+1 {
+		return why
+	}
 	event.Members(text, func(name, value []byte) bool {
-		switch n := string(name); {
-		case lists[n] && value[0] == '[':
+		list, wrapper := lists[string(name)], wrappers[string(name)]
+		switch {
+		case list && value[0] == '[':
 			why = w.elements(value, why, depth)
-		case lists[n] && value[0] == '{':
-			why = w.wrapped(value, why, depth)
-		case value[0] == '"' && (wrappers[n] || bytes.HasPrefix(value, []byte(`"{`))):
+		case list && value[0] == '{':
+			why = w.wrapped(value, why, depth+1)
+		case value[0] == '"' && (wrapper || bytes.HasPrefix(value, []byte(`"{`))):
 			if inner, ok := event.Text(value); ok {
-				if err := w.inside(inner, depth); err == nil || wrappers[n] && bytes.HasPrefix(bytes.TrimSpace(inner), []byte("{")) {
+				if err := w.inside(inner, depth); err == nil || wrapper && bytes.HasPrefix(bytes.TrimSpace(inner), []byte("{")) {
 					why = err
 				}
 			}
-		case value[0] == '{' && wrappers[n]:
+		case value[0] == '{' && wrapper:
 			why = w.inside(value, depth)
 		case value[0] == '{' && w.take(value) == nil:
 			why = nil
@@ -83,18 +87,16 @@ func (w *worker) wrapped(text []byte, why error, depth int) error {
 
 // elements looks at each element of a list.
 func (w *worker) elements(text []byte, why error, depth int) error {
-	for text = text[1:]; ; {
-		text = bytes.TrimLeft(text, " \t\r\n,")
-		end := event.End(text)
-		if end < 0 {
-			break
-		}
-		if err := w.inside(text[:end], depth); err != nil {
-			w.bad(int64(end), err.Error())
-		}
+	event.Elements(text, func(value []byte) {
 		why = nil
-		text = text[end:]
-	}
+		inner := value
+		if value[0] == '"' {
+			inner, _ = event.Text(value)
+		}
+		if err := w.inside(inner, depth); err != nil {
+			w.bad(int64(len(value)), err.Error())
+		}
+	})
 	return why
 }
 

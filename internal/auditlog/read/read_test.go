@@ -273,6 +273,7 @@ func TestUnreadable(t *testing.T) {
 		"another":     {[]byte(`{"kind":"Pod"}` + "\n" + b + "\n"), []string{"b"}, []Unreadable{{"", 1, 14, "it is no audit event"}}},
 		"manifest":    {[]byte("{\n  \"kind\": \"Pod\",\n  \"spec\": {}\n}\n"), nil, []Unreadable{{"", 1, 24, "it is no audit event"}}},
 		"in a list":   {[]byte(`{"kind":"EventList","items":[` + a + `,{"x":1},` + b + `]}`), []string{"a", "b"}, []Unreadable{{"", 1, 7, "it is no audit event"}}},
+		"mixed list":  {[]byte(a + "\n[1,\"x\"," + b + ",null]\n"), []string{"a", "b"}, []Unreadable{{"", 2, 1, "it has no JSON in it"}, {"", 2, 3, "it has no JSON in it"}, {"", 2, 4, "it has no JSON in it"}}},
 		"torn list":   {[]byte("{\"kind\":\"EventList\",\"items\":[\n" + a + ",\n" + b[:40]), []string{"a"}, []Unreadable{{"", 3, 40, "it is cut off"}}},
 		"open list":   {[]byte("[\n" + a + ",\n"), []string{"a"}, []Unreadable{{"", 3, 0, "it is cut off"}}},
 		"torn pretty": {[]byte("{\n \"a\": 1,\n \"b\": \"x\n}\n" + a + "\n"), []string{"a"}, []Unreadable{{"", 1, 19, "it is cut off"}, {"", 4, 1, "it has no JSON in it"}}},
@@ -305,6 +306,33 @@ func TestUnreadable(t *testing.T) {
 	many := readAll(t, small, Query{}, Log{Files: []string{put(t, t.TempDir(), "a.log", []byte(strings.Repeat("hello\n", 1000)))}})
 	if n := len(many.total.First); n != mostUnreadable || many.total.Unreadable != 1000 || many.total.First[n-1].Line != mostUnreadable {
 		t.Errorf("%+v", many.total)
+	}
+}
+
+// TestHostile reads lines that are made to cost much time or memory.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	const n = 1 << 20
+	for name, text := range map[string]string{
+		"braces":    "x" + strings.Repeat("{", n),
+		"objects":   strings.Repeat(`{"a":`, n),
+		"prefixed":  "x " + strings.Repeat(`{"a":`, n),
+		"lists":     strings.Repeat("[", n) + strings.Repeat("]", n),
+		"hits":      strings.Repeat(`{"hits":`, n) + "1" + strings.Repeat("}", n),
+		"in a line": "x\n" + strings.Repeat(`{"hits":`, n) + "1" + strings.Repeat("}", n),
+		"wrapped":   "x\n" + strings.Repeat(`{"_source":`, n) + "1" + strings.Repeat("}", n),
+		"pieces":    strings.Repeat("2026-11-24T10:00:00.1Z stdout P {\n", n/10),
+		"docker":    `{"log":"x","stream":"stdout"}` + "\n",
+		"joined":    "x\n" + strings.Repeat("{}", n),
+		"escapes":   `{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"` + strings.Repeat(`\\`, n) + `","auditID":"a"`,
+		"quotes":    `{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"` + strings.Repeat(`\"`, n),
+		"names":     `{"items":[],"` + strings.Repeat("a", 3*n),
+	} {
+		start := time.Now()
+		got := readAll(t, usually, Query{}, Log{Files: []string{put(t, t.TempDir(), "a.log", []byte(text))}})
+		if took := time.Since(start); took > 20*time.Second || got.total.Unreadable == 0 && name != "hits" || got.total.Events > 0 {
+			t.Errorf("%s: %v, %+v", name, took, got.total)
+		}
 	}
 }
 

@@ -232,25 +232,25 @@ func (s *stream) take(r *run, unordered bool) (*unit, bool) {
 
 // next is the next unit, nil at the end.
 func (s *stream) next(r *run) (*unit, error) {
-	for len(s.files) > 0 && r.ctx.Err() == nil && !s.ended {
-		f := s.files[0]
-		if f.form == unknown {
-			if err := f.begin(); err != nil {
-				return nil, err
-			}
+	if len(s.files) == 0 || r.ctx.Err() != nil || s.ended {
+		return nil, nil
+	}
+	f := s.files[0]
+	if f.form == unknown {
+		if err := f.begin(); err != nil {
+			return nil, err
 		}
-		u := &unit{file: f, chunk: f.next / int64(r.chunk), from: f.next}
-		f.next += int64(r.chunk)
-		if f.form == whole || f.next >= f.size {
-			s.files = s.files[1:]
-			return u, nil
-		}
-		f.mu.Lock()
-		f.users++
-		f.mu.Unlock()
+	}
+	u := &unit{file: f, chunk: f.next / int64(r.chunk), from: f.next}
+	f.next += int64(r.chunk)
+	if f.form == whole || f.next >= f.size {
+		s.files = s.files[1:]
 		return u, nil
 	}
-	return nil, nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.users++
+	return u, nil
 }
 
 // unit is the next unit for the consumer, nil at the end.

@@ -22,6 +22,9 @@ type document struct {
 	err   error
 }
 
+// mostOpened is how deep lists may lie in lists.
+const mostOpened = 1000
+
 // values looks at all objects in a file.
 func (w *worker) values(r io.Reader) error {
 	d := &document{w: w, r: r, line: 1}
@@ -84,6 +87,8 @@ func (d *document) value() bool {
 		d.i++
 	case c == ' ' || c == '\t' || c == '\r' || c == ',':
 		d.i++
+	case len(d.open) > mostOpened:
+		d.garbage()
 	case c == '[' && top != '{':
 		d.open = append(d.open, c)
 		d.i++
@@ -210,7 +215,6 @@ const (
 // scan goes behind a value. hold keeps all of it, and looks for lists.
 func (d *document) scan(hold bool) ending {
 	depth := 0
-	from := d.start
 	name := [2]int{} // of the last string in the outermost object
 	over := false
 	for {
@@ -218,12 +222,11 @@ func (d *document) scan(hold bool) ending {
 		if !ok {
 			return torn
 		}
-		from = d.start
 		switch c {
 		case '\n':
 			d.line++
 		case '"':
-			begin := d.i - from
+			begin := d.i - d.start
 			if !d.pass(&over, hold) {
 				return torn
 			}
