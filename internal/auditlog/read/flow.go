@@ -146,7 +146,10 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 		if err != nil && err != io.EOF {
 			return err
 		}
-		end := bytes.LastIndexByte(w.buf[:have], '\n') + 1
+		end := 0
+		if i := bytes.LastIndexByte(w.buf[have-n:have], '\n'); i >= 0 { // what was there has none
+			end = have - n + i + 1
+		}
 		if err == io.EOF {
 			end = have
 		}
@@ -163,8 +166,8 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 		if err == io.EOF {
 			return nil
 		}
-		copy(w.buf, w.buf[end:have])
-		if have -= end; have < len(w.buf) && (skipped == 0 || have == 0) {
+		have = w.keepRest(end, have)
+		if have < len(w.buf) && (skipped == 0 || have == 0) {
 			continue
 		}
 		if skipped > 0 || have > w.longest {
@@ -176,6 +179,16 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 		w.grow(have)
 	}
 	return nil
+}
+
+// keepRest moves what is left of the buffer to its beginning, and makes a buffer that a
+// long line has made longer as short again as it may be.
+func (w *worker) keepRest(end, have int) int {
+	rest := w.buf[end:have]
+	if usual := w.chunk + 16*page; len(w.buf) > usual && len(rest) < usual {
+		w.buf = make([]byte, usual)
+	}
+	return copy(w.buf, rest)
 }
 
 // pieces joins what a container runtime has cut up, and looks at the lines.

@@ -19,6 +19,7 @@ type document struct {
 	start int // what is held begins here
 	line  int64
 	open  []byte // the brackets around what it reads
+	over  bool   // what it reads does not fit in memory
 	err   error
 }
 
@@ -136,26 +137,26 @@ func (d *document) garbage() {
 func (d *document) object() {
 	first := d.line
 	end := d.scan(true)
-	switch end {
-	case entered:
+	if end == entered {
 		return
-	case torn:
-		n := d.i - d.start
+	}
+	last := d.line
+	d.line = first
+	switch {
+	case d.over:
+		d.bad(d.w.longest, tooLong(d.w.longest))
+	case end == torn:
 		err := event.Check(d.buf[d.start:d.i])
 		if err == nil {
 			err = event.ErrCut
 		}
-		last := d.line
-		d.line = first
-		d.bad(n, err.Error())
-		d.line = last
+		d.bad(d.i-d.start, err.Error())
+	}
+	d.line = last
+	if end == torn {
 		d.open = d.open[:0]
-		return
-	case long:
-		last := d.line
-		d.line = first
-		d.bad(d.w.longest, tooLong(d.w.longest))
-		d.line = last
+	}
+	if end == torn || d.over {
 		return
 	}
 	text := d.buf[d.start:d.i]
@@ -171,13 +172,13 @@ func (d *document) object() {
 
 // member passes over a field of an object that has a list, or goes into it.
 func (d *document) member() {
-	from, over := d.i, false
-	from -= d.start
-	if !d.pass(&over, true) {
+	from := d.i - d.start
+	d.over = false
+	if !d.pass(true) {
 		return // the line's end in a name is garbage
 	}
 	name := ""
-	if !over {
+	if !d.over {
 		text, _ := event.Text(d.buf[d.start+from : d.i])
 		name = string(text)
 	}
@@ -209,14 +210,13 @@ const (
 	complete ending = iota
 	entered         // a list begins in it
 	torn            // it is no JSON
-	long            // it does not fit in memory
 )
 
 // scan goes behind a value. hold keeps all of it, and looks for lists.
 func (d *document) scan(hold bool) ending {
 	depth := 0
 	name := [2]int{} // of the last string in the outermost object
-	over := false
+	d.over = false
 	for {
 		c, ok := d.peek()
 		if !ok {
@@ -227,7 +227,7 @@ func (d *document) scan(hold bool) ending {
 			d.line++
 		case '"':
 			begin := d.i - d.start
-			if !d.pass(&over, hold) {
+			if !d.pass(hold) {
 				return torn
 			}
 			if depth == 1 {
@@ -238,7 +238,7 @@ func (d *document) scan(hold bool) ending {
 			}
 			continue
 		case '{', '[':
-			if depth == 1 && hold && !over && d.isList(name) {
+			if depth == 1 && hold && !d.over && d.isList(name) {
 				d.open = append(d.open, '{', c)
 				d.i++
 				return entered
@@ -251,9 +251,6 @@ func (d *document) scan(hold bool) ending {
 			depth--
 			if depth == 0 {
 				d.i++
-				if over {
-					return long
-				}
 				return complete
 			}
 		case ',':
@@ -265,16 +262,16 @@ func (d *document) scan(hold bool) ending {
 			}
 		}
 		d.i++
-		d.limit(&over, hold)
+		d.limit(hold)
 	}
 }
 
 // limit lets go of what does not fit, or is not needed.
-func (d *document) limit(over *bool, hold bool) {
-	if *over || !hold {
+func (d *document) limit(hold bool) {
+	if d.over || !hold {
 		d.start = d.i
 	} else if d.i-d.start > d.w.longest {
-		*over = true
+		d.over = true
 		d.start = d.i
 	}
 }
@@ -289,7 +286,7 @@ func (d *document) isList(name [2]int) bool {
 }
 
 // pass goes behind a string. One that goes over a line's end is torn.
-func (d *document) pass(over *bool, hold bool) bool {
+func (d *document) pass(hold bool) bool {
 	for d.i++; ; d.i++ {
 		c, ok := d.peek()
 		if !ok || c == '\n' {
@@ -305,6 +302,6 @@ func (d *document) pass(over *bool, hold bool) bool {
 				return false
 			}
 		}
-		d.limit(over, hold)
+		d.limit(hold)
 	}
 }
