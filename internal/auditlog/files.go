@@ -178,3 +178,38 @@ func FormatSize(n int64) string {
 	}
 	return fmt.Sprintf("%d B", n)
 }
+
+// Files are the names of a log's files in a folder, the oldest first and the live one
+// last. Of a file that is being packed only the plain one counts.
+func Files(fsys fs.FS, name string) ([]string, error) {
+	all, err := list(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	for _, f := range all {
+		there[f.name] = true
+	}
+	var names []string
+	for _, f := range all {
+		if f.plain() == f.name || !there[f.plain()] {
+			names = append(names, f.name)
+		}
+	}
+	return names, nil
+}
+
+// LiveName is the name of the log that a rotated file, packed or not, belongs to.
+func LiveName(rotated string) (string, bool) {
+	const stamp = "2006-01-02T15-04-05.000"
+	for i := len(rotated) - len(stamp); i > 0; i-- {
+		live := rotated[:i-1] + strings.TrimSuffix(rotated[i+len(stamp):], packed)
+		if rotated[i-1] != '-' {
+			continue
+		}
+		if _, ok := RotatedAt(live, rotated); ok {
+			return live, true
+		}
+	}
+	return "", false
+}

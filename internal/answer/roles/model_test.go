@@ -302,6 +302,7 @@ func collect(t testing.TB, c *roles.Collector, steps []step) {
 
 func add(t testing.TB, c *roles.Collector, line []byte) {
 	t.Helper()
+	line = append([]byte(`{"kind":"Event","apiVersion":"audit.k8s.io/v1",`), line[1:]...)
 	var e event.Event
 	if err := e.Parse(line, roles.Fields); err != nil {
 		t.Fatal(err)

@@ -58,6 +58,8 @@ type Event struct {
 	Authorization Decision
 	// RequestObject and ResponseObject are JSON as it stands, nil without a body.
 	RequestObject, ResponseObject []byte
+
+	buf []byte // decoded texts
 }
 
 // Subject is a user.

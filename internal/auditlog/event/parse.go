@@ -2,62 +2,531 @@ package event
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"time"
+	"fmt"
+	"strconv"
 )
 
 // ErrNoEvent is about JSON that is no audit event.
 var ErrNoEvent = errors.New("it is no audit event")
 
-// Parse reads the wanted fields of the event in line into e. An error is about a line
-// that is not one JSON object.
+// ErrCut is about a line that ends before the JSON in it does.
+var ErrCut = errors.New("it is cut off")
+
+// trim takes white space of JSON away at both ends.
+func trim(b []byte) []byte {
+	end := len(b)
+	for end > 0 && b[end-1] <= ' ' && space(b[:end], end-1) == end {
+		end--
+	}
+	return b[min(space(b, 0), end):end]
+}
+
+// errNoObject is about text that does not begin like an object.
+var errNoObject = errors.New("it is no JSON object")
+
+// Parse reads the wanted fields of the event in line into e.
+//
+// An event is a JSON object whose kind is Event and whose apiVersion is one of
+// audit.k8s.io. Where it lacks one of these, as many published extracts and the items of
+// an EventList do, it has to have an auditID, and a stage or a verb. The error is
+// ErrNoEvent for other JSON, ErrCut for a line that ends too early, or says where the
+// line stops being one JSON object.
+//
+// What is not wanted is passed over with no more than a look at its strings and
+// brackets, so a line can be taken that is damaged there; ParseStrict refuses it.
+// Values of other types than a field has are like absent ones.
 func (e *Event) Parse(line []byte, want Fields) error {
-	*e = Event{JSON: bytes.TrimSpace(line)}
-	var m struct {
-		Level, AuditID, Stage, RequestURI, Verb, UserAgent string
-		User, ImpersonatedUser                             *struct {
-			Username, UID string
-			Groups        json.RawMessage
-		}
-		SourceIPs json.RawMessage
-		ObjectRef *struct {
-			Resource, Namespace, Name, UID, APIGroup, APIVersion, Subresource, ResourceVersion string
-		}
-		ResponseStatus *struct {
-			Code                    int
-			Status, Reason, Message string
-		}
-		RequestReceivedTimestamp, StageTimestamp time.Time
-		Annotations                              map[string]string
-		RequestObject, ResponseObject            json.RawMessage
+	line = trim(line)
+	buf := e.buf[:0]
+	if cap(buf) > mostKept {
+		buf = nil
 	}
-	if err := json.Unmarshal(line, &m); err != nil {
-		return err
+	*e = Event{JSON: line, buf: buf}
+	if at(line, 0) != '{' {
+		return errNoObject
 	}
-	e.Level, e.AuditID, e.Stage, e.RequestURI = []byte(m.Level), []byte(m.AuditID), []byte(m.Stage), []byte(m.RequestURI)
-	e.Verb, e.UserAgent, e.SourceIPs = []byte(m.Verb), []byte(m.UserAgent), m.SourceIPs
-	if u := m.User; u != nil {
-		e.User = Subject{true, []byte(u.Username), []byte(u.UID), u.Groups}
+	var m marks
+	end := e.object(line, want, &m)
+	if end < 0 || end != len(line) {
+		return e.refuse(Check(line))
 	}
-	if u := m.ImpersonatedUser; u != nil {
-		e.Impersonated = Subject{true, []byte(u.Username), []byte(u.UID), u.Groups}
+	if !m.event() {
+		return e.refuse(ErrNoEvent)
 	}
-	if o := m.ObjectRef; o != nil {
-		e.Object = Object{true, []byte(o.Resource), []byte(o.Namespace), []byte(o.Name), []byte(o.UID), []byte(o.APIGroup), []byte(o.APIVersion), []byte(o.Subresource), []byte(o.ResourceVersion)}
-	}
-	if r := m.ResponseStatus; r != nil {
-		e.Response = Response{true, r.Code, []byte(r.Status), []byte(r.Reason), []byte(r.Message)}
-	}
-	e.Received, e.Stamp = micros(m.RequestReceivedTimestamp), micros(m.StageTimestamp)
-	e.Authorization = Decision{[]byte(m.Annotations["authorization.k8s.io/decision"]), []byte(m.Annotations["authorization.k8s.io/reason"])}
-	e.RequestObject, e.ResponseObject = m.RequestObject, m.ResponseObject
 	return nil
 }
 
-func micros(t time.Time) Time {
-	if t.IsZero() {
-		return 0
+// ParseStrict is Parse for a line of which every byte has to be right.
+func (e *Event) ParseStrict(line []byte, want Fields) error {
+	if err := Check(trim(line)); err != nil {
+		return e.refuse(err)
 	}
-	return Time(t.UnixMicro())
+	return e.Parse(line, want)
+}
+
+// refuse leaves nothing of a line in e.
+func (e *Event) refuse(err error) error {
+	*e = Event{buf: e.buf[:0]}
+	if err == nil {
+		// A string that was wanted has what no string may have: Check sees that too.
+		err = errors.New("it is no JSON")
+	}
+	return err
+}
+
+// Check says why a text is not one JSON object, nil if it is.
+func Check(text []byte) error {
+	if at(text, space(text, 0)) != '{' {
+		return errNoObject
+	}
+	switch i := invalid(text); {
+	case i < 0:
+		return nil
+	case i >= len(text):
+		return ErrCut
+	default:
+		return fmt.Errorf("it is no JSON from its byte %d on", i+1)
+	}
+}
+
+// marks are what makes an object an event.
+type marks struct{ kind, version, id, stage, verb mark }
+
+type mark uint8
+
+// A mark is about a field that counts.
+const (
+	absent mark = iota // or of another type
+	right
+	wrong
+)
+
+func (m marks) event() bool {
+	if m.kind == wrong || m.version == wrong {
+		return false
+	}
+	return m.kind == right && m.version == right || m.id == right && (m.stage == right || m.verb == right)
+}
+
+// usual is how kube-apiserver begins an event.
+const usual = `{"kind":"Event","apiVersion":"audit.k8s.io/v1",`
+
+// object reads the fields of the object at the beginning of b, and returns where it
+// ends, or -1.
+func (e *Event) object(b []byte, want Fields, m *marks) int {
+	i := 1
+	if len(b) > len(usual) && string(b[:len(usual)]) == usual && b[len(usual)] == '"' {
+		m.kind, m.version = right, right
+		i = len(usual)
+	} else if i = space(b, i); at(b, i) == '}' {
+		return i + 1
+	}
+	for {
+		name, next := e.name(b, i)
+		if next < 0 {
+			return -1
+		}
+		if i = e.field(name, b, next, want, m); i < 0 {
+			return -1
+		}
+		var more bool
+		if i, more = comma(b, i); !more {
+			return i
+		}
+	}
+}
+
+// comma goes on behind a field to the next one, or behind the end of the object, or
+// returns -1.
+func comma(b []byte, i int) (next int, more bool) {
+	if i+1 < len(b) && b[i] == ',' && b[i+1] == '"' { // kube-apiserver writes no spaces
+		return i + 1, true
+	}
+	i = space(b, i)
+	switch at(b, i) {
+	case ',':
+		return space(b, i+1), true
+	case '}':
+		return i + 1, false
+	}
+	return -1, false
+}
+
+// name reads a field's name, and returns where its value begins, or -1.
+func (e *Event) name(b []byte, i int) (name []byte, value int) {
+	if at(b, i) != '"' {
+		return nil, -1
+	}
+	if name, i = e.text(b, i+1); i < 0 {
+		return nil, -1
+	}
+	if at(b, i) != ':' {
+		if i = space(b, i); at(b, i) != ':' {
+			return nil, -1
+		}
+	}
+	i++
+	if at(b, i) <= ' ' {
+		i = space(b, i)
+	}
+	return name, i
+}
+
+// field reads the value at i, and returns where it ends, or -1.
+func (e *Event) field(name, b []byte, i int, want Fields, m *marks) int {
+	switch string(name) {
+	case "kind":
+		return e.is(&m.kind, b, i, func(s []byte) bool { return string(s) == "Event" })
+	case "apiVersion":
+		return e.is(&m.version, b, i, func(s []byte) bool { return bytes.HasPrefix(s, []byte("audit.k8s.io/")) })
+	case "level":
+		return e.set(&e.Level, b, i, want&WantLevel)
+	case "auditID":
+		m.id = filled(b, i)
+		return e.set(&e.AuditID, b, i, want&WantAuditID)
+	case "stage":
+		m.stage = filled(b, i)
+		return e.set(&e.Stage, b, i, want&WantStage)
+	case "requestURI":
+		return e.set(&e.RequestURI, b, i, want&WantRequestURI)
+	case "verb":
+		m.verb = filled(b, i)
+		return e.set(&e.Verb, b, i, want&WantVerb)
+	case "user":
+		return e.subject(&e.User, b, i, want&WantUser)
+	case "impersonatedUser":
+		return e.subject(&e.Impersonated, b, i, want&WantImpersonated)
+	case "sourceIPs":
+		return raw(&e.SourceIPs, b, i, want&WantSourceIPs, '[')
+	case "userAgent":
+		return e.set(&e.UserAgent, b, i, want&WantUserAgent)
+	case "objectRef":
+		return e.objectRef(b, i, want&WantObject)
+	case "responseStatus":
+		return e.response(b, i, want&WantResponse)
+	case "requestObject":
+		return raw(&e.RequestObject, b, i, want&WantBodies, 0)
+	case "responseObject":
+		return raw(&e.ResponseObject, b, i, want&WantBodies, 0)
+	case "requestReceivedTimestamp":
+		return e.time(&e.Received, b, i, want&WantReceived)
+	case "stageTimestamp":
+		return e.time(&e.Stamp, b, i, want&WantStamp)
+	case "annotations":
+		return e.annotations(b, i, want&WantAuthorization)
+	}
+	return skip(b, i)
+}
+
+// filled marks a string that is not empty.
+func filled(b []byte, i int) mark {
+	if at(b, i) == '"' && at(b, i+1) != '"' {
+		return right
+	}
+	return absent
+}
+
+// is marks a string by what it has to be.
+func (e *Event) is(m *mark, b []byte, i int, ok func([]byte) bool) int {
+	*m = absent
+	if at(b, i) != '"' {
+		return skip(b, i)
+	}
+	s, next := e.text(b, i+1)
+	if next < 0 {
+		return -1
+	}
+	if *m = wrong; ok(s) {
+		*m = right
+	}
+	return next
+}
+
+// set reads a string, if it is wanted.
+func (e *Event) set(to *[]byte, b []byte, i int, want Fields) int {
+	if want == 0 {
+		return skip(b, i)
+	}
+	if *to = nil; at(b, i) != '"' {
+		return skip(b, i)
+	}
+	*to, i = e.text(b, i+1)
+	return i
+}
+
+// raw keeps a value as it stands, if it is wanted and no null. Other types than the
+// one that begins so are like absent ones.
+func raw(to *[]byte, b []byte, i int, want Fields, begin byte) int {
+	end := skip(b, i)
+	if want == 0 || end < 0 {
+		return end
+	}
+	if *to = nil; b[i] != 'n' && (begin == 0 || b[i] == begin) {
+		*to = b[i:end:end]
+	}
+	return end
+}
+
+func (e *Event) time(to *Time, b []byte, i int, want Fields) int {
+	if want == 0 {
+		return skip(b, i)
+	}
+	var s []byte
+	i = e.set(&s, b, i, want)
+	*to = parseTime(s)
+	return i
+}
+
+// inner begins an object within the event: ok says that it has fields.
+func inner(b []byte, i int) (first int, ok bool) {
+	i = space(b, i+1)
+	if at(b, i) == '}' {
+		return i + 1, false
+	}
+	return i, true
+}
+
+func (e *Event) subject(to *Subject, b []byte, i int, want Fields) int {
+	if want == 0 {
+		return skip(b, i)
+	}
+	if *to = (Subject{}); at(b, i) != '{' {
+		return skip(b, i)
+	}
+	to.Has = true
+	i, more := inner(b, i)
+	for more {
+		var name []byte
+		if name, i = e.name(b, i); i < 0 {
+			return -1
+		}
+		switch string(name) {
+		case "username":
+			i = e.set(&to.Name, b, i, want)
+		case "uid":
+			i = e.set(&to.UID, b, i, want)
+		case "groups":
+			i = raw(&to.Groups, b, i, want, '[')
+		default:
+			i = skip(b, i)
+		}
+		if i < 0 {
+			return -1
+		}
+		i, more = comma(b, i)
+	}
+	return i
+}
+
+func (e *Event) objectRef(b []byte, i int, want Fields) int {
+	if want == 0 {
+		return skip(b, i)
+	}
+	if e.Object = (Object{}); at(b, i) != '{' {
+		return skip(b, i)
+	}
+	e.Object.Has = true
+	i, more := inner(b, i)
+	for more {
+		var name []byte
+		if name, i = e.name(b, i); i < 0 {
+			return -1
+		}
+		if to := e.Object.part(name); to != nil {
+			i = e.set(to, b, i, want)
+		} else {
+			i = skip(b, i)
+		}
+		if i < 0 {
+			return -1
+		}
+		i, more = comma(b, i)
+	}
+	return i
+}
+
+// part is the field of that name in an event's objectRef.
+func (o *Object) part(name []byte) *[]byte {
+	switch string(name) {
+	case "resource":
+		return &o.Resource
+	case "namespace":
+		return &o.Namespace
+	case "name":
+		return &o.Name
+	case "uid":
+		return &o.UID
+	case "apiGroup":
+		return &o.APIGroup
+	case "apiVersion":
+		return &o.APIVersion
+	case "subresource":
+		return &o.Subresource
+	case "resourceVersion":
+		return &o.Version
+	}
+	return nil
+}
+
+func (e *Event) response(b []byte, i int, want Fields) int {
+	if want == 0 {
+		return skip(b, i)
+	}
+	r := &e.Response
+	if *r = (Response{}); at(b, i) != '{' {
+		return skip(b, i)
+	}
+	r.Has = true
+	i, more := inner(b, i)
+	for more {
+		var name []byte
+		if name, i = e.name(b, i); i < 0 {
+			return -1
+		}
+		switch string(name) {
+		case "code":
+			r.Code, i = code(b, i)
+		case "status":
+			i = e.set(&r.Status, b, i, want)
+		case "reason":
+			i = e.set(&r.Reason, b, i, want)
+		case "message":
+			i = e.set(&r.Message, b, i, want)
+		default:
+			i = skip(b, i)
+		}
+		if i < 0 {
+			return -1
+		}
+		i, more = comma(b, i)
+	}
+	return i
+}
+
+// code reads a whole number of 32 bits, and takes others for 0.
+func code(b []byte, i int) (value, next int) {
+	if next = skip(b, i); next < 0 {
+		return 0, -1
+	}
+	if next == i+3 && b[i]-'1' < 9 && b[i+1]-'0' <= 9 && b[i+2]-'0' <= 9 {
+		return int(b[i]-'0')*100 + int(b[i+1]-'0')*10 + int(b[i+2]-'0'), next
+	}
+	if c := b[i]; c != '-' && c-'0' > 9 {
+		return 0, next
+	}
+	f, err := strconv.ParseFloat(string(b[i:next]), 64) // 4.04e2 is 404
+	if err != nil || f != float64(int32(f)) {
+		return 0, next
+	}
+	return int(f), next
+}
+
+func (e *Event) annotations(b []byte, i int, want Fields) int {
+	if want == 0 {
+		return skip(b, i)
+	}
+	if e.Authorization = (Decision{}); at(b, i) != '{' {
+		return skip(b, i)
+	}
+	i, more := inner(b, i)
+	for more {
+		var name []byte
+		if name, i = e.name(b, i); i < 0 {
+			return -1
+		}
+		switch string(name) {
+		case "authorization.k8s.io/decision":
+			i = e.set(&e.Authorization.Decision, b, i, want)
+		case "authorization.k8s.io/reason":
+			i = e.set(&e.Authorization.Reason, b, i, want)
+		default:
+			i = skip(b, i)
+		}
+		if i < 0 {
+			return -1
+		}
+		i, more = comma(b, i)
+	}
+	return i
+}
+
+// Usual says whether a line begins and ends as kube-apiserver writes events. It is a
+// cheap sign that a line is one, and no proof.
+func Usual(line []byte) bool {
+	const begin = len(usual) - len(`v1",`)
+	return len(line) > begin && string(line[:begin]) == usual[:begin] && line[len(line)-1] == '}'
+}
+
+// Members calls each for every field of the object in text, with the name decoded and
+// the value as it stands, until each returns false. It says whether text is one object,
+// as far as it was looked at.
+func Members(text []byte, each func(name, value []byte) bool) bool {
+	text = trim(text)
+	if at(text, 0) != '{' {
+		return false
+	}
+	var e Event
+	i, more := inner(text, 0)
+	for more {
+		name, from := e.name(text, i)
+		if from < 0 {
+			return false
+		}
+		if i = skip(text, from); i < 0 {
+			return false
+		}
+		if !each(name, text[from:i]) {
+			return true
+		}
+		i, more = comma(text, i)
+	}
+	return i == len(text)
+}
+
+// Elements calls each for every value of the list in text, as it stands. It says whether
+// text is one list, as far as it was looked at.
+func Elements(text []byte, each func(value []byte)) bool {
+	text = trim(text)
+	if at(text, 0) != '[' {
+		return false
+	}
+	i := space(text, 1)
+	if at(text, i) == ']' {
+		return i+1 == len(text)
+	}
+	for {
+		from := space(text, i)
+		if i = skip(text, from); i < 0 {
+			return false
+		}
+		each(text[from:i])
+		i = space(text, i)
+		switch at(text, i) {
+		case ',':
+			i++
+		case ']':
+			return i+1 == len(text)
+		default:
+			return false
+		}
+	}
+}
+
+// Text is the text of a JSON string.
+func Text(value []byte) ([]byte, bool) {
+	var e Event
+	if at(value, 0) != '"' {
+		return nil, false
+	}
+	s, end := e.text(value, 1)
+	return s, end == len(value)
+}
+
+// End is where the object or list at the beginning of text ends, or -1.
+func End(text []byte) int {
+	if c := at(text, 0); c != '{' && c != '[' {
+		return -1
+	}
+	return nested(text, 0)
 }

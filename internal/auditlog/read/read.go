@@ -7,16 +7,8 @@
 package read
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"errors"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"auditpatch/internal/auditlog/event"
 )
@@ -26,26 +18,8 @@ type Log struct {
 	Name  string // as the user named it
 	Files []string
 	Stdin io.Reader // instead of files
-}
-
-// Find returns the logs that names stand for: a file with its rotated siblings, each
-// log in a folder, or - for standard input.
-func Find(names []string, stdin io.Reader) ([]Log, error) {
-	var logs []Log
-	for _, name := range names {
-		if name == "-" {
-			logs = append(logs, Log{Name: "standard input", Stdin: stdin})
-			continue
-		}
-		ext := filepath.Ext(name)
-		rotated, err := filepath.Glob(strings.TrimSuffix(name, ext) + "-[0-9]*" + ext + "*")
-		if err != nil {
-			return nil, err
-		}
-		slices.Sort(rotated)
-		logs = append(logs, Log{Name: name, Files: append(rotated, name)})
-	}
-	return logs, nil
+	// Left is what was left out of a folder, which is unreadable for Events.
+	Left []Unreadable
 }
 
 // Query is what is wanted of the logs.
@@ -57,13 +31,17 @@ type Query struct {
 	// MatchFields are those that Match reads.
 	MatchFields event.Fields
 	// Words are JSON string values, without quotation marks, of which a wanted event
-	// has one at least; none means that nothing is known.
+	// has one at least; none means that nothing is known. A line without them that
+	// begins and ends as kube-apiserver writes events counts as one.
 	Words []string
 	// Unordered allows any order, which is faster for several files.
 	Unordered bool
 	// Strict looks at every byte of every event.
 	Strict bool
-	// Progress is called now and then, from one goroutine.
+	// Checked looks at every byte of the wanted events, whose JSON is then fit to be
+	// printed.
+	Checked bool
+	// Progress is called now and then, from the goroutine that calls each.
 	Progress func(Progress)
 }
 
@@ -80,6 +58,9 @@ type Total struct {
 	Wanted     int64 // that each was called for
 	Duplicates int64 // wanted events that were left out because each had seen them
 	Unreadable int64
+	// Unfinished are last lines that are cut off, in live files that were written to just
+	// now: whoever writes them has not ended yet.
+	Unfinished int64
 	First      []Unreadable // the first of them, at most 20
 	// Cut says that reading was cancelled before the end.
 	Cut bool
@@ -96,63 +77,15 @@ type Unreadable struct {
 // Events calls each for each wanted event of the logs. The event is valid until each
 // returns. The error is one of opening or reading a file, or the first that each
 // returns; what cannot be read inside a file is no error, and stands in the total.
+//
+// The events of one log come in the order of its files, sorted by their stamps within
+// two batches of some hundred events, since API servers write a little out of order. Those of
+// several logs are merged by their stamps.
+//
+// An event that was seen before, byte for byte the same in what identifies it (audit
+// ID, stage, verb, URI and both times), is left out. An audit ID alone is not enough:
+// whoever sends a request may choose it. Of the last 200,000 wanted events all are
+// remembered, of the 200,000 before them some or all.
 func Events(ctx context.Context, logs []Log, q Query, each func(*event.Event) error) (Total, error) {
-	var t Total
-	for _, l := range logs {
-		if l.Stdin != nil {
-			if err := lines(ctx, l.Name, l.Stdin, q, each, &t); err != nil {
-				return t, err
-			}
-		}
-		for _, name := range l.Files {
-			if err := file(ctx, name, q, each, &t); err != nil {
-				return t, err
-			}
-		}
-	}
-	return t, nil
-}
-
-func file(ctx context.Context, name string, q Query, each func(*event.Event) error, t *Total) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	var r io.Reader = f
-	if strings.HasSuffix(name, ".gz") {
-		if r, err = gzip.NewReader(f); err != nil {
-			return err
-		}
-	}
-	return lines(ctx, name, r, q, each, t)
-}
-
-func lines(ctx context.Context, name string, r io.Reader, q Query, each func(*event.Event) error, t *Total) error {
-	t.Files++
-	in := bufio.NewReader(r)
-	var e event.Event
-	for n := int64(1); ctx.Err() == nil; n++ {
-		line, err := in.ReadBytes('\n')
-		if text := bytes.TrimSpace(line); len(text) > 0 {
-			t.Bytes += int64(len(line))
-			if bad := e.Parse(text, q.Fields|q.MatchFields); bad != nil {
-				t.Unreadable++
-				t.First = append(t.First, Unreadable{name, n, int64(len(line)), bad.Error()})
-			} else if t.Events++; q.Match == nil || q.Match(&e) {
-				t.Wanted++
-				if err := each(&e); err != nil {
-					return err
-				}
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	t.Cut = true
-	return nil
+	return usually.run(ctx, logs, q, each)
 }

@@ -1,0 +1,261 @@
+package event
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
+
+// The scanner looks at eight bytes at once. A word's lanes are its bytes; where a
+// comparison finds something, the lane's highest bit is set.
+const (
+	ones  = 0x0101010101010101
+	lows  = 0x7f7f7f7f7f7f7f7f
+	highs = 0x8080808080808080
+
+	quotes  = '"' * ones
+	slashes = '\\' * ones
+)
+
+// lanes finds a byte, given as a word of it, in a word whose bytes are ASCII.
+func lanes(ascii, of uint64) uint64 { return highs - (ascii ^ of) }
+
+// controls finds control characters in such a word.
+func controls(ascii uint64) uint64 { return ^(ascii + 0x60*ones) }
+
+// at is the byte at i, 0 behind the end.
+func at(b []byte, i int) byte {
+	if i < len(b) {
+		return b[i]
+	}
+	return 0
+}
+
+// space goes on to the next byte that is no white space of JSON.
+func space(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// closing is where the quotation mark stands that ends a string whose text begins at
+// i, or -1.
+func closing(b []byte, i int) int {
+	for range 3 {
+		if i+8 > len(b) {
+			break
+		}
+		x := binary.LittleEndian.Uint64(b[i:])
+		m := x & lows
+		stop := (lanes(m, quotes) | lanes(m, slashes)) &^ x & highs
+		if stop == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stop) >> 3
+		if b[i] == '"' {
+			return i
+		}
+		i += 2 // a backslash, and what it stands before
+	}
+	return closingFar(b, i)
+}
+
+// closingFar is closing for long strings.
+func closingFar(b []byte, i int) int {
+	for i < len(b) {
+		k := bytes.IndexByte(b[i:], '"')
+		if k < 0 {
+			return -1
+		}
+		k += i
+		if k == i || b[k-1] != '\\' {
+			return k
+		}
+		from := k
+		for from > i && b[from-1] == '\\' {
+			from--
+		}
+		if (k-from)%2 == 0 {
+			return k
+		}
+		i = k + 1
+	}
+	return -1
+}
+
+// plain is closing for a string that stands for itself. Where there is an escape, a
+// control character or anything but ASCII before, ok is false.
+func plain(b []byte, i int) (end int, ok bool) {
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:])
+		m := x & lows
+		stop := ((lanes(m, quotes)|lanes(m, slashes)|controls(m))&^x | x) & highs
+		if stop == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stop) >> 3
+		return i, b[i] == '"'
+	}
+	for ; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i, true
+		case c == '\\' || c < ' ' || c >= 0x80:
+			return i, false
+		}
+	}
+	return i, false
+}
+
+// skip goes behind the value at i, or returns -1. What stands in an object or a list
+// is looked at only for strings and brackets.
+func skip(b []byte, i int) int {
+	switch at(b, i) {
+	case '"':
+		if i = closing(b, i+1); i < 0 {
+			return -1
+		}
+		return i + 1
+	case '{', '[':
+		return nested(b, i)
+	}
+	return literal(b, i)
+}
+
+// nested goes behind the object or list at i.
+func nested(b []byte, i int) int {
+	from := b[i:]
+	depth := 0
+	text := uint64(0) // all ones inside a string
+	escaped := false
+	n := 0
+	for ; n+8 <= len(from); n += 8 {
+		x := binary.LittleEndian.Uint64(from[n : n+8])
+		m := x & lows
+		ascii := ^x & highs
+		quote := lanes(m, quotes) & ascii
+		if slash := lanes(m, slashes) & ascii; slash != 0 || escaped {
+			quote, escaped = unescaped(quote, slash, escaped)
+		}
+		// A lane's highest bit now says whether quotes up to it are odd in number.
+		inside := quote*ones ^ text
+		text = uint64(int64(inside) >> 63)
+		// Of what may stand outside of strings only brackets become 0x7f so, and of
+		// them only the closing ones have the bit 4.
+		bracket := ((m | 0x26*ones) + ones) & ascii &^ inside
+		end := bracket & (m << 5)
+		ends := int(end >> 7 * ones >> 56)
+		if depth <= ends && ends > 0 {
+			if k := balance(bracket&^end, end, depth); k >= 0 {
+				return i + n + k + 1
+			}
+		}
+		depth += int(bracket>>7*ones>>56) - 2*ends
+	}
+	return nestedTail(b, i+n, depth, text != 0, escaped)
+}
+
+// unescaped takes those quotes away that a backslash stands before. The last result
+// says that the next word's first byte is escaped.
+func unescaped(quote, slash uint64, escaped bool) (uint64, bool) {
+	if escaped {
+		quote &^= 0x80
+		slash &^= 0x80
+	}
+	for slash != 0 {
+		first := slash & -slash
+		next := first << 8
+		if next == 0 {
+			return quote, true
+		}
+		quote &^= next
+		slash &^= first | next
+	}
+	return quote, false
+}
+
+// balance is the lane in which the depth becomes 0, or -1.
+func balance(open, end uint64, depth int) int {
+	for all := open | end; all != 0; all &= all - 1 {
+		first := all & -all
+		if open&first != 0 {
+			depth++
+		} else if depth--; depth == 0 {
+			return bits.TrailingZeros64(first) >> 3
+		}
+	}
+	return -1
+}
+
+// nestedTail is nested for the last bytes, less than a word.
+func nestedTail(b []byte, i, depth int, text, escaped bool) int {
+	for ; i < len(b); i++ {
+		switch c := b[i]; {
+		case escaped:
+			escaped = false
+		case c == '\\':
+			escaped = true
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth--; depth <= 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// literal goes behind the number, true, false or null at i.
+func literal(b []byte, i int) int {
+	rest := b[min(i, len(b)):]
+	for _, word := range [...]string{"null", "true", "false"} {
+		if len(rest) >= len(word) && string(rest[:len(word)]) == word {
+			return i + len(word)
+		}
+	}
+	return number(b, i)
+}
+
+// number goes behind the number at i.
+func number(b []byte, i int) int {
+	if at(b, i) == '-' {
+		i++
+	}
+	if at(b, i) == '0' {
+		i++
+	} else if i = digits(b, i); i < 0 {
+		return -1
+	}
+	if at(b, i) == '.' {
+		if i = digits(b, i+1); i < 0 {
+			return -1
+		}
+	}
+	if at(b, i)|0x20 == 'e' {
+		i++
+		if c := at(b, i); c == '+' || c == '-' {
+			i++
+		}
+		i = digits(b, i)
+	}
+	return i
+}
+
+// digits goes behind one digit or more.
+func digits(b []byte, i int) int {
+	from := i
+	for at(b, i)-'0' <= 9 {
+		i++
+	}
+	if i == from {
+		return -1
+	}
+	return i
+}

@@ -1,0 +1,213 @@
+package read
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"auditpatch/internal/auditlog"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/spelling"
+)
+
+// Find returns the logs that names stand for: a file with its rotated siblings, each
+// log in a folder and below it, or - for standard input. A rotated file that is named
+// is that file alone. No file comes twice, whatever names and links lead to it.
+//
+// Named pipes and devices are read when they are named. In folders they are left out,
+// which the total of Events says; so are files whose names are not those of logs
+// (.log, .json, .jsonl, .ndjson and .txt, packed or not) and hidden ones.
+func Find(names []string, stdin io.Reader) ([]Log, error) {
+	var f finder
+	for _, name := range names {
+		if err := f.find(name, stdin); err != nil {
+			return nil, err
+		}
+	}
+	return f.logs, nil
+}
+
+// finder collects logs.
+type finder struct {
+	logs  []Log
+	known []fs.FileInfo
+	stdin bool
+}
+
+func (f *finder) find(name string, stdin io.Reader) error {
+	if name == "-" {
+		if !f.stdin {
+			f.logs = append(f.logs, Log{Name: "standard input", Stdin: stdin})
+		}
+		f.stdin = true
+		return nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return f.folder(name)
+	case err == nil && !info.Mode().IsRegular():
+		f.add(name, []string{name})
+		return nil
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return f.file(name, err)
+	}
+	return err
+}
+
+// file adds a log by the name of its live file, which may be missing while it is being
+// rotated, or a rotated file alone.
+func (f *finder) file(name string, missing error) error {
+	if _, rotated := auditlog.LiveName(filepath.Base(name)); rotated && missing == nil {
+		f.add(name, []string{name})
+		return nil
+	}
+	files, err := siblings(name)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return noSuch(name)
+	}
+	f.add(name, files)
+	return nil
+}
+
+// siblings are the files of the log with that live file.
+func siblings(name string) ([]string, error) {
+	dir := filepath.Dir(name)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, noSuch(name)
+	}
+	files, err := auditlog.Files(os.DirFS(dir), filepath.Base(name))
+	for i := range files {
+		files[i] = filepath.Join(dir, files[i])
+	}
+	return files, err
+}
+
+// noSuch says what is there instead.
+func noSuch(name string) error {
+	dir := filepath.Dir(name)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		if up := filepath.Dir(dir); up != dir && errors.Is(err, fs.ErrNotExist) {
+			return hint.Errorf(hint.Shell("ls %s", up), "there is no %s, nor a folder %s", name, dir)
+		}
+		return fmt.Errorf("there is no %s that can be read: %w", name, err)
+	}
+	var logs []string
+	for _, e := range entries {
+		if logName(e.Name()) {
+			logs = append(logs, e.Name())
+		}
+	}
+	nearest := spelling.Nearest(filepath.Base(name), logs)
+	if nearest == "" && len(logs) > 0 {
+		nearest = logs[0]
+	}
+	if nearest == "" {
+		return hint.Errorf(hint.Shell("ls %s", dir), "there is no %s, nor any other log in its folder", name)
+	}
+	return hint.Errorf(hint.Flag("log", filepath.Join(dir, nearest)), "there is no %s", name)
+}
+
+// logName says whether a file in a folder may be a log by its name.
+func logName(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return false
+	}
+	if live, ok := auditlog.LiveName(name); ok {
+		name = live
+	}
+	switch filepath.Ext(strings.TrimSuffix(name, ".gz")) {
+	case ".log", ".json", ".jsonl", ".ndjson", ".txt":
+		return true
+	}
+	return strings.HasPrefix(name, "audit")
+}
+
+// folder adds each log in a folder and below it.
+func (f *finder) folder(root string) error {
+	lives := map[string]bool{} // paths of live files
+	var left []Unreadable
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			left = append(left, Unreadable{File: path, Reason: fmt.Sprintf("it cannot be read: %v", errors.Unwrap(err))})
+			return nil
+		}
+		if path != root && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		info, err := os.Stat(path) // where a link leads
+		switch {
+		case err != nil || info.IsDir():
+		case !info.Mode().IsRegular():
+			left = append(left, Unreadable{File: path, Reason: "it is no regular file, and is read only if --log names it"})
+		case logName(d.Name()):
+			live := d.Name()
+			if of, ok := auditlog.LiveName(live); ok {
+				live = of
+			}
+			lives[filepath.Join(filepath.Dir(path), live)] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return f.each(root, lives, left)
+}
+
+// each adds the logs of a folder in the order of their names.
+func (f *finder) each(root string, lives map[string]bool, left []Unreadable) error {
+	var names []string
+	for live := range lives {
+		if !lives[strings.TrimSuffix(live, ".gz")] || !strings.HasSuffix(live, ".gz") {
+			names = append(names, live)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(a, b) })
+	if len(names) == 0 && len(left) == 0 {
+		return hint.Errorf(hint.Shell("ls %s", root), "there is no log in the folder %s", root)
+	}
+	for _, live := range names {
+		files, err := siblings(live)
+		if err != nil {
+			return err
+		}
+		f.add(live, files)
+	}
+	if len(left) > 0 {
+		f.logs = append(f.logs, Log{Name: root, Left: left})
+	}
+	return nil
+}
+
+// add adds the files of a log that are not known yet.
+func (f *finder) add(name string, files []string) {
+	var fresh []string
+	for _, file := range files {
+		info, err := os.Stat(file)
+		known := func(o fs.FileInfo) bool { return os.SameFile(o, info) }
+		if err == nil && slices.ContainsFunc(f.known, known) {
+			continue
+		}
+		if err == nil {
+			f.known = append(f.known, info)
+		}
+		fresh = append(fresh, file)
+	}
+	if len(fresh) > 0 {
+		f.logs = append(f.logs, Log{Name: name, Files: fresh})
+	}
+}

@@ -1,0 +1,164 @@
+package read
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/hint"
+)
+
+// tree is a folder with logs of all kinds.
+func tree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{
+		"audit.log", "audit-2026-11-22T11-20-05.000.log", "audit-2026-11-22T11-20-04.000.log.gz", "audit-2026-11-22T11-20-05.000.log.gz", "web-x.log",
+		"node/audit.log", "node/audit-2026-11-22T11-20-04.000.log.gz", "gone/audit-2026-11-22T11-20-04.000.log", "json/b.json", "json/a.json", "json/a.json.gz",
+		"json/readme.md", ".hidden.log", ".hidden/audit.log", "other-2026-11-22T11-20-04.000.log.gz",
+	} {
+		put(t, dir, name, []byte(one(name, 0)+"\n"))
+	}
+	for to, from := range map[string]string{"link.log": "audit.log", "hard.log": "audit.log"} {
+		link := os.Symlink
+		if to == "hard.log" {
+			link = os.Link
+		}
+		if err := link(filepath.Join(dir, from), filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// names are the files of logs, below a folder.
+func names(dir string, logs []Log) (out []string) {
+	for _, l := range logs {
+		name := strings.TrimPrefix(l.Name, dir+"/") + ":"
+		for _, f := range l.Files {
+			name += " " + strings.TrimPrefix(f, dir+"/")
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	dir := tree(t)
+	audit := "audit.log: audit-2026-11-22T11-20-04.000.log.gz audit-2026-11-22T11-20-05.000.log audit.log"
+	for _, tc := range []struct {
+		names, want []string
+	}{
+		{[]string{"audit.log"}, []string{audit}},
+		{[]string{"audit.log", "./audit.log", "link.log", "hard.log", "audit-2026-11-22T11-20-05.000.log"}, []string{audit}},
+		{[]string{"link.log", "audit.log"}, []string{"link.log: link.log", strings.TrimSuffix(audit, " audit.log")}},
+		{[]string{"audit-2026-11-22T11-20-05.000.log"}, []string{"audit-2026-11-22T11-20-05.000.log: audit-2026-11-22T11-20-05.000.log"}},
+		{[]string{"gone/audit.log"}, []string{"gone/audit.log: gone/audit-2026-11-22T11-20-04.000.log"}},
+		{[]string{"json"}, []string{"json/a.json: json/a.json", "json/b.json: json/b.json"}},
+		{[]string{"."}, []string{
+			audit, "gone/audit.log: gone/audit-2026-11-22T11-20-04.000.log", "json/a.json: json/a.json", "json/b.json: json/b.json",
+			"node/audit.log: node/audit-2026-11-22T11-20-04.000.log.gz node/audit.log", "other.log: other-2026-11-22T11-20-04.000.log.gz", "web-x.log: web-x.log",
+		}},
+	} {
+		var full []string
+		for _, n := range tc.names {
+			full = append(full, filepath.Join(dir, n))
+		}
+		logs, err := Find(full, nil)
+		if err != nil {
+			t.Errorf("%q: %v", tc.names, err)
+		}
+		if got := names(dir, logs); !slices.Equal(got, tc.want) {
+			t.Errorf("%q: got\n%s\nwant\n%s", tc.names, strings.Join(got, "\n"), strings.Join(tc.want, "\n"))
+		}
+	}
+	in := strings.NewReader("")
+	logs, err := Find([]string{"-", "-"}, in)
+	if err != nil || len(logs) != 1 || logs[0].Stdin != in || logs[0].Name != "standard input" {
+		t.Errorf("%+v, %v", logs, err)
+	}
+}
+
+func TestNoSuchLog(t *testing.T) {
+	t.Parallel()
+	dir := tree(t)
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]string{
+		"audti.log":     {"there is no DIR/audti.log", "--log=DIR/audit.log"},
+		"json/x":        {"there is no DIR/json/x", "--log=DIR/json/a.json"},
+		"no/such/a.log": {"there is no DIR/no/such/a.log, nor a folder DIR/no/such", "ls DIR/no"},
+		"empty/a.log":   {"there is no DIR/empty/a.log, nor any other log in its folder", "ls DIR/empty"},
+		"empty":         {"there is no log in the folder DIR/empty", "ls DIR/empty"},
+	} {
+		_, err := Find([]string{filepath.Join(dir, name)}, nil)
+		if err == nil || strings.ReplaceAll(err.Error(), dir, "DIR") != want[0] || strings.ReplaceAll(hint.Of(err).String(), dir, "DIR") != want[1] {
+			t.Errorf("%s: %v, %v", name, err, hint.Of(err))
+		}
+	}
+}
+
+// TestSpecialFiles reads a named pipe that was named, and leaves it out of a folder.
+func TestSpecialFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe.log")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket, err := net.Listen("unix", filepath.Join(dir, "socket.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = socket.Close() }()
+	put(t, dir, "audit.log", []byte(some("a", "b")))
+	logs, err := Find([]string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := readAll(t, usually, Query{}, logs...)
+	const why = "it is no regular file, and is read only if --log names it"
+	if want := []Unreadable{{pipe, 0, 0, why}, {filepath.Join(dir, "socket.log"), 0, 0, why}}; !slices.Equal(got.ids, []string{"a", "b"}) || !slices.Equal(got.total.First, want) {
+		t.Errorf("%q, %+v", got.ids, got.total)
+	}
+	if logs, err = Find([]string{pipe, os.DevNull}, nil); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = os.WriteFile(pipe, []byte(some("c", "d")), 0o600)
+	}()
+	if got = readAll(t, usually, Query{}, logs...); !slices.Equal(got.ids, []string{"c", "d"}) {
+		t.Errorf("%q, %+v", got.ids, got.total)
+	}
+}
+
+// TestCorpus counts the events in other people's logs.
+func TestCorpus(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("/work/shared/corpus/events/*")
+	if err != nil || len(files) == 0 {
+		t.Skip("no logs of other people here")
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := count(text)
+		for _, log := range []Log{{Files: []string{name}}, {Stdin: bytes.NewReader(text)}} {
+			got := readAll(t, usually, Query{Fields: event.WantAll, Checked: true}, log)
+			if got.total.Events != int64(want) {
+				t.Errorf("%s: %d events, want %d: %+v", name, got.total.Events, want, got.total)
+			}
+			t.Logf("%s: %d events, %d unreadable, %d duplicates", filepath.Base(name), got.total.Events, got.total.Unreadable, got.total.Duplicates)
+		}
+	}
+}
