@@ -14,7 +14,7 @@ func FuzzStrings(f *testing.F) {
 		var got []string
 		Strings(list, func(s []byte) bool { got = append(got, string(s)); return true })
 		var want []string
-		if json.Unmarshal(list, &want) != nil || !isList(list) || slices.ContainsFunc(got, func(s string) bool { return !whole(s) }) {
+		if json.Unmarshal(list, &want) != nil || !isList(list) || slices.ContainsFunc(got, func(s string) bool { return !unmended(s) }) {
 			return
 		}
 		// null in the list is an empty string to encoding/json.
@@ -38,8 +38,8 @@ func isList(list []byte) bool {
 	return false
 }
 
-// whole is a string that encoding/json does not mend.
-func whole(s string) bool { return string([]rune(s)) == s }
+// unmended is a string that encoding/json does not mend.
+func unmended(s string) bool { return string([]rune(s)) == s }
 
 func TestStringsEnds(t *testing.T) {
 	n := 0
