@@ -27,10 +27,12 @@ var house = map[string][]string{
 	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
-	"internal/cli": {"internal/cli/policies", "internal/cli/answers", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
+	"internal/cli": {"internal/cli/commands", "internal/cli/policies", "internal/cli/answers", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/verdict", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+	// What packages of commands share: the program as they see it.
+	"internal/cli/commands": {"internal/change", "internal/hint"},
 	// The commands that are about policies alone, and need no node.
-	"internal/cli/policies": {"internal/change", "internal/spelling", "internal/exit", "internal/hint",
+	"internal/cli/policies": {"internal/cli/commands", "internal/change", "internal/spelling", "internal/exit", "internal/hint",
 		"internal/policy", "internal/policy/lint", "internal/policy/explain", "internal/policy/expect", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "presets", "patch", "patch/auditflags"},
 	// change asks lint whether a policy that is installed or kept writes contents of Secrets.
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
@@ -71,35 +73,43 @@ var house = map[string][]string{
 	"internal/auditlog/event": nil,
 	// read asks auditlog which files a log has, and says what to type where there is none.
 	"internal/auditlog/read":   {"internal/auditlog", "internal/auditlog/event", "internal/hint", "internal/spelling"},
-	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint"},
+	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint", "internal/spelling"},
 	"internal/auditlog/follow": {"internal/auditlog/event", "internal/auditlog/read"},
 	// What is made of events: each answers one kind of question.
-	"internal/answer/table":   {"internal/auditlog/event"},
-	"internal/answer/count":   {"internal/auditlog/event"},
+	// column is an event as a flat row, which tables and counts take values from.
+	"internal/answer/column":  {"internal/auditlog/event"},
+	"internal/answer/table":   {"internal/auditlog/event", "internal/answer/column"},
+	"internal/answer/count":   {"internal/auditlog/event", "internal/answer/column"},
 	"internal/answer/changes": {"internal/auditlog/event"},
 	"internal/answer/page":    {"internal/auditlog/event"},
 	"internal/answer/roles":   {"internal/auditlog/event", "internal/hint"},
 	// simulate puts recorded events under another policy, and reckons volume and retention.
 	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/hint"},
 	// The commands that read the audit log: events, policy simulate, retention and trim.
-	"internal/cli/answers": {"internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
-		"internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
-		"internal/simulate", "internal/policy", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
-	"patch":                    {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
-	"patch/auditflags":         {"internal/hint"},
-	"patch/webhookconfig":      {"internal/hint", "patch/auditflags"},
-	"manifest":                 {"internal/hint"},
-	"presets":                  {"internal/spelling"},
-	"internal/policy":          {"internal/hint", "internal/spelling"},
-	"internal/policy/space":    {"internal/policy"},
+	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
+		"internal/answer/column", "internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
+		"internal/simulate", "internal/policy", "internal/policy/explain", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
+	"patch":               {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
+	"patch/auditflags":    {"internal/hint"},
+	"patch/webhookconfig": {"internal/hint", "patch/auditflags"},
+	"manifest":            {"internal/hint"},
+	"presets":             {"internal/spelling"},
+	"internal/policy":     {"internal/hint", "internal/spelling"},
+	// builtin is the one table of the resources that kube-apiserver serves itself.
+	"internal/policy/builtin": nil,
+	// policytest draws policies and requests for tests.
+	"internal/policy/policytest": {"internal/policy", "internal/policy/builtin"},
+	// cis is our reading of CIS 3.2.2, for lint and verdict.
+	"internal/policy/cis":      {"internal/policy"},
+	"internal/policy/space":    {"internal/policy", "internal/policy/builtin"},
 	"internal/policy/requests": {"internal/policy"},
-	"internal/policy/lint":     {"internal/policy", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
+	"internal/policy/lint":     {"internal/policy", "internal/policy/builtin", "internal/policy/cis", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
 	// explain knows what surrounds the evaluator in kube-apiserver; expect asks it.
-	"internal/policy/explain": {"internal/policy", "internal/hint", "internal/spelling"},
+	"internal/policy/explain": {"internal/policy", "internal/policy/builtin", "internal/hint", "internal/spelling"},
 	"internal/policy/expect":  {"internal/policy", "internal/policy/explain", "internal/hint", "internal/spelling"},
 	// verdict restates what the checkers of the field look for, in flags and in policies;
 	// that no request is recorded otherwise than CIS wants takes a search.
-	"internal/policy/verdict": {"internal/policy", "internal/policy/space", "internal/hint", "patch/auditflags"},
+	"internal/policy/verdict": {"internal/policy", "internal/policy/cis", "internal/policy/space", "internal/hint", "patch/auditflags"},
 	// compose puts policies together, and difference compares two.
 	"internal/policy/sensitive":  {"internal/policy", "internal/policy/explain"},
 	"internal/policy/compose":    {"internal/policy", "internal/policy/lint", "internal/policy/requests", "internal/policy/space", "internal/hint"},

@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"os"
 	"strings"
 
 	"k8s.io/apiserver/pkg/apis/audit"
@@ -76,46 +78,49 @@ const mostUnreadable = 20
 // event and the answer stay valid after each returns. An error is one of reading r, or
 // the first that each returns.
 //
+// The caller's goroutine alone reads r and calls each; others, which end before Events
+// does, look into the lines. Before a read that may have to wait, each has had all that
+// was read.
+//
 // The request is what kube-apiserver evaluates: the authenticated user before an
 // impersonation, and the URL. What the event learned later is left out, such as the
 // name and the namespace inside a created object.
 func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Total, error) {
-	var total Total
-	a, in, rebuild, decided := newAnswers(p), newLines(r), newRebuilder(), newDecisions(p)
+	s := &stream{policy: p, own: newReader(p), each: each, ahead: ReadsAhead(r)}
+	defer s.close()
+	in := newBlocks(r)
 	for {
-		line, n, err := in.next()
+		b, err := in.next()
+		last := err != nil
 		if errors.Is(err, io.EOF) {
-			return total, nil
+			err = nil
 		}
-		var tooLong *longLine
-		if err != nil && !errors.As(err, &tooLong) {
-			return total, err
-		}
-		if in.count == 1 {
-			line = strings.TrimPrefix(line, byteOrderMark)
-		}
-		if err == nil && strings.TrimSpace(line) == "" {
-			continue
-		}
-		var reason string
-		if err != nil {
-			reason = err.Error()
+		var stopped error
+		if last {
+			stopped = s.deliver(0)
 		} else {
-			reason = rebuild.read(line)
+			stopped = s.take(b)
 		}
-		if reason != "" {
-			total.unreadable(in.count, reason)
-			continue
-		}
-		total.Events++
-		total.Bytes += n
-		decision := decided.of(rebuild)
-		e := rebuild.event
-		e.Line, e.Bytes = in.count, n
-		if err := each(e, a.of(decision, rebuild.course())); err != nil {
-			return total, err
+		switch {
+		case stopped != nil:
+			return s.total, stopped
+		case last:
+			return s.total, err
 		}
 	}
+}
+
+// ReadsAhead tells whether a reader never waits, so that Events reads more before all of
+// what it has is answered: a file on a disk.
+func ReadsAhead(r io.Reader) bool {
+	switch r := r.(type) {
+	case *strings.Reader, *bytes.Reader:
+		return true
+	case *os.File:
+		info, err := r.Stat()
+		return err == nil && info.Mode().IsRegular()
+	}
+	return false
 }
 
 func (t *Total) unreadable(line int, reason string) {
