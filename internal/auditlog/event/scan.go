@@ -85,9 +85,9 @@ func closingFar(b []byte, i int) int {
 	return -1
 }
 
-// plain is closing for a string that stands for itself. Where there is an escape, a
+// simple is closing for a string that stands for itself. Where there is an escape, a
 // control character or anything but ASCII before, ok is false.
-func plain(b []byte, i int) (end int, ok bool) {
+func simple(b []byte, i int) (end int, ok bool) {
 	for i+8 <= len(b) {
 		x := binary.LittleEndian.Uint64(b[i:])
 		m := x & lows

@@ -12,7 +12,7 @@ const mostKept = 1 << 10
 // text reads the string whose text begins at i. It returns nil and -1 for what is no
 // string of JSON.
 func (e *Event) text(b []byte, i int) (value []byte, next int) {
-	end, ok := plain(b, i)
+	end, ok := simple(b, i)
 	if ok {
 		return b[i:end:end], end + 1
 	}

@@ -47,5 +47,8 @@ func id(e *event.Event) uint64 {
 			t >>= 8
 		}
 	}
+	if len(e.AuditID) == 0 {
+		_, _ = h.Write(e.JSON)
+	}
 	return h.Sum64()
 }

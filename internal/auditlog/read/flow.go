@@ -39,7 +39,11 @@ func (w *worker) whole(f *file) error {
 	default:
 		src = io.NewSectionReader(f.src, 0, f.size)
 	}
-	raw := bufio.NewReaderSize(counted{src, w}, mostHead)
+	size := mostHead
+	if f.size >= 0 {
+		size = int(min(f.size+1, mostHead))
+	}
+	raw := bufio.NewReaderSize(counted{src, w}, size)
 	head, err := peek(raw)
 	if err != nil {
 		return err
@@ -98,11 +102,11 @@ func (d damaged) Read(to []byte) (int, error) {
 // peek is the beginning of what is read: some lines, if they have come.
 func peek(r *bufio.Reader) ([]byte, error) {
 	for {
-		head, err := r.Peek(min(r.Buffered()+1, mostHead))
-		if len(head) < mostHead && err == nil {
+		head, err := r.Peek(min(r.Buffered()+1, r.Size()))
+		if len(head) < r.Size() && err == nil {
 			head, err = r.Peek(r.Buffered())
 		}
-		if err == io.EOF || err == nil && (len(head) >= mostHead || bytes.Count(head, []byte("\n")) > 1) {
+		if err == io.EOF || err == nil && (len(head) >= r.Size() || bytes.Count(head, []byte("\n")) > 1) {
 			return head, nil
 		}
 		if err != nil {
@@ -138,7 +142,7 @@ func (w *worker) forms(r *bufio.Reader, head []byte) error {
 
 // flow shows whole lines to look, and the last one, which need not end.
 func (w *worker) flow(r io.Reader, look func([]byte)) error {
-	w.buffer(w.chunk + 16*page)
+	w.buffer(w.chunk + slack)
 	have, skipped := 0, int64(0)
 	for w.ctx.Err() == nil {
 		n, err := r.Read(w.buf[have:])
@@ -173,7 +177,7 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 		if skipped > 0 || have > w.longest {
 			skipped += int64(have)
 			have = 0
-			w.buffer(w.chunk + 16*page)
+			w.buffer(w.chunk + slack)
 			continue
 		}
 		w.grow(have)
@@ -185,7 +189,7 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 // long line has made longer as short again as it may be.
 func (w *worker) keepRest(end, have int) int {
 	rest := w.buf[end:have]
-	if usual := w.chunk + 16*page; len(w.buf) > usual && len(rest) < usual {
+	if usual := w.chunk + slack; len(w.buf) > usual && len(rest) < usual {
 		w.buf = make([]byte, usual)
 	}
 	return copy(w.buf, rest)

@@ -44,8 +44,8 @@ func (g *generator) event(b *bytes.Buffer) {
 	}
 	code := g.pick("200", "200", "200", "200", "201", "404", "403", "409")
 	name := fmt.Sprintf("%s-%08x", g.pick("api", "cache", "queue"), g.r.Uint32())
-	fmt.Fprintf(b, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%08x-%04x-4000-8000-%012x","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/%s/%s/%s?fieldManager=x\u0026force=true","verb":"%s",`,
-		g.r.Uint32(), g.r.Uint32()>>16, g.n, ns, resource, name, verb)
+	fmt.Fprintf(b, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%08x-%04x-4000-8000-%012x","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/%s/%s/%s%s","verb":"%s",`,
+		g.r.Uint32(), g.r.Uint32()>>16, g.n, ns, resource, name, g.pick("", "", "", "", "", "", "", `?fieldManager=x\u0026force=true`), verb)
 	fmt.Fprintf(b, `"user":{"username":"%s","uid":"%016x","groups":["system:serviceaccounts","system:authenticated"],"extra":{"authentication.kubernetes.io/credential-id":["JTI=%016x"],"authentication.kubernetes.io/node-name":["worker-1"]}},`, user, g.r.Uint64(), g.r.Uint64())
 	fmt.Fprintf(b, `"sourceIPs":["10.0.%d.%d"],"userAgent":"kube-controller-manager/v1.31.4 (linux/amd64) kubernetes/a78aa47/leader-election",`, g.r.IntN(256), g.r.IntN(256))
 	fmt.Fprintf(b, `"objectRef":{"resource":"%s","namespace":"%s","name":"%s",%s"apiVersion":"v1"},"responseStatus":{"metadata":{},"code":%s},`, resource, ns, name, group, code)

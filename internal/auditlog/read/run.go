@@ -74,9 +74,7 @@ func (s sizes) run(ctx context.Context, logs []Log, q Query, each func(*event.Ev
 	err = r.consume(ctx, c, each)
 	r.cancel()
 	r.wait.Wait()
-	for _, st := range streams {
-		st.close()
-	}
+	closeAll(streams)
 	t := r.counts.total()
 	if err == nil {
 		err = r.counts.err()

@@ -140,34 +140,37 @@ type stream struct {
 // open makes a stream of each log.
 func (r *run) open(logs []Log) ([]*stream, error) {
 	var streams []*stream
-	known := true
+	order, known := 0, true
 	for _, l := range logs {
 		s := &stream{units: make(chan *unit, 2*r.workers)}
+		streams = append(streams, s)
+		add := func(f *file) *file {
+			f.order, f.users = order, 1
+			order++
+			return f
+		}
 		if l.Stdin != nil {
-			s.files = append(s.files, &file{name: l.Name, order: r.counts.files, in: l.Stdin, size: -1, users: 1})
-			r.counts.files++
+			s.files = append(s.files, add(&file{name: l.Name, in: l.Stdin, size: -1}))
 		}
 		for i, name := range l.Files {
-			s.files = append(s.files, &file{name: name, order: r.counts.files, last: i == len(l.Files)-1, users: 1})
-			r.counts.files++
+			s.files = append(s.files, add(&file{name: name, last: i == len(l.Files)-1}))
 		}
 		for _, f := range s.files {
 			if f.order < mostOpen {
 				if err := f.open(); err != nil {
-					return streams, err
+					closeAll(streams)
+					return nil, err
 				}
 			}
 			r.all += max(f.size, 0)
-			known = known && f.size >= 0
+			known = known && f.size >= 0 && f.order < mostOpen
 		}
+		r.counts.files += len(s.files)
 		for _, u := range l.Left {
-			f := &file{name: u.File, order: r.counts.files}
-			r.counts.files++
-			r.counts.bad(place{file: f, bytes: u.Bytes, reason: u.Reason})
+			r.counts.bad(place{file: add(&file{name: u.File}), bytes: u.Bytes, reason: u.Reason})
 		}
-		streams = append(streams, s)
 	}
-	if !known || r.counts.files > mostOpen {
+	if !known {
 		r.all = 0
 	}
 	return streams, nil
@@ -192,11 +195,13 @@ func (s *stream) start(r *run, shared chan *batch, others int) {
 	}
 }
 
-// close lets go of files that were opened and never read.
-func (s *stream) close() {
-	for _, f := range s.files {
-		if f.src != nil {
-			_ = f.src.Close()
+// closeAll lets go of files that were opened and not read to their end.
+func closeAll(streams []*stream) {
+	for _, s := range streams {
+		for _, f := range s.files {
+			if f.src != nil {
+				_ = f.src.Close()
+			}
 		}
 	}
 }
@@ -282,10 +287,13 @@ func (w *worker) read(u *unit) {
 // otherwise takes three times as long.
 const page = 4 << 10
 
+// slack is room for the rest of the last line in a chunk.
+const slack = 8 * page
+
 // part reads the lines that begin in (from, from+chunk], and the one at 0.
 func (w *worker) part(f *file, from int64) error {
 	size := min(int64(w.chunk), f.size-from)
-	w.buffer(w.chunk + 16*page)
+	w.buffer(int(min(int64(w.chunk), f.size)) + slack)
 	n, err := f.src.ReadAt(w.buf[:size], from)
 	w.done.Add(int64(n))
 	if int64(n) < size {
@@ -326,7 +334,7 @@ func (w *worker) rest(f *file, from int64, n int) (int, error) {
 			return n + i + 1, nil
 		}
 		n += k
-		step = 16 * page
+		step = slack
 		if k < more {
 			if err := w.shorter(err); err != nil {
 				return 0, err
@@ -348,7 +356,7 @@ func (w *worker) endless(f *file, from int64, n int) (int, error) {
 	length := int64(n - keep)
 	w.at.line++
 	w.buf = nil
-	w.buffer(w.chunk + 16*page)
+	w.buffer(w.chunk + slack)
 	for at := from + int64(n); at < f.size && w.ctx.Err() == nil; {
 		k, err := f.src.ReadAt(w.buf[:min(int64(w.chunk), f.size-at)], at)
 		if i := bytes.IndexByte(w.buf[:k], '\n'); i >= 0 {
@@ -379,9 +387,9 @@ func (w *worker) shorter(err error) error {
 	return nil
 }
 
-// buffer makes the worker's buffer as long as is usual.
+// buffer makes the worker's buffer long enough, and not much longer.
 func (w *worker) buffer(n int) {
-	if len(w.buf) != n {
+	if len(w.buf) < n || len(w.buf) > max(4*n, 1<<20) {
 		w.buf = make([]byte, n)
 	}
 }
