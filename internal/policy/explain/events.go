@@ -81,7 +81,7 @@ const mostUnreadable = 20
 // name and the namespace inside a created object.
 func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Total, error) {
 	var total Total
-	a, in, rebuild, decided := newAnswers(p), newLines(r), newRebuilder(), newDecisions(p)
+	in, judge := newLines(r), NewJudge(p)
 	for {
 		line, n, err := in.next()
 		if errors.Is(err, io.EOF) {
@@ -97,25 +97,61 @@ func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Tota
 		if err == nil && strings.TrimSpace(line) == "" {
 			continue
 		}
-		var reason string
 		if err != nil {
-			reason = err.Error()
-		} else {
-			reason = rebuild.read(line)
+			total.unreadable(in.count, err.Error())
+			continue
 		}
+		e, judged, reason := judge.Event(line)
 		if reason != "" {
 			total.unreadable(in.count, reason)
 			continue
 		}
 		total.Events++
 		total.Bytes += n
-		decision := decided.of(rebuild)
-		e := rebuild.event
 		e.Line, e.Bytes = in.count, n
-		if err := each(e, a.of(decision, rebuild.course())); err != nil {
+		if err := each(e, judged[0].Answer); err != nil {
 			return total, err
 		}
 	}
+}
+
+// Judge answers for one event after the other what some policies do with its request, as
+// Events does for one policy. It remembers what it was asked, and is for one goroutine.
+type Judge struct {
+	rebuild *rebuilder
+	answers []*answers
+	decided []*decisions
+	judged  []Judged
+}
+
+// Judged is what one of the policies does.
+type Judged struct {
+	Answer
+	Decision policy.Decision // that the answer comes from
+}
+
+// NewJudge makes ready what all events have in common.
+func NewJudge(policies ...*policy.Policy) *Judge {
+	j := &Judge{rebuild: newRebuilder(), judged: make([]Judged, len(policies))}
+	for _, p := range policies {
+		j.answers, j.decided = append(j.answers, newAnswers(p)), append(j.decided, newDecisions(p))
+	}
+	return j
+}
+
+// Event answers for the event in text, one JSON object; of the event, Line and Bytes are
+// not set. It has an answer for each policy, valid until the next call. reason says why
+// the text is no event, "" if it is one.
+func (j *Judge) Event(text string) (e Event, judged []Judged, reason string) {
+	if reason := j.rebuild.read(text); reason != "" {
+		return Event{}, nil, reason
+	}
+	c := j.rebuild.course()
+	for i := range j.answers {
+		d := j.decided[i].of(j.rebuild)
+		j.judged[i] = Judged{j.answers[i].of(d, c), d}
+	}
+	return j.rebuild.event, j.judged, ""
 }
 
 func (t *Total) unreadable(line int, reason string) {
