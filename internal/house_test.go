@@ -27,10 +27,12 @@ var house = map[string][]string{
 	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
-	"internal/cli": {"internal/cli/policies", "internal/cli/answers", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
+	"internal/cli": {"internal/cli/commands", "internal/cli/policies", "internal/cli/answers", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/verdict", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
+	// What packages of commands share: the program as they see it.
+	"internal/cli/commands": {"internal/change", "internal/hint"},
 	// The commands that are about policies alone, and need no node.
-	"internal/cli/policies": {"internal/change", "internal/spelling", "internal/exit", "internal/hint",
+	"internal/cli/policies": {"internal/cli/commands", "internal/change", "internal/spelling", "internal/exit", "internal/hint",
 		"internal/policy", "internal/policy/lint", "internal/policy/explain", "internal/policy/expect", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "presets", "patch", "patch/auditflags"},
 	// change asks lint whether a policy that is installed or kept writes contents of Secrets.
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
@@ -81,7 +83,7 @@ var house = map[string][]string{
 	// simulate puts recorded events under another policy, and reckons volume and retention.
 	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/hint"},
 	// The commands that read the audit log: events, policy simulate, retention and trim.
-	"internal/cli/answers": {"internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
+	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
 		"internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
 		"internal/simulate", "internal/policy", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
 	"patch":                    {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},

@@ -14,7 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
-	"auditpatch/internal/cli/policies"
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/rehearsal"
@@ -27,9 +27,9 @@ import (
 
 // Flag categories, in the order of the help text.
 const (
-	whatCategory  = policies.WhatCategory
+	whatCategory  = commands.WhatCategory
 	hookCategory  = "2. Where else to send it"
-	howCategory   = policies.HowCategory
+	howCategory   = commands.HowCategory
 	auditCategory = "4. kube-apiserver's own audit flags"
 )
 

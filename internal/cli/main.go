@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/cli/answers"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
@@ -87,7 +88,7 @@ func (p *program) app() *cli.App {
 			"Put everything back:                 auditpatch disable\n\n" +
 			"Run it as root on a control-plane node. Every change is backed up first.",
 		Reader: p.In, Writer: p.Out, ErrWriter: p.Err,
-		// A comma may be part of a file's name and of a group's: see policies.Names.
+		// A comma may be part of a file's name and of a group's: see commands.Names.
 		DisableSliceFlagSeparator: true,
 		HideVersion:               true,
 		HideHelpCommand:           true,
@@ -104,7 +105,7 @@ func (p *program) app() *cli.App {
 		Commands: []*cli.Command{
 			p.enableCommand(), p.diffCommand(), p.statusCommand(), p.disableCommand(),
 			p.restoreCommand(), p.recoverCommand(), p.doctorCommand(), p.policyCommand(),
-			p.exportCommand(), p.versionCommand(), p.completionCommand(),
+			answers.Commands(console{p})[0], p.exportCommand(), p.versionCommand(), p.completionCommand(),
 		},
 	}
 }

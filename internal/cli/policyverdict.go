@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/cli/policies"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
@@ -104,7 +105,7 @@ func (f *verdictFlags) refuse(p *program, c *cli.Context) error {
 	if f.node.stdin() && f.policy == "-" {
 		return hint.Errorf(hint.Spaced("policy", "FILE"), "only one input can come from standard input")
 	}
-	if len(policies.Names(f.namespaces)) > 0 && f.preset == "" {
+	if len(commands.Names(f.namespaces)) > 0 && f.preset == "" {
 		return hint.Errorf(hint.Flag("preset", "pod-deletions"), "--namespace goes with a preset that takes namespaces")
 	}
 	return nil
@@ -116,7 +117,7 @@ func (p *program) givenPolicy(f *verdictFlags) (func(policy.Version) (*policy.Po
 	var in change.Input
 	switch {
 	case f.preset != "":
-		content, _, err := change.Preset(f.preset, policies.Names(f.namespaces), patch.Version{})
+		content, _, err := change.Preset(f.preset, commands.Names(f.namespaces), patch.Version{})
 		if err != nil {
 			return nil, err
 		}

@@ -4,14 +4,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
-	"auditpatch/internal/cli/policies"
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/hint"
 	"auditpatch/patch/webhookconfig"
 )
 
 // read is what the flags ask for, with the texts of the files that they name.
 func (s *settingFlags) read(p *program, c *cli.Context) (out change.Settings, err error) {
-	out = change.Settings{Flags: auditFlags(c), Preset: s.preset, Namespaces: policies.Names(s.namespaces), AcceptLeaks: s.acceptLeaks}
+	out = change.Settings{Flags: auditFlags(c), Preset: s.preset, Namespaces: commands.Names(s.namespaces), AcceptLeaks: s.acceptLeaks}
 	if out.LogGroup, out.LogFileMode, err = s.logAccess(); err != nil {
 		return out, err
 	}
@@ -63,7 +63,7 @@ func (s *settingFlags) check(p *program, c *cli.Context, manifest, root string) 
 	if len(onlyStdin(manifest)+onlyStdin(s.policy)+onlyStdin(s.webhookConfig)) > 1 {
 		return hint.Errorf(hint.Spaced("policy", "FILE"), "only one input can come from standard input")
 	}
-	if len(policies.Names(s.namespaces)) > 0 && s.preset == "" {
+	if len(commands.Names(s.namespaces)) > 0 && s.preset == "" {
 		return hint.Errorf(hint.Flag("preset", "pod-deletions"), "--namespace goes with a preset that takes namespaces")
 	}
 	for _, f := range []given{{"webhook-ca", s.webhookCA}, {"webhook-client-cert", s.clientCert}, {"webhook-client-key", s.clientKey}} {

@@ -15,10 +15,10 @@ type Node []Option
 var NodeFlags = []string{"manifest", "root", "state-dir"}
 
 // nodeCommands know all of NodeFlags.
-var nodeCommands = []string{"enable", "diff", "status", "disable", "restore", "recover", "doctor", "policy verdict"}
+var nodeCommands = []string{"enable", "diff", "status", "disable", "restore", "recover", "doctor", "policy verdict", "events"}
 
 // filters are those that also take a manifest from standard input.
-var filters = []string{"enable", "diff", "status", "disable", "policy verdict"}
+var filters = []string{"enable", "diff", "status", "disable", "policy verdict", "events"}
 
 // OnNode tells whether a command knows the flags that name a node.
 func OnNode(command string) bool { return slices.Contains(nodeCommands, command) }

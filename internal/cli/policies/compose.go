@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy/compose"
 	"auditpatch/presets"
@@ -37,14 +38,14 @@ func (p *program) policyComposeCommand() *cli.Command {
 			"   auditpatch policy diff --from preset:baseline --to policy.yaml\n" +
 			"   auditpatch enable --policy policy.yaml",
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: WhatCategory, Usage: "the base: the preset of this `NAME`; without it and --policy, " + presets.Default},
-			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: WhatCategory, Usage: "the base: the policy in `FILE`, - for standard input"},
-			&cli.StringSliceFlag{Name: "add", Destination: &f.add, Category: WhatCategory, Usage: "put the rules of the policy in `FILE` in front; may be repeated"},
-			&cli.BoolFlag{Name: "quiet-leases", Destination: &f.quietLeases, Category: WhatCategory, Usage: "do not record that the control plane, kubelets and service accounts renew leases"},
-			&cli.StringSliceFlag{Name: "quiet-user", Destination: &f.users, Category: WhatCategory, Usage: "do not record what this `USER` reads, nor its leases and events; what else it writes, its reads of secrets and its ways into containers stay; may be repeated"},
-			&cli.StringSliceFlag{Name: "group-profile", Destination: &f.groupsOwn, Category: WhatCategory, Usage: "of a group's members, record what another policy says: `GROUP=PRESET`, or GROUP=FILE; may be repeated"},
-			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: WhatCategory, Usage: "namespace of a preset that takes namespaces; else, the only one that the added rules are about; may be repeated"},
-			&cli.StringFlag{Name: "target-version", Destination: &f.version, Category: WhatCategory, Usage: "`VERSION` of Kubernetes that the parts have to fit, such as 1.30"},
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: commands.WhatCategory, Usage: "the base: the preset of this `NAME`; without it and --policy, " + presets.Default},
+			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: commands.WhatCategory, Usage: "the base: the policy in `FILE`, - for standard input"},
+			&cli.StringSliceFlag{Name: "add", Destination: &f.add, Category: commands.WhatCategory, Usage: "put the rules of the policy in `FILE` in front; may be repeated"},
+			&cli.BoolFlag{Name: "quiet-leases", Destination: &f.quietLeases, Category: commands.WhatCategory, Usage: "do not record that the control plane, kubelets and service accounts renew leases"},
+			&cli.StringSliceFlag{Name: "quiet-user", Destination: &f.users, Category: commands.WhatCategory, Usage: "do not record what this `USER` reads, nor its leases and events; what else it writes, its reads of secrets and its ways into containers stay; may be repeated"},
+			&cli.StringSliceFlag{Name: "group-profile", Destination: &f.groupsOwn, Category: commands.WhatCategory, Usage: "of a group's members, record what another policy says: `GROUP=PRESET`, or GROUP=FILE; may be repeated"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: commands.WhatCategory, Usage: "namespace of a preset that takes namespaces; else, the only one that the added rules are about; may be repeated"},
+			&cli.StringFlag{Name: "target-version", Destination: &f.version, Category: commands.WhatCategory, Usage: "`VERSION` of Kubernetes that the parts have to fit, such as 1.30"},
 		}, p.OutputFlags()),
 		Action: func(c *cli.Context) error { return p.compose(c, f) },
 	})
@@ -93,7 +94,7 @@ func (f *composeFlags) request(p *program, c *cli.Context) (r compose.Request, e
 	if r.Version, err = TargetVersion("target-version", f.version); err != nil {
 		return r, err
 	}
-	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), Names(f.namespaces)
+	r.QuietLeases, r.QuietUsers, r.Namespaces = f.quietLeases, f.users.Value(), commands.Names(f.namespaces)
 	if r.Base, err = f.base(p, &r); err != nil {
 		return r, err
 	}

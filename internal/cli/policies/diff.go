@@ -4,6 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"slices"
 
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
@@ -22,8 +23,8 @@ func (p *program) policyDiffCommand() *cli.Command {
 			"of rules that decide a request differently, the worst first. Every such pair is found, so far as\n" +
 			"the last line does not say otherwise. Exit status 0: they do the same, 1: they do not.",
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "from", Destination: &f.from, Category: WhatCategory, Usage: "the first policy: `FILE`, - for standard input, or preset:NAME"},
-			&cli.StringFlag{Name: "to", Destination: &f.to, Category: WhatCategory, Usage: "the second policy: `FILE`, - for standard input, or preset:NAME"},
+			&cli.StringFlag{Name: "from", Destination: &f.from, Category: commands.WhatCategory, Usage: "the first policy: `FILE`, - for standard input, or preset:NAME"},
+			&cli.StringFlag{Name: "to", Destination: &f.to, Category: commands.WhatCategory, Usage: "the second policy: `FILE`, - for standard input, or preset:NAME"},
 		}, p.OutputFlags()),
 		Action: func(*cli.Context) error { return p.policyDiff(f) },
 	})

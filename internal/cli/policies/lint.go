@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
@@ -37,15 +38,15 @@ func (p *program) policyLintCommand() *cli.Command {
 			"each finding. Exit status 0: nothing as bad as --fail-on, 1: such findings.\n\n" +
 			"A comment \"# auditpatch:ignore AP066 reason\" above a rule or a line switches a finding off.",
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: WhatCategory, Usage: "the policy `FILE`, - for standard input"},
-			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: WhatCategory, Usage: "a policy that ships with auditpatch, in place of a file"},
-			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: WhatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
-			&cli.StringFlag{Name: "target-version", Destination: &f.target, Category: WhatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
-			&cli.StringFlag{Name: "kubernetes-version", Destination: &f.version, Category: WhatCategory, Usage: "the same as --target-version"},
-			&cli.StringFlag{Name: "fail-on", Destination: &f.failOn, Category: HowCategory, Value: "error", Usage: "exit with 1 for findings of this severity and above: " + spelling.Either(Failures)},
-			&cli.StringSliceFlag{Name: "ignore", Destination: &f.ignore, Category: HowCategory, Usage: "leave out findings with this `CODE`, such as AP030; may be repeated"},
-			&cli.BoolFlag{Name: "fix", Destination: &f.fix, Category: HowCategory, Usage: "mend what is certain, in the file, or on standard output for --policy -"},
-			&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: HowCategory, Usage: "with --fix: print a unified diff, and write nothing"},
+			&cli.StringFlag{Name: "policy", Destination: &f.policy, Category: commands.WhatCategory, Usage: "the policy `FILE`, - for standard input"},
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: commands.WhatCategory, Usage: "a policy that ships with auditpatch, in place of a file"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: commands.WhatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
+			&cli.StringFlag{Name: "target-version", Destination: &f.target, Category: commands.WhatCategory, Usage: "check for this version of kube-apiserver too, such as 1.30"},
+			&cli.StringFlag{Name: "kubernetes-version", Destination: &f.version, Category: commands.WhatCategory, Usage: "the same as --target-version"},
+			&cli.StringFlag{Name: "fail-on", Destination: &f.failOn, Category: commands.HowCategory, Value: "error", Usage: "exit with 1 for findings of this severity and above: " + spelling.Either(Failures)},
+			&cli.StringSliceFlag{Name: "ignore", Destination: &f.ignore, Category: commands.HowCategory, Usage: "leave out findings with this `CODE`, such as AP030; may be repeated"},
+			&cli.BoolFlag{Name: "fix", Destination: &f.fix, Category: commands.HowCategory, Usage: "mend what is certain, in the file, or on standard output for --policy -"},
+			&cli.BoolFlag{Name: "dry-run", Destination: &f.dryRun, Category: commands.HowCategory, Usage: "with --fix: print a unified diff, and write nothing"},
 		}, p.OutputFlags("sarif")),
 		Action: func(c *cli.Context) error { return p.lint(c, f) },
 	})
@@ -86,7 +87,7 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 		return nil, err
 	}
 	run := &lintRun{}
-	for _, id := range Names(f.ignore) {
+	for _, id := range commands.Names(f.ignore) {
 		code, ok := lint.Find(id)
 		switch {
 		case !ok:
@@ -105,7 +106,7 @@ func (p *program) lintRun(c *cli.Context, f *lintFlags) (*lintRun, error) {
 	}
 	if f.preset != "" {
 		// The warnings are about what the preset leaks; lint has findings for that.
-		content, _, err := change.Preset(f.preset, Names(f.namespaces), patch.Version{})
+		content, _, err := change.Preset(f.preset, commands.Names(f.namespaces), patch.Version{})
 		if err != nil {
 			return nil, err
 		}
@@ -366,7 +367,7 @@ func (p *program) policyRulesCommand() *cli.Command {
 		Name:  "rules",
 		Usage: "the findings of policy lint: what each means, why it matters, what to write instead",
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "code", Destination: &id, Category: WhatCategory, Usage: "only the finding with this `CODE`, such as AP030"},
+			&cli.StringFlag{Name: "code", Destination: &id, Category: commands.WhatCategory, Usage: "only the finding with this `CODE`, such as AP030"},
 		}, p.OutputFlags()),
 		Action: func(*cli.Context) error {
 			codes := lint.Codes()

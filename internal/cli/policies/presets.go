@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/requests"
 	"auditpatch/patch"
@@ -118,11 +119,11 @@ func (p *program) policyShowCommand() *cli.Command {
 		Name:  "show",
 		Usage: "print a preset as YAML, with its record in the head",
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: WhatCategory, Value: presets.Default, Usage: "`NAME` of the preset"},
-			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: WhatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
+			&cli.StringFlag{Name: "preset", Destination: &f.preset, Category: commands.WhatCategory, Value: presets.Default, Usage: "`NAME` of the preset"},
+			&cli.StringSliceFlag{Name: "namespace", Destination: &f.namespaces, Category: commands.WhatCategory, Usage: "namespace of a preset that takes namespaces; may be repeated"},
 		}, p.OutputFlags()),
 		Action: func(c *cli.Context) error {
-			content, warnings, err := change.Preset(f.preset, Names(f.namespaces), patch.Version{})
+			content, warnings, err := change.Preset(f.preset, commands.Names(f.namespaces), patch.Version{})
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package policies
 import (
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/presets"
@@ -13,8 +14,8 @@ type policySource struct{ file, preset string }
 
 func (s *policySource) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "policy", Destination: &s.file, Category: WhatCategory, Usage: "the policy `FILE`, - for standard input"},
-		&cli.StringFlag{Name: "preset", Destination: &s.preset, Category: WhatCategory, Usage: "or the preset of that `NAME`, see: auditpatch policy list"},
+		&cli.StringFlag{Name: "policy", Destination: &s.file, Category: commands.WhatCategory, Usage: "the policy `FILE`, - for standard input"},
+		&cli.StringFlag{Name: "preset", Destination: &s.preset, Category: commands.WhatCategory, Usage: "or the preset of that `NAME`, see: auditpatch policy list"},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy/expect"
@@ -22,7 +23,7 @@ func (p *program) policyTestCommand() *cli.Command {
 		Description: "Exit status 0: all expectations are met, 1: some are not, one block each on standard output,\n" +
 			"2: the policy or the file of expectations cannot be read.",
 		Flags: slices.Concat(f.flags(), []cli.Flag{
-			&cli.StringFlag{Name: "tests", Destination: &f.tests, Category: WhatCategory, Usage: "the expectations, a YAML `FILE`, - for standard input"},
+			&cli.StringFlag{Name: "tests", Destination: &f.tests, Category: commands.WhatCategory, Usage: "the expectations, a YAML `FILE`, - for standard input"},
 		}, p.OutputFlags("junit")),
 		Action: func(*cli.Context) error {
 			switch {

@@ -1,0 +1,62 @@
+// Package answers has the commands that read the audit log: who did what, when, from
+// where, with what answer.
+//
+// Commands is the name to call first: it makes them for a [Console], the program that
+// runs them.
+//
+// # A further way to answer
+//
+// auditpatch events has several ways to answer, such as a table, JSON or counts. Each is a
+// [mode] in a file of its own, with its flags, and one line of [modes]. To add one:
+//
+//   - write NAMEmode.go with func NAMEMode(q *question) mode, whose flags have their
+//     destinations in a variable of that function
+//   - set asked to a function that returns the flag by which it is chosen, "" when it was
+//     not given, or leave it nil for a mode that -o alone chooses; outputs are the values
+//     of -o that it takes
+//   - set answer to a function that checks the flags, and makes an [answer]: Fields says
+//     what it reads of events, Add takes one at a time and Print ends it
+//   - set streams when its answer needs no end, so that it goes with --follow
+//   - add it to modes
+//
+// A way to read, as --follow is, sets read in the place of answer.
+package answers
+
+import (
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/cli/commands"
+)
+
+// Flag categories of these commands, in the order of the help text. The flags that all commands
+// have come third.
+const (
+	whichCategory = "1. Which events"
+	shownCategory = "2. What is shown"
+	howCategory   = commands.HowCategory
+)
+
+// Console is the program, as these commands see it.
+type Console interface {
+	commands.Console
+	Stdin() io.Reader
+	// Node are the flags that name a node, and what finds the log that its manifest names, as a
+	// path on this machine. command is for hints.
+	Node(command string) (flags []cli.Flag, log func() (string, error))
+	// Line is a text as a terminal may have it.
+	Line(text string) string
+	// EndsItself says that an interruption cancels the context of the command, and does not
+	// end it in its middle. The error is that it was interrupted before.
+	EndsItself() error
+}
+
+// program has the commands as methods.
+type program struct{ Console }
+
+// Commands are all that stand alone, in the order of the help text.
+func Commands(c Console) []*cli.Command {
+	p := &program{c}
+	return []*cli.Command{p.eventsCommand()}
+}

@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"auditpatch/internal/cli/answers"
+	"auditpatch/internal/inspect"
+	"auditpatch/internal/target"
+)
+
+var _ answers.Console = console{}
+
+func (c console) Stdin() io.Reader        { return c.p.In }
+func (c console) Line(text string) string { return c.p.line(text) }
+func (c console) EndsItself() error       { return c.p.Begin() }
+
+func (c console) Node(command string) ([]cli.Flag, func() (string, error)) {
+	n := &nodeFlags{}
+	return n.flags(), func() (string, error) {
+		o := n.options(c.p)
+		o.Command = command
+		t, err := target.New(o)
+		if err != nil {
+			return "", err
+		}
+		return inspect.LogFile(t)
+	}
+}
