@@ -45,6 +45,8 @@ type Console interface {
 	// Node are the flags that name a node, and what finds the log that its manifest names, as a
 	// path on this machine. command is for hints.
 	Node(command string) (flags []cli.Flag, log func() (string, error))
+	// Logging are the same flags, and what finds out how the node logs.
+	Logging(command string) (flags []cli.Flag, look func() (Logging, error))
 	// Line is a text as a terminal may have it.
 	Line(text string) string
 	// EndsItself says that an interruption cancels the context of the command, and does not
