@@ -28,6 +28,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/cli/commands"
+	"auditpatch/internal/hint"
 )
 
 // Flag categories of these commands, in the order of the help text. The flags that all commands
@@ -52,6 +53,8 @@ type Console interface {
 	// EndsItself says that an interruption cancels the context of the command, and does not
 	// end it in its middle. The error is that it was interrupted before.
 	EndsItself() error
+	// SetChanged says that a file was changed, and what to type if that cannot be printed.
+	SetChanged(next hint.Hint)
 }
 
 // program has the commands as methods.

@@ -29,7 +29,7 @@ type Logging struct {
 // the help text.
 func PolicyCommands(c Console) []*cli.Command {
 	p := &program{c}
-	return []*cli.Command{p.simulateCommand(), p.retentionCommand()}
+	return []*cli.Command{p.simulateCommand(), p.retentionCommand(), p.trimCommand()}
 }
 
 // observed is what these commands have in common: logs and the node that they are of.
