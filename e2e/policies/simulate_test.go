@@ -40,6 +40,9 @@ func TestSimulateAgrees(t *testing.T) {
 	if s.requests < 500 || s.policies < 5 {
 		t.Errorf("that is too few")
 	}
+	if s.exact*100 < s.atMetadata*95 {
+		t.Errorf("the bytes of only %d of %d events at Metadata are exact", s.exact, s.atMetadata)
+	}
 }
 
 // simulation counts over all policies.

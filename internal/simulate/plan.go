@@ -99,7 +99,7 @@ func (s *Settings) fit(w Wish) {
 	// what a checker wants to see.
 	s.MaxAge = max(days, cisDays)
 	s.History = Rotation{s.MaxSize, s.MaxBackup, 0, s.Compress}.Keeps(s.Rate, times)
-	if kept := s.Least / day; w.Days == 0 && s.Least != Endless && int64(kept) >= s.MaxAge {
+	if kept := s.Least / day; w.Disk > 0 && w.Days == 0 && s.Least != Endless && int64(kept) >= s.MaxAge {
 		s.MaxAge = int64(kept) + 1
 	}
 	if days == 0 {
