@@ -19,6 +19,8 @@ main() {
 }
 
 go_test() {
+  # What explain says of the words of kubectl, asked of the kubectl itself.
+  (cd "$REPO" && go test ./internal/policy/explain -count=1 -run TestKubectlItself)
   (cd "$REPO" && go test -tags e2e ./e2e/policies -count=1 -v -timeout "${E2E_TIMEOUT:-30m}" -run "${E2E_RUN:-.}" 2>&1) |
     tee "$OUT/policies.log"
 }

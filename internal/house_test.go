@@ -88,21 +88,27 @@ var house = map[string][]string{
 	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
 		"internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
 		"internal/simulate", "internal/auditlog", "internal/policy", "internal/policy/explain", "internal/policy/lint", "presets", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
-	"patch":                    {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
-	"patch/auditflags":         {"internal/hint"},
-	"patch/webhookconfig":      {"internal/hint", "patch/auditflags"},
-	"manifest":                 {"internal/hint"},
-	"presets":                  {"internal/spelling"},
-	"internal/policy":          {"internal/hint", "internal/spelling"},
-	"internal/policy/space":    {"internal/policy"},
+	"patch":               {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
+	"patch/auditflags":    {"internal/hint"},
+	"patch/webhookconfig": {"internal/hint", "patch/auditflags"},
+	"manifest":            {"internal/hint"},
+	"presets":             {"internal/spelling"},
+	"internal/policy":     {"internal/hint", "internal/spelling"},
+	// builtin is the one table of the resources that kube-apiserver serves itself.
+	"internal/policy/builtin": nil,
+	// policytest draws policies and requests for tests.
+	"internal/policy/policytest": {"internal/policy", "internal/policy/builtin"},
+	// cis is our reading of CIS 3.2.2, for lint and verdict.
+	"internal/policy/cis":      {"internal/policy"},
+	"internal/policy/space":    {"internal/policy", "internal/policy/builtin"},
 	"internal/policy/requests": {"internal/policy"},
-	"internal/policy/lint":     {"internal/policy", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
+	"internal/policy/lint":     {"internal/policy", "internal/policy/builtin", "internal/policy/cis", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
 	// explain knows what surrounds the evaluator in kube-apiserver; expect asks it.
-	"internal/policy/explain": {"internal/policy", "internal/hint", "internal/spelling"},
+	"internal/policy/explain": {"internal/policy", "internal/policy/builtin", "internal/hint", "internal/spelling"},
 	"internal/policy/expect":  {"internal/policy", "internal/policy/explain", "internal/hint", "internal/spelling"},
 	// verdict restates what the checkers of the field look for, in flags and in policies;
 	// that no request is recorded otherwise than CIS wants takes a search.
-	"internal/policy/verdict": {"internal/policy", "internal/policy/space", "internal/hint", "patch/auditflags"},
+	"internal/policy/verdict": {"internal/policy", "internal/policy/cis", "internal/policy/space", "internal/hint", "patch/auditflags"},
 	// compose puts policies together, and difference compares two.
 	"internal/policy/sensitive":  {"internal/policy", "internal/policy/explain"},
 	"internal/policy/compose":    {"internal/policy", "internal/policy/lint", "internal/policy/requests", "internal/policy/space", "internal/hint"},

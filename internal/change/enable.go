@@ -123,7 +123,7 @@ func (j *job) enablePlan(s Settings) (*patch.Plan, error) {
 		return nil, err
 	}
 	plan.Warnings = append(append(plan.Warnings, warnings...), more...)
-	plan.Warnings = append(plan.Warnings, verdict.Warnings(Judgeable(plan.After))...)
+	plan.Warnings = verdict.Add(plan.Warnings, Judgeable(plan.After))
 	j.target.OwnFiles(plan)
 	return plan, j.checkLog(plan)
 }

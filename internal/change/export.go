@@ -35,8 +35,7 @@ func Export(s Settings, from *Input, adjust func(*patch.Options) error) (*manife
 		return nil, none, nil, err
 	}
 	m, err := plan.Settled()
-	warnings = append(warnings, verdict.Warnings(Judgeable(plan.After))...)
-	return m, opts, append(plan.Warnings, warnings...), err
+	return m, opts, verdict.Add(append(plan.Warnings, warnings...), Judgeable(plan.After)), err
 }
 
 // exportState is the manifest that an export begins with.

@@ -3,6 +3,7 @@ package change
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
@@ -34,7 +35,7 @@ type Kept struct {
 // JudgePolicy judges the policy that an API server is to go on with. The one that it
 // was started with has passed already, by the rules of its day.
 func JudgePolicy(name string, data []byte, now patch.Settings) Kept {
-	pol, warnings, err := policyFile{name, data, true}.load(now.Version)
+	pol, warnings, err := policyFile{name: name, data: data, onNode: true}.load(now.Version)
 	if pol == nil { // what the API server makes of it counts, if it starts with it
 		pol, _ = policy.LoadRunning(name, data, policy.Version{Major: now.Version.Major, Minor: now.Version.Minor})
 	}
@@ -70,8 +71,8 @@ func leak(name string, data []byte, pol *policy.Policy) []patch.Problem {
 // judgeRestored judges a policy that an API server is to go back to: what it starts with
 // is not refused. The annotation says nothing here, since the plan may have set it.
 func judgeRestored(name string, data []byte, after patch.Settings) Kept {
-	_, warnings, err := policyFile{name, data, true}.load(after.Version)
-	k := Kept{Refused: err, Warnings: warnings}
+	pol, warnings, err := policyFile{name: name, data: data, onNode: true}.load(after.Version)
+	k := Kept{Refused: err, Warnings: append(warnings, leak(name, data, pol)...)}
 	if err != nil && policy.Starts(data) {
 		k.Refused, k.Warnings = nil, append(k.Warnings, patch.Problem{Message: err.Error(), Hint: hint.Of(err)})
 	}
@@ -86,6 +87,14 @@ func JudgeWebhook(name string, data []byte, now patch.Settings) Kept {
 		k.Refused, k.Warnings = nil, append(errs, warnings...)
 	}
 	return k
+}
+
+// isPreset tells whether a policy is that of a preset, as it comes without --namespace.
+func isPreset(data []byte) bool {
+	return slices.ContainsFunc(presets.All(), func(p presets.Preset) bool {
+		text, err := p.Policy(nil)
+		return err == nil && bytes.Equal(text, data)
+	})
 }
 
 // policyFile is a policy that is to be loaded.
@@ -107,7 +116,11 @@ func (f policyFile) load(v patch.Version) (pol *policy.Policy, warnings []patch.
 		return pol, nil, err
 	}
 	if ignored != nil {
-		warnings = append(warnings, patch.Problem{Message: ignored.Error(), Hint: hint.Of(ignored)})
+		w := patch.Problem{Message: ignored.Error(), Hint: hint.Of(ignored)}
+		if isPreset(f.data) { // whoever asked for it cannot edit it
+			w.Hint = hint.Words("nothing has to be done: its events are longer until the cluster is upgraded, and lack nothing")
+		}
+		warnings = append(warnings, w)
 	}
 	if !pol.Records() {
 		warnings = append(warnings, patch.Problem{Message: policy.RecordsNothing(f.name), Hint: hint.Command("policy list")})

@@ -63,8 +63,12 @@ func Plan(w Wish) Settings {
 	s.Compress = w.Compress != nil && *w.Compress
 	s.fit(w)
 	if w.Compress == nil && w.Times > 1 && !s.Enough {
-		s.Compress = true
-		s.fit(w)
+		packed := s
+		packed.Compress = true
+		packed.fit(w)
+		if fits := w.Disk == 0 || packed.Disk <= w.Disk; fits && packed.Least > s.Least {
+			s = packed
+		}
 	}
 	days := w.Days
 	if days == 0 {

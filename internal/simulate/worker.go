@@ -80,7 +80,7 @@ func (w *worker) event(text string, q *queued, each func(Outcome) error) error {
 	w.stages[e.Stage]++
 	w.kind(e.Request)
 	p := w.counts.place(e.Request.User, int64(at/hour))
-	r := &replayed{Event: e, code: q.code}
+	r := &replayed{Event: *e, code: q.code}
 	r.measured(text, judged, q.early)
 	w.counts.add(asLogged, p, -1, e.Level, Count{1, Size{Bytes: int64(r.length)}, 0})
 	if len(judged) > 1 {

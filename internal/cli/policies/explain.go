@@ -226,7 +226,11 @@ func (p *program) eventLines(f *explainFlags, pol *policy.Policy, in io.Reader) 
 	w := bufio.NewWriterSize(p.Stdout(), 64<<10)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	total, err := explain.Events(pol, flushing{in, w}, func(e explain.Event, a explain.Answer) error {
+	var from io.Reader = in
+	if !explain.ReadsAhead(in) {
+		from = flushing{in, w}
+	}
+	total, err := explain.Events(pol, from, func(e explain.Event, a explain.Answer) error {
 		return enc.Encode(struct {
 			AuditID string        `json:"auditID"`
 			Rule    int           `json:"rule"`

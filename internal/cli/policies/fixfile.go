@@ -173,6 +173,9 @@ func replace(dir *os.Root, base, name string, old, data []byte) error {
 	if !info.Mode().IsRegular() {
 		return hint.Errorf(hint.Switch("dry-run"), "--fix: %s is not a regular file, and cannot be replaced", name)
 	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
+		return hint.Errorf(hint.Switch("dry-run"), "--fix: %s has %d names (hard links): the others would keep the old policy", name, st.Nlink)
+	}
 	if have, err := dir.ReadFile(base); err != nil || !bytes.Equal(have, old) {
 		return errors.Join(err, fmt.Errorf("--fix: %s changed since it was read", name))
 	}

@@ -101,6 +101,30 @@ func give(t *testing.T, name string, uid int) {
 	}
 }
 
+// TestRewriteHardLink leaves a file alone that has more than one name.
+func TestRewriteHardLink(t *testing.T) {
+	dir := t.TempDir()
+	file, other := filepath.Join(dir, "f"), filepath.Join(dir, "other")
+	if err := os.WriteFile(file, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(file, other); err != nil {
+		t.Skip(err)
+	}
+	if _, err := rewrite(file, []byte("old"), []byte("new")); err == nil || !strings.Contains(err.Error(), "2 names") {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "old" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rewrite(file, []byte("old"), []byte("new")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRewriteOdd is about names that are no files.
 func TestRewriteOdd(t *testing.T) {
 	dir := t.TempDir()

@@ -269,7 +269,11 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 	for _, d := range out.Fixed {
 		say("%s:%d:%d: %s %s: %s (%s)", out.File, d.Line, d.Col, fixWord(f), d.Code, d.Fix.Does, effect(d.Fix))
 	}
-	for _, d := range out.Left {
+	for i, d := range out.Left {
+		if i == mostLeft {
+			p.Say("warning", fmt.Sprintf("%s: %d more are not fixed: -o json has them all", out.File, len(out.Left)-i))
+			break
+		}
 		p.Say("warning", fmt.Sprintf("%s:%d:%d: not fixed, for %s: %s", out.File, d.Line, d.Col, d.Harm, d.Fix.Does))
 	}
 	if !f.dryRun {
@@ -278,6 +282,9 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 	p.Printf("%s: %s", out.File, summary(report, out))
 	return nil
 }
+
+// mostLeft are told one by one of what is not fixed.
+const mostLeft = 20
 
 func fixWord(f *lintFlags) string {
 	if f.dryRun {

@@ -14,61 +14,19 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/policytest"
 )
 
-// words are those of random policies and requests; each list has one that no policy has.
-var words = struct{ users, groups, verbs, resources, namespaces, paths []string }{
-	[]string{"bob", "system:serviceaccount:ci:bot", "eve", "zoe"},
-	[]string{"devs", "ops", "system:authenticated"},
-	[]string{"get", "list", "create", "update", "delete"},
-	[]string{"secrets", "pods", "pods/exec", "leases", "events", "configmaps"},
-	[]string{"prod", "dev", ""},
-	[]string{"/healthz", "/api*", "/metrics"},
-}
-
-func pick(r *rand.Rand, list []string) (out []string) {
-	for _, w := range list[:len(list)-1] {
-		if r.IntN(3) == 0 {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
-func randomStages(r *rand.Rand) (out []auditv1.Stage) {
-	for _, s := range []auditv1.Stage{auditv1.StageRequestReceived, auditv1.StageResponseStarted, auditv1.StagePanic} {
-		if r.IntN(3) == 0 {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func randomPolicy(r *rand.Rand) *auditv1.Policy {
-	p := &auditv1.Policy{OmitStages: randomStages(r), OmitManagedFields: r.IntN(2) == 0}
-	p.APIVersion, p.Kind = "audit.k8s.io/v1", "Policy"
-	for range 1 + r.IntN(4) {
-		rule := auditv1.PolicyRule{Level: []auditv1.Level{"None", "Metadata", "Request", "RequestResponse"}[r.IntN(4)],
-			Users: pick(r, words.users), UserGroups: pick(r, append(words.groups, "")), Verbs: pick(r, words.verbs)}
-		if r.IntN(3) == 0 {
-			rule.OmitStages = randomStages(r)
-		}
-		if r.IntN(3) == 0 {
-			managed := r.IntN(2) == 0
-			rule.OmitManagedFields = &managed
-		}
-		switch r.IntN(4) {
-		case 0:
-			rule.NonResourceURLs = pick(r, words.paths)
-		case 1:
-			rule.Namespaces = pick(r, words.namespaces)
-		case 2:
-			group := []string{"", "coordination.k8s.io", "events.k8s.io"}[r.IntN(3)]
-			rule.Resources = []auditv1.GroupResources{{Group: group, Resources: pick(r, words.resources)}}
-		}
-		p.Rules = append(p.Rules, rule)
-	}
-	return p
+// words are those of random policies and requests.
+var words = policytest.Words{
+	Users:      []string{"bob", "system:serviceaccount:ci:bot", "eve", "zoe"},
+	Groups:     []string{"devs", "ops", "system:authenticated", "others"},
+	Verbs:      []string{"get", "list", "create", "update", "delete"},
+	Resources:  []string{"secrets", "pods", "pods/exec", "leases", "events", "configmaps"},
+	Namespaces: []string{"prod", "dev", ""},
+	Paths:      []string{"/healthz", "/api*"},
+	APIGroups:  []string{"", "coordination.k8s.io", "events.k8s.io"},
+	Stages:     []auditv1.Stage{auditv1.StageRequestReceived, auditv1.StageResponseStarted, auditv1.StagePanic},
 }
 
 // randomText is a policy's text, written in one of many ways.
@@ -93,24 +51,6 @@ func randomText(t *testing.T, r *rand.Rand, p *auditv1.Policy) []byte {
 		text = []byte("---\n" + strings.TrimSuffix(string(text), "\n"))
 	}
 	return text
-}
-
-func randomRequest(r *rand.Rand) policy.Request {
-	one := func(list []string) string { return list[r.IntN(len(list))] }
-	q := policy.Request{User: one(words.users), Verb: one(words.verbs)}
-	if r.IntN(8) == 0 {
-		q.User = "" // a login that failed
-	} else if r.IntN(2) == 0 {
-		q.Groups = []string{one(words.groups[:2]), "system:authenticated"}
-	}
-	if r.IntN(5) == 0 {
-		q.Path = one([]string{"/healthz", "/api/v1", "/metrics", "/version"})
-		return q
-	}
-	q.Resource, q.Subresource, _ = strings.Cut(one(words.resources), "/")
-	q.Group = one([]string{"", "coordination.k8s.io", "events.k8s.io"})
-	q.Namespace = one([]string{"prod", "dev", "", "test"})
-	return q
 }
 
 // effect is what a decision comes to.
@@ -138,7 +78,7 @@ func FuzzCompose(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		source := func(name string) Source { return Source{name, randomText(t, r, randomPolicy(r))} }
+		source := func(name string) Source { return Source{name, randomText(t, r, words.Policy(r))} }
 		q := Request{Base: source("base.yaml"), QuietLeases: r.IntN(3) == 0}
 		for i := range r.IntN(3) {
 			q.Add = append(q.Add, source(fmt.Sprintf("add%d.yaml", i)))
@@ -166,7 +106,7 @@ func FuzzCompose(f *testing.F) {
 		}
 		parts := q.parts(t)
 		for range 300 {
-			request := randomRequest(r)
+			request := words.Request(r)
 			if want, ok := parts.expect(request); ok {
 				if got := effect(composed.Evaluate(request.Attributes())); got != want {
 					t.Fatalf("%+v: %s, want %s\n%s", request, got, want, out.Text)

@@ -4,6 +4,7 @@ package explain
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -19,8 +20,9 @@ import (
 )
 
 // BenchmarkEvents compares explaining 100,000 events, read as text, with the
-// evaluator's own time for their requests, which are ready in memory, and with what a
-// program takes that decodes the events with encoding/json and asks the evaluator.
+// evaluator's own time for their requests on one goroutine, which are ready in memory.
+// Of each it takes the best of some times, as a machine may do other work as well:
+// x-evaluator is of the time that passes, x-evaluator-cpu of all goroutines' together.
 func BenchmarkEvents(b *testing.B) {
 	events := clusterEvents(100_000)
 	text := strings.Join(events, "\n") + "\n"
@@ -34,33 +36,56 @@ func BenchmarkEvents(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			var explaining, evaluating, decoding time.Duration
+			explaining, evaluating := best{}, best{}
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				start := cpuTime()
-				if _, err := Events(p, strings.NewReader(text), func(Event, Answer) error { return nil }); err != nil {
+				explaining.of(func() { _, err = Events(p, strings.NewReader(text), func(Event, Answer) error { return nil }) })
+				b.StopTimer()
+				if err != nil {
 					b.Fatal(err)
 				}
-				explaining += cpuTime() - start
-				b.StopTimer()
 				runtime.GC() // what explaining left behind is not for the evaluator to clear
-				start = cpuTime()
-				for _, a := range attrs {
-					p.Evaluate(a)
-				}
-				evaluating += cpuTime() - start
-				start = cpuTime()
-				decodeAndEvaluate(b, p, events)
-				decoding += cpuTime() - start
+				evaluating.of(func() {
+					for _, a := range attrs {
+						p.Evaluate(a)
+					}
+				})
 				b.StartTimer()
 			}
-			perEvent := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(b.N) / float64(len(events)) }
-			b.ReportMetric(perEvent(explaining), "ns/event")
-			b.ReportMetric(perEvent(evaluating), "ns/evaluation")
-			b.ReportMetric(float64(explaining)/float64(evaluating), "x-evaluator")
-			b.ReportMetric(float64(explaining)/float64(decoding), "x-decoding")
+			perEvent := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(len(events)) }
+			b.ReportMetric(perEvent(explaining.wall), "ns/event")
+			b.ReportMetric(perEvent(explaining.cpu), "cpu-ns/event")
+			b.ReportMetric(perEvent(evaluating.wall), "ns/evaluation")
+			b.ReportMetric(float64(explaining.wall)/float64(evaluating.wall), "x-evaluator")
+			b.ReportMetric(float64(explaining.cpu)/float64(evaluating.cpu), "x-evaluator-cpu")
 		})
+	}
+}
+
+// BenchmarkDecoding is what comes to mind first: a program that decodes the events with
+// encoding/json and asks the evaluator.
+func BenchmarkDecoding(b *testing.B) {
+	events := clusterEvents(10_000)
+	p := benchmarkPolicies(b)["baseline"]
+	for b.Loop() {
+		decodeAndEvaluate(b, p, events)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(events)), "ns/event")
+}
+
+// best is the least time that something took.
+type best struct{ wall, cpu time.Duration }
+
+func (t *best) of(do func()) {
+	start, cpu := time.Now(), cpuTime()
+	do()
+	wall, used := time.Since(start), cpuTime()-cpu
+	if t.wall == 0 || wall < t.wall {
+		t.wall = wall
+	}
+	if t.cpu == 0 || used < t.cpu {
+		t.cpu = used
 	}
 }
 
@@ -101,6 +126,16 @@ func benchmarkPolicies(b *testing.B) map[string]*policy.Policy {
 		if out[pre.Name], err = policy.Load(pre.Name, text); err != nil {
 			b.Fatal(err)
 		}
+	}
+	var many strings.Builder
+	many.WriteString(head + "rules:\n")
+	for i := range 999 {
+		fmt.Fprintf(&many, "- level: Metadata\n  users: [user-%d]\n  verbs: [get, create]\n  resources:\n  - group: group-%d.example\n    resources: [things]\n", i, i%50)
+	}
+	many.WriteString("- level: Metadata\n")
+	var err error
+	if out["1000-rules"], err = policy.Load("p.yaml", []byte(many.String())); err != nil {
+		b.Fatal(err)
 	}
 	if name := os.Getenv("BENCHMARK_POLICY"); name != "" {
 		text, err := os.ReadFile(name)

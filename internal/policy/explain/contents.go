@@ -6,6 +6,7 @@ import (
 	"k8s.io/apiserver/pkg/apis/audit"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/builtin"
 )
 
 // Contents is what the events of a request hold.
@@ -37,7 +38,7 @@ func ContentsOf(d policy.Decision, r policy.Request) Contents {
 		c.Notes = append(c.Notes, "no objects, although the level would have them: they come with stage ResponseComplete, which is left out")
 		return c
 	}
-	if r.Resource != "" && strings.Contains(r.Group, ".") && !builtinGroup(r.Group) && !aggregated(r.Group) {
+	if r.Resource != "" && strings.Contains(r.Group, ".") && !builtin.HasGroup(r.Group) && !aggregated(r.Group) {
 		c.Notes = append(c.Notes, "no objects if this group is another API server's (an APIService), to which kube-apiserver passes requests on")
 	}
 	all := d.Level == audit.LevelRequestResponse

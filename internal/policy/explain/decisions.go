@@ -21,7 +21,10 @@ type decisions struct {
 
 // alike are requests that no policy can tell apart; without name, those that a policy
 // without resourceNames cannot.
-type alike struct{ user, groups, verb, group, resource, subresource, namespace, name, path string }
+type alike struct {
+	who                                                       *identity
+	verb, group, resource, subresource, namespace, name, path string
+}
 
 const (
 	fewRules = 4
@@ -46,11 +49,11 @@ func newDecisions(p *policy.Policy) *decisions {
 
 // of is the decision about the event that was read last.
 func (d *decisions) of(r *rebuilder) policy.Decision {
-	if d.few || r.groupsText == "" {
+	if d.few || r.who == nil {
 		return d.policy.Evaluate(r.attributes())
 	}
 	q := &r.event.Request
-	k := alike{q.User, r.groupsText, q.Verb, q.Group, q.Resource, q.Subresource, q.Namespace, q.Name, q.Path}
+	k := alike{r.who, q.Verb, q.Group, q.Resource, q.Subresource, q.Namespace, q.Name, q.Path}
 	if !d.named {
 		k.name = ""
 	}
@@ -72,13 +75,13 @@ func (d *decisions) of(r *rebuilder) policy.Decision {
 
 // size is that of the texts, in bytes.
 func (k alike) size() int {
-	return len(k.user) + len(k.groups) + len(k.verb) + len(k.group) + len(k.resource) + len(k.subresource) +
+	return len(k.verb) + len(k.group) + len(k.resource) + len(k.subresource) +
 		len(k.namespace) + len(k.name) + len(k.path)
 }
 
 // own is a copy that does not keep the text that the event was read from.
 func (k alike) own() alike {
-	for _, s := range []*string{&k.user, &k.groups, &k.verb, &k.group, &k.resource, &k.subresource, &k.namespace, &k.name, &k.path} {
+	for _, s := range []*string{&k.verb, &k.group, &k.resource, &k.subresource, &k.namespace, &k.name, &k.path} {
 		*s = strings.Clone(*s)
 	}
 	return k

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/endpoints/request"
+
+	"auditpatch/internal/policy"
 )
 
 // requestInfos reads URLs as kube-apiserver does: its prefixes are those of
@@ -23,11 +25,11 @@ var requestInfos = &request.RequestInfoFactory{
 // rebuilder makes the attributes of a request from its event. It serves one event
 // after the other, without an allocation for most.
 type rebuilder struct {
-	event Event
+	event *Event
 	eventText
 	in                    scanner
 	top, person, referent func(name string)
-	groups                map[string][]string // lists that were read, by their text
+	people                people
 	info                  user.DefaultInfo
 	record                authorizer.AttributesRecord
 	http                  http.Request
@@ -37,21 +39,23 @@ type rebuilder struct {
 type eventText struct {
 	kind, uri    string
 	stage, level string
-	hasRef       bool     // it is a request for a resource
-	seen         fieldSet // of the fields that decide
-	groupsText   string   // of the user; "" when the list is not remembered
+	hasRef       bool      // it is a request for a resource
+	seen         fieldSet  // of the fields that decide
+	who          *identity // nil when it is not remembered
+	listed       bool      // the user that was read last has groups
 }
 
 func newRebuilder() *rebuilder {
-	r := &rebuilder{groups: map[string][]string{}}
+	r := &rebuilder{people: newPeople()}
 	r.top, r.person, r.referent = r.field, r.userField, r.refField
 	r.http.URL = &url.URL{}
 	return r
 }
 
-// read reads one event, and returns why it is none; "" if it is.
-func (r *rebuilder) read(line string) (reason string) {
-	r.event, r.eventText = Event{}, eventText{}
+// read reads one event into to, which is empty, and returns why it is none; "" if it is.
+// to is used until the next.
+func (r *rebuilder) read(line string, to *Event) (reason string) {
+	r.event, r.eventText = to, eventText{}
 	r.in = scanner{s: line}
 	if r.in.next() != '{' {
 		return notAnObject(line)
@@ -107,7 +111,7 @@ func (r *rebuilder) field(name string) {
 		r.set(&r.event.Request.Verb, seenVerb)
 	case "user":
 		r.seen |= seenUser
-		r.in.fields(r.person)
+		r.user()
 	case "objectRef":
 		r.seen |= seenRef
 		if !r.in.null() {
@@ -144,37 +148,32 @@ func endsAlone(line string, from int) bool {
 // auditGroup is that of events.
 const auditGroup = "audit.k8s.io"
 
+// user reads who made the request, which most often was read before.
+func (r *rebuilder) user() {
+	r.in.next()
+	from, q := r.in.i, &r.event.Request
+	if p := r.people.find(r.in.s[from:]); p != nil {
+		r.who, r.in.i = p.identity, from+len(p.text)
+		q.User, q.Groups = r.who.user, r.who.groups
+		return
+	}
+	r.who, r.listed = nil, false
+	r.in.fields(r.person)
+	if !r.in.bad && r.listed {
+		r.who = r.people.add(r.in.s[from:r.in.i], q.User, q.Groups)
+	}
+}
+
 func (r *rebuilder) userField(name string) {
 	switch name {
 	case "username":
 		r.in.set(&r.event.Request.User)
 	case "groups":
-		r.event.Request.Groups = r.list()
+		r.event.Request.Groups = r.in.texts()
+		r.listed = r.event.Request.Groups != nil
 	default:
 		r.in.skip()
 	}
-}
-
-// mostLists are kept, none longer than longText; there are about as many as kinds of users.
-const mostLists = 1000
-
-// list reads a list of strings, which most often was read before.
-func (r *rebuilder) list() []string {
-	r.in.next()
-	from, n := r.in.i, strings.IndexByte(r.in.s[r.in.i:], ']')+1
-	r.groupsText = r.in.s[from : from+n]
-	if known, ok := r.groups[r.groupsText]; ok {
-		r.in.i += n
-		return known
-	}
-	r.groupsText = ""
-	out := r.in.texts()
-	if len(r.groups) < mostLists && n <= longText && !r.in.bad && r.in.i == from+n {
-		own := scanner{s: strings.Clone(r.in.s[from : from+n])}
-		out = own.texts()
-		r.groups[own.s] = out
-	}
-	return out
 }
 
 func (r *rebuilder) refField(name string) {
@@ -207,7 +206,7 @@ func (r *rebuilder) place() (reason string) {
 		to.Groups = []string{} // an event has all groups: none are to be added
 	}
 	if r.hasRef {
-		if method := methods[to.Verb]; method != "" && r.stage != string(audit.StageRequestReceived) {
+		if method := methodOf(to.Verb); method != "" && r.stage != string(audit.StageRequestReceived) {
 			r.early(method)
 		}
 		return ""
@@ -220,8 +219,16 @@ func (r *rebuilder) place() (reason string) {
 	return ""
 }
 
-// methods of the requests whose object is decoded.
-var methods = map[string]string{"create": http.MethodPost, "update": http.MethodPut}
+// methodOf is that of the requests whose object is decoded, "" of others.
+func methodOf(verb string) string {
+	switch verb {
+	case "create":
+		return http.MethodPost
+	case "update":
+		return http.MethodPut
+	}
+	return ""
+}
 
 // early sets what the URL says of the object.
 func (r *rebuilder) early(method string) {
@@ -229,13 +236,71 @@ func (r *rebuilder) early(method string) {
 	if !ok {
 		return
 	}
+	to := &r.event.Request
+	if name, ok := usual(path, to); ok {
+		to.Name = name
+		return
+	}
 	r.http.Method, r.http.URL.Path = method, path
 	info, err := requestInfos.NewRequestInfo(&r.http)
 	if err != nil || !info.IsResourceRequest {
 		return
 	}
-	to := &r.event.Request
 	to.Namespace, to.Name = info.Namespace, info.Name
+}
+
+// usual reads the path of most requests that have an object, without what it takes to
+// read any. ok means that the namespace is that of the event, and name the one in the
+// path.
+func usual(path string, q *policy.Request) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/api/")
+	if q.Group != "" {
+		if rest, ok = strings.CutPrefix(path, "/apis/"); ok {
+			rest, ok = cutSegment(rest, q.Group)
+		}
+	}
+	if !ok {
+		return "", false
+	}
+	if rest, ok = cutSegment(rest, q.Version); !ok {
+		return "", false
+	}
+	switch q.Resource { // words that mean something else in such a place
+	case "", "namespaces", "status", "finalize", "watch", "proxy":
+		return "", false
+	}
+	if q.Namespace != "" {
+		if rest, ok = strings.CutPrefix(rest, "namespaces/"); !ok {
+			return "", false
+		}
+		if rest, ok = cutSegment(rest, q.Namespace); !ok {
+			return "", false
+		}
+	}
+	if rest == q.Resource {
+		return "", !strings.Contains(rest, "/")
+	}
+	if q.Namespace == "" {
+		return "", false
+	}
+	if rest, ok = cutSegment(rest, q.Resource); !ok {
+		return "", false
+	}
+	if q.Subresource != "" {
+		rest, ok = strings.CutSuffix(rest, "/"+q.Subresource)
+		if !ok || strings.Contains(q.Subresource, "/") {
+			return "", false
+		}
+	}
+	return rest, rest != "" && !strings.Contains(rest, "/")
+}
+
+// cutSegment takes one segment off the beginning of a path.
+func cutSegment(path, segment string) (rest string, ok bool) {
+	if segment == "" || len(path) <= len(segment) || path[len(segment)] != '/' || path[:len(segment)] != segment || strings.Contains(segment, "/") {
+		return "", false
+	}
+	return path[len(segment)+1:], true
 }
 
 // pathOf is the path of a requestURI, decoded.

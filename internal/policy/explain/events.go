@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"os"
 	"strings"
 
 	"k8s.io/apiserver/pkg/apis/audit"
@@ -76,82 +78,49 @@ const mostUnreadable = 20
 // event and the answer stay valid after each returns. An error is one of reading r, or
 // the first that each returns.
 //
+// The caller's goroutine alone reads r and calls each; others, which end before Events
+// does, look into the lines. Before a read that may have to wait, each has had all that
+// was read.
+//
 // The request is what kube-apiserver evaluates: the authenticated user before an
 // impersonation, and the URL. What the event learned later is left out, such as the
 // name and the namespace inside a created object.
 func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Total, error) {
-	var total Total
-	in, judge := newLines(r), NewJudge(p)
+	s := &stream{policy: p, own: newReader(p), each: each, ahead: ReadsAhead(r)}
+	defer s.close()
+	in := newBlocks(r)
 	for {
-		line, n, err := in.next()
+		b, err := in.next()
+		last := err != nil
 		if errors.Is(err, io.EOF) {
-			return total, nil
+			err = nil
 		}
-		var tooLong *longLine
-		if err != nil && !errors.As(err, &tooLong) {
-			return total, err
+		var stopped error
+		if last {
+			stopped = s.deliver(0)
+		} else {
+			stopped = s.take(b)
 		}
-		if in.count == 1 {
-			line = strings.TrimPrefix(line, byteOrderMark)
-		}
-		if err == nil && strings.TrimSpace(line) == "" {
-			continue
-		}
-		if err != nil {
-			total.unreadable(in.count, err.Error())
-			continue
-		}
-		e, judged, reason := judge.Event(line)
-		if reason != "" {
-			total.unreadable(in.count, reason)
-			continue
-		}
-		total.Events++
-		total.Bytes += n
-		e.Line, e.Bytes = in.count, n
-		if err := each(e, judged[0].Answer); err != nil {
-			return total, err
+		switch {
+		case stopped != nil:
+			return s.total, stopped
+		case last:
+			return s.total, err
 		}
 	}
 }
 
-// Judge answers for one event after the other what some policies do with its request, as
-// Events does for one policy. It remembers what it was asked, and is for one goroutine.
-type Judge struct {
-	rebuild *rebuilder
-	answers []*answers
-	decided []*decisions
-	judged  []Judged
-}
-
-// Judged is what one of the policies does.
-type Judged struct {
-	Answer
-	Decision policy.Decision // that the answer comes from
-}
-
-// NewJudge makes ready what all events have in common.
-func NewJudge(policies ...*policy.Policy) *Judge {
-	j := &Judge{rebuild: newRebuilder(), judged: make([]Judged, len(policies))}
-	for _, p := range policies {
-		j.answers, j.decided = append(j.answers, newAnswers(p)), append(j.decided, newDecisions(p))
+// ReadsAhead tells whether a reader never waits, so that Events reads more before all of
+// what it has is answered: a file on a disk.
+func ReadsAhead(r io.Reader) bool {
+	switch r := r.(type) {
+	case *strings.Reader, *bytes.Reader:
+		return true
+	case *os.File:
+		info, err := r.Stat()
+		return err == nil && info.Mode().IsRegular()
 	}
-	return j
-}
-
-// Event answers for the event in text, one JSON object; of the event, Line and Bytes are
-// not set. It has an answer for each policy, valid until the next call. reason says why
-// the text is no event, "" if it is one.
-func (j *Judge) Event(text string) (e Event, judged []Judged, reason string) {
-	if reason := j.rebuild.read(text); reason != "" {
-		return Event{}, nil, reason
-	}
-	c := j.rebuild.course()
-	for i := range j.answers {
-		d := j.decided[i].of(j.rebuild)
-		j.judged[i] = Judged{j.answers[i].of(d, c), d}
-	}
-	return j.rebuild.event, j.judged, ""
+	return false
 }
 
 func (t *Total) unreadable(line int, reason string) {

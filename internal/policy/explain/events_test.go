@@ -156,18 +156,18 @@ func TestEventsForgetLongTexts(t *testing.T) {
 	} {
 		rebuild, decided := newRebuilder(), newDecisions(p)
 		for i := range 100 {
-			if reason := rebuild.read(fmt.Sprintf(format, i, long)); reason != "" {
+			if reason := rebuild.read(fmt.Sprintf(format, i, long), &Event{}); reason != "" {
 				t.Fatal(reason)
 			}
 			decided.of(rebuild)
 		}
-		if len(decided.known) > 0 || len(rebuild.groups) > 1 {
-			t.Errorf("%s: %d decisions and %d lists of groups are kept", name, len(decided.known), len(rebuild.groups))
+		if len(decided.known) > 0 || len(rebuild.people.known) > 1 {
+			t.Errorf("%s: %d decisions and %d people are kept", name, len(decided.known), len(rebuild.people.known))
 		}
 	}
 	rebuild, decided := newRebuilder(), newDecisions(p)
 	for i := range 3 * mostKnown {
-		if reason := rebuild.read(fmt.Sprintf(`{"verb":"get","user":{"username":"bob","groups":["x"]},"requestURI":"/%d%s"}`, i, long[:900])); reason != "" {
+		if reason := rebuild.read(fmt.Sprintf(`{"verb":"get","user":{"username":"bob","groups":["x"]},"requestURI":"/%d%s"}`, i, long[:900]), &Event{}); reason != "" {
 			t.Fatal(reason)
 		}
 		decided.of(rebuild)

@@ -153,7 +153,7 @@ func TestFromURL(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
 	}
-	for _, in := range []string{"GET ", "GET pods", "GET /%zz", "GET /api/v1/watch", "GET /api/v1//pods", "GRAB /api", "GET mailto:a@b", "GET ftp://a/b"} {
+	for _, in := range []string{"GET ", "GET pods", "GET /%zz", "GET /api/v1/watch", "GET /api/v1//pods", "GET /apis/apps/v1/namespaces/a//b", "GRAB /api", "GET mailto:a@b", "GET ftp://a/b"} {
 		method, address, _ := strings.Cut(in, " ")
 		if _, err := FromURL(method, address, Who{User: "alice"}); err == nil || len(hint.Of(err)) == 0 {
 			t.Errorf("%s: %v, or nothing to type", in, err)

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"auditpatch/internal/hint"
+	"auditpatch/internal/policy/builtin"
 	"auditpatch/internal/spelling"
 )
 
@@ -154,7 +155,7 @@ func parseResource(text string) (place, error) {
 		p.version, group = first, rest
 	}
 	if known, ok := resolve(resource, group, !hasGroup); ok {
-		p.resource, p.group = known.name, known.group
+		p.resource, p.group = known.Name, known.Group
 		return p, misspeltSubresource(known, text, sub)
 	}
 	p.resource, p.group = resource, group
@@ -175,15 +176,18 @@ func parseResource(text string) (place, error) {
 
 // misspeltSubresource refuses a subresource that a built-in resource has not, and that is
 // written nearly as one it has.
-func misspeltSubresource(b builtin, text, sub string) error {
-	known := append(strings.Fields(subresources[b.name]), "status")
+func misspeltSubresource(b builtin.Resource, text, sub string) error {
+	known := slices.Clone(b.Subresources)
+	if !slices.Contains(known, "status") {
+		known = append(known, "status") // what has none today may get one
+	}
 	if sub == "" || slices.Contains(known, sub) {
 		return nil
 	}
 	if best := spelling.Nearest(sub, known); best != "" {
-		return hint.Errorf(hint.Flag("resource", strings.TrimSuffix(text, sub)+best), "resource %q: %s have no %q", text, b.name, sub)
+		return hint.Errorf(hint.Flag("resource", strings.TrimSuffix(text, sub)+best), "resource %q: %s have no %q", text, b.Name, sub)
 	}
-	return hint.Errorf(hint.Words("%s have %s", b.name, strings.Join(known, ", ")), "resource %q: %s have no %q", text, b.name, sub)
+	return hint.Errorf(hint.Words("%s have %s", b.Name, strings.Join(known, ", ")), "resource %q: %s have no %q", text, b.Name, sub)
 }
 
 // misspelt is what a name with a group means that nothing has: one of a built-in group
@@ -192,13 +196,13 @@ func misspeltSubresource(b builtin, text, sub string) error {
 func misspelt(resource, group string) string {
 	var same, other []string
 	builtinGroup := group == ""
-	for _, b := range builtins {
-		full := strings.TrimSuffix(b.name+"."+b.group, ".")
-		if b.group == group {
+	for _, b := range builtin.All() {
+		full := strings.TrimSuffix(b.Name+"."+b.Group, ".")
+		if b.Group == group {
 			builtinGroup = true
-			same = append(same, b.name)
+			same = append(same, b.Name)
 		}
-		if b.name == resource {
+		if b.Name == resource {
 			other = append(other, full)
 		}
 	}
@@ -218,8 +222,8 @@ func unknownResource(resource, sub string) error {
 		sub = "/" + sub
 	}
 	var names []string
-	for _, b := range builtins {
-		names = append(names, b.name)
+	for _, b := range builtin.All() {
+		names = append(names, b.Name)
 	}
 	if best := spelling.Nearest(strings.ToLower(resource), names); best != "" {
 		return hint.Errorf(hint.Flag("resource", best+sub), "%q is no built-in resource", resource)

@@ -210,7 +210,8 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		r := newRebuilder()
-		reason := r.read(line)
+		var event Event
+		reason := r.read(line, &event)
 		if !json.Valid([]byte(line)) {
 			return // a broken line may be read or not, but without a panic
 		}
@@ -229,8 +230,8 @@ func FuzzScan(f *testing.F) {
 		if groups == nil {
 			groups = []string{}
 		}
-		q := r.event.Request
-		got := fmt.Sprintf("%q", []string{r.kind, r.event.AuditID, r.stage, r.level, r.uri, q.Verb, q.User, fmt.Sprint(q.Groups), fmt.Sprint(r.hasRef), q.Resource})
+		q := event.Request
+		got := fmt.Sprintf("%q", []string{r.kind, event.AuditID, r.stage, r.level, r.uri, q.Verb, q.User, fmt.Sprint(q.Groups), fmt.Sprint(r.hasRef), q.Resource})
 		ref := objectRef{}
 		if full.ObjectRef != nil {
 			ref = *full.ObjectRef

@@ -12,7 +12,8 @@ import (
 )
 
 // FromKubectl are the requests that kubectl sends for its words, such as "get secrets
-// -A" or "exec -n prod web -- sh", as read from k8s.io/kubectl 0.30 to 0.37. Words whose
+// -A" or "exec -n prod web -- sh", as read from k8s.io/kubectl 0.30 to 0.37, and as those of
+// 1.34 and 1.37 send them (TestKubectlItself). Words whose
 // requests depend on a file or on what the cluster has are refused. The discovery
 // requests that kubectl makes when its cache is old are left out.
 func FromKubectl(words string, who Who) ([]Sent, error) {
@@ -166,7 +167,8 @@ func harmless(set *pflag.FlagSet, command string) {
 		"tail", "since", "since-time", "limit-bytes", "grace-period", "sort-by", "template", "chunk-size", "for", "port", "target-port",
 		"from-literal", "from-file", "from-env-file", "cert", "key", "docker-server", "docker-username", "docker-password", "clusterrole", "role", "serviceaccount",
 		"group", "verb", "resource", "resource-name", "duration", "audience", "schedule", "rule", "field-manager", "cascade", "target", "profile", "patch-file",
-		"restart", "image-pull-policy", "limits", "requests", "env", "name", "min", "max", "cpu", "pod-selector", "max-log-requests", "address", "pod-running-timeout", "validate"} {
+		"restart", "image-pull-policy", "tcp", "node-port", "external-name", "clusterip", "hard", "scopes", "min-available", "max-unavailable", "value", "preemption-policy", "description", "from", "class", "default-backend", "annotation", "aggregation-rule", "non-resource-url", "user", "docker-email", "bound-object-kind", "bound-object-name", "bound-object-uid",
+		"limits", "requests", "env", "name", "min", "max", "cpu", "pod-selector", "max-log-requests", "address", "pod-running-timeout", "validate"} {
 		if set.Lookup(name) == nil {
 			set.String(name, "", "")
 		}

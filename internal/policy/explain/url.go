@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -86,7 +87,7 @@ func FromURL(method, address string, who Who) (Sent, error) {
 	r.Verb, r.Path = info.Verb, info.Path
 	if info.IsResourceRequest {
 		if info.Resource == "" {
-			return Sent{}, hint.Errorf(example, "%q has a slash too many, and names no resource", address)
+			return Sent{}, hint.Errorf(hint.Flag("url", path.Clean(u.Path)), "%q has a slash too many: kube-apiserver does not mend it, but takes it for a request for a resource that has no name. It answers 403 or 404, and writes an event if a rule matches that names no resources", address)
 		}
 		r.Group, r.Version, r.Resource, r.Subresource = info.APIGroup, info.APIVersion, info.Resource, info.Subresource
 		r.Namespace, r.Name = info.Namespace, info.Name

@@ -182,11 +182,12 @@ func (l *linter) bodies(r *rule) {
 }
 
 // onlyStreams reports whether the rule names nothing but subresources that answer
-// with a stream.
+// with a stream. In the groups of others a subresource may answer with an object,
+// whatever its name.
 func onlyStreams(r *rule) bool {
 	streams := []string{"exec", "attach", "portforward", "log", "proxy"}
 	for _, gr := range r.Resources {
-		if len(gr.Resources) == 0 {
+		if len(gr.Resources) == 0 || gr.Group != "" {
 			return false
 		}
 		for _, name := range gr.Resources {

@@ -7,87 +7,9 @@ import (
 
 	"github.com/xrash/smetrics"
 
+	"auditpatch/internal/policy/builtin"
 	"auditpatch/internal/spelling"
 )
-
-// kindOfResource is a resource that kube-apiserver serves itself.
-type kindOfResource struct {
-	group, name  string
-	aliases      []string // kind, singular and short names, in lower case: no request has them
-	cluster      bool     // without a namespace
-	subresources []string
-}
-
-// builtinText has a line for each resource: the group (- is the core group), the
-// name, the kind, its short names, N or C for namespaced or cluster-scoped, and
-// its subresources. It is what "kubectl api-resources" and the discovery of
-// Kubernetes 1.24 to 1.37 show. Resources that come later are missing without
-// harm: a name is called wrong only when a known one is nearly the same.
-const builtinText = `
-- bindings Binding - N -
-- componentstatuses ComponentStatus cs C -
-- configmaps ConfigMap cm N -
-- endpoints Endpoints ep N -
-- events Event ev N -
-- limitranges LimitRange limits N -
-- namespaces Namespace ns C finalize,status
-- nodes Node no C proxy,status
-- persistentvolumeclaims PersistentVolumeClaim pvc N status
-- persistentvolumes PersistentVolume pv C status
-- pods Pod po N attach,binding,ephemeralcontainers,eviction,exec,log,portforward,proxy,resize,status
-- podtemplates PodTemplate - N -
-- replicationcontrollers ReplicationController rc N scale,status
-- resourcequotas ResourceQuota quota N status
-- secrets Secret - N -
-- serviceaccounts ServiceAccount sa N token
-- services Service svc N proxy,status
-admissionregistration.k8s.io mutatingadmissionpolicies MutatingAdmissionPolicy - C -
-admissionregistration.k8s.io mutatingadmissionpolicybindings MutatingAdmissionPolicyBinding - C -
-admissionregistration.k8s.io mutatingwebhookconfigurations MutatingWebhookConfiguration - C -
-admissionregistration.k8s.io validatingadmissionpolicies ValidatingAdmissionPolicy - C status
-admissionregistration.k8s.io validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding - C -
-admissionregistration.k8s.io validatingwebhookconfigurations ValidatingWebhookConfiguration - C -
-apiextensions.k8s.io customresourcedefinitions CustomResourceDefinition crd,crds C status
-apiregistration.k8s.io apiservices APIService - C status
-apps controllerrevisions ControllerRevision - N -
-apps daemonsets DaemonSet ds N status
-apps deployments Deployment deploy N scale,status
-apps replicasets ReplicaSet rs N scale,status
-apps statefulsets StatefulSet sts N scale,status
-authentication.k8s.io selfsubjectreviews SelfSubjectReview - C -
-authentication.k8s.io tokenreviews TokenReview - C -
-authorization.k8s.io localsubjectaccessreviews LocalSubjectAccessReview - N -
-authorization.k8s.io selfsubjectaccessreviews SelfSubjectAccessReview - C -
-authorization.k8s.io selfsubjectrulesreviews SelfSubjectRulesReview - C -
-authorization.k8s.io subjectaccessreviews SubjectAccessReview - C -
-autoscaling horizontalpodautoscalers HorizontalPodAutoscaler hpa N status
-batch cronjobs CronJob cj N status
-batch jobs Job - N status
-certificates.k8s.io certificatesigningrequests CertificateSigningRequest csr C approval,status
-certificates.k8s.io clustertrustbundles ClusterTrustBundle - C -
-coordination.k8s.io leases Lease - N -
-discovery.k8s.io endpointslices EndpointSlice - N -
-events.k8s.io events Event ev N -
-flowcontrol.apiserver.k8s.io flowschemas FlowSchema - C status
-flowcontrol.apiserver.k8s.io prioritylevelconfigurations PriorityLevelConfiguration - C status
-networking.k8s.io ingressclasses IngressClass - C -
-networking.k8s.io ingresses Ingress ing N status
-networking.k8s.io ipaddresses IPAddress ip C -
-networking.k8s.io networkpolicies NetworkPolicy netpol N -
-networking.k8s.io servicecidrs ServiceCIDR - C status
-node.k8s.io runtimeclasses RuntimeClass - C -
-policy poddisruptionbudgets PodDisruptionBudget pdb N status
-rbac.authorization.k8s.io clusterrolebindings ClusterRoleBinding - C -
-rbac.authorization.k8s.io clusterroles ClusterRole - C -
-rbac.authorization.k8s.io rolebindings RoleBinding - N -
-rbac.authorization.k8s.io roles Role - N -
-scheduling.k8s.io priorityclasses PriorityClass pc C -
-storage.k8s.io csidrivers CSIDriver - C -
-storage.k8s.io csinodes CSINode - C -
-storage.k8s.io csistoragecapacities CSIStorageCapacity - N -
-storage.k8s.io storageclasses StorageClass sc C -
-storage.k8s.io volumeattachments VolumeAttachment - C status
-`
 
 // goneGroups are API groups that no supported kube-apiserver serves, with the
 // release that dropped them and where their resources are now.
@@ -96,23 +18,6 @@ var goneGroups = map[string]string{
 	"auditregistration.k8s.io": "gone since Kubernetes 1.19",
 	"settings.k8s.io":          "gone since Kubernetes 1.20",
 }
-
-// builtin is the table, parsed when it is first needed.
-var builtin = sync.OnceValue(func() (all []kindOfResource) {
-	for line := range strings.Lines(strings.TrimSpace(builtinText)) {
-		f := strings.Fields(line)
-		k := kindOfResource{group: either(f[0] == "-", "", f[0]), name: f[1], cluster: f[4] == "C"}
-		k.aliases = append(k.aliases, strings.ToLower(f[2]))
-		if f[3] != "-" {
-			k.aliases = append(k.aliases, strings.Split(f[3], ",")...)
-		}
-		if f[5] != "-" {
-			k.subresources = strings.Split(f[5], ",")
-		}
-		all = append(all, k)
-	}
-	return all
-})
 
 func either[T any](is bool, a, b T) T {
 	if is {
@@ -123,10 +28,13 @@ func either[T any](is bool, a, b T) T {
 
 // known is a built-in resource of a group; nil for others. It takes any group for
 // "*".
-func known(group, name string) *kindOfResource {
-	for i, k := range builtin() {
-		if (k.group == group || group == "*") && k.name == name {
-			return &builtin()[i]
+func known(group, name string) *builtin.Resource {
+	if group != "*" {
+		return builtin.Find(group, name)
+	}
+	for i, k := range builtin.All() {
+		if k.Name == name {
+			return &builtin.All()[i]
 		}
 	}
 	return nil
@@ -134,31 +42,26 @@ func known(group, name string) *kindOfResource {
 
 func isNamespaced(group, name string) bool {
 	k := known(group, name)
-	return k != nil && !k.cluster
+	return k != nil && k.Namespaced
 }
 
 // groupsOf are the groups that have a resource of this name.
 func groupsOf(name string) (groups []string) {
-	for _, k := range builtin() {
-		if k.name == name {
-			groups = append(groups, k.group)
+	for _, k := range builtin.All() {
+		if k.Name == name {
+			groups = append(groups, k.Group)
 		}
 	}
 	return groups
 }
 
-// isBuiltinGroup reports whether kube-apiserver serves the group itself, so that
-// nobody else can add resources to it.
-func isBuiltinGroup(group string) bool {
-	return slices.ContainsFunc(builtin(), func(k kindOfResource) bool { return k.group == group })
-}
-
 // aliased is the resource in the group with a kind, singular or short name; nil
 // when there is none.
-func aliased(group, name string) *kindOfResource {
-	for i, k := range builtin() {
-		if (k.group == group || group == "*") && k.name != name && (k.name == strings.ToLower(name) || slices.Contains(k.aliases, strings.ToLower(name))) {
-			return &builtin()[i]
+func aliased(group, name string) *builtin.Resource {
+	lower := strings.ToLower(name)
+	for i, k := range builtin.All() {
+		if (k.Group == group || group == "*") && k.Name != name && (lower == k.Name || lower == k.Singular() || slices.Contains(k.Short, lower)) {
+			return &builtin.All()[i]
 		}
 	}
 	return nil
@@ -167,9 +70,9 @@ func aliased(group, name string) *kindOfResource {
 // misspelt is the resource in the group that was probably meant; "" for no idea.
 func misspelt(group, name string) string {
 	var names []string
-	for _, k := range builtin() {
-		if k.group == group {
-			names = append(names, k.name)
+	for _, k := range builtin.All() {
+		if k.Group == group {
+			names = append(names, k.Name)
 		}
 	}
 	return nearly(name, names)
@@ -188,8 +91,8 @@ func nearly(word string, names []string) string {
 
 // allSubresources are those of any resource.
 var allSubresources = sync.OnceValue(func() (all []string) {
-	for _, k := range builtin() {
-		for _, sub := range k.subresources {
+	for _, k := range builtin.All() {
+		for _, sub := range k.Subresources {
 			if !slices.Contains(all, sub) {
 				all = append(all, sub)
 			}
@@ -206,18 +109,18 @@ var otherGroups = []string{"metrics.k8s.io", "resource.k8s.io", "autoscaling.k8s
 // tells that it cannot be anybody else's, who has to have a dot in the name.
 func meantGroup(group string) (meant string, certain bool) {
 	var names []string
-	for _, k := range builtin() {
-		if k.group == "" {
+	for _, k := range builtin.All() {
+		if k.Group == "" {
 			continue
 		}
 		switch {
-		case !strings.Contains(group, ".") && strings.HasPrefix(k.group, group+"."):
-			return k.group, true
-		case group == k.group+".k8s.io" && !slices.Contains(otherGroups, group):
-			return k.group, false
+		case !strings.Contains(group, ".") && strings.HasPrefix(k.Group, group+"."):
+			return k.Group, true
+		case group == k.Group+".k8s.io" && !slices.Contains(otherGroups, group):
+			return k.Group, false
 		}
-		if strings.Contains(group, ".") == strings.Contains(k.group, ".") {
-			names = append(names, k.group)
+		if strings.Contains(group, ".") == strings.Contains(k.Group, ".") {
+			names = append(names, k.Group)
 		}
 	}
 	if group == "core.k8s.io" || group == "core.api.k8s.io" {

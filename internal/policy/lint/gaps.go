@@ -10,6 +10,7 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/cis"
 )
 
 var benchmarkCodes = []*Code{
@@ -213,36 +214,18 @@ func (l *linter) listsOf(r *rule) (out []policy.Request) {
 	return out
 }
 
-// concerns are what CIS 3.2.2 wants to see, with the words for it.
-var concerns = []struct {
-	words string
-	policy.Request
-}{
-	{"secrets", policy.Request{User: "alice", Verb: "get", Resource: "secrets", Namespace: "default", Name: "db"}},
-	{"configmaps", policy.Request{User: "alice", Verb: "update", Resource: "configmaps", Namespace: "default", Name: "web"}},
-	{"tokenreviews", policy.Request{User: "alice", Verb: "create", Group: "authentication.k8s.io", Resource: "tokenreviews"}},
-	{"changes of pods", policy.Request{User: "alice", Verb: "create", Resource: "pods", Namespace: "default"}},
-	{"changes of deployments", policy.Request{User: "alice", Verb: "update", Group: "apps", Resource: "deployments", Namespace: "default", Name: "web"}},
-	{"pods/exec", policy.Request{User: "alice", Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "default", Name: "web"}},
-	{"pods/exec over a websocket (get)", policy.Request{User: "alice", Verb: "get", Resource: "pods", Subresource: "exec", Namespace: "default", Name: "web"}},
-	{"pods/portforward", policy.Request{User: "alice", Verb: "create", Resource: "pods", Subresource: "portforward", Namespace: "default", Name: "web"}},
-	{"pods/portforward over a websocket (get)", policy.Request{User: "alice", Verb: "get", Resource: "pods", Subresource: "portforward", Namespace: "default", Name: "web"}},
-	{"pods/proxy", policy.Request{User: "alice", Verb: "get", Resource: "pods", Subresource: "proxy", Namespace: "default", Name: "web"}},
-	{"services/proxy", policy.Request{User: "alice", Verb: "get", Resource: "services", Subresource: "proxy", Namespace: "default", Name: "web"}},
-}
-
 // benchmarks holds the policy against what benchmarks ask for.
 func (l *linter) benchmarks() {
 	if !l.policy.Records() {
 		return
 	}
 	var missing []string
-	for _, c := range concerns {
+	for _, c := range cis.Examples() {
 		// What a finding says already is not said again.
-		plain, _, websocket := strings.Cut(c.words, " over ")
+		plain, _, websocket := strings.Cut(c.Words, " over ")
 		exec := c.Subresource != "" && c.Resource == "pods" && (l.has("AP037") || websocket && l.has("AP039")) || slices.Contains(missing, plain)
 		if d := l.policy.Evaluate(c.Attributes()); d.Level == audit.LevelNone && !exec && !l.hides(d.Rule) {
-			missing = append(missing, c.words)
+			missing = append(missing, c.Words)
 		}
 	}
 	if len(missing) > 0 {

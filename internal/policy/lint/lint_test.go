@@ -108,6 +108,7 @@ func TestFindings(t *testing.T) {
 		{name: "resources as /apis/apps/v1/*", in: "- level: None\n  verbs: [get]\n  nonResourceURLs: [/version, \"/apis/apps/v1/*\"]\n", want: []string{"AP044"}, says: `group: \"apps\"`},
 		{name: "events of both groups, in two rules", in: "- level: None\n  users: [bob]\n  resources: [{group: \"\", resources: [events]}]\n- level: None\n  users: [bob]\n  resources: [{group: events.k8s.io, resources: [events]}]\n"},
 		{name: "a resource that is gone", in: "- level: None\n  users: [bob]\n  resources: [{group: policy, resources: [podsecuritypolicies]}]\n", want: []string{"AP051"}},
+		{name: "a log of others may be an object", in: "- level: RequestResponse\n  omitManagedFields: true\n  verbs: [get]\n  resources: [{group: example.com, resources: [widgets/log]}]\n"},
 		{name: "two identities", in: "- level: None\n  verbs: [watch]\n  userGroups: [\"system:serviceaccounts:a\", \"system:nodes\", devs]\n- level: None\n  verbs: [get]\n  users: [\"system:node:a\", \"system:admin\", \"system:serviceaccount:a:b\"]\n  resources: [{group: apps}]\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -121,6 +122,28 @@ func TestFindings(t *testing.T) {
 				t.Errorf("nothing says %q:\n%s", tt.says, all)
 			}
 		})
+	}
+}
+
+// TestManagedFieldsOfOthers says no more than one can know of groups that kube-apiserver
+// may not serve itself.
+func TestManagedFieldsOfOthers(t *testing.T) {
+	for groups, want := range map[string]string{
+		"{group: metrics.k8s.io}, {group: custom.metrics.k8s.io}": "",
+		"{group: example.com}, {group: metrics.k8s.io}":           "writes custom resources, though not what aggregated",
+		"{group: example.com}, {group: apps}":                     "writes objects with",
+		"{group: \"*\"}":                                          "writes objects with",
+	} {
+		report := Check("p.yaml", []byte(stageHead+"rules:\n- level: RequestResponse\n  verbs: [get]\n  resources: ["+groups+"]\n- level: Metadata\n"), policy.Version{})
+		said := ""
+		for _, f := range report.Findings {
+			if f.Code.ID == "AP076" {
+				said += f.Message
+			}
+		}
+		if (said == "") != (want == "") || !strings.Contains(said, want) {
+			t.Errorf("%s: %q, want %q", groups, said, want)
+		}
 	}
 }
 

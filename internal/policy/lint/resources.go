@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/builtin"
 )
 
 var resourceCodes = []*Code{
@@ -86,7 +87,7 @@ func (l *linter) group(r *rule, path, group string, hasResources bool) bool {
 	case goneGroups[group] != "":
 		l.add("AP051", path+".group", fmt.Sprintf("group %q in %s is %s", group, r.path, goneGroups[group]), "remove it, or name the group where its resources are now")
 		return true
-	case isBuiltinGroup(group) || group == "*":
+	case builtin.HasGroup(group) || group == "*":
 		return false
 	}
 	meant, certain := meantGroup(group)
@@ -107,35 +108,35 @@ func (l *linter) resource(r *rule, path, group, name string) bool {
 	case l.form(r, path, name, base, sub, hasSub):
 		return true
 	case base == "*":
-		if near := nearly(sub, allSubresources()); near != "" && (group == "*" || isBuiltinGroup(group)) {
+		if near := nearly(sub, allSubresources()); near != "" && (group == "*" || builtin.HasGroup(group)) {
 			l.add("AP036", path, fmt.Sprintf("resource %q in %s: nothing has a subresource of that name", name, r.path), fmt.Sprintf("write %q", "*/"+near))
 		}
 		return false
 	case group == "authentication.k8s.io" && (base == "userextras" || base == "uids"), (group == "" || group == "authentication.k8s.io") && (base == "users" || base == "groups"):
 		l.add("AP055", path, fmt.Sprintf("resource %q in %s occurs in RBAC only: impersonation is no request of its own", name, r.path), `remove it; events show who was impersonated as "impersonatedUser"`)
 		return true
-	case hasSub && sub == "*" && (group == "*" || isBuiltinGroup(group)) && !l.namesResource(r, base):
+	case hasSub && sub == "*" && (group == "*" || builtin.HasGroup(group)) && !l.namesResource(r, base):
 		l.add("AP038", path, fmt.Sprintf("%q in %s takes requests for %s itself as well", name, r.path, base), starHint(group, base))
 	}
 	if k := known(group, base); k != nil {
 		l.subresource(r, path, name, sub, k)
 		return false
 	}
-	if group != "*" && !isBuiltinGroup(group) {
+	if group != "*" && !builtin.HasGroup(group) {
 		return false
 	}
 	return l.unknown(r, path, group, name, base, sub)
 }
 
 // subresource looks for one that the resource does not have.
-func (l *linter) subresource(r *rule, path, name, sub string, k *kindOfResource) {
-	if sub == "" || sub == "*" || slices.Contains(k.subresources, sub) {
+func (l *linter) subresource(r *rule, path, name, sub string, k *builtin.Resource) {
+	if sub == "" || sub == "*" || slices.Contains(k.Subresources, sub) {
 		return
 	}
-	if near := nearly(sub, k.subresources); near != "" {
-		l.add("AP036", path, fmt.Sprintf("resource %q in %s: %s have no subresource of that name", name, r.path, k.name), fmt.Sprintf("write %q", k.name+"/"+near))
-	} else if len(k.subresources) == 0 {
-		l.add("AP036", path, fmt.Sprintf("resource %q in %s: %s have no subresources", name, r.path, k.name), fmt.Sprintf("write %q", k.name))
+	if near := nearly(sub, k.Subresources); near != "" {
+		l.add("AP036", path, fmt.Sprintf("resource %q in %s: %s have no subresource of that name", name, r.path, k.Name), fmt.Sprintf("write %q", k.Name+"/"+near))
+	} else if len(k.Subresources) == 0 {
+		l.add("AP036", path, fmt.Sprintf("resource %q in %s: %s have no subresources", name, r.path, k.Name), fmt.Sprintf("write %q", k.Name))
 	}
 }
 
@@ -151,8 +152,8 @@ func (l *linter) namesResource(r *rule, base string) bool {
 }
 
 func starHint(group, base string) string {
-	if k := known(group, base); k != nil && len(k.subresources) > 0 {
-		return fmt.Sprintf("add %q if that is meant, or name the subresources: %s", base, strings.Join(prefixed(base+"/", k.subresources), ", "))
+	if k := known(group, base); k != nil && len(k.Subresources) > 0 {
+		return fmt.Sprintf("add %q if that is meant, or name the subresources: %s", base, strings.Join(prefixed(base+"/", k.Subresources), ", "))
 	}
 	return fmt.Sprintf("add %q if that is meant, or name the subresources", base)
 }
@@ -194,8 +195,8 @@ func (l *linter) form(r *rule, path, name, base, sub string, hasSub bool) bool {
 func (l *linter) unknown(r *rule, path, group, name, base, sub string) bool {
 	with := func(s string) string { return either(sub == "", s, s+"/"+sub) }
 	if k := aliased(group, base); k != nil {
-		f := l.add("AP033", path, fmt.Sprintf("resource %q in %s matches nothing: requests have the plural, %q", name, r.path, k.name), fmt.Sprintf("write %q", with(k.name)))
-		f.Fix = l.replace(path, with(k.name), fmt.Sprintf("resource %q becomes %q", name, with(k.name)), "the rule now takes these requests")
+		f := l.add("AP033", path, fmt.Sprintf("resource %q in %s matches nothing: requests have the plural, %q", name, r.path, k.Name), fmt.Sprintf("write %q", with(k.Name)))
+		f.Fix = l.replace(path, with(k.Name), fmt.Sprintf("resource %q becomes %q", name, with(k.Name)), "the rule now takes these requests")
 		return true
 	}
 	if group == "*" {
@@ -215,8 +216,8 @@ func (l *linter) unknown(r *rule, path, group, name, base, sub string) bool {
 		return true
 	}
 	if k := aliased("*", base); k != nil {
-		l.add("AP034", path, fmt.Sprintf("resource %q in %s matches nothing: requests have the plural, %q, and another group", name, r.path, k.name),
-			fmt.Sprintf("write %q", fmt.Sprintf("{group: %s, resources: [%s]}", either(k.group == "", `""`, k.group), with(k.name))))
+		l.add("AP034", path, fmt.Sprintf("resource %q in %s matches nothing: requests have the plural, %q, and another group", name, r.path, k.Name),
+			fmt.Sprintf("write %q", fmt.Sprintf("{group: %s, resources: [%s]}", either(k.Group == "", `""`, k.Group), with(k.Name))))
 		return true
 	}
 	if near := misspelt(group, base); near != "" {
@@ -269,7 +270,7 @@ func (l *linter) scope(r *rule) {
 		for _, name := range gr.Resources {
 			base, _, _ := strings.Cut(name, "/")
 			// A request for one Namespace object counts as made in that namespace.
-			if k := known(gr.Group, base); k == nil || !k.cluster || base == "namespaces" {
+			if k := known(gr.Group, base); k == nil || k.Namespaced || base == "namespaces" {
 				return
 			}
 		}

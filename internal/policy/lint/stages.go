@@ -9,6 +9,7 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/builtin"
 )
 
 // stageHead begins the examples of policies whose stages matter.
@@ -73,12 +74,35 @@ func (l *linter) stages(r *rule) {
 		fields = *r.OmitManagedFields
 	}
 	switch {
-	case r.Level == auditv1.LevelRequestResponse && !fields && r.OmitManagedFields == nil && !onlyStreams(r) && !r.forURLs():
-		l.add("AP076", r.at("level"), fmt.Sprintf("%s writes objects with their managed fields", r.path), `write "omitManagedFields: true" at the top`)
+	case r.Level == auditv1.LevelRequestResponse && !fields && r.OmitManagedFields == nil && !onlyStreams(r) && !r.forURLs() && l.servesObjects(r) != "":
+		l.add("AP076", r.at("level"), fmt.Sprintf("%s writes %s with their managed fields", r.path, l.servesObjects(r)), `write "omitManagedFields: true" at the top`)
 	case r.Level == auditv1.LevelRequest && r.OmitManagedFields != nil && fields && slices.Equal(r.Verbs, []string{"patch"}):
 		l.add("AP077", r.at("omitManagedFields"), fmt.Sprintf("omitManagedFields in %s does nothing: patches are written as they were sent", r.path), `remove it`)
 	}
 }
+
+// servesObjects are the objects that a rule puts into the log, as far as one can know:
+// what an aggregated API server answers passes through kube-apiserver unread, and is not
+// in its events. "" for none.
+func (l *linter) servesObjects(r *rule) string {
+	if len(r.Resources) == 0 {
+		return "objects"
+	}
+	custom := false
+	for _, gr := range r.Resources {
+		switch {
+		case gr.Group == "*" || builtin.HasGroup(gr.Group):
+			return "objects"
+		case strings.HasSuffix(gr.Group, "metrics.k8s.io"), slices.Contains(aggregated, gr.Group):
+		default:
+			custom = true
+		}
+	}
+	return either(custom, "custom resources, though not what aggregated API servers answer,", "")
+}
+
+// aggregated are groups that only aggregated API servers have, beside those of metrics.
+var aggregated = []string{"subresources.kubevirt.io", "packages.operators.coreos.com", "wardle.example.com"}
 
 // needless is for what has no effect at level None.
 func (l *linter) needless(r *rule) {

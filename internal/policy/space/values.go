@@ -9,6 +9,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/builtin"
 )
 
 // The verbs that requests have. RequestInfoFactory of k8s.io/apiserver makes them
@@ -53,17 +54,6 @@ var familiarPaths = []string{"/version", "/healthz", "/livez", "/readyz", "/metr
 
 // familiarSubresources are tried for a rule that takes several.
 var familiarSubresources = []string{"status", "exec", "log", "scale"}
-
-// clusterScoped are resources without a namespace, for requests that look right.
-var clusterScoped = map[string]bool{
-	"nodes": true, "namespaces": true, "persistentvolumes": true, "clusterroles": true, "clusterrolebindings": true,
-	"customresourcedefinitions": true, "certificatesigningrequests": true, "tokenreviews": true, "selfsubjectreviews": true,
-	"subjectaccessreviews": true, "selfsubjectaccessreviews": true, "selfsubjectrulesreviews": true, "apiservices": true,
-	"storageclasses": true, "csidrivers": true, "csinodes": true, "volumeattachments": true, "runtimeclasses": true,
-	"priorityclasses": true, "ingressclasses": true, "flowschemas": true, "prioritylevelconfigurations": true,
-	"validatingwebhookconfigurations": true, "mutatingwebhookconfigurations": true, "validatingadmissionpolicies": true,
-	"validatingadmissionpolicybindings": true, "componentstatuses": true,
-}
 
 // values knows what to try in each dimension: what the rules of must name, and for
 // whatever they leave open a value that no rule to be avoided names. No other
@@ -300,7 +290,7 @@ func (v *values) namespaces(r policy.Request, must []*Rule) []policy.Request {
 		out.add(m.spec.Namespaces...)
 	}
 	if len(out.list) == 0 {
-		out.add(either(clusterScoped[r.Resource], "", v.namespace), v.namespace, "")
+		out.add(either(builtin.ClusterScoped(r.Resource), "", v.namespace), v.namespace, "")
 	}
 	if r.Resource == "namespaces" {
 		out.add(resourceNames(must)...)

@@ -9,56 +9,17 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/cis"
 	"auditpatch/internal/policy/space"
 )
 
 // concern is a part of CIS 3.2.2, as requests.
-type concern struct {
-	of    []auditv1.GroupResources
-	verbs []string
-	// exact wants level Metadata, and nothing that the request or the answer holds.
-	exact bool
-	// own excuses that requests of Kubernetes' own components are not recorded.
-	own bool
-	// most is about "most other requests": what is humming all the time is excused, and
-	// so are the reads of single service accounts.
-	most bool
-}
-
-var (
-	reads  = []string{"get", "list", "watch"}
-	writes = []string{"create", "update", "patch", "delete", "deletecollection"}
-	ways   = []string{"create", "get"} // over a websocket exec is a get
-)
-
-// kinds are resources of one API group.
-func kinds(group string, resources ...string) auditv1.GroupResources {
-	return auditv1.GroupResources{Group: group, Resources: resources}
-}
-
-// concerns are our reading of CIS 3.2.2, which is a manual check: Secrets, ConfigMaps
-// and TokenReviews at Metadata only, to keep their contents out of the log; changes of
-// Pods and Deployments; exec, port-forward and the proxies; most other requests at
-// Metadata at least: all changes of what Kubernetes has itself, and the reads that tell
-// an intruder what there is.
-var concerns = []concern{
-	{of: []auditv1.GroupResources{kinds("", "secrets")}, verbs: slices.Concat(reads, writes), exact: true},
-	{of: []auditv1.GroupResources{kinds("", "configmaps")}, verbs: slices.Concat(reads, writes), exact: true, own: true},
-	{of: []auditv1.GroupResources{kinds("authentication.k8s.io", "tokenreviews"), kinds("", "serviceaccounts/token")}, verbs: []string{"create"}, exact: true, own: true},
-	{of: []auditv1.GroupResources{kinds("", "pods"), kinds("apps", "deployments")}, verbs: writes},
-	{of: []auditv1.GroupResources{kinds("", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy")}, verbs: ways},
-	{of: []auditv1.GroupResources{rbac, kinds("", "services", "nodes", "namespaces", "serviceaccounts")}, verbs: reads, own: true, most: true},
-	{of: []auditv1.GroupResources{rbac, kinds(""), kinds("apps"), kinds("batch"), kinds("networking.k8s.io"), kinds("admissionregistration.k8s.io"),
-		kinds("apiextensions.k8s.io"), kinds("apiregistration.k8s.io"), kinds("certificates.k8s.io"), kinds("policy"), kinds("storage.k8s.io"),
-		kinds("autoscaling"), kinds("example.com", "widgets")}, verbs: writes, own: true, most: true},
-}
-
-var rbac = kinds("rbac.authorization.k8s.io", "clusterroles", "clusterrolebindings", "roles", "rolebindings")
+type concern struct{ cis.Concern }
 
 // humming are what a cluster changes all the time, and what nobody would look for.
 var humming = []auditv1.GroupResources{
-	kinds("", "events", "endpoints"), kinds("events.k8s.io"), kinds("coordination.k8s.io"), kinds("discovery.k8s.io"),
-	kinds("*", "*/status"),
+	cis.Kinds("", "events", "endpoints"), cis.Kinds("events.k8s.io"), cis.Kinds("coordination.k8s.io"), cis.Kinds("discovery.k8s.io"),
+	cis.Kinds("*", "*/status"),
 }
 
 // everybody is a rule that whoever has a user fits, anonymous or not.
@@ -109,9 +70,9 @@ func within(budget int, p *policy.Policy) content {
 		return content{verdict: Unknown, reason: err.Error()}
 	}
 	a := &auditor{policy: p, specs: v1.Rules, omits: v1.OmitStages, rules: rules, left: budget}
-	for _, c := range concerns {
+	for _, c := range cis.Concerns {
 		for i := range len(a.rules) + 1 {
-			if found, ok := a.gap(c, i); ok {
+			if found, ok := a.gap(concern{c}, i); ok {
 				return found
 			}
 		}
@@ -135,7 +96,7 @@ func (a *auditor) gap(c concern, index int) (found content, ok bool) {
 	if why == "" || index < len(a.rules) && !c.touches(a.specs[index]) {
 		return content{}, false
 	}
-	r, ok := a.search(c, index, !leaks && c.own, leaks)
+	r, ok := a.search(c, index, !leaks && c.Own, leaks)
 	if !ok {
 		return content{}, false
 	}
@@ -146,7 +107,7 @@ func (a *auditor) gap(c concern, index int) (found content, ok bool) {
 func (c concern) against(d policy.Decision) (why string, leaks bool) {
 	recorded := d.Records(audit.StageResponseComplete) || d.Records(audit.StageRequestReceived)
 	switch {
-	case c.exact && recorded && d.Level != audit.LevelMetadata:
+	case c.Exact && recorded && d.Level != audit.LevelMetadata:
 		return fmt.Sprintf("level %s puts contents into the log, Metadata is wanted", d.Level), true
 	case !recorded:
 		return "not recorded", false
@@ -172,7 +133,7 @@ func (a *auditor) search(c concern, index int, excuse, anonymous bool) (policy.R
 	if anonymous {
 		who = everybody
 	}
-	must := a.prepared(auditv1.PolicyRule{Resources: c.of, Verbs: c.verbs}, who)
+	must := a.prepared(auditv1.PolicyRule{Resources: c.Of, Verbs: c.Verbs}, who)
 	if index < len(a.rules) {
 		must = append(must, a.rules[index])
 	} else {
@@ -207,7 +168,7 @@ func (a *auditor) search(c concern, index int, excuse, anonymous bool) (policy.R
 
 // excused are rules for requests that need not be recorded.
 func (a *auditor) excused(c concern, index int, excuse bool) (rules []*space.Rule) {
-	if c.most {
+	if c.Most {
 		rules = a.prepared(auditv1.PolicyRule{Resources: humming})
 	}
 	if !excuse {
@@ -220,7 +181,7 @@ func (a *auditor) excused(c concern, index int, excuse bool) (rules []*space.Rul
 			continue
 		}
 		for _, u := range r.Users {
-			reader := c.most && c.verbs[0] == reads[0] && strings.HasPrefix(u, "system:serviceaccount:")
+			reader := c.Most && c.Verbs[0] == cis.Reads[0] && strings.HasPrefix(u, "system:serviceaccount:")
 			if component(u) || reader {
 				users = append(users, u)
 			}
@@ -249,7 +210,7 @@ func (a *auditor) prepared(specs ...auditv1.PolicyRule) (rules []*space.Rule) {
 // resources with those of the rule, and reads the other words once.
 func (c concern) cost(must, avoid []*space.Rule, specs []auditv1.PolicyRule, index int) int {
 	n, resources := 0, 1
-	for _, gr := range c.of {
+	for _, gr := range c.Of {
 		n += 1 + len(gr.Resources)
 	}
 	if index < 0 {
@@ -273,11 +234,11 @@ func words(r auditv1.PolicyRule) int {
 // touches is false for a rule that names neither resources nor verbs of the concern: no
 // search is worth while then. It is no judgement, that is the evaluator's.
 func (c concern) touches(r auditv1.PolicyRule) bool {
-	if len(r.NonResourceURLs) > 0 && len(r.Resources)+len(r.Namespaces) == 0 || !meet(c.verbs, r.Verbs) {
+	if len(r.NonResourceURLs) > 0 && len(r.Resources)+len(r.Namespaces) == 0 || !meet(c.Verbs, r.Verbs) {
 		return false
 	}
 	return len(r.Resources) == 0 || slices.ContainsFunc(r.Resources, func(theirs auditv1.GroupResources) bool {
-		return slices.ContainsFunc(c.of, func(ours auditv1.GroupResources) bool {
+		return slices.ContainsFunc(c.Of, func(ours auditv1.GroupResources) bool {
 			return meet([]string{ours.Group}, []string{theirs.Group}) && meet(ours.Resources, theirs.Resources)
 		})
 	})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"auditpatch/internal/policy"
+	"auditpatch/patch/auditflags"
 )
 
 // load loads the rules of a policy, in YAML.
@@ -379,4 +380,16 @@ func FuzzJudge(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAdd tells once of a flag that has two faults.
+func TestAdd(t *testing.T) {
+	others := []auditflags.Problem{{Flags: []string{ageFlag}, Message: "--audit-log-maxage=0: kept"}, {Flags: []string{ageFlag, sizeFlag}, Message: "both"}}
+	got := Add(others, Input{Flags: map[string]string{pathFlag: "/l", ageFlag: "0", sizeFlag: "10"}, Version: policy.Version{Major: 1, Minor: 33}})
+	if len(got) != 3 || !strings.HasPrefix(got[0].Message, "--audit-log-maxage=0: kept; it fails CIS 1.2.17, ") || got[0].Hint.String() != "--audit-log-maxage=30" || got[1].Message != "both" || !strings.HasPrefix(got[2].Message, "--audit-log-maxsize=10 fails") {
+		t.Errorf("%+v", got)
+	}
+	if others[0].Message != "--audit-log-maxage=0: kept" {
+		t.Error("what was given has changed")
+	}
 }

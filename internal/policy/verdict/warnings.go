@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"auditpatch/patch/auditflags"
@@ -28,6 +29,23 @@ func Warnings(in Input) (warnings []auditflags.Problem) {
 		}
 	}
 	return warnings
+}
+
+// Add puts the Warnings behind others. One about a flag of which there is a warning
+// already is told in the same breath.
+func Add(others []auditflags.Problem, in Input) []auditflags.Problem {
+	out := slices.Clone(others)
+	for _, w := range Warnings(in) {
+		i := slices.IndexFunc(out, func(o auditflags.Problem) bool { return slices.Equal(o.Flags, w.Flags) })
+		if i < 0 {
+			out = append(out, w)
+			continue
+		}
+		_, fails, _ := strings.Cut(w.Message, " ") // behind the flag and its value
+		out[i].Message += "; it " + fails
+		out[i].Hint = w.Hint
+	}
+	return out
 }
 
 // warning names all checks that a flag fails. The reason and the hint are those of the
