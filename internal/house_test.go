@@ -87,7 +87,7 @@ var house = map[string][]string{
 	// The commands that read the audit log: events, policy simulate, retention and trim.
 	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
 		"internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
-		"internal/simulate", "internal/auditlog", "internal/policy", "internal/policy/explain", "internal/policy/lint", "presets", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
+		"internal/simulate", "internal/auditlog", "internal/policy", "internal/policy/explain", "internal/policy/lint", "internal/policy/compose", "presets", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
 	"patch":               {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
 	"patch/auditflags":    {"internal/hint"},
 	"patch/webhookconfig": {"internal/hint", "patch/auditflags"},
