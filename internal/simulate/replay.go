@@ -5,8 +5,8 @@ import (
 	"hash/maphash"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
+	"unsafe"
 
 	"k8s.io/apiserver/pkg/apis/audit"
 
@@ -24,6 +24,7 @@ type Request struct {
 	Current *policy.Policy
 	// Each, where it is set, is called for each event in the order of the log, and for
 	// each that New would write and the log has not, behind the event that tells of it.
+	// The outcome's AuditID is valid until Each returns.
 	Each     func(Outcome) error
 	Progress func(read.Progress)
 	Strict   bool
@@ -87,11 +88,15 @@ func hasBodies(policies ...*policy.Policy) bool {
 	})
 }
 
-// batch is some events for a worker, as one text, so that no event is copied for itself.
+// batch is some events for a worker, as one text, so that no event is copied for itself. It
+// is filled again when it is done: what outlives it is copied.
 type batch struct {
-	strings.Builder
+	text   []byte
 	events []queued
 }
+
+// string is the text, which stays as it is until the batch is filled again.
+func (b *batch) string() string { return unsafe.String(unsafe.SliceData(b.text), len(b.text)) }
 
 // queued is an event with what was read of it. Its text ends at end.
 type queued struct {
@@ -120,10 +125,7 @@ func (r *replay) begin() {
 		r.wait.Go(func() {
 			for b := range r.full {
 				_ = w.batch(b, nil) // only Each has errors
-				select {
-				case r.empty <- b:
-				default:
-				}
+				r.done(b)
 			}
 		})
 	}
@@ -143,10 +145,10 @@ func (r *replay) take(e *event.Event) error {
 		q.early = allStages // the log begins after its request
 	}
 	r.sample.add(e.JSON)
-	b.Write(e.JSON)
-	q.end = b.Len()
+	b.text = append(b.text, e.JSON...)
+	q.end = len(b.text)
 	b.events = append(b.events, q)
-	if r.Each == nil && b.Len() < batchSize {
+	if r.Each == nil && len(b.text) < batchSize {
 		return nil
 	}
 	return r.flush()
@@ -155,11 +157,10 @@ func (r *replay) take(e *event.Event) error {
 func (r *replay) fresh() *batch {
 	select {
 	case b := <-r.empty:
-		b.events = b.events[:0]
-		b.Builder = strings.Builder{}
+		b.events, b.text = b.events[:0], b.text[:0]
 		return b
 	default:
-		return &batch{}
+		return &batch{text: make([]byte, 0, batchSize+batchSize/4)}
 	}
 }
 
@@ -174,7 +175,20 @@ func (r *replay) flush() error {
 		r.full <- b
 		return nil
 	}
-	return r.workers[0].batch(b, r.Each)
+	err := r.workers[0].batch(b, r.Each)
+	r.done(b)
+	return err
+}
+
+// done lets a batch be filled again, unless it has become large.
+func (r *replay) done(b *batch) {
+	if cap(b.text) > 2*batchSize {
+		return
+	}
+	select {
+	case r.empty <- b:
+	default:
+	}
 }
 
 // end waits for the workers.

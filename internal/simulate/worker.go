@@ -52,7 +52,7 @@ func (s *span) add(t event.Time) {
 
 // batch replays all events of a batch.
 func (w *worker) batch(b *batch, each func(Outcome) error) error {
-	text, from := b.String(), 0
+	text, from := b.string(), 0
 	for i := range b.events {
 		q := &b.events[i]
 		if err := w.event(text[from:q.end], q, each); err != nil {
@@ -96,7 +96,7 @@ func (r *replayed) measured(text string, judged []explain.Judged, early stages) 
 		return j.Level != audit.LevelNone && (j.Level != r.Level || j.Level != audit.LevelMetadata || slices.ContainsFunc(j.Stages, early.lack))
 	}
 	if slices.ContainsFunc(judged, other) || !strings.HasPrefix(text, compactHead) {
-		r.record = measure(text, true)
+		r.record = measure(text, slices.ContainsFunc(judged, func(j explain.Judged) bool { return j.Level.GreaterOrEqual(audit.LevelRequest) }))
 	}
 }
 
@@ -141,7 +141,7 @@ func (w *worker) current(r *replayed, p place, q *queued, j explain.Judged) {
 // new counts the event for the new policy, and tells Each.
 func (w *worker) new(r *replayed, p place, q *queued, judged []explain.Judged, each func(Outcome) error) error {
 	j := judged[0]
-	if len(judged) == 1 && !j.OmitManagedFields && r.response.length > 0 && r.response.managed == 0 && r.code < 400 {
+	if len(judged) == 1 && j.Level == audit.LevelRequestResponse && !j.OmitManagedFields && r.response.length > 0 && r.response.managed == 0 && r.code < 400 {
 		w.unmanaged++
 	}
 	if each == nil {

@@ -24,10 +24,11 @@ func NewJudge(policies ...*policy.Policy) *Judge {
 	for _, p := range policies {
 		j.answers, j.decided = append(j.answers, newAnswers(p)), append(j.decided, newDecisions(p))
 	}
+	j.rebuild.whole = true
 	return j
 }
 
-// Event answers for the event in text, one JSON object; of the event, Line and Bytes are
+// Event answers for the event in text, which somebody has read as one JSON object; of the event, Line and Bytes are
 // not set. It has an answer for each policy. Both are valid until the next call. reason
 // says why the text is no event, "" if it is one.
 func (j *Judge) Event(text string) (e *Event, judged []Judged, reason string) {
