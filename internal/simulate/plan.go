@@ -40,6 +40,7 @@ type Needs struct {
 // 1.2.20, by version).
 const (
 	cisDays  = 30
+	mostDays = 366 // the default of kube-apiserver from 1.36 on
 	cisFiles = 10
 	cisSize  = 100
 )
@@ -103,9 +104,10 @@ func (s *Settings) fit(w Wish) {
 	// what a checker wants to see.
 	s.MaxAge = max(days, cisDays)
 	s.History = Rotation{s.MaxSize, s.MaxBackup, 0, s.Compress}.Keeps(s.Rate, times)
-	if kept := s.Least / day; w.Disk > 0 && w.Days == 0 && s.Least != Endless && int64(kept) >= s.MaxAge {
-		s.MaxAge = int64(kept) + 1
+	if kept := s.Least / day; w.Disk > 0 && w.Days == 0 && int64(kept) >= s.MaxAge {
+		s.MaxAge = min(int64(kept)+1, mostDays)
 	}
+	s.History = s.Keeps(s.Rate, times)
 	if days == 0 {
 		days = cisDays
 	}

@@ -94,6 +94,7 @@ func (b *bodies) contents(e *replayed) explain.Contents {
 	if !ok {
 		known = explain.ContentsOf(e.decision, e.Request)
 		if len(b.held) < mostKinds {
+			k.resource, k.verb = clone(k.resource), clone(k.verb)
 			b.held[k] = known
 		}
 	}

@@ -219,5 +219,5 @@ func lost(d *draft, what []string) string {
 	if len(d.namespaces) > 0 {
 		where = " in " + some(d.namespaces, 3)
 	}
-	return fmt.Sprintf("that %s %s %s%s, and whether that fails", who, strings.Join(d.verbs, ", "), some(what, 5), where)
+	return fmt.Sprintf("%s of %s%s by %s, its failures too", strings.Join(d.verbs, ", "), some(what, 5), where, who)
 }

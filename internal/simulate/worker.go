@@ -77,6 +77,7 @@ func (w *worker) event(text string, q *queued, each func(Outcome) error) error {
 		at = q.received
 	}
 	w.times.add(at)
+	e.Stage, e.Level = known(e.Stage), knownLevel(e.Level)
 	w.stages[e.Stage]++
 	w.kind(e.Request)
 	p := w.counts.place(e.Request.User, int64(at/hour))
@@ -122,6 +123,26 @@ func firstSegment(path string) string {
 		return path[:i+1]
 	}
 	return path
+}
+
+// known is a stage that does not keep the text that it was read from.
+func known(s audit.Stage) audit.Stage {
+	for _, k := range []audit.Stage{audit.StageResponseComplete, audit.StageRequestReceived, audit.StageResponseStarted, audit.StagePanic} {
+		if s == k {
+			return k
+		}
+	}
+	return "another"
+}
+
+// knownLevel is the same for a level.
+func knownLevel(l audit.Level) audit.Level {
+	for _, k := range []audit.Level{audit.LevelMetadata, audit.LevelRequest, audit.LevelRequestResponse} {
+		if l == k {
+			return k
+		}
+	}
+	return audit.LevelNone
 }
 
 // clone keeps no more than the text itself.
