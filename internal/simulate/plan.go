@@ -36,6 +36,9 @@ type Needs struct {
 	VolumeShare float64 `json:"volumeShare"`
 }
 
+// MinDisk is the least that a log takes: the live file and a rotated one.
+const MinDisk = 10 * mb
+
 // cisDays, cisFiles and cisSize are the least that the CIS benchmark takes (1.2.16 to
 // 1.2.20, by version).
 const (
@@ -134,9 +137,10 @@ func (s *Settings) backups(disk, days int64, times float64) int64 {
 }
 
 // small are settings for a disk that does not hold three files of 100 MB: many small files
-// lose less at once than few large ones.
+// lose less at once than few large ones. An event that is larger than a file is lost, so
+// that none is smaller than 5 MB.
 func (s *Settings) small(disk int64, times float64) {
-	for _, s.MaxSize = range []int64{50, 20, 10, 5, 1} {
+	for _, s.MaxSize = range []int64{50, 20, 10, 5} {
 		if s.MaxBackup = s.backups(disk, 0, times); s.MaxBackup >= 10 {
 			return
 		}

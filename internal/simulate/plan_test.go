@@ -76,10 +76,10 @@ func TestPlan(t *testing.T) {
 // FuzzPlan wants settings that keep to the disk, and that kube-apiserver takes.
 func FuzzPlan(f *testing.F) {
 	f.Add(int64(10*gb), int64(0), 1e7, 2e7, 12.0)
-	f.Add(int64(2*mb), int64(400), 1e12, 1e13, 0.0)
+	f.Add(int64(MinDisk), int64(400), 1e12, 1e13, 0.0)
 	f.Add(int64(0), int64(30), 0.001, 0.001, 1e9)
 	f.Fuzz(func(t *testing.T, disk, days int64, mean, peak, times float64) {
-		if disk != 0 && disk < 2*mb || disk > 1<<60 || days < 0 || days > 36500 || !(mean > 0 && mean < 1e15 && peak >= mean && peak < 1e15 && times >= 0 && times < 1e6) {
+		if disk != 0 && disk < MinDisk || disk > 1<<60 || days < 0 || days > 36500 || !(mean > 0 && mean < 1e15 && peak >= mean && peak < 1e15 && times >= 0 && times < 1e6) {
 			return
 		}
 		s := Plan(Wish{Disk: disk, Days: days, Rate: Rate{Mean: mean, Peak: peak, Hours: 5}, Times: times})

@@ -46,21 +46,20 @@ func (p *program) retentionCommand() *cli.Command {
 
 // diskSize is a size as people type it. The units are those of the rotation flags: 1 M is
 // 1024*1024 bytes.
-var diskSize = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)(?:i?B)?$`)
+var diskSize = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)(?:I?B)?$`)
 
 func parseSize(flag, text string) (int64, error) {
 	bad := hint.Errorf(hint.Spaced(flag, "10G"), "--%s %q: it is no size", flag, text)
-	m := diskSize.FindStringSubmatch(strings.ToUpper(strings.ReplaceAll(text, "i", "")))
+	m := diskSize.FindStringSubmatch(strings.ToUpper(strings.TrimSpace(text)))
 	if m == nil {
 		return 0, bad
 	}
 	n, err := strconv.ParseFloat(m[1], 64)
-	n *= math.Pow(1024, float64(strings.Index(" KMGT", m[2]+"")))
-	if m[2] == "" {
-		n, err = strconv.ParseFloat(m[1], 64)
+	if m[2] != "" {
+		n *= math.Pow(1024, float64(1+strings.Index("KMGT", m[2])))
 	}
-	if err != nil || n < 1<<20 || n > 1<<60 {
-		return 0, hint.Errorf(hint.Spaced(flag, "10G"), "--%s %q: a log takes a megabyte at least", flag, text)
+	if err != nil || n < simulate.MinDisk || n > 1<<60 {
+		return 0, hint.Errorf(hint.Spaced(flag, "10G"), "--%s %q: a log takes 10M at least", flag, text)
 	}
 	return int64(n), nil
 }

@@ -217,7 +217,7 @@ type trimmed struct {
 
 func (t trimmed) findingLines() (out []string) {
 	for _, f := range t.findings {
-		out = append(out, fmt.Sprintf("%d:%d: %s (%s)", f.Line, f.Col, f.Message, f.Code.ID))
+		out = append(out, fmt.Sprintf("the trimmed policy:%d:%d: %s (%s)", f.Line, f.Col, f.Message, f.Code.ID))
 	}
 	return out
 }
@@ -235,7 +235,7 @@ func (p *program) printTrimmed(f *trimFlags, t trimmed) error {
 		p.Outf("      hides %s", r.Lost)
 	}
 	p.Outf("")
-	p.Outf("all   %s save %s of the bytes: %s, %s", policy.Count(len(t.Rules)), simulate.Share(t.Saved.Bytes, t.All.Bytes), counted(t.Saved.Events, "event"), size(t.Saved.Bytes))
+	p.Outf("all   %s, %s of the bytes: %s, %s", policy.Count(len(t.Rules)), simulate.Share(t.Saved.Bytes, t.All.Bytes), counted(t.Saved.Events, "event"), size(t.Saved.Bytes))
 	if err := p.printStays(t); err != nil {
 		return err
 	}
