@@ -114,6 +114,10 @@ e2e: build ## the binary in real kind clusters; e2e/README.md has the variables
 e2e-versions: build ## the same on each minor release of Kubernetes from 1.30 on: hours, and a table
 	./e2e/versions.sh
 
+.PHONY: e2e-answers
+e2e-answers: ## the answers in an audit log of a real kube-apiserver on loopback; as any user
+	./e2e/answers.sh
+
 .PHONY: e2e-policies
 e2e-policies: ## what policies record, asked of a real kube-apiserver on loopback; as any user
 	./e2e/policies.sh

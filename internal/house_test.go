@@ -72,11 +72,13 @@ var house = map[string][]string{
 	// new ones, filter says which are wanted.
 	"internal/auditlog/event":  nil,
 	"internal/auditlog/read":   {"internal/auditlog/event"},
-	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint"},
+	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint", "internal/spelling"},
 	"internal/auditlog/follow": {"internal/auditlog/event", "internal/auditlog/read"},
 	// What is made of events: each answers one kind of question.
-	"internal/answer/table":   {"internal/auditlog/event"},
-	"internal/answer/count":   {"internal/auditlog/event"},
+	// column is an event as a flat row, which tables and counts take values from.
+	"internal/answer/column":  {"internal/auditlog/event"},
+	"internal/answer/table":   {"internal/auditlog/event", "internal/answer/column"},
+	"internal/answer/count":   {"internal/auditlog/event", "internal/answer/column"},
 	"internal/answer/changes": {"internal/auditlog/event"},
 	"internal/answer/page":    {"internal/auditlog/event"},
 	"internal/answer/roles":   {"internal/auditlog/event", "internal/hint"},
@@ -85,9 +87,9 @@ var house = map[string][]string{
 	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/policy/difference",
 		"internal/policy/requests", "internal/policy/sensitive", "internal/policy/compose", "internal/hint"},
 	// The commands that read the audit log: events, policy simulate, retention and trim.
-	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
-		"internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
-		"internal/simulate", "internal/auditlog", "internal/policy", "internal/policy/explain", "internal/policy/lint", "internal/policy/compose", "presets", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
+	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
+		"internal/answer/column", "internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
+		"internal/simulate", "internal/policy", "internal/policy/explain", "internal/policy/lint", "internal/policy/compose", "presets", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
 	"patch":               {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
 	"patch/auditflags":    {"internal/hint"},
 	"patch/webhookconfig": {"internal/hint", "patch/auditflags"},

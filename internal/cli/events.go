@@ -12,9 +12,12 @@ import (
 
 var _ answers.Console = console{}
 
-func (c console) Stdin() io.Reader        { return c.p.In }
-func (c console) Line(text string) string { return c.p.line(text) }
-func (c console) EndsItself() error       { return c.p.Begin() }
+func (c console) Stderr() io.Writer         { return c.p.Err }
+func (c console) Terminals() (out, err int) { return c.p.OutWidth, c.p.ErrWidth }
+func (c console) Quiet() bool               { return c.p.quiet }
+func (c console) Stdin() io.Reader          { return c.p.In }
+func (c console) Line(text string) string   { return c.p.line(text) }
+func (c console) EndsItself() error         { return c.p.Begin() }
 
 func (c console) Node(command string) ([]cli.Flag, func() (string, error)) {
 	n := &nodeFlags{}
@@ -25,6 +28,6 @@ func (c console) Node(command string) ([]cli.Flag, func() (string, error)) {
 		if err != nil {
 			return "", err
 		}
-		return inspect.LogFile(t)
+		return inspect.LogFile(t, command)
 	}
 }

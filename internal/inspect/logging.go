@@ -34,6 +34,9 @@ func LookAtLogging(t *target.Target) (Logging, error) {
 	}
 	now := patch.Inspect(m)
 	l := Logging{Flags: now.Flags, Version: now.Version}
+	if t.Stdin() {
+		return l, nil // it is that of another machine
+	}
 	if now.Policy.Covered() {
 		if f, err := t.Node.Read(now.Policy.Host); err == nil && f.Exists && !f.Dir {
 			l.PolicyName, l.Policy = now.Policy.Host, f.Data

@@ -23,6 +23,10 @@ type Streams struct {
 // Session is what a command has of its run.
 type Session struct {
 	Streams
+	// OutWidth and ErrWidth are how many characters stand in a line of the terminal that the
+	// stream is, 0 for a stream that is none.
+	OutWidth, ErrWidth int
+
 	gate    gate
 	changed atomic.Bool
 	node    atomic.Pointer[hint.Node]
@@ -69,7 +73,7 @@ func (s *Session) next() hint.Hint {
 func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort func(*Session, error, int) int) int {
 	said, out := newConsole(to.Err), &output{to: to.Out}
 	defer said.close(ctx)
-	s := &Session{}
+	s := &Session{OutWidth: terminalWidth(to.Out), ErrWidth: terminalWidth(to.Err)}
 	s.Streams = Streams{In: to.In, Out: &speaker{&s.gate, out, true}, Err: &speaker{&s.gate, said, false}}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
 	if err != nil {

@@ -3,12 +3,19 @@
 // New is the name to call first: it makes a Filter of what the flags of a command line
 // say; Flags lists them. A Filter reads only the fields that it names, and is used by
 // several goroutines at once.
+//
+// The values of one flag are alternatives, and all flags have to be met. A value behind !
+// is excluded. In texts * stands for any text; alone it stands for any but the empty one,
+// so that !* asks for events that have none.
 package filter
 
 import (
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/hint"
 )
 
 // Flag is a condition as a command line has it.
@@ -16,47 +23,106 @@ type Flag struct {
 	Name   string
 	Usage  string   // with the name of its value in `backquotes`
 	Switch bool     // it takes no value
-	Known  []string // the values, where there are no others
+	Known  []string // the values that there are, where they are few
 }
 
-// Filter is a condition on events. The zero value takes all.
+// Env is what New needs to know beside the flags.
+type Env struct {
+	Now time.Time
+	// Resource is the plural of a resource that a word stands for, such as pods for po, "" for
+	// a word that is not known; nil knows none.
+	Resource func(word string) string
+}
+
+// Filter is a condition on events.
 type Filter struct {
 	conditions []condition
+	fields     event.Fields
+	words      []string
+	warnings   []error
+	// received leaves out events of stage RequestReceived, of which hidden counts those that
+	// all conditions take.
+	received     bool
+	hidden       atomic.Int64
+	since, until event.Time // 0 when not given
 }
 
 // condition is what one flag asks of an event.
 type condition struct {
-	flag   string
 	fields event.Fields
 	match  func(*event.Event) bool
+	// words are texts of which an event that matches has one as a JSON string; none when that is
+	// not known. rare says how few events have one: the smaller the fewer.
+	words []string
+	rare  int
 }
 
-// Flags are the conditions that there are, in the order of the help text.
+// AllStages is the switch that takes RequestReceived in.
+const AllStages = "all-stages"
+
+// Flags are the conditions that there are, in the order in which pages tell of them.
 func Flags() []Flag {
 	var out []Flag
 	for _, k := range kinds {
 		out = append(out, k.Flag)
 	}
-	return out
+	return append(out, Flag{Name: AllStages, Switch: true,
+		Usage: "also events of stage RequestReceived, which are left out because a later event tells of the same request; --stage and --audit-id take them in as well"})
 }
 
 // New is the filter that takes an event when each flag does that is given. values are by the
-// flag's name; a switch has the value "true". Times such as 2h ago are reckoned from now.
-// The error is about a value, with something to type.
-func New(values map[string][]string, now time.Time) (*Filter, error) {
-	f := &Filter{}
+// flag's name; a switch has the value "true". The error is about a value, with something
+// to type.
+func New(values map[string][]string, in Env) (*Filter, error) {
+	f := &Filter{received: true, fields: event.WantStage}
+	for _, name := range []string{AllStages, "stage", "audit-id"} {
+		if len(values[name]) > 0 {
+			f.received = false
+		}
+	}
+	if err := contradiction(values); err != nil {
+		return nil, err
+	}
 	for _, k := range kinds {
 		given := values[k.Name]
 		if len(given) == 0 {
 			continue
 		}
-		c, err := k.read(k.Name, given, now)
+		c, err := k.read(reading{k.Flag, given, in, f})
 		if err != nil {
 			return nil, err
 		}
+		c.rare = k.rare
 		f.conditions = append(f.conditions, c)
+		f.fields |= c.fields
 	}
-	return f, nil
+	f.words = rarest(f.conditions)
+	return f, f.emptySpan()
+}
+
+// emptySpan refuses a time that begins after its end.
+func (f *Filter) emptySpan() error {
+	if f.since != 0 && f.until != 0 && f.since >= f.until {
+		return hint.New(hint.Spaced("since", "2h"), "--since is not before --until: no event is left")
+	}
+	return nil
+}
+
+// mostWords are as many as a prefilter looks for faster than events are read.
+const mostWords = 8
+
+// rarest are the words of the condition that has some, and that fewest events meet.
+func rarest(all []condition) []string {
+	var best *condition
+	for i, c := range all {
+		if n := len(c.words); n > 0 && n <= mostWords && (best == nil || c.rare < best.rare) {
+			best = &all[i]
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(best.words)))
 }
 
 // Match says whether an event is wanted.
@@ -66,17 +132,27 @@ func (f *Filter) Match(e *event.Event) bool {
 			return false
 		}
 	}
+	if f.received && string(e.Stage) == "RequestReceived" {
+		f.hidden.Add(1)
+		return false
+	}
 	return true
 }
 
 // Fields are those that Match reads.
-func (f *Filter) Fields() (all event.Fields) {
-	for _, c := range f.conditions {
-		all |= c.fields
-	}
-	return all
-}
+func (f *Filter) Fields() event.Fields { return f.fields }
 
-// Words are JSON string values, without quotation marks, of which each wanted event has
-// one at least; none when nothing is known.
-func (f *Filter) Words() []string { return nil }
+// Words are texts, without quotation marks, of which each wanted event has one at least as
+// the JSON string that is a value, unless it is written with escapes; none when nothing is
+// known.
+func (f *Filter) Words() []string { return f.words }
+
+// Hidden is how many events that are wanted otherwise were left out so far because their
+// stage is RequestReceived.
+func (f *Filter) Hidden() int64 { return f.hidden.Load() }
+
+// Everything tells whether no event is left out but those of stage RequestReceived.
+func (f *Filter) Everything() bool { return len(f.conditions) == 0 }
+
+// Warnings are values that may be misspelt, each with something to type.
+func (f *Filter) Warnings() []error { return f.warnings }

@@ -9,14 +9,16 @@
 // auditpatch events has several ways to answer, such as a table, JSON or counts. Each is a
 // [mode] in a file of its own, with its flags, and one line of [modes]. To add one:
 //
-//   - write NAMEmode.go with func NAMEMode(q *question) mode, whose flags have their
+//   - write namemode.go with func nameMode(q *question) mode, whose flags have their
 //     destinations in a variable of that function
 //   - set asked to a function that returns the flag by which it is chosen, "" when it was
 //     not given, or leave it nil for a mode that -o alone chooses; outputs are the values
 //     of -o that it takes
 //   - set answer to a function that checks the flags, and makes an [answer]: Fields says
 //     what it reads of events, Add takes one at a time and Print ends it
-//   - set streams when its answer needs no end, so that it goes with --follow
+//   - print to q.out, which knows of a progress line on the terminal and of lost results
+//   - set streams when its answer needs no end, so that it goes with --follow; if it keeps
+//     something to print it later, let it have Flush() error too
 //   - add it to modes
 //
 // A way to read, as --follow is, sets read in the place of answer.
@@ -43,6 +45,11 @@ const (
 type Console interface {
 	commands.Console
 	Stdin() io.Reader
+	Stderr() io.Writer
+	// Terminals are how many characters stand in a line of the terminal that standard output and
+	// standard error are, 0 for what is none.
+	Terminals() (out, err int)
+	Quiet() bool // whether progress and outcomes are not to be said
 	// Node are the flags that name a node, and what finds the log that its manifest names, as a
 	// path on this machine. command is for hints.
 	Node(command string) (flags []cli.Flag, log func() (string, error))

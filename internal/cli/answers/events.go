@@ -2,108 +2,99 @@ package answers
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/filter"
 	"auditpatch/internal/auditlog/read"
 	"auditpatch/internal/exit"
+	"auditpatch/internal/hint"
+	"auditpatch/internal/policy/explain"
 )
 
 func (p *program) eventsCommand() *cli.Command {
-	var strict bool
-	q := &question{program: p}
+	q := &question{program: p, out: &sink{program: p}}
 	all := modes(q)
 	logs, wanted := p.newSource("events"), newWanted()
-	flags := []cli.Flag{&cli.BoolFlag{Name: "strict", Destination: &strict, Category: howCategory, Usage: "look at every byte, and exit with status 1 if something in the log cannot be read"}}
+	flags := []cli.Flag{&cli.BoolFlag{Name: "strict", Destination: &q.strict, Category: howCategory, Usage: "look at every byte, and exit with status 1 if something in the log cannot be read"}}
 	for _, m := range all {
 		flags = append(flags, m.flags...)
 	}
 	return p.Command(&cli.Command{
 		Name:  "events",
 		Usage: "who did what, when, from where, with what answer: reads the audit log",
+		Description: "Reads live, rotated and packed files, in the order of time, and changes nothing.\n" +
+			"All filters have to be met; the values of one are alternatives. '!VALUE' excludes a value, and *\n" +
+			"stands for any text: --verb '!watch' --user 'system:node:*'. Events of stage RequestReceived are\n" +
+			"left out unless --all-stages: a request has one line, and a watch or an exec, which takes long,\n" +
+			"one when its answer begins and one when it ends.",
 		Flags: slices.Concat(wanted.flags(), logs.flags(), flags, p.OutputFlags(outputs(all)...)),
 		Action: func(c *cli.Context) error {
 			answers, reads, err := choose(all, p.Output())
 			if err != nil {
 				return err
 			}
-			if q.filter, err = wanted.filter(c); err != nil {
+			q.given = wanted.given()
+			if q.filter, err = newFilter(q.given); err != nil {
 				return err
 			}
-			if q.logs, err = logs.find(); err != nil {
+			for _, w := range q.filter.Warnings() {
+				p.Say("warning", w.Error())
+				p.Say("hint", p.Hint(hint.Of(w)).String())
+			}
+			if err := q.EndsItself(); err != nil {
 				return err
 			}
-			return q.run(c.Context, answers, reads, strict)
+			if q.logs, err = logs.find(c.Context); err != nil {
+				return err
+			}
+			a, err := answers.answer()
+			if err != nil {
+				return err
+			}
+			return q.run(c.Context, a, answers, reads)
 		},
 	})
 }
 
 // run reads the logs and prints the answer.
-func (q *question) run(ctx context.Context, m, reads *mode, strict bool) error {
-	a, err := m.answer()
-	if err != nil {
-		return err
-	}
-	if err := q.EndsItself(); err != nil {
-		return err
-	}
+func (q *question) run(ctx context.Context, a answer, answers, reads *mode) error {
 	from := read.Events
 	if reads != nil {
 		from = reads.read
 	}
-	query := read.Query{Fields: a.Fields(), Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(), Strict: strict}
-	total, err := from(ctx, q.logs, query, a.Add)
-	if err != nil {
-		return err
+	s := &q.summary
+	q.out.progress = q.newProgress(answers, reads)
+	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(),
+		Unordered: answers.unordered, Strict: q.strict, Progress: q.out.progress.show}
+	total, err := from(ctx, q.logs, query, s.watch(a, reads != nil))
+	total.Cut = total.Cut || ctx.Err() != nil
+	q.out.progress.clear()
+	if total.Cut && errors.Is(err, context.Canceled) {
+		err = nil
 	}
-	if err := a.Print(total); err != nil {
-		return err
+	if err == nil {
+		s.total(total, q.filter)
+		err = a.Print(total)
 	}
-	q.Printf("%d of %d events", total.Wanted, total.Events)
-	for _, u := range total.First {
-		q.Say("warning", fmt.Sprintf("%s:%d: %s", u.File, u.Line, u.Reason))
+	switch {
+	case q.out.lost != nil:
+		return exit.Status(exit.Refused) // the session says so, unless nobody wants more
+	case err != nil:
+		return readError("events", err)
 	}
-	if strict && total.Unreadable > 0 {
+	q.conclude(ctx, s)
+	switch {
+	case s.Interrupted && reads == nil:
+		return exit.Status(exit.Refused)
+	case q.strict && s.Unreadable > 0:
 		return exit.Status(exit.Differs)
 	}
 	return nil
-}
-
-// source is the logs that a command reads.
-type source struct {
-	*program
-	names cli.StringSlice
-	node  []cli.Flag
-	log   func() (string, error)
-}
-
-func (p *program) newSource(command string) *source {
-	s := &source{program: p}
-	s.node, s.log = p.Node(command)
-	return s
-}
-
-func (s *source) flags() []cli.Flag {
-	return append([]cli.Flag{
-		&cli.StringSliceFlag{Name: "log", Destination: &s.names, Category: whichCategory, Usage: "`FILE` or folder of a log, - for standard input; without it, the log that the node's manifest names; may be repeated"},
-	}, s.node...)
-}
-
-// find returns the logs.
-func (s *source) find() ([]read.Log, error) {
-	names := s.names.Value()
-	if len(names) == 0 {
-		name, err := s.log()
-		if err != nil {
-			return nil, err
-		}
-		names = []string{name}
-	}
-	return read.Find(names, s.Stdin())
 }
 
 // wanted are the flags of a filter.
@@ -135,8 +126,8 @@ func (w *wanted) flags() (flags []cli.Flag) {
 	return flags
 }
 
-// filter is what the flags say.
-func (w *wanted) filter(*cli.Context) (*filter.Filter, error) {
+// given is what the flags say, by their names.
+func (w *wanted) given() map[string][]string {
 	values := map[string][]string{}
 	for name, given := range w.texts {
 		values[name] = given.Value()
@@ -146,5 +137,13 @@ func (w *wanted) filter(*cli.Context) (*filter.Filter, error) {
 			values[name] = []string{"true"}
 		}
 	}
-	return filter.New(values, time.Now())
+	return values
+}
+
+// newFilter takes what flags say.
+func newFilter(given map[string][]string) (*filter.Filter, error) {
+	return filter.New(given, filter.Env{Now: time.Now(), Resource: func(word string) string {
+		plural, _ := explain.ResourceName(word)
+		return plural
+	}})
 }

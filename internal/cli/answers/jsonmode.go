@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 
+	"auditpatch/internal/answer/column"
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/read"
 )
@@ -14,38 +14,8 @@ import (
 func jsonMode(q *question) mode {
 	return mode{
 		outputs: []string{"json"},
-		answer:  func() (answer, error) { return &document{to: bufio.NewWriter(q.Stdout())}, nil },
+		answer:  func() (answer, error) { return &document{bufferedJSON: q.bufferedJSON()}, nil },
 	}
-}
-
-// document is JSON that is printed while it is made.
-type document struct {
-	to     *bufio.Writer
-	events int64
-}
-
-func (d *document) Fields() event.Fields { return 0 }
-
-func (d *document) Add(e *event.Event) error {
-	between := ",\n"
-	if d.events++; d.events == 1 {
-		between = "{\n  \"changed\": false,\n  \"events\": [\n"
-	}
-	_, _ = d.to.WriteString(between) // the writer remembers an error
-	_, err := d.to.Write(e.JSON)
-	return err
-}
-
-func (d *document) Print(total read.Total) error {
-	if d.events == 0 {
-		_, _ = d.to.WriteString("{\n  \"changed\": false,\n  \"events\": [")
-	}
-	text, err := json.Marshal(total)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(d.to, "\n  ],\n  \"total\": %s\n}\n", text)
-	return d.to.Flush()
 }
 
 // jsonlMode prints the events as they stand in the log, one a line.
@@ -53,17 +23,97 @@ func jsonlMode(q *question) mode {
 	return mode{
 		outputs: []string{"jsonl"},
 		streams: true,
-		answer:  func() (answer, error) { return lines{q.Stdout()}, nil },
+		answer:  func() (answer, error) { return &jsonLines{q.bufferedJSON()}, nil },
 	}
 }
 
-type lines struct{ to io.Writer }
+// bufferedJSON prints events that are whole JSON. What is read is only passed over where no
+// filter looks, and may be damaged there.
+type bufferedJSON struct {
+	*bufio.Writer
+	q       *question
+	shown   bool // on a terminal
+	line    []byte
+	damaged int64
+}
 
-func (l lines) Fields() event.Fields { return 0 }
+func (q *question) bufferedJSON() bufferedJSON {
+	width, _ := q.Terminals()
+	return bufferedJSON{Writer: bufio.NewWriterSize(q.out, 64<<10), q: q, shown: width > 0}
+}
 
-func (l lines) Add(e *event.Event) error {
-	_, err := l.to.Write(append(e.JSON[:len(e.JSON):len(e.JSON)], '\n'))
+func (b *bufferedJSON) Fields() event.Fields { return 0 }
+
+// event prints an event in one line, with text in front.
+func (b *bufferedJSON) event(front string, e *event.Event) error {
+	_, _ = b.WriteString(front) // the writer remembers an error
+	if b.shown {
+		b.line = column.Shown(b.line[:0], e.JSON)
+	} else {
+		b.line = column.OneLine(b.line[:0], e.JSON)
+	}
+	_, err := b.Write(b.line)
 	return err
 }
 
-func (l lines) Print(read.Total) error { return nil }
+// whole tells whether an event is JSON to its last byte.
+func (b *bufferedJSON) whole(e *event.Event) bool {
+	if json.Valid(e.JSON) {
+		return true
+	}
+	b.damaged++
+	return false
+}
+
+// end prints what is left, and says what was left out.
+func (b *bufferedJSON) end() error {
+	if b.damaged > 0 {
+		b.q.Say("warning", plural(b.damaged, "event")+" that match are damaged, and left out: --strict says where")
+	}
+	return b.Flush()
+}
+
+// document is JSON that is printed while it is made.
+type document struct {
+	bufferedJSON
+	events int64
+}
+
+const head = "{\n  \"changed\": false,\n  \"events\": ["
+
+func (d *document) Add(e *event.Event) error {
+	if !d.whole(e) {
+		return nil
+	}
+	between := ",\n"
+	if d.events++; d.events == 1 {
+		between = head + "\n"
+	}
+	return d.event(between, e)
+}
+
+func (d *document) Print(read.Total) error {
+	if d.events == 0 {
+		_, _ = d.WriteString(head)
+	}
+	text, err := json.MarshalIndent(d.q.summary, "  ", "  ")
+	if err != nil {
+		return fmt.Errorf("print the total: %w", err)
+	}
+	_, _ = fmt.Fprintf(d, "\n  ],\n  \"total\": %s\n}\n", text)
+	return d.end()
+}
+
+type jsonLines struct{ bufferedJSON }
+
+func (l *jsonLines) Add(e *event.Event) error {
+	if !l.whole(e) {
+		return nil
+	}
+	if err := l.event("", e); err != nil {
+		return err
+	}
+	return l.WriteByte('\n')
+}
+
+func (l *jsonLines) Print(read.Total) error { return l.end() }

@@ -21,6 +21,9 @@ func modes(q *question) []mode {
 		tableMode(q),
 		jsonMode(q),
 		jsonlMode(q),
+		csvMode(q),
+		flatMode(q),
+		countMode(q),
 	}
 }
 
@@ -28,17 +31,23 @@ func modes(q *question) []mode {
 // answer begins.
 type question struct {
 	*program
-	logs   []read.Log
-	filter *filter.Filter
+	logs      []read.Log
+	given     map[string][]string // the flags of the filter, by their names
+	filter    *filter.Filter
+	out       *sink
+	summary   summary // of what was read, when Print is called
+	strict    bool
+	localTime bool
 }
 
 // mode is a way to answer, or to read.
 type mode struct {
-	flags   []cli.Flag
-	outputs []string      // the values of -o that it takes
-	asked   func() string // the flag that asks for it, "" when it was not given; nil: -o alone does
-	streams bool          // its answer needs no end, and goes with --follow
-	answer  func() (answer, error)
+	flags     []cli.Flag
+	outputs   []string      // the values of -o that it takes
+	asked     func() string // the flag that asks for it, "" when it was not given; nil: -o alone does
+	unordered bool          // events may come in any order, which is faster
+	streams   bool          // its answer needs no end, and goes with --follow
+	answer    func() (answer, error)
 	// read is another way to read, in the place of [read.Events]; such a mode does not answer,
 	// and outputs do not matter.
 	read func(context.Context, []read.Log, read.Query, func(*event.Event) error) (read.Total, error)
@@ -50,7 +59,8 @@ type answer interface {
 	Fields() event.Fields
 	// Add takes an event, which is valid until Add returns.
 	Add(*event.Event) error
-	// Print prints what Add has not printed. total.Cut says that reading was interrupted.
+	// Print prints what Add has not printed. total.Cut says that reading was interrupted; the summary
+	// of the question has more.
 	Print(total read.Total) error
 }
 

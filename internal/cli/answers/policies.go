@@ -35,16 +35,17 @@ func PolicyCommands(c Console) []*cli.Command {
 // observed is what these commands have in common: logs and the node that they are of.
 type observed struct {
 	*program
-	names  cli.StringSlice
-	strict bool
-	node   []cli.Flag
-	look   func() (Logging, error)
+	command string
+	names   cli.StringSlice
+	strict  bool
+	node    []cli.Flag
+	look    func() (Logging, error)
 	// logging is that of the node, zero where there is none.
 	logging Logging
 }
 
 func (p *program) newObserved(command string) *observed {
-	o := &observed{program: p}
+	o := &observed{program: p, command: command}
 	o.node, o.look = p.Logging(command)
 	return o
 }
@@ -70,7 +71,11 @@ func (o *observed) find(c *cli.Context) ([]read.Log, error) {
 		}
 		names = []string{o.logging.Log}
 	}
-	return read.Find(names, o.Stdin())
+	logs, err := read.Find(names, interruptible(c.Context, o.Stdin()))
+	if err != nil {
+		return nil, readError(o.command, err)
+	}
+	return logs, nil
 }
 
 // current is the node's policy, nil for none. One that cannot be read strictly is told of

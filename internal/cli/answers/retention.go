@@ -87,7 +87,7 @@ func (p *program) retention(c *cli.Context, f *retentionFlags) error {
 	}
 	out, err := simulate.Run(c.Context, r)
 	if err != nil {
-		return err
+		return readError(f.command, err)
 	}
 	if err := f.unread(out); err != nil {
 		return err
@@ -161,11 +161,11 @@ func (p *program) printPlan(pl plan) {
 		under = "under " + pl.of
 	}
 	p.Outf("rate     %s an hour on average, %s in the busiest hour, %s", size(int64(rate.Mean)), size(int64(rate.Peak)), under)
-	p.Outf("         from %s in %s; reckoned with %s an hour: %s", counted(pl.report.Log.All.Events, "event"), span(pl.report.Span()), size(int64(s.Rate)), s.Basis)
+	p.Outf("         from %s in %s; reckoned with %s an hour: %s", counted(pl.report.Log.All.Events, "event"), lasting(pl.report.Span()), size(int64(s.Rate)), s.Basis)
 	p.Outf("packing  %s", packing(pl.report.Ratio))
 	p.Outf("settings files of %d MB, %s, for %s%s", s.MaxSize, files(s.MaxBackup), days(s.MaxAge), map[bool]string{true: ", packed"}[s.Compress])
 	p.Outf("history  %s; %s at the average rate, %s if each hour were like the busiest", reaches(s.History),
-		span(s.Keeps(rate.Mean, pl.wish.Times).Least), span(s.Keeps(rate.Peak, pl.wish.Times).Least))
+		lasting(s.Keeps(rate.Mean, pl.wish.Times).Least), lasting(s.Keeps(rate.Peak, pl.wish.Times).Least))
 	p.Outf("disk     at most %s%s", size(s.Disk), pl.brief())
 	for _, w := range pl.warnings() {
 		p.Say("warning", w)
@@ -211,7 +211,7 @@ func (pl plan) warnings() (out []string) {
 		out = append(out, fmt.Sprintf("the log's file system has %s free, and the log takes %s now: %s do not fit", size(l.Free), size(l.Used), size(s.Disk)))
 	}
 	if covers := pl.report.Span(); covers < 24*time.Hour {
-		out = append(out, fmt.Sprintf("the log covers %s: what a day writes is a guess, and a week's bursts are not in it", span(covers)))
+		out = append(out, fmt.Sprintf("the log covers %s: what a day writes is a guess, and a week's bursts are not in it", lasting(covers)))
 	}
 	if pl.report.Logs > 1 {
 		out = append(out, fmt.Sprintf("the rate is the average of %d logs: a node that writes more needs more", pl.report.Logs))

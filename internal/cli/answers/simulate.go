@@ -53,7 +53,7 @@ func (p *program) simulate(c *cli.Context, f *simulateFlags) error {
 	}
 	out, err := simulate.Run(c.Context, r)
 	if err != nil {
-		return err
+		return readError(f.command, err)
 	}
 	s := simulated{report: out, request: r, rotation: f.rotation.of(c, f.logging.Rotation)}
 	if p.JSON() {

@@ -27,7 +27,7 @@ func (p *program) printSimulated(s simulated) error {
 		}
 		p.Outf("current  %s, %s", c.Name(), recorded)
 	}
-	p.Outf("log      %s in %s%s", counted(r.Log.All.Events, "event"), span(r.Span()), s.times())
+	p.Outf("log      %s in %s%s", counted(r.Log.All.Events, "event"), lasting(r.Span()), s.times())
 	for _, print := range []func(simulated) error{p.printSides, p.printRules, p.printLevels, p.printUsers, p.printTimes} {
 		p.Outf("")
 		if err := print(s); err != nil {
@@ -81,14 +81,7 @@ func (p *program) printRules(s simulated) error {
 
 // cells are the columns of a count.
 func cells(c simulate.Count, of *simulate.Tally) []string {
-	return []string{strconv.FormatInt(c.Events, 10), size(c.Bytes), share(c.Bytes, of.All.Bytes), size(c.Estimated)}
-}
-
-func share(part, whole int64) string {
-	if whole == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f %%", float64(part)*100/float64(whole))
+	return []string{strconv.FormatInt(c.Events, 10), size(c.Bytes), simulate.Share(c.Bytes, of.All.Bytes), size(c.Estimated)}
 }
 
 // levels in the order of what they write.
@@ -121,7 +114,7 @@ func (p *program) printUsers(s simulated) error {
 	for _, name := range names[:min(len(names), mostUsers)] {
 		was, is := s.report.Log.Users[name], s.report.New.Users[name]
 		rows = append(rows, []string{cmp.Or(name, "(nobody: the login failed)"), strconv.FormatInt(was.Events, 10), size(was.Bytes),
-			strconv.FormatInt(is.Events, 10), size(is.Bytes), share(is.Bytes, s.report.New.All.Bytes)})
+			strconv.FormatInt(is.Events, 10), size(is.Bytes), simulate.Share(is.Bytes, s.report.New.All.Bytes)})
 	}
 	if err := p.Table(rows); err != nil {
 		return err
@@ -181,7 +174,7 @@ func (p *program) printKept(s simulated) {
 		p.Outf("disk     at most %s%s", size(h.Disk), onDisk(r.Rotation, s.report.Ratio))
 	}
 	if s.report.Span() < time.Hour {
-		p.Outf("         the log covers %s: how much is written in a day it can hardly say", span(s.report.Span()))
+		p.Outf("         the log covers %s: how much is written in a day it can hardly say", lasting(s.report.Span()))
 	}
 }
 

@@ -64,7 +64,7 @@ func (p *program) trim(c *cli.Context, f *trimFlags) error {
 	}
 	found, err := simulate.Trim(c.Context, r)
 	if err != nil {
-		return err
+		return readError(f.command, err)
 	}
 	t := trimmed{Trimmed: found, base: r.Base}
 	if len(found.Rules) > 0 && !fromStdin(r.Logs) && !found.Read.Cut {

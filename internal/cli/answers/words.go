@@ -26,8 +26,8 @@ func unreadable(file string, line int64, reason string) string {
 	return fmt.Sprintf("%s:%d: %s", file, line, reason)
 }
 
-// span is a length of time with two digits or more.
-func span(d time.Duration) string {
+// lasting is a length of time with two digits or more.
+func lasting(d time.Duration) string {
 	switch {
 	case d == simulate.Endless:
 		return "no end"
@@ -45,7 +45,7 @@ func span(d time.Duration) string {
 
 // reaches says how far back a log reaches: at least, and just before a file is removed.
 func reaches(h simulate.History) string {
-	least, most := span(h.Least), span(h.Most)
+	least, most := lasting(h.Least), lasting(h.Most)
 	if least == most {
 		return least
 	}

@@ -1,0 +1,174 @@
+package table
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"auditpatch/internal/auditlog/event"
+)
+
+func sample(t testing.TB) []*event.Event {
+	t.Helper()
+	data, err := os.ReadFile("../../../testdata/audit.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*event.Event
+	for line := range strings.Lines(string(data)) {
+		e := &event.Event{}
+		if err := e.Parse([]byte(line), event.WantAll); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+func printed(t *testing.T, style Style, all []*event.Event) []string {
+	t.Helper()
+	var b bytes.Buffer
+	style.Line = func(s string) string { return strings.ReplaceAll(s, "\x1b", "?") }
+	if style.Zone == nil {
+		style.Zone = time.UTC
+	}
+	table := New(&b, style)
+	for _, e := range all {
+		if err := table.Add(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+}
+
+// TestWidths wants each line to fit the terminal, and rows to stay readable.
+func TestWidths(t *testing.T) {
+	all := sample(t)
+	for _, width := range []int{80, 100, 120, 200} {
+		for _, line := range printed(t, Style{Width: width}, all) {
+			if n := utf8.RuneCountInString(line); n > width {
+				t.Errorf("%d of %d: %s", n, width, line)
+			}
+		}
+	}
+	at80 := printed(t, Style{Width: 80}, all)[9]
+	for _, word := range []string{"2026-11-22 11:20:04", "alice", "delete", "web-1", "prod", "200"} {
+		if !strings.Contains(at80, word) {
+			t.Errorf("no %s in %s", word, at80)
+		}
+	}
+	// On a terminal that is too narrow for anything nothing breaks.
+	for _, width := range []int{1, 10, 40} {
+		printed(t, Style{Width: width}, all)
+	}
+}
+
+// TestRows says what becomes of each part of an event.
+func TestRows(t *testing.T) {
+	rows := printed(t, Style{}, sample(t))
+	for i, want := range map[int]string{
+		0:  "WHEN (UTC) WHO WHAT WHERE FROM RESULT",
+		3:  "2026-11-22 11:05:00 system:kube-scheduler watch pods - 10.0.0.1 kube-scheduler 200 begun",
+		6:  "2026-11-22 11:09:40 sa:prod:web list secrets - 10.244.1.17 curl 403 Forbidden",
+		7:  "2026-11-22 11:13:45 bob create pods/web-1/exec prod 10.0.0.9 kubectl 101 after 5m0s",
+		8:  "2026-11-22 11:15:00 system:anonymous get /api - 10.0.0.1 (for 198.51.100.23) Mozilla 403 Forbidden",
+		11: "2026-11-22 11:21:07 carol as bob delete configmaps/settings prod 10.0.0.8 kubectl 403 Forbidden",
+		12: "2026-11-22 11:22:30 alice patch deployments.apps/web/scale prod 10.0.0.7 kubectl 200",
+		16: "2026-11-22 11:33:00 system:node:n1 update nodes/n1/status - 10.0.0.3 kubelet RequestReceived",
+	} {
+		if got := strings.Join(strings.Fields(rows[i]), " "); got != want {
+			t.Errorf("row %d: %s\nwant   %s", i, got, want)
+		}
+	}
+	local := printed(t, Style{Zone: time.FixedZone("X", 3600)}, sample(t))
+	if !strings.HasPrefix(local[0], "WHEN (local)") || !strings.HasPrefix(local[1], "2026-11-22 12:02:10") {
+		t.Errorf("%s\n%s", local[0], local[1])
+	}
+}
+
+// TestNothing is no event: no head either.
+func TestNothing(t *testing.T) {
+	if rows := printed(t, Style{}, nil); len(rows) != 1 || rows[0] != "" {
+		t.Errorf("%q", rows)
+	}
+	var e event.Event
+	if err := e.Parse([]byte(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"x","stage":"Panic","verb":"get"}`), event.WantAll); err != nil {
+		t.Fatal(err)
+	}
+	rows := printed(t, Style{Wide: true}, []*event.Event{&e})
+	if got := strings.Join(strings.Fields(rows[1]), " "); got != "- - get - - panic - Panic - - x - -" {
+		t.Error(got)
+	}
+}
+
+// TestColors are around the whole row, and nowhere without them.
+func TestColors(t *testing.T) {
+	rows := printed(t, Style{Width: 120, Color: true}, sample(t))
+	if !strings.HasPrefix(rows[0], bold) || !strings.HasPrefix(rows[6], yellow) || !strings.HasSuffix(rows[6], reset) || strings.Contains(rows[1], "\x1b") {
+		t.Errorf("%q", rows)
+	}
+	if plain := printed(t, Style{Width: 120}, sample(t)); strings.Contains(strings.Join(plain, ""), "\x1b") {
+		t.Errorf("%q", plain)
+	}
+}
+
+// TestStream prints many rows in bounded memory; those after the first keep their columns.
+func TestStream(t *testing.T) {
+	e := sample(t)[0]
+	w := &counter{}
+	table := New(w, Style{Width: 100, Zone: time.UTC, Line: func(s string) string { return s }})
+	for i := range 1000 {
+		if err := table.Add(e); err != nil {
+			t.Fatal(err)
+		}
+		if want := i >= mostKept-1; (w.writes > 0) != want {
+			t.Fatalf("row %d: %d writes", i, w.writes)
+		}
+		if len(table.kept) >= mostKept {
+			t.Fatalf("%d rows are kept", len(table.kept))
+		}
+	}
+	if want := 1001; strings.Count(w.String(), "\n") != want {
+		t.Errorf("%d lines, want %d", strings.Count(w.String(), "\n"), want)
+	}
+}
+
+type counter struct {
+	bytes.Buffer
+	writes int
+}
+
+func (c *counter) Write(text []byte) (int, error) {
+	c.writes++
+	return c.Buffer.Write(text)
+}
+
+func TestShortened(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  string
+	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "a…ef"}, {"äöüß", 4, "äöüß"}, {"äöüßx", 4, "ä…ßx"}, {"abc", 2, "ab"}, {"abc", 0, ""}} {
+		if got := (cell{}).shortened(c.text, c.width); got != c.want {
+			t.Errorf("%s in %d: %s, want %s", c.text, c.width, got, c.want)
+		}
+	}
+}
+
+func BenchmarkAdd(b *testing.B) {
+	all := sample(b)
+	table := New(&bytes.Buffer{}, Style{Zone: time.UTC, Line: func(s string) string { return s }})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if err := table.Add(all[i%len(all)]); err != nil {
+			b.Fatal(fmt.Errorf("row %d: %w", i, err))
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package answers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"auditpatch/internal/auditlog"
+	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/auditlog/filter"
+	"auditpatch/internal/auditlog/read"
+)
+
+// summary is what stands at the end of each answer.
+type summary struct {
+	Files       int               `json:"files"`
+	Bytes       int64             `json:"bytes"`  // of the events' text, unpacked
+	Events      int64             `json:"events"` // that could be read
+	Matched     int64             `json:"matched"`
+	Received    int64             `json:"requestReceivedLeftOut"` // events that match, but for their stage
+	Duplicates  int64             `json:"duplicates"`
+	Unreadable  int64             `json:"unreadable"` // places
+	First       []unreadablePlace `json:"firstUnreadable"`
+	From        *time.Time        `json:"from"` // of the events that match
+	To          *time.Time        `json:"to"`
+	Interrupted bool              `json:"interrupted"` // this is not all
+}
+
+// unreadablePlace is something in a log that is no event.
+type unreadablePlace struct {
+	File   string `json:"file"`
+	Line   int64  `json:"line"`
+	Bytes  int64  `json:"bytes"`
+	Reason string `json:"reason"`
+}
+
+// watch is an answer's Add that also sees from when to when the events are. Where they come as
+// they happen, each is printed at once.
+func (s *summary) watch(a answer, live bool) func(*event.Event) error {
+	var from, to event.Time
+	flushing, keeps := a.(interface{ Flush() error })
+	return func(e *event.Event) error {
+		if at := e.Stamp; at != 0 && (from == 0 || at < from) {
+			from = at
+			s.From = pointer(at.Go())
+		}
+		if e.Stamp > to {
+			to = e.Stamp
+			if s.To == nil {
+				s.To = new(time.Time)
+			}
+			*s.To = to.Go()
+		}
+		if err := a.Add(e); err != nil || !live || !keeps {
+			return err
+		}
+		return flushing.Flush()
+	}
+}
+
+func pointer(t time.Time) *time.Time { return &t }
+
+// total takes over what was read.
+func (s *summary) total(t read.Total, f *filter.Filter) {
+	s.Files, s.Bytes, s.Events, s.Matched, s.Received = t.Files, t.Bytes, t.Events, t.Wanted, f.Hidden()
+	s.Duplicates, s.Unreadable, s.Interrupted = t.Duplicates, t.Unreadable, t.Cut
+	s.First = []unreadablePlace{}
+	for _, u := range t.First {
+		s.First = append(s.First, unreadablePlace{u.File, u.Line, u.Bytes, u.Reason})
+	}
+}
+
+// conclude says what was read, and what was not.
+func (q *question) conclude(ctx context.Context, s *summary) {
+	const most = 3
+	for i, u := range s.First {
+		if i == most {
+			break
+		}
+		q.Say("warning", fmt.Sprintf("%s:%d: %s, which cannot be read: %s", u.File, u.Line, auditlog.FormatSize(u.Bytes), u.Reason))
+	}
+	if more := s.Unreadable - int64(min(len(s.First), most)); more > 0 {
+		q.Say("warning", fmt.Sprintf("%s more cannot be read: -o json lists the first of them", plural(more, "place")))
+	}
+	text := fmt.Sprintf("%s of %s", number(s.Matched), plural(s.Events, "event"))
+	if q.filter.Everything() && s.Received == 0 {
+		text = plural(s.Matched, "event")
+	}
+	text += fmt.Sprintf(" in %s (%s)", where(q.logs, s.Files), auditlog.FormatSize(s.Bytes))
+	switch {
+	case s.From != nil && s.To != nil:
+		text += ", " + q.between(*s.From, *s.To)
+	case s.Matched == 0:
+		text += q.covered(ctx)
+	}
+	if s.Received > 0 {
+		text += fmt.Sprintf("; %s of stage RequestReceived left out, see --all-stages", number(s.Received))
+	}
+	if s.Duplicates > 0 {
+		text += "; " + plural(s.Duplicates, "duplicate") + " left out"
+	}
+	q.Printf("%s", text)
+	if s.Interrupted {
+		q.Say("error", "interrupted: this is not all")
+	}
+}
+
+// where names the logs.
+func where(logs []read.Log, files int) string {
+	var names []string
+	for _, l := range logs {
+		names = append(names, filepath.Base(l.Name))
+	}
+	if len(names) > 3 {
+		names = append(names[:3], "...")
+	}
+	text := strings.Join(names, ", ")
+	if files > len(logs) {
+		text = plural(int64(files), "file") + " of " + text
+	}
+	return text
+}
+
+// between is a span of time in words.
+func (q *question) between(from, to time.Time) string {
+	const layout = "2006-01-02 15:04:05"
+	zone := q.zone()
+	text := from.In(zone).Format(layout)
+	if to := to.In(zone).Format(layout); to != text {
+		text += " to " + to
+	}
+	if zone == time.UTC {
+		text += " UTC"
+	}
+	return text
+}
+
+// covered says from when to when a log is of which nothing is wanted.
+func (q *question) covered(ctx context.Context) string {
+	from, to := covers(ctx, q.logs)
+	if from == 0 || to == 0 {
+		return ""
+	}
+	return "; the log is of " + q.between(from.Go(), to.Go())
+}
+
+// errEnough ends reading.
+var errEnough = errors.New("enough")
+
+// covers is the time of the first event of logs, and of the last. Only the first event of the
+// oldest file of each is read, and its live file.
+func covers(ctx context.Context, logs []read.Log) (from, to event.Time) {
+	query := read.Query{Fields: event.WantStamp}
+	for _, l := range logs {
+		if len(l.Files) == 0 {
+			continue
+		}
+		first := []read.Log{{Name: l.Name, Files: l.Files[:1]}}
+		_, _ = read.Events(ctx, first, query, func(e *event.Event) error {
+			if from == 0 || e.Stamp < from {
+				from = e.Stamp
+			}
+			return errEnough
+		})
+		last := []read.Log{{Name: l.Name, Files: l.Files[len(l.Files)-1:]}}
+		_, _ = read.Events(ctx, last, query, func(e *event.Event) error {
+			to = max(to, e.Stamp)
+			return nil
+		})
+	}
+	return from, to
+}
+
+// plural is a number of things.
+func plural(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return number(n) + " " + thing + "s"
+}
+
+// number is a number with commas.
+func number(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
