@@ -72,10 +72,13 @@ const (
 	firstSample = 1 << 20
 	everySample = 16 << 20
 	pieceSample = 128 << 10
-	mostSample  = 4 << 20
+	mostSample  = 2 << 20
 )
 
 func (s *sampler) add(event []byte) {
+	if s.text.Cap() == 0 {
+		s.text.Grow(2 * firstSample)
+	}
 	if s.text.Len() < mostSample && (s.read < firstSample || s.read%everySample < pieceSample) {
 		s.text.Write(event)
 		s.text.WriteByte('\n')

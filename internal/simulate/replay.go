@@ -106,7 +106,7 @@ type queued struct {
 	early           stages // those of its request that the log has before it
 }
 
-const batchSize = 256 << 10
+const batchSize = 64 << 10
 
 // begin starts the workers, one for each processor. For Each there is but one, which
 // works at once, so that the order stays.
