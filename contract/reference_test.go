@@ -237,6 +237,8 @@ func TestPagesJSON(t *testing.T) {
 		"diff --audit-log-maxage=9", "enable --dry-run", "status", "doctor", "recover", "restore --list",
 		"enable --audit-log-maxage=x", "export kubeadm", "policy list", "policy show", "policy lint --policy=-", "version",
 		"policy verdict --preset=none", "policy compose --quiet-leases", "policy diff --from=preset:none --to=preset:metadata",
+		"policy simulate --preset=baseline --compare=preset:metadata --log=../testdata/audit-day.log", "policy retention --days=9 --disk=20M --log=../testdata/audit-day.log",
+		"policy trim --preset=metadata --log=../testdata/audit-day.log",
 	} {
 		words := append(strings.Fields(command), "-o", "json")
 		if !strings.HasPrefix(command, "policy") && !strings.HasPrefix(command, "export") && command != "version" {

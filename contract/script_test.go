@@ -25,6 +25,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MANIFEST", manifest)
+			e.Setenv("DAY", filepath.Join(filepath.Dir(manifest), "audit-day.log"))
 			e.Setenv("LOG", filepath.Join(filepath.Dir(manifest), "audit.log"))
 			e.Setenv("PATH", dir+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return nil

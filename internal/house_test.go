@@ -27,7 +27,7 @@ var house = map[string][]string{
 	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
-	"internal/cli": {"internal/cli/commands", "internal/cli/policies", "internal/cli/answers", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
+	"internal/cli": {"internal/cli/commands", "internal/cli/policies", "internal/cli/answers", "internal/simulate", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/verdict", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// What packages of commands share: the program as they see it.
 	"internal/cli/commands": {"internal/change", "internal/hint"},
@@ -86,11 +86,13 @@ var house = map[string][]string{
 	"internal/answer/page":  {"internal/auditlog/event", "internal/auditlog/read"},
 	"internal/answer/roles": {"internal/auditlog/event", "internal/hint"},
 	// simulate puts recorded events under another policy, and reckons volume and retention.
-	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/hint"},
+	// What its rules must not hide sensitive knows, and what a log never had difference finds.
+	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/policy/difference",
+		"internal/policy/requests", "internal/policy/sensitive", "internal/policy/compose", "internal/hint"},
 	// The commands that read the audit log: events, policy simulate, retention and trim.
 	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
 		"internal/answer/column", "internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
-		"internal/simulate", "internal/policy", "internal/policy/explain", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
+		"internal/simulate", "internal/policy", "internal/policy/explain", "internal/policy/lint", "internal/policy/compose", "presets", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
 	"patch":               {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
 	"patch/auditflags":    {"internal/hint"},
 	"patch/webhookconfig": {"internal/hint", "patch/auditflags"},

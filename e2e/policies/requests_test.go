@@ -355,11 +355,14 @@ func requests(t *testing.T, builder string) (out []sent) {
 		}
 	}
 	for i := range out {
-		out[i].id = fmt.Sprintf("request-%04d", i)
+		out[i].id = requestID(i)
 		out[i].Header["Audit-ID"] = out[i].id
 	}
 	return out
 }
+
+// requestID is the Audit-ID of a request.
+func requestID(i int) string { return fmt.Sprintf("request-%04d", i) }
 
 // parse reads a line of targets.
 func parse(t *testing.T, line string) apiserver.Request {

@@ -19,7 +19,7 @@ var (
 		meaning string
 	}{
 		{0, "success, whether or not something had to be changed"},
-		{exit.Differs, "differences: diff, status --check, policy diff; findings: policy lint, doctor, policy verdict --check; expectations that are not met: policy test; lines that are no event: policy explain --strict, events --strict"},
+		{exit.Differs, "differences: diff, status --check, policy diff; findings: policy lint, doctor, policy verdict --check; expectations that are not met: policy test; lines that are no event: policy explain --strict, events --strict; a log without events, or with --strict one that cannot be read in full: policy simulate, policy retention, policy trim"},
 		{exit.Refused, "refused, failed or interrupted; nothing has changed, except that an earlier unfinished run may have been completed"},
 		{exit.RolledBack, "failed, and rolled back: the earlier settings are in place and the API server is healthy"},
 		{exit.NotRestored, "failed, and not restored: the message names the backup and the command that restores it; or audit logging is on, but kubeadm-config could not be changed as --persist asks; or the change was made, but its result could not be printed; or a bug in auditpatch ended the run"},

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
+	"auditpatch/internal/cli/answers"
 	"auditpatch/internal/cli/policies"
 	"auditpatch/internal/hint"
 	"auditpatch/patch"
@@ -19,7 +20,7 @@ func (p *program) policyCommand() *cli.Command {
 	return p.group(&cli.Command{
 		Name:        "policy",
 		Usage:       "list, show and check audit policies",
-		Subcommands: slices.Insert(commands, at, p.policyVerdictCommand()),
+		Subcommands: append(slices.Insert(commands, at, p.policyVerdictCommand()), answers.PolicyCommands(console{p})...),
 	})
 }
 

@@ -15,7 +15,7 @@ type Node []Option
 var NodeFlags = []string{"manifest", "root", "state-dir"}
 
 // nodeCommands know all of NodeFlags.
-var nodeCommands = []string{"enable", "diff", "status", "disable", "restore", "recover", "doctor", "policy verdict", "events"}
+var nodeCommands = []string{"enable", "diff", "status", "disable", "restore", "recover", "doctor", "policy verdict", "policy simulate", "policy retention", "policy trim", "events"}
 
 // filters are those that also take a manifest from standard input.
 var filters = []string{"enable", "diff", "status", "disable", "policy verdict", "events"}

@@ -57,13 +57,15 @@ type Console interface {
 	Version() string // of the program
 	// CommandLine is what was typed, as a shell takes it, and as it may be shown.
 	CommandLine() string
-	// SetChanged says that a file was written, and what to type if that cannot be printed.
-	SetChanged(next hint.Hint)
+	// Logging are the same flags, and what finds out how the node logs.
+	Logging(command string) (flags []cli.Flag, look func() (Logging, error))
 	// Line is a text as a terminal may have it.
 	Line(text string) string
 	// EndsItself says that an interruption cancels the context of the command, and does not
 	// end it in its middle. The error is that it was interrupted before.
 	EndsItself() error
+	// SetChanged says that a file was changed, and what to type if that cannot be printed.
+	SetChanged(next hint.Hint)
 }
 
 // program has the commands as methods.

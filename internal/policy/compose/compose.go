@@ -28,6 +28,8 @@ import (
 type Source struct {
 	Name string // a file's name, or preset NAME
 	Data []byte
+	// Comments stand above its rules, in the place of where these come from.
+	Comments []string
 }
 
 // typed is the source as it is given to a flag.
@@ -88,7 +90,8 @@ type part struct {
 // out, and what it does with managed fields.
 type rule struct {
 	auditv1.PolicyRule
-	from string // FILE:LINE
+	from    string // FILE:LINE
+	comment string // above the rule, instead of from
 }
 
 // composer puts one result together.
@@ -181,7 +184,11 @@ func (c *composer) load(s Source) (*auditv1.Policy, []rule, error) {
 	var rules []rule
 	for i, spec := range v1.Rules {
 		line, _ := p.Position(i)
-		rules = append(rules, rule{complete(spec, v1), fmt.Sprintf("%s:%d", s.Name, line)})
+		r := rule{PolicyRule: complete(spec, v1), from: fmt.Sprintf("%s:%d", s.Name, line)}
+		if i < len(s.Comments) {
+			r.comment = s.Comments[i]
+		}
+		rules = append(rules, r)
 	}
 	return v1, rules, nil
 }

@@ -28,7 +28,7 @@ rules:
 `
 
 func file(name, rules string) Source {
-	return Source{name, []byte("apiVersion: audit.k8s.io/v1\nkind: Policy\n" + rules)}
+	return Source{Name: name, Data: []byte("apiVersion: audit.k8s.io/v1\nkind: Policy\n" + rules)}
 }
 
 func mustCompose(t *testing.T, r Request) Result {
@@ -48,7 +48,7 @@ func TestBaseStays(t *testing.T) {
 		"no indent":                     "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages:\n- RequestReceived\nrules:\n# first\n- level: Metadata",
 		"rules first, and a dash alone": "rules:\n    -\n        level: Metadata\nomitStages: [RequestReceived]\nkind: Policy\napiVersion: audit.k8s.io/v1\n",
 	} {
-		out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(text)}, QuietLeases: true,
+		out := mustCompose(t, Request{Base: Source{Name: "base.yaml", Data: []byte(text)}, QuietLeases: true,
 			Add: []Source{file("a.yaml", "omitStages: [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create]\n")}})
 		before, after, _ := strings.Cut(text, "rules:")
 		got := string(out.Text)
@@ -60,14 +60,14 @@ func TestBaseStays(t *testing.T) {
 			t.Errorf("%s: line ends are mixed:\n%q", name, got)
 		}
 	}
-	if out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(base)}}); string(out.Text) != base {
+	if out := mustCompose(t, Request{Base: Source{Name: "base.yaml", Data: []byte(base)}}); string(out.Text) != base {
 		t.Errorf("with nothing laid over it, the base is\n%s", out.Text)
 	}
 }
 
 // TestStagesMove wants each part to keep its stages: the base's go into its rules.
 func TestStagesMove(t *testing.T) {
-	out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(base)},
+	out := mustCompose(t, Request{Base: Source{Name: "base.yaml", Data: []byte(base)},
 		Add: []Source{file("a.yaml", "rules:\n- level: Metadata\n  verbs: [create]\n")}})
 	const want = `# who did what
 apiVersion: audit.k8s.io/v1
@@ -106,7 +106,7 @@ func TestWrittenAnew(t *testing.T) {
 		"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n  [{level: Metadata}]\n",
 		"apiVersion: audit.k8s.io/v1\nkind: Policy\n? rules\n: - level: Metadata\n",
 	} {
-		out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(text)}, QuietLeases: true})
+		out := mustCompose(t, Request{Base: Source{Name: "base.yaml", Data: []byte(text)}, QuietLeases: true})
 		if !strings.Contains(string(out.Text), "# base.yaml:") || len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "written anew") {
 			t.Errorf("%s\nnotes %q\n%s", text, out.Notes, out.Text)
 		}
@@ -114,7 +114,7 @@ func TestWrittenAnew(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	plain := Source{"base.yaml", []byte(base)}
+	plain := Source{Name: "base.yaml", Data: []byte(base)}
 	all := file("all.yaml", "rules:\n- level: Metadata\n")
 	for _, c := range []struct {
 		name, want, hint string
@@ -153,9 +153,9 @@ func TestRefusals(t *testing.T) {
 func TestDecisions(t *testing.T) {
 	const bot = "system:serviceaccount:ci:bot"
 	devs := file("devs.yaml", "rules:\n- level: None\n  userGroups: [ops]\n- level: RequestResponse\n  userGroups: ['system:authenticated']\n  verbs: [create]\n")
-	out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(base)}, QuietLeases: true, QuietUsers: []string{bot},
+	out := mustCompose(t, Request{Base: Source{Name: "base.yaml", Data: []byte(base)}, QuietLeases: true, QuietUsers: []string{bot},
 		Profiles: []Profile{{"devs", devs}}, Version: policy.Version{Major: 1, Minor: 30}})
-	p := load(t, Source{"composed.yaml", out.Text})
+	p := load(t, Source{Name: "composed.yaml", Data: out.Text})
 	dev := policy.Request{User: "alice", Groups: []string{"devs", "system:authenticated"}}
 	as := func(r policy.Request, verb, group, resource string) policy.Request {
 		r.Verb, r.Group, r.Namespace = verb, group, "prod"
@@ -215,7 +215,7 @@ func TestLouder(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		before, after := load(t, base), load(t, Source{"composed.yaml", out.Text})
+		before, after := load(t, base), load(t, Source{Name: "composed.yaml", Data: out.Text})
 		for _, verb := range []string{"get", "list", "watch", "create", "update"} {
 			for _, resource := range guarded[0].Resources {
 				r := policy.Request{User: bob, Verb: verb, Namespace: "prod", Name: "x"}
@@ -236,7 +236,7 @@ func TestLouder(t *testing.T) {
 	// What a group's own policy records of bob's reads of secrets stays as well.
 	out := mustCompose(t, Request{Base: file("none.yaml", "rules:\n- level: None\n"), QuietUsers: []string{bob}, Profiles: []Profile{{"devs", metadata}}})
 	r := policy.Request{User: bob, Groups: []string{"devs", "system:authenticated"}, Verb: "get", Resource: "secrets", Namespace: "prod"}
-	if level := load(t, Source{"composed.yaml", out.Text}).Evaluate(r.Attributes()).Level; level != "Metadata" {
+	if level := load(t, Source{Name: "composed.yaml", Data: out.Text}).Evaluate(r.Attributes()).Level; level != "Metadata" {
 		t.Errorf("of devs, bob's reads of secrets are at level %s", level)
 	}
 	if _, err := Compose(Request{Base: file("none.yaml", "rules:\n- level: None\n"), QuietLeases: true}); err == nil || !strings.Contains(err.Error(), "--quiet-leases would do nothing") {
@@ -281,7 +281,7 @@ func TestProfileNotes(t *testing.T) {
 
 // TestLeaks wants a warning for what the result writes, by whatever part.
 func TestLeaks(t *testing.T) {
-	plain := Source{"base.yaml", []byte(base)}
+	plain := Source{Name: "base.yaml", Data: []byte(base)}
 	secrets := file("sec.yaml", "omitStages: [RequestReceived]\nrules:\n# auditpatch:ignore AP060\n- level: RequestResponse\n  resources: [{resources: [secrets]}]\n")
 	request := Request{Base: plain, Add: []Source{secrets}}
 	if out := mustCompose(t, request); len(out.Leaks) != 3 || !strings.Contains(out.Leaks[0], "Secrets get into the log") || !strings.Contains(out.Leaks[2], "ConfigMaps get") {
@@ -308,19 +308,19 @@ func TestHead(t *testing.T) {
 # note: stays
 apiVersion: audit.k8s.io/v1
 `
-	out := mustCompose(t, Request{Base: Source{"my.yaml", []byte(head + rest)}, QuietLeases: true})
+	out := mustCompose(t, Request{Base: Source{Name: "my.yaml", Data: []byte(head + rest)}, QuietLeases: true})
 	if !strings.HasPrefix(string(out.Text), want) || !strings.Contains(string(out.Text), "# Passes: of course\n") {
 		t.Errorf("got\n%s", out.Text)
 	}
-	again := mustCompose(t, Request{Base: Source{"two.yaml", out.Text}, QuietUsers: []string{bob}})
+	again := mustCompose(t, Request{Base: Source{Name: "two.yaml", Data: out.Text}, QuietUsers: []string{bob}})
 	if n := strings.Count(string(again.Text), "# Composed: "); n != 1 || !strings.Contains(string(again.Text), "#   two.yaml: 3 rules\n") {
 		t.Errorf("%d heads\n%s", n, again.Text)
 	}
-	crlf := mustCompose(t, Request{Base: Source{"my.yaml", []byte(strings.ReplaceAll(head+rest, "\n", "\r\n"))}, QuietLeases: true})
+	crlf := mustCompose(t, Request{Base: Source{Name: "my.yaml", Data: []byte(strings.ReplaceAll(head+rest, "\n", "\r\n"))}, QuietLeases: true})
 	if strings.ReplaceAll(string(crlf.Text), "\r\n", "\n") != string(out.Text) {
 		t.Errorf("with CRLF\n%q", crlf.Text)
 	}
-	if out := mustCompose(t, Request{Base: Source{"my.yaml", []byte(head + rest)}}); string(out.Text) != head+rest {
+	if out := mustCompose(t, Request{Base: Source{Name: "my.yaml", Data: []byte(head + rest)}}); string(out.Text) != head+rest {
 		t.Errorf("with nothing laid over it, got\n%s", out.Text)
 	}
 }
@@ -328,7 +328,7 @@ apiVersion: audit.k8s.io/v1
 // TestCommentsOfStages wants comments in lists that move to stay.
 func TestCommentsOfStages(t *testing.T) {
 	text := "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: # why\n- RequestReceived # once\n- Panic\nrules:\n- level: Metadata\n  omitStages: [ResponseStarted] # own\n"
-	out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(text)}, Add: []Source{file("a.yaml", "omitStages: [Panic]\nrules:\n- level: Metadata\n  verbs: [create]\n")}})
+	out := mustCompose(t, Request{Base: Source{Name: "base.yaml", Data: []byte(text)}, Add: []Source{file("a.yaml", "omitStages: [Panic]\nrules:\n- level: Metadata\n  verbs: [create]\n")}})
 	for _, want := range []string{"\nomitStages: [\"Panic\"] # why # once\n", "\n  omitStages: [\"RequestReceived\", \"ResponseStarted\"] # own\n"} {
 		if !strings.Contains(string(out.Text), want) {
 			t.Errorf("%q is missing in\n%s", want, out.Text)
@@ -348,9 +348,9 @@ func TestOlderCluster(t *testing.T) {
 
 // TestNamespaces limits what is laid over the base.
 func TestNamespaces(t *testing.T) {
-	out := mustCompose(t, Request{Base: Source{"base.yaml", []byte(base)}, Namespaces: []string{"prod", "web"},
+	out := mustCompose(t, Request{Base: Source{Name: "base.yaml", Data: []byte(base)}, Namespaces: []string{"prod", "web"},
 		Add: []Source{file("a.yaml", "omitStages: [RequestReceived]\nrules:\n- level: RequestResponse\n  namespaces: [prod, dev]\n- level: RequestResponse\n  verbs: [delete]\n")}})
-	p := load(t, Source{"composed.yaml", out.Text})
+	p := load(t, Source{Name: "composed.yaml", Data: out.Text})
 	for place, want := range map[string]string{"prod": "RequestResponse", "web": "Request", "dev": "Request", "": "Request"} {
 		r := policy.Request{User: "bob", Verb: "get", Resource: "pods", Namespace: place}
 		if got := string(p.Evaluate(r.Attributes()).Level); got != want {
@@ -369,7 +369,7 @@ func TestPresets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Source{"preset " + p.Name, data}
+		return Source{Name: "preset " + p.Name, Data: data}
 	}
 	var baseline Source
 	for _, p := range presets.All() {
@@ -421,7 +421,7 @@ func TestCorpus(t *testing.T) {
 		if _, err := policy.Load(name, data2); err != nil {
 			continue // it is refused, which is for others to test
 		}
-		theirs := Source{filepath.Base(name), data2}
+		theirs := Source{Name: filepath.Base(name), Data: data2}
 		out, err := Compose(Request{Base: theirs, QuietUsers: []string{"system:serviceaccount:ci:bot"}})
 		if err != nil && strings.Contains(err.Error(), "would do nothing") {
 			continue // it records nothing that such a user reads
@@ -441,8 +441,8 @@ func TestCorpus(t *testing.T) {
 			t.Logf("%s: %s", name, out.Notes[0])
 		}
 		for _, r := range []Request{
-			{Base: Source{"preset baseline", data}, Profiles: []Profile{{"devs", theirs}}},
-			{Base: Source{"preset baseline", data}, Add: []Source{theirs}},
+			{Base: Source{Name: "preset baseline", Data: data}, Profiles: []Profile{{"devs", theirs}}},
+			{Base: Source{Name: "preset baseline", Data: data}, Add: []Source{theirs}},
 		} {
 			if _, err := Compose(r); err != nil && !strings.Contains(err.Error(), "nothing of preset baseline would be left") {
 				t.Errorf("%s: %v", name, err)

@@ -78,7 +78,7 @@ func FuzzCompose(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		source := func(name string) Source { return Source{name, randomText(t, r, words.Policy(r))} }
+		source := func(name string) Source { return Source{Name: name, Data: randomText(t, r, words.Policy(r))} }
 		q := Request{Base: source("base.yaml"), QuietLeases: r.IntN(3) == 0}
 		for i := range r.IntN(3) {
 			q.Add = append(q.Add, source(fmt.Sprintf("add%d.yaml", i)))
@@ -100,7 +100,7 @@ func FuzzCompose(f *testing.F) {
 		if err != nil || string(again.Text) != string(out.Text) {
 			t.Fatalf("a second time it is another policy: %v", err)
 		}
-		composed := load(t, Source{"composed.yaml", out.Text})
+		composed := load(t, Source{Name: "composed.yaml", Data: out.Text})
 		if composed.Rules() != out.Rules {
 			t.Fatalf("%d rules, %d were said", composed.Rules(), out.Rules)
 		}
@@ -171,7 +171,7 @@ func FuzzBase(f *testing.F) {
 	}
 	add := file("add.yaml", "rules:\n- level: Metadata\n  users: [add]\n")
 	f.Fuzz(func(t *testing.T, data []byte, stages bool) {
-		r := Request{Base: Source{"base.yaml", data}, QuietUsers: []string{"quiet"}}
+		r := Request{Base: Source{Name: "base.yaml", Data: data}, QuietUsers: []string{"quiet"}}
 		if stages { // it records each stage, so that the base's list has to move
 			r.Add = []Source{add}
 		}
@@ -186,7 +186,7 @@ func FuzzBase(f *testing.F) {
 			}
 			return
 		}
-		after := load(t, Source{"composed.yaml", out.Text})
+		after := load(t, Source{Name: "composed.yaml", Data: out.Text})
 		for _, q := range []policy.Request{
 			{User: "alice", Verb: "get", Resource: "secrets", Namespace: "prod", Name: "db"},
 			{User: "alice", Verb: "create", Group: "apps", Resource: "deployments", Namespace: "prod"},

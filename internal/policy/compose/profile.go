@@ -36,7 +36,7 @@ func (c *composer) profiles() error {
 			}
 		}
 		if !slices.ContainsFunc(own, func(r rule) bool { return matchesAll(r.PolicyRule) }) {
-			own = append(own, rule{auditv1.PolicyRule{Level: auditv1.LevelNone, UserGroups: []string{p.Group}}, "the end of " + p.Name})
+			own = append(own, rule{PolicyRule: auditv1.PolicyRule{Level: auditv1.LevelNone, UserGroups: []string{p.Group}}, from: "the end of " + p.Name})
 			comment = append(comment, "Its last rule here says what it does with the rest: nothing is recorded.")
 			c.notes = append(c.notes, fmt.Sprintf("%s: what no rule of %s matches is not recorded of this group", name, p.Name))
 		}
@@ -85,7 +85,7 @@ func ofGroup(rules []rule, group string) (own []rule, left []leftOut) {
 			continue
 		}
 		spec.UserGroups = []string{group}
-		own = append(own, rule{spec, r.from})
+		own = append(own, rule{PolicyRule: spec, from: r.from})
 		for i := range left {
 			left[i].after = append(left[i].after, own[len(own)-1])
 		}

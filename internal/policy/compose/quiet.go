@@ -33,9 +33,9 @@ func (c *composer) quietLeases() error {
 		"--quiet-leases: hides that the control plane, kubelets and service accounts look up and renew",
 		"leases. Other users' requests, and leases that are created or deleted, are left to what follows.",
 	}, []rule{
-		{auditv1.PolicyRule{Level: auditv1.LevelNone, Verbs: verbs, Resources: leases, Users: []string{
-			"system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:cloud-controller-manager"}}, from},
-		{auditv1.PolicyRule{Level: auditv1.LevelNone, Verbs: verbs, Resources: leases, UserGroups: []string{"system:nodes", "system:serviceaccounts"}}, from},
+		{PolicyRule: auditv1.PolicyRule{Level: auditv1.LevelNone, Verbs: verbs, Resources: leases, Users: []string{
+			"system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:cloud-controller-manager"}}, from: from},
+		{PolicyRule: auditv1.PolicyRule{Level: auditv1.LevelNone, Verbs: verbs, Resources: leases, UserGroups: []string{"system:nodes", "system:serviceaccounts"}}, from: from},
 	}})
 	return c.checkQuiet(c.parts[len(c.parts)-1])
 }
@@ -62,7 +62,7 @@ func (c *composer) quietUsers() error {
 		tells.Verbs, tells.Resources = []string{"create", "update", "patch"}, events
 		var rules []rule
 		for _, kept := range c.kept(user) {
-			rules = append(rules, rule{kept, from})
+			rules = append(rules, rule{PolicyRule: kept, from: from})
 		}
 		comment := []string{
 			fmt.Sprintf("--quiet-user %s", oneLine(user)),
@@ -77,9 +77,9 @@ func (c *composer) quietUsers() error {
 		default:
 			comment[3] = "are recorded as far as what follows would, by the first of these rules."
 		}
-		rules = append(rules, rule{reads, from}, rule{tells, from})
+		rules = append(rules, rule{PolicyRule: reads, from: from}, rule{PolicyRule: tells, from: from})
 		if !c.QuietLeases || !strings.HasPrefix(user, "system:serviceaccount:") {
-			rules = append(rules, rule{renews, from})
+			rules = append(rules, rule{PolicyRule: renews, from: from})
 		}
 		c.parts = append(c.parts, part{from, comment, rules})
 		if err := c.checkQuiet(c.parts[len(c.parts)-1]); err != nil {

@@ -137,7 +137,9 @@ func (c *composer) block(common []auditv1.Stage, indent, end string) string {
 		}
 		from := ""
 		for _, r := range p.rules {
-			if r.from != from && strings.Contains(r.from, ":") && !strings.HasPrefix(r.from, "--") {
+			if r.comment != "" {
+				w.line("# %s", r.comment)
+			} else if r.from != from && strings.Contains(r.from, ":") && !strings.HasPrefix(r.from, "--") {
 				w.line("# %s", r.from)
 			}
 			from = r.from

@@ -26,6 +26,7 @@ var requestInfos = &request.RequestInfoFactory{
 // after the other, without an allocation for most.
 type rebuilder struct {
 	event *Event
+	whole bool // each text is known to be one JSON object, and nothing else
 	eventText
 	in                    scanner
 	top, person, referent func(name string)
@@ -122,7 +123,7 @@ func (r *rebuilder) field(name string) {
 		r.in.skip()
 		return
 	}
-	if r.seen == seenAll && endsAlone(r.in.s, r.in.i) {
+	if r.seen == seenAll && (r.whole || endsAlone(r.in.s, r.in.i)) {
 		r.in.done = true
 	}
 }
