@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"auditpatch/internal/standin/auditevents"
 )
 
 // TestSearch passes over a line exactly when no word stands in it.
@@ -63,7 +65,7 @@ func look(names []string) []pair { return words(Query{Words: names}) }
 
 // BenchmarkSearch goes through a log for words that do not occur in it.
 func BenchmarkSearch(b *testing.B) {
-	text := newGenerator(1).log(32 << 20)
+	text := auditevents.New(1).Log(32 << 20)
 	for _, words := range [][]string{{"nobody"}, {"nobody", "nothing"}} {
 		b.Run(strings.Join(words, " "), func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
