@@ -115,7 +115,7 @@ e2e-versions: build ## the same on each minor release of Kubernetes from 1.30 on
 	./e2e/versions.sh
 
 .PHONY: e2e-answers
-e2e-answers: ## the answers in an audit log of a real kube-apiserver on loopback; as any user
+e2e-answers: build ## the answers in an audit log of a real kube-apiserver on loopback, and what DuckDB says
 	./e2e/answers.sh
 
 .PHONY: e2e-policies

@@ -98,7 +98,7 @@ func (s setting) questions() []question {
 		}},
 		{"top 20 users by count and bytes", sums, []tool{
 			{"auditpatch", events + " --top user --limit 20 -o csv", false},
-			{"jq", `jq -r '.user.username' ` + s.log + ` | sort | uniq -c | sort -k1,1nr -k2 | head -20`, false},
+			{"jq", `jq -nr 'reduce inputs as $e ({}; .[$e.user.username] |= [(.[0] // 0) + 1, (.[1] // 0) + ($e | tojson | utf8bytelength)]) | to_entries | sort_by(-.value[0], .key)[:20][] | "\(.value[0]) \(.value[1]) \(.key)"' ` + s.log, false},
 			s.ask("top", s.log),
 		}},
 		{"failed writes by hour", nil, []tool{
