@@ -58,7 +58,7 @@ func (b *bufferedJSON) event(front string, e *event.Event) error {
 
 // whole tells whether an event is JSON to its last byte.
 func (b *bufferedJSON) whole(e *event.Event) bool {
-	if json.Valid(e.JSON) {
+	if event.Valid(e.JSON) {
 		return true
 	}
 	b.damaged++
