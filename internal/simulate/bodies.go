@@ -71,7 +71,7 @@ func (l *learned) add(e *event.Event) {
 	if _, known := l.sent[k]; !known && len(l.sent) >= mostKinds {
 		return
 	}
-	r := measure(string(e.JSON), true)
+	r := measure(view(e.JSON), true)
 	if r.cutShort {
 		return
 	}

@@ -30,12 +30,9 @@ type Report struct {
 	Unknown []string
 }
 
-// report puts together what the workers have found.
+// report puts together what was counted.
 func (r *replay) report(total read.Total, filesOnly bool) *Report {
-	w := r.workers[0]
-	for _, other := range r.workers[1:] {
-		w.merge(other)
-	}
+	w := r.counter
 	out := &Report{
 		Read: total, Logs: len(r.Logs), First: goTime(w.times.first), Last: goTime(w.times.last),
 		Log: w.counts.tally(asLogged), New: w.counts.tally(underNew), Otherwise: w.otherwise, Undecided: w.unread,
@@ -49,19 +46,6 @@ func (r *replay) report(total read.Total, filesOnly bool) *Report {
 	}
 	out.Unknown = (&unknown{r, w, out, filesOnly}).sentences()
 	return out
-}
-
-func (w *worker) merge(other *worker) {
-	w.counts.merge(other.counts)
-	maps.Copy(w.seen, other.seen)
-	for stage, n := range other.stages {
-		w.stages[stage] += n
-	}
-	w.times.add(other.times.first)
-	w.times.add(other.times.last)
-	w.otherwise += other.otherwise
-	w.unmanaged += other.unmanaged
-	w.unread += other.unread
 }
 
 func goTime(t event.Time) time.Time {

@@ -16,7 +16,7 @@ import (
 // unknown finds what a replay cannot know.
 type unknown struct {
 	*replay
-	found     *worker
+	found     *counter
 	report    *Report
 	filesOnly bool
 }
@@ -114,7 +114,7 @@ func (u *unknown) guess() string {
 
 // ends says that the log has no ends of requests.
 func (u *unknown) ends() string {
-	if u.found.stages[audit.StageResponseComplete] > 0 {
+	if u.found.ends > 0 {
 		return ""
 	}
 	return "the log has no event of stage ResponseComplete: what would be written then is missing from the counts"
