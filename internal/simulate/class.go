@@ -186,6 +186,7 @@ func classOf(e *event.Event) *class { return e.Note.(*note).class }
 func (r *replay) prepare() func(*event.Event) {
 	all := newClasses(false, r.policies()...)
 	b := bodies{r.learned, map[alike]explain.Contents{}}
+	scratch := replayed{}
 	return func(e *event.Event) {
 		n := noteOf(e)
 		if n.class = all.of(e); n.class == nil {
@@ -196,7 +197,7 @@ func (r *replay) prepare() func(*event.Event) {
 		if n.differs || !strings.HasPrefix(text, compactHead) || r.derives.Load() && n.earlier() {
 			n.record, n.measured = measure(text, n.class.bodies), true
 		}
-		n.reckon(&b, e.Response.Code)
+		n.reckon(&b, &scratch, e.Response.Code)
 	}
 }
 
@@ -208,14 +209,14 @@ func (r *replay) policies() []*policy.Policy {
 }
 
 // reckon sets the sizes under each policy. The new one writes managed fields that the
-// current one has left out.
-func (n *note) reckon(b *bodies, code int) {
-	r := replayed{record: n.record, class: n.class, code: code}
+// current one has left out. r is memory for it.
+func (n *note) reckon(b *bodies, r *replayed, code int) {
+	*r = replayed{record: n.record, class: n.class, code: code}
 	for i := len(n.judged) - 1; i >= 0; i-- {
 		s := underNew + side(i)
 		if n.written[s] {
 			r.decision = n.judged[i].Decision
-			n.sizes[s] = b.size(&r)
+			n.sizes[s] = b.size(r)
 		}
 		r.stripped = n.judged[i].OmitManagedFields
 	}

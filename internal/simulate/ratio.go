@@ -69,15 +69,15 @@ type sampler struct {
 }
 
 const (
-	firstSample = 1 << 20
-	everySample = 16 << 20
-	pieceSample = 128 << 10
-	mostSample  = 2 << 20
+	firstSample = 256 << 10
+	everySample = 32 << 20
+	pieceSample = 64 << 10
+	mostSample  = 768 << 10
 )
 
 func (s *sampler) add(event []byte) {
 	if s.text.Cap() == 0 {
-		s.text.Grow(2 * firstSample)
+		s.text.Grow(mostSample + pieceSample)
 	}
 	if s.text.Len() < mostSample && (s.read < firstSample || s.read%everySample < pieceSample) {
 		s.text.Write(event)
