@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -194,7 +195,12 @@ func (r *replay) prepare() func(*event.Event) {
 		}
 		text := view(e.JSON)
 		n.record.length = len(text) + 1
-		if n.differs || !strings.HasPrefix(text, compactHead) || r.derives.Load() && n.earlier() {
+		early := r.derives.Load() && n.earlier()
+		if n.differs && !early && n.shorten(e) {
+			n.reckon(&b, &scratch, e.Response.Code)
+			return
+		}
+		if n.differs || !strings.HasPrefix(text, compactHead) || early {
 			n.record, n.measured = measure(text, n.class.bodies), true
 		}
 		n.reckon(&b, &scratch, e.Response.Code)
@@ -206,6 +212,23 @@ func (r *replay) policies() []*policy.Policy {
 		return []*policy.Policy{r.New}
 	}
 	return []*policy.Policy{r.New, r.Current}
+}
+
+// shorten measures an event that can only be written without its bodies by what was read of
+// it; false where that does not do.
+func (n *note) shorten(e *event.Event) bool {
+	if n.class.bodies || !strings.HasPrefix(view(e.JSON), compactHead) || e.RequestObject == nil && e.ResponseObject == nil || bytes.Contains(e.JSON, []byte(patchAnnotation)) {
+		return false
+	}
+	r := &n.record
+	r.level = len(e.Level) + 2
+	if e.RequestObject != nil {
+		r.request.length = len(`"requestObject":,`) + len(e.RequestObject)
+	}
+	if e.ResponseObject != nil {
+		r.response.length = len(`"responseObject":,`) + len(e.ResponseObject)
+	}
+	return true
 }
 
 // reckon sets the sizes under each policy. The new one writes managed fields that the

@@ -69,7 +69,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 		}
 	}
 	run.counter = newCounter(run)
-	q := read.Query{Fields: judgedFields | event.WantReceived | event.WantStamp | event.WantResponse, Prepare: run.prepare, Progress: r.Progress, Strict: r.Strict}
+	q := read.Query{Fields: judgedFields | event.WantBodies | event.WantReceived | event.WantStamp | event.WantResponse, Prepare: run.prepare, Progress: r.Progress, Strict: r.Strict}
 	total, err := read.Events(ctx, r.Logs, q, run.take)
 	if err != nil {
 		return nil, err
