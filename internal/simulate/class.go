@@ -43,8 +43,8 @@ type classes struct {
 // mostClasses are remembered at a time, with keys of mostKeys bytes. Who sends requests
 // chooses what is in them: long ones are not remembered.
 const (
-	mostClasses = 6000
-	mostKeys    = 2 << 20
+	mostClasses = 4000
+	mostKeys    = 1 << 20
 	longKey     = 4 << 10
 )
 

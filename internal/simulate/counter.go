@@ -21,6 +21,7 @@ type counter struct {
 	otherwise int64
 	unmanaged int64 // bodies without managed fields that the new policy would write with theirs
 	unread    int64 // events that lack what decides
+	guessed   int64 // events with a body whose size the new policy's is an estimate of
 }
 
 func newCounter(r *replay) *counter {
@@ -62,7 +63,7 @@ func (w *counter) event(e *event.Event, n *note, early stages) error {
 		n.noted = true
 		w.kind(n.Request)
 	}
-	p := place{w.counts.user(view(e.User.Name)), w.counts.inHour(int64(at / hour))}
+	p := place{w.counts.user(view(e.User.Name)), w.counts.inHour(at)}
 	w.counts.add(asLogged, p, -1, n.Level, Count{1, Size{Bytes: int64(n.record.length)}, 0})
 	if len(n.judged) > 1 {
 		if !n.written[underCurrent] || n.judged[1].Level != n.Level {
@@ -106,6 +107,9 @@ func (w *counter) write(s side, e *event.Event, n *note, p place, early stages, 
 	j := n.judged[s-underNew]
 	if n.written[s] {
 		w.counts.add(s, p, j.Rule, j.Level, Count{1, n.sizes[s], 0})
+		if s == underNew && n.sizes[s].Estimated > 0 {
+			w.guessed++
+		}
 	}
 	if each != nil {
 		size := n.sizes[s]
@@ -147,7 +151,7 @@ func (w *counter) derive(s side, e *event.Event, n *note, p place, j explain.Jud
 	}
 	size := Size{Bytes: int64(length), Estimated: int64(length)}
 	if e.Received != 0 {
-		p.hour = w.counts.inHour(int64(e.Received / hour))
+		p.hour = w.counts.inHour(e.Received)
 	}
 	w.counts.add(s, p, j.Rule, j.Level, Count{1, size, 1})
 	return size

@@ -64,7 +64,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	again := !slices.ContainsFunc(r.Logs, func(l read.Log) bool { return l.Stdin != nil })
 	if again && hasBodies(r.New, r.Current) {
 		var err error
-		if run.learned, err = learn(ctx, r.Logs); err != nil {
+		if run.learned, err = learn(ctx, r); err != nil {
 			return nil, err
 		}
 	}

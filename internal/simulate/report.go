@@ -1,7 +1,9 @@
 package simulate
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -88,12 +90,22 @@ func (t *Tally) ByDay() []Bucket { return t.buckets(24) }
 func (t *Tally) buckets(hours int64) (out []Bucket) {
 	sums := map[int64]Count{}
 	for hour, c := range t.Hours {
-		plus(sums, hour/hours*hours, c)
+		plus(sums, int64(math.Floor(float64(hour)/float64(hours)))*hours, c)
 	}
 	for _, start := range slices.Sorted(maps.Keys(sums)) {
 		out = append(out, Bucket{time.Unix(start*3600, 0).UTC(), sums[start]})
 	}
 	return out
+}
+
+// Gaps says that the log has nothing of most of the time that it covers, by which a rate is
+// too small; "" where it does not.
+func (r *Report) Gaps() string {
+	hours, with := int64(r.Span().Hours())+1, int64(len(r.Log.Hours))
+	if hours <= 48 || with*4 > hours {
+		return ""
+	}
+	return fmt.Sprintf("the log has events in %s of the %d that it covers: a clock was wrong, or it is of several times; its rate is reckoned over all of them", counted(with, "hour"), hours)
 }
 
 func plus[K comparable](of map[K]Count, key K, c Count) {

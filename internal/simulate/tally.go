@@ -1,6 +1,10 @@
 package simulate
 
-import "k8s.io/apiserver/pkg/apis/audit"
+import (
+	"k8s.io/apiserver/pkg/apis/audit"
+
+	"auditpatch/internal/auditlog/event"
+)
 
 // Count is a number of events and what they take.
 type Count struct {
@@ -44,14 +48,15 @@ type cell [sides]Count
 
 // counts are those of a worker, of all sides together, so that a user is looked up once.
 type counts struct {
-	all    cell
-	rules  [sides][]Count
-	levels [4]cell // by levelOf
-	users  map[string]*cell
-	others *cell
-	hours  map[int64]*cell
-	hour   int64 // the last one that was asked for, and its cell
-	ofHour *cell
+	all     cell
+	rules   [sides][]Count
+	levels  [4]cell // by levelOf
+	users   map[string]*cell
+	others  *cell
+	hours   map[int64]*cell
+	hour    int64 // the last one that was asked for, and its cell
+	ofHour  *cell
+	untimed cell
 }
 
 // mostUsers are counted by name: who can make names up must not fill the memory.
@@ -68,12 +73,26 @@ func newCounts(rules [sides]int) *counts {
 // place is where an event is counted, on every side.
 type place struct{ user, hour *cell }
 
-func (c *counts) inHour(hour int64) *cell {
-	if c.ofHour == nil || hour != c.hour {
-		c.hour, c.ofHour = hour, at(c.hours, hour)
+// inHour is the cell of the hour of a time; what has no time is in none.
+func (c *counts) inHour(t event.Time) *cell {
+	if t == 0 {
+		return &c.untimed
+	}
+	n := int64(t / hour)
+	if t%hour < 0 {
+		n-- // before 1970
+	}
+	if c.ofHour == nil || n != c.hour {
+		if len(c.hours) == mostHours && c.hours[n] == nil {
+			return &c.untimed
+		}
+		c.hour, c.ofHour = n, at(c.hours, n)
 	}
 	return c.ofHour
 }
+
+// mostHours are ten years, which a log has no more of.
+const mostHours = 24 * 366 * 10
 
 // levels in the order of what they write.
 var levels = [4]audit.Level{audit.LevelNone, audit.LevelMetadata, audit.LevelRequest, audit.LevelRequestResponse}

@@ -58,13 +58,14 @@ const (
 func Trim(ctx context.Context, r TrimRequest) (*Trimmed, error) {
 	found := newGroups(r.People)
 	out := &Trimmed{}
-	q := classify(read.Query{Fields: event.WantResponse | event.WantImpersonated, Strict: r.Strict, Progress: r.Progress}, r.bases()...)
+	q := classify(read.Query{Fields: event.WantResponse | event.WantImpersonated | event.WantAuthorization, Strict: r.Strict, Progress: r.Progress}, r.bases()...)
 	total, err := read.Events(ctx, r.Logs, q, func(e *event.Event) error {
 		switch known := classOf(e); {
 		case known == nil:
 			out.Undecided++
 		case r.Base == nil || known.written[underNew]:
-			failed := e.Response.Code >= 400 || e.Response.Has && string(e.Response.Status) == "Failure"
+			failed := e.Response.Code >= 400 || e.Response.Has && string(e.Response.Status) == "Failure" ||
+				string(e.Authorization.Decision) == "forbid"
 			found.add(known, int64(len(e.JSON)+1), failed, e.Impersonated.Has)
 		}
 		return nil
