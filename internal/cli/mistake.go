@@ -193,6 +193,8 @@ func guessFlag(c *cli.Context, word string) cli.Flag {
 		return flagNamed(c, "from")
 	case has("to"):
 		return flagNamed(c, "to")
+	case has("log") && (strings.Contains(word, ".log") || strings.HasSuffix(word, ".gz") || strings.HasSuffix(word, ".json")):
+		return flagNamed(c, "log")
 	case has("manifest") && strings.ContainsAny(word, "/.") && !strings.Contains(word, "://"):
 		return flagNamed(c, "manifest")
 	}

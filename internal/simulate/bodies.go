@@ -45,8 +45,8 @@ const (
 	levelRequestResponse = "RequestResponse"
 )
 
-// learn reads the logs for events that have bodies, and were answered with success.
-func learn(ctx context.Context, logs []read.Log) (*learned, error) {
+// learn reads the logs of a replay for events that have bodies, and were answered with success.
+func learn(ctx context.Context, r Request) (*learned, error) {
 	l := &learned{map[kind]mean{}, map[kind]mean{}, map[string]mean{}, 0}
 	q := read.Query{
 		MatchFields: event.WantLevel | event.WantStage,
@@ -56,8 +56,9 @@ func learn(ctx context.Context, logs []read.Log) (*learned, error) {
 		Words:     []string{levelRequest, levelRequestResponse},
 		Fields:    event.WantVerb | event.WantObject | event.WantResponse,
 		Unordered: true,
+		Progress:  r.Progress,
 	}
-	_, err := read.Events(ctx, logs, q, func(e *event.Event) error {
+	_, err := read.Events(ctx, r.Logs, q, func(e *event.Event) error {
 		if e.Object.Has && e.Response.Code < 400 {
 			l.add(e)
 		}
@@ -71,7 +72,7 @@ func (l *learned) add(e *event.Event) {
 	if _, known := l.sent[k]; !known && len(l.sent) >= mostKinds {
 		return
 	}
-	r := measure(string(e.JSON), true)
+	r := measure(view(e.JSON), true)
 	if r.cutShort {
 		return
 	}

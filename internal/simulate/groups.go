@@ -55,38 +55,53 @@ func newGroups(people bool) *groups {
 }
 
 // add counts an event. failed says that its request was refused or went wrong.
-func (g *groups) add(r policy.Request, stage audit.Stage, bytes int64, failed, impersonated bool) {
+func (g *groups) add(of *class, bytes int64, failed, impersonated bool) {
+	r := &of.Request
 	c := Count{Events: 1, Size: Size{Bytes: bytes}}
 	g.all.add(c)
 	if r.Resource == "leases" && r.Group == "coordination.k8s.io" && (r.Verb == "update" || r.Verb == "patch") {
 		g.leases.add(c)
 	}
 	if impersonated && len(g.acting) < mostGroups {
-		g.acting[clone(r.User)] = true
+		g.acting[r.User] = true
 	}
-	if reason := Protected(r, g.people); reason != "" {
-		plus(g.stays, reason, c)
-		return
-	}
-	k := keyOf(r)
-	known := g.of[k]
+	known := g.find(of)
 	if known == nil {
-		if len(g.of) >= mostGroups {
-			plus(g.stays, Uncounted, c)
-			return
-		}
-		k = k.own()
-		known = &group{key: k, nodes: true}
-		g.of[k] = known
+		plus(g.stays, of.reason, c)
+		return
 	}
 	known.Count.add(c)
 	known.nodes = known.nodes && slices.Contains(r.Groups, "system:nodes")
 	switch {
 	case impersonated:
 		known.reason = Impersonated
-	case (failed || stage == audit.StagePanic) && known.reason == "":
+	case (failed || of.Stage == audit.StagePanic) && known.reason == "":
 		known.reason = Failures
 	}
+}
+
+// find is the group of a class, nil for requests that stay for the class's reason. It is
+// looked for once.
+func (g *groups) find(of *class) *group {
+	if of.group != nil || of.reason != "" {
+		return of.group
+	}
+	if of.reason = Protected(of.Request, g.people); of.reason != "" {
+		return nil
+	}
+	k := keyOf(of.Request)
+	known := g.of[k]
+	if known == nil {
+		if len(g.of) >= mostGroups {
+			of.reason = Uncounted
+			return nil
+		}
+		k = k.own()
+		known = &group{key: k, nodes: true}
+		g.of[k] = known
+	}
+	of.group = known
+	return known
 }
 
 // full tells whether requests may be missing from the groups: then nothing is known of

@@ -69,15 +69,15 @@ type sampler struct {
 }
 
 const (
-	firstSample = 1 << 20
-	everySample = 16 << 20
-	pieceSample = 128 << 10
-	mostSample  = 2 << 20
+	firstSample = 256 << 10
+	everySample = 32 << 20
+	pieceSample = 64 << 10
+	mostSample  = 768 << 10
 )
 
 func (s *sampler) add(event []byte) {
 	if s.text.Cap() == 0 {
-		s.text.Grow(2 * firstSample)
+		s.text.Grow(mostSample + pieceSample)
 	}
 	if s.text.Len() < mostSample && (s.read < firstSample || s.read%everySample < pieceSample) {
 		s.text.Write(event)
@@ -91,7 +91,7 @@ func (s *sampler) ratio() Ratio {
 	if s.text.Len() < minSample {
 		return Ratio{From: "the log is too short to tell"}
 	}
-	var size counter
+	var size packed
 	w := gzip.NewWriter(&size)
 	if _, err := w.Write(s.text.Bytes()); err != nil || w.Close() != nil {
 		return Ratio{From: "the log could not be packed"}
@@ -99,11 +99,11 @@ func (s *sampler) ratio() Ratio {
 	return Ratio{float64(s.text.Len()) / float64(size), fmt.Sprintf("a sample of %.1f MB of the log", float64(s.text.Len())/(1<<20))}
 }
 
-// counter counts what is written.
-type counter int64
+// packed counts what is written.
+type packed int64
 
-func (c *counter) Write(b []byte) (int, error) {
-	*c += counter(len(b))
+func (c *packed) Write(b []byte) (int, error) {
+	*c += packed(len(b))
 	return len(b), nil
 }
 

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"unsafe"
+
+	"auditpatch/internal/auditlog/event"
 )
 
 // record is one event by the lengths of its parts, in bytes. A part of an object is its
@@ -221,20 +224,9 @@ func afterString(text string, i int) int {
 
 // afterNested is the offset behind the object or list that begins at i.
 func afterNested(text string, i int) int {
-	depth := 0
-	for i < len(text) {
-		switch text[i] {
-		case '"':
-			i = afterString(text, i)
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-		i++
+	rest := text[i:]
+	if n := event.End(unsafe.Slice(unsafe.StringData(rest), len(rest))); n >= 0 {
+		return i + n
 	}
 	return len(text) + 1
 }

@@ -3,9 +3,8 @@ package simulate
 import (
 	"context"
 	"hash/maphash"
-	"runtime"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"k8s.io/apiserver/pkg/apis/audit"
@@ -45,18 +44,18 @@ type Outcome struct {
 	Derived bool `json:"derived"`
 }
 
-// replay is one run over the logs.
+// replay is one run over the logs: judges look at events in the goroutines that read, and
+// the counter, in one, at what they made of them.
 type replay struct {
 	Request
 	learned *learned
 	open    open
-	workers []*worker
-	wait    sync.WaitGroup
-	full    chan *batch // to be done
-	empty   chan *batch
-	filling *batch
+	counter *counter
 	sample  sampler
 	started event.Time // when the first event was made
+	// derives says that stages are counted that the log has not, for which events are
+	// measured.
+	derives atomic.Bool
 }
 
 // Run replays the logs. The error is one of reading them, or the first that Each returns.
@@ -65,21 +64,18 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	again := !slices.ContainsFunc(r.Logs, func(l read.Log) bool { return l.Stdin != nil })
 	if again && hasBodies(r.New, r.Current) {
 		var err error
-		if run.learned, err = learn(ctx, r.Logs); err != nil {
+		if run.learned, err = learn(ctx, r); err != nil {
 			return nil, err
 		}
 	}
-	run.begin()
-	q := read.Query{Fields: wantedFields, Progress: r.Progress, Strict: r.Strict}
+	run.counter = newCounter(run)
+	q := read.Query{Fields: judgedFields | event.WantBodies | event.WantReceived | event.WantStamp | event.WantResponse, Prepare: run.prepare, Progress: r.Progress, Strict: r.Strict}
 	total, err := read.Events(ctx, r.Logs, q, run.take)
-	run.end()
 	if err != nil {
 		return nil, err
 	}
 	return run.report(total, again), nil
 }
-
-const wantedFields = event.WantAuditID | event.WantStage | event.WantReceived | event.WantStamp | event.WantResponse
 
 // hasBodies tells whether a policy has a rule that writes objects.
 func hasBodies(policies ...*policy.Policy) bool {
@@ -88,117 +84,26 @@ func hasBodies(policies ...*policy.Policy) bool {
 	})
 }
 
-// batch is some events for a worker, as one text, so that no event is copied for itself. It
-// is filled again when it is done: what outlives it is copied.
-type batch struct {
-	text   []byte
-	events []queued
-}
-
-// string is the text, which stays as it is until the batch is filled again.
-func (b *batch) string() string { return unsafe.String(unsafe.SliceData(b.text), len(b.text)) }
-
-// queued is an event with what was read of it. Its text ends at end.
-type queued struct {
-	end             int
-	code            int
-	received, stamp event.Time
-	early           stages // those of its request that the log has before it
-}
-
-const batchSize = 64 << 10
-
-// begin starts the workers, one for each processor. For Each there is but one, which
-// works at once, so that the order stays.
-func (r *replay) begin() {
-	n := runtime.GOMAXPROCS(0)
-	if r.Each != nil {
-		n = 1
-	}
-	r.full, r.empty = make(chan *batch, n), make(chan *batch, 2*n+1)
-	for range n {
-		w := newWorker(r)
-		r.workers = append(r.workers, w)
-		if r.Each != nil {
-			return
-		}
-		r.wait.Go(func() {
-			for b := range r.full {
-				_ = w.batch(b, nil) // only Each has errors
-				r.done(b)
-			}
-		})
-	}
-}
-
 // take takes an event from the log.
 func (r *replay) take(e *event.Event) error {
 	if r.started == 0 || e.Stamp != 0 && e.Stamp < r.started {
 		r.started = e.Stamp
 	}
-	if r.filling == nil {
-		r.filling = r.fresh()
-	}
-	b := r.filling
-	q := queued{code: e.Response.Code, received: e.Received, stamp: e.Stamp, early: r.open.before(e)}
+	early := r.open.before(e)
 	if e.Received != 0 && e.Received < r.started {
-		q.early = allStages // the log begins after its request
+		early = allStages // the log begins after its request
 	}
 	r.sample.add(e.JSON)
-	b.text = append(b.text, e.JSON...)
-	q.end = len(b.text)
-	b.events = append(b.events, q)
-	if r.Each == nil && len(b.text) < batchSize {
+	n, ok := e.Note.(*note)
+	if !ok || n.class == nil {
+		r.counter.unread++
 		return nil
 	}
-	return r.flush()
+	return r.counter.event(e, n, early)
 }
 
-func (r *replay) fresh() *batch {
-	select {
-	case b := <-r.empty:
-		b.events, b.text = b.events[:0], b.text[:0]
-		return b
-	default:
-		return &batch{text: make([]byte, 0, batchSize+batchSize/4)}
-	}
-}
-
-// flush hands on what was taken.
-func (r *replay) flush() error {
-	b := r.filling
-	if b == nil {
-		return nil
-	}
-	r.filling = nil
-	if r.Each == nil {
-		r.full <- b
-		return nil
-	}
-	err := r.workers[0].batch(b, r.Each)
-	r.done(b)
-	return err
-}
-
-// done lets a batch be filled again, unless it has become large.
-func (r *replay) done(b *batch) {
-	if cap(b.text) > 2*batchSize {
-		return
-	}
-	select {
-	case r.empty <- b:
-	default:
-	}
-}
-
-// end waits for the workers.
-func (r *replay) end() {
-	if r.Each == nil {
-		_ = r.flush() // only Each has errors
-	}
-	close(r.full)
-	r.wait.Wait()
-}
+// view is the text in b without a copy, as long as b stays as it is.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // stages is a set of the stages that come before the last one.
 type stages uint8

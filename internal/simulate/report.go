@@ -1,7 +1,9 @@
 package simulate
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -30,12 +32,9 @@ type Report struct {
 	Unknown []string
 }
 
-// report puts together what the workers have found.
+// report puts together what was counted.
 func (r *replay) report(total read.Total, filesOnly bool) *Report {
-	w := r.workers[0]
-	for _, other := range r.workers[1:] {
-		w.merge(other)
-	}
+	w := r.counter
 	out := &Report{
 		Read: total, Logs: len(r.Logs), First: goTime(w.times.first), Last: goTime(w.times.last),
 		Log: w.counts.tally(asLogged), New: w.counts.tally(underNew), Otherwise: w.otherwise, Undecided: w.unread,
@@ -49,19 +48,6 @@ func (r *replay) report(total read.Total, filesOnly bool) *Report {
 	}
 	out.Unknown = (&unknown{r, w, out, filesOnly}).sentences()
 	return out
-}
-
-func (w *worker) merge(other *worker) {
-	w.counts.merge(other.counts)
-	maps.Copy(w.seen, other.seen)
-	for stage, n := range other.stages {
-		w.stages[stage] += n
-	}
-	w.times.add(other.times.first)
-	w.times.add(other.times.last)
-	w.otherwise += other.otherwise
-	w.unmanaged += other.unmanaged
-	w.unread += other.unread
 }
 
 func goTime(t event.Time) time.Time {
@@ -104,12 +90,22 @@ func (t *Tally) ByDay() []Bucket { return t.buckets(24) }
 func (t *Tally) buckets(hours int64) (out []Bucket) {
 	sums := map[int64]Count{}
 	for hour, c := range t.Hours {
-		plus(sums, hour/hours*hours, c)
+		plus(sums, int64(math.Floor(float64(hour)/float64(hours)))*hours, c)
 	}
 	for _, start := range slices.Sorted(maps.Keys(sums)) {
 		out = append(out, Bucket{time.Unix(start*3600, 0).UTC(), sums[start]})
 	}
 	return out
+}
+
+// Gaps says that the log has nothing of most of the time that it covers, by which a rate is
+// too small; "" where it does not.
+func (r *Report) Gaps() string {
+	hours, with := int64(r.Span().Hours())+1, int64(len(r.Log.Hours))
+	if hours <= 48 || with*4 > hours {
+		return ""
+	}
+	return fmt.Sprintf("the log has events in %s of the %d that it covers: a clock was wrong, or it is of several times; its rate is reckoned over all of them", counted(with, "hour"), hours)
 }
 
 func plus[K comparable](of map[K]Count, key K, c Count) {

@@ -28,7 +28,7 @@ func (s *Size) estimate(n int64, rough bool) {
 // replayed is an event with what is known of it, and the decision of a policy.
 type replayed struct {
 	record
-	explain.Event
+	*class
 	code     int // of the answer, 0 for none
 	decision policy.Decision
 	// stripped says that the policy that recorded the event leaves managed fields out.

@@ -1,6 +1,10 @@
 package simulate
 
-import "k8s.io/apiserver/pkg/apis/audit"
+import (
+	"k8s.io/apiserver/pkg/apis/audit"
+
+	"auditpatch/internal/auditlog/event"
+)
 
 // Count is a number of events and what they take.
 type Count struct {
@@ -44,21 +48,22 @@ type cell [sides]Count
 
 // counts are those of a worker, of all sides together, so that a user is looked up once.
 type counts struct {
-	all    cell
-	rules  [sides][]Count
-	levels map[audit.Level]*cell
-	users  map[string]*cell
-	others *cell
-	hours  map[int64]*cell
-	hour   int64 // the last one that was asked for, and its cell
-	ofHour *cell
+	all     cell
+	rules   [sides][]Count
+	levels  [4]cell // by levelOf
+	users   map[string]*cell
+	others  *cell
+	hours   map[int64]*cell
+	hour    int64 // the last one that was asked for, and its cell
+	ofHour  *cell
+	untimed cell
 }
 
 // mostUsers are counted by name: who can make names up must not fill the memory.
 const mostUsers = 20_000
 
 func newCounts(rules [sides]int) *counts {
-	c := &counts{levels: map[audit.Level]*cell{}, users: map[string]*cell{}, others: &cell{}, hours: map[int64]*cell{}}
+	c := &counts{users: map[string]*cell{}, others: &cell{}, hours: map[int64]*cell{}}
 	for s, n := range rules {
 		c.rules[s] = make([]Count, n)
 	}
@@ -68,11 +73,41 @@ func newCounts(rules [sides]int) *counts {
 // place is where an event is counted, on every side.
 type place struct{ user, hour *cell }
 
-func (c *counts) place(user string, hour int64) place {
-	if c.ofHour == nil || hour != c.hour {
-		c.hour, c.ofHour = hour, at(c.hours, hour)
+// inHour is the cell of the hour of a time; what has no time is in none.
+func (c *counts) inHour(t event.Time) *cell {
+	if t == 0 {
+		return &c.untimed
 	}
-	return place{c.user(user), c.ofHour}
+	n := int64(t / hour)
+	if t%hour < 0 {
+		n-- // before 1970
+	}
+	if c.ofHour == nil || n != c.hour {
+		if len(c.hours) == mostHours && c.hours[n] == nil {
+			return &c.untimed
+		}
+		c.hour, c.ofHour = n, at(c.hours, n)
+	}
+	return c.ofHour
+}
+
+// mostHours are ten years, which a log has no more of.
+const mostHours = 24 * 366 * 10
+
+// levels in the order of what they write.
+var levels = [4]audit.Level{audit.LevelNone, audit.LevelMetadata, audit.LevelRequest, audit.LevelRequestResponse}
+
+// levelOf is the place of one of the levels.
+func levelOf(level audit.Level) int {
+	switch level {
+	case audit.LevelMetadata:
+		return 1
+	case audit.LevelRequest:
+		return 2
+	case audit.LevelRequestResponse:
+		return 3
+	}
+	return 0
 }
 
 func (c *counts) user(name string) *cell {
@@ -100,40 +135,19 @@ func (c *counts) add(s side, p place, rule int, level audit.Level, n Count) {
 	if rule >= 0 && rule < len(c.rules[s]) {
 		c.rules[s][rule].add(n)
 	}
-	at(c.levels, level)[s].add(n)
+	c.levels[levelOf(level)][s].add(n)
 	p.user[s].add(n)
 	p.hour[s].add(n)
-}
-
-func (c *counts) merge(other *counts) {
-	for s := range sides {
-		c.all[s].add(other.all[s])
-		for i, n := range other.rules[s] {
-			c.rules[s][i].add(n)
-		}
-		c.others[s].add(other.others[s])
-	}
-	for level, of := range other.levels {
-		at(c.levels, level).add(of)
-	}
-	for hour, of := range other.hours {
-		at(c.hours, hour).add(of)
-	}
-	for name, of := range other.users {
-		c.user(name).add(of)
-	}
-}
-
-func (c *cell) add(other *cell) {
-	for s := range sides {
-		c[s].add(other[s])
-	}
 }
 
 // tally is one side.
 func (c *counts) tally(s side) *Tally {
 	t := &Tally{All: c.all[s], Rules: c.rules[s], Levels: map[audit.Level]Count{}, Users: map[string]Count{}, Others: c.others[s], Hours: map[int64]Count{}}
-	keep(t.Levels, c.levels, s)
+	for i, level := range levels {
+		if n := c.levels[i][s]; n != (Count{}) {
+			t.Levels[level] = n
+		}
+	}
 	keep(t.Users, c.users, s)
 	keep(t.Hours, c.hours, s)
 	return t

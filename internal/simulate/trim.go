@@ -27,6 +27,8 @@ type TrimRequest struct {
 	Save   float64
 	People bool // hide what people read, too
 	Strict bool
+	// Progress is called now and then.
+	Progress func(read.Progress)
 }
 
 // Trimmed is what can be saved.
@@ -54,18 +56,17 @@ const (
 
 // Trim reads the logs and proposes rules, those first that save most.
 func Trim(ctx context.Context, r TrimRequest) (*Trimmed, error) {
-	found, judge := newGroups(r.People), explain.NewJudge(r.bases()...)
+	found := newGroups(r.People)
 	out := &Trimmed{}
-	q := read.Query{Fields: event.WantResponse | event.WantImpersonated, Strict: r.Strict}
+	q := classify(read.Query{Fields: event.WantResponse | event.WantImpersonated | event.WantAuthorization, Strict: r.Strict, Progress: r.Progress}, r.bases()...)
 	total, err := read.Events(ctx, r.Logs, q, func(e *event.Event) error {
-		text := string(e.JSON)
-		known, judged, reason := judge.Event(text)
-		switch {
-		case reason != "":
+		switch known := classOf(e); {
+		case known == nil:
 			out.Undecided++
-		case r.Base == nil || slices.Contains(judged[0].Stages, known.Stage):
-			failed := e.Response.Code >= 400 || e.Response.Has && string(e.Response.Status) == "Failure"
-			found.add(known.Request, known.Stage, int64(len(e.JSON)+1), failed, e.Impersonated.Has)
+		case r.Base == nil || known.written[underNew]:
+			failed := e.Response.Code >= 400 || e.Response.Has && string(e.Response.Status) == "Failure" ||
+				string(e.Authorization.Decision) == "forbid"
+			found.add(known, int64(len(e.JSON)+1), failed, e.Impersonated.Has)
 		}
 		return nil
 	})
@@ -179,6 +180,8 @@ func (t *Trimmed) Compose(ctx context.Context, r TrimRequest) (compose.Result, P
 type Proof struct {
 	Hidden int64 `json:"hidden"` // events that a rule hides, each of a group that was proposed
 	Same   int64 `json:"same"`   // events with which both policies do the same
+	// Cut says that it was interrupted, and nothing is proven.
+	Cut bool `json:"-"`
 }
 
 // prove asks both policies about each event of the log.
@@ -189,13 +192,14 @@ func (t *Trimmed) prove(ctx context.Context, r TrimRequest, base, trimmed *polic
 			hidden[g.key] = true
 		}
 	}
-	judge, added := explain.NewJudge(base, trimmed), len(t.Rules)
-	_, err = read.Events(ctx, r.Logs, read.Query{Fields: event.WantImpersonated}, func(e *event.Event) error {
-		known, judged, reason := judge.Event(string(e.JSON))
-		if reason != "" {
+	added := len(t.Rules)
+	q := classify(read.Query{Fields: event.WantImpersonated, Progress: r.Progress}, base, trimmed)
+	total, err := read.Events(ctx, r.Logs, q, func(e *event.Event) error {
+		known := classOf(e)
+		if known == nil {
 			return nil
 		}
-		switch was, is := judged[0], judged[1]; {
+		switch was, is := known.judged[0], known.judged[1]; {
 		case hidden[keyOf(known.Request)] && is.Level == audit.LevelNone && is.Rule >= 0 && is.Rule < added:
 			p.Hidden++
 		case hidden[keyOf(known.Request)] || e.Impersonated.Has && is.Level == audit.LevelNone && was.Level != audit.LevelNone || !sameDecision(was, is, added):
@@ -205,6 +209,7 @@ func (t *Trimmed) prove(ctx context.Context, r TrimRequest, base, trimmed *polic
 		}
 		return nil
 	})
+	p.Cut = total.Cut
 	return p, err
 }
 

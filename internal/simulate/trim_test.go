@@ -86,7 +86,7 @@ func TestTrim(t *testing.T) {
 		t.Errorf("stays (-want +got):\n%s", diff)
 	}
 	out, proof, err := found.Compose(t.Context(), r)
-	if err != nil || proof != (Proof{150, 387}) {
+	if err != nil || proof != (Proof{Hidden: 150, Same: 387}) {
 		t.Fatalf("%+v, %v", proof, err)
 	}
 	if !strings.HasSuffix(string(out.Text), string(r.Source.Data[len("apiVersion: audit.k8s.io/v1\nkind: Policy\n"):])) && !strings.Contains(string(out.Text), "- level: Metadata") {

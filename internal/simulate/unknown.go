@@ -16,7 +16,7 @@ import (
 // unknown finds what a replay cannot know.
 type unknown struct {
 	*replay
-	found     *worker
+	found     *counter
 	report    *Report
 	filesOnly bool
 }
@@ -25,12 +25,20 @@ func (u *unknown) sentences() (out []string) {
 	if u.report.Log.All.Events == 0 {
 		return nil
 	}
-	for _, s := range []string{u.unrecorded(), u.ends(), u.derived(), u.estimated(), u.managed(), u.undecided(), u.merged()} {
+	for _, s := range []string{u.untimed(), u.report.Gaps(), u.unrecorded(), u.ends(), u.derived(), u.estimated(), u.managed(), u.undecided(), u.merged()} {
 		if s != "" {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// untimed says that there is no rate.
+func (u *unknown) untimed() string {
+	if u.report.Span() > 0 {
+		return ""
+	}
+	return "the log has no two events at different times: how much is written in an hour is unknown, and how far back a log reaches"
 }
 
 // unrecorded says of which requests the log has nothing, though the new policy would write
@@ -114,7 +122,7 @@ func (u *unknown) guess() string {
 
 // ends says that the log has no ends of requests.
 func (u *unknown) ends() string {
-	if u.found.stages[audit.StageResponseComplete] > 0 {
+	if u.found.ends > 0 {
 		return ""
 	}
 	return "the log has no event of stage ResponseComplete: what would be written then is missing from the counts"
@@ -132,7 +140,7 @@ func (u *unknown) derived() string {
 func (u *unknown) estimated() string {
 	all := u.report.New.All
 	switch {
-	case all.Estimated == 0:
+	case u.found.guessed == 0:
 		return ""
 	case !u.filesOnly:
 		return "bodies that the log has not are estimated by rough figures, since standard input is read but once: --log FILE learns from the log's own bodies"

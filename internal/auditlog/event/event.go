@@ -59,6 +59,11 @@ type Event struct {
 	// RequestObject and ResponseObject are JSON as it stands, nil without a body.
 	RequestObject, ResponseObject []byte
 
+	// Odd says that a part that was wanted has a value of another type than in an audit event.
+	Odd bool
+	// Note is for whoever reads the events: Parse leaves it as it is.
+	Note any
+
 	buf []byte // decoded texts
 }
 

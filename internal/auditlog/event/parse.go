@@ -42,7 +42,7 @@ func (e *Event) Parse(line []byte, want Fields) error {
 	if cap(buf) > mostKept {
 		buf = nil
 	}
-	*e = Event{JSON: line, buf: buf}
+	*e = Event{JSON: line, Note: e.Note, buf: buf}
 	if at(line, 0) != '{' {
 		return errNoObject
 	}
@@ -67,7 +67,7 @@ func (e *Event) ParseStrict(line []byte, want Fields) error {
 
 // refuse leaves nothing of a line in e.
 func (e *Event) refuse(err error) error {
-	*e = Event{buf: e.buf[:0]}
+	*e = Event{Note: e.Note, buf: e.buf[:0]}
 	if err == nil {
 		// A string that was wanted has what no string may have: Check sees that too.
 		err = errors.New("it is no JSON")
@@ -231,7 +231,7 @@ func filled(b []byte, i int) mark {
 func (e *Event) is(m *mark, b []byte, i int, ok func([]byte) bool) int {
 	*m = absent
 	if at(b, i) != '"' {
-		return skip(b, i)
+		return e.other(b, i)
 	}
 	s, next := e.text(b, i+1)
 	if next < 0 {
@@ -249,10 +249,16 @@ func (e *Event) set(to *[]byte, b []byte, i int, want Fields) int {
 		return skip(b, i)
 	}
 	if *to = nil; at(b, i) != '"' {
-		return skip(b, i)
+		return e.other(b, i)
 	}
 	*to, i = e.text(b, i+1)
 	return i
+}
+
+// other passes over a value of another type than is wanted; null is like an absent one.
+func (e *Event) other(b []byte, i int) int {
+	e.Odd = e.Odd || at(b, i) != 'n'
+	return skip(b, i)
 }
 
 // raw keeps a value as it stands, if it is wanted and no null. Other types than the
@@ -292,7 +298,7 @@ func (e *Event) subject(to *Subject, b []byte, i int, want Fields) int {
 		return skip(b, i)
 	}
 	if *to = (Subject{}); at(b, i) != '{' {
-		return skip(b, i)
+		return e.other(b, i)
 	}
 	to.Has = true
 	i, more := inner(b, i)
@@ -307,6 +313,7 @@ func (e *Event) subject(to *Subject, b []byte, i int, want Fields) int {
 		case "uid":
 			i = e.set(&to.UID, b, i, want)
 		case "groups":
+			e.Odd = e.Odd || at(b, i) != '[' && at(b, i) != 'n'
 			i = raw(&to.Groups, b, i, want, '[')
 		default:
 			i = skip(b, i)
@@ -324,7 +331,7 @@ func (e *Event) objectRef(b []byte, i int, want Fields) int {
 		return skip(b, i)
 	}
 	if e.Object = (Object{}); at(b, i) != '{' {
-		return skip(b, i)
+		return e.other(b, i)
 	}
 	e.Object.Has = true
 	i, more := inner(b, i)

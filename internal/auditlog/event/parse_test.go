@@ -123,7 +123,7 @@ func same(t *testing.T, got, want Event) {
 	t.Helper()
 	g, w := reflect.ValueOf(got), reflect.ValueOf(want)
 	for i := range g.NumField() {
-		if name := g.Type().Field(i).Name; name != "buf" && fmt.Sprintf("%q", g.Field(i).Interface()) != fmt.Sprintf("%q", w.Field(i).Interface()) {
+		if name := g.Type().Field(i).Name; name != "buf" && name != "Odd" && name != "Note" && fmt.Sprintf("%q", g.Field(i).Interface()) != fmt.Sprintf("%q", w.Field(i).Interface()) {
 			t.Errorf("%s: got %q, want %q of\n%s", name, g.Field(i).Interface(), w.Field(i).Interface(), got.JSON)
 		}
 	}

@@ -41,6 +41,11 @@ type Query struct {
 	// Checked looks at every byte of the wanted events, whose JSON is then fit to be
 	// printed.
 	Checked bool
+	// Prepare makes a function for each goroutine that reads, which is called there for each
+	// wanted event before each is, also for those that then are left out as duplicates. What
+	// it makes of an event it keeps in the event's Note, which it finds there when the memory
+	// of an event is used again.
+	Prepare func() func(*event.Event)
 	// Progress is called now and then, from the goroutine that calls each.
 	Progress func(Progress)
 }

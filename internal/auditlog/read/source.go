@@ -191,6 +191,9 @@ func (s *stream) start(r *run, shared chan *batch, others int) {
 	for range r.workers {
 		r.wait.Add(1)
 		w := &worker{run: r, stream: s, home: make(chan *batch, mostBatches), most: batches(r.workers * others)}
+		if r.Prepare != nil {
+			w.prepare = r.Prepare()
+		}
 		go w.work(shared)
 	}
 }

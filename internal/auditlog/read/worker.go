@@ -10,21 +10,22 @@ import (
 // nothing is made anew for a line.
 type worker struct {
 	*run
-	stream *stream
-	buf    []byte
-	e      event.Event
-	search search
-	out    chan<- *batch
-	b      *batch      // that is being filled
-	home   chan *batch // batches that were let go
-	made   int         // how many there are
-	most   int         // how many there may be
-	at     place       // of the line
-	half   bool        // it is the last one of a live file, and has no end
-	seen   int64       // lines and wanted events of the last chunk
-	hits   int64
-	events int64
-	bytes  int64
+	stream  *stream
+	buf     []byte
+	e       event.Event
+	search  search
+	out     chan<- *batch
+	b       *batch             // that is being filled
+	home    chan *batch        // batches that were let go
+	made    int                // how many there are
+	most    int                // how many there may be
+	at      place              // of the line
+	prepare func(*event.Event) // nil without one
+	half    bool               // it is the last one of a live file, and has no end
+	seen    int64              // lines and wanted events of the last chunk
+	hits    int64
+	events  int64
+	bytes   int64
 }
 
 // mostBatches is how many batches one worker may have. The consumer holds two at most,
@@ -147,6 +148,9 @@ func (w *worker) keep(text []byte, ask bool) error {
 		return err
 	}
 	b.ids[b.n] = id(e)
+	if w.prepare != nil {
+		w.prepare(e)
+	}
 	b.n++
 	w.hits++
 	w.events++

@@ -71,7 +71,7 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 		from = reads.read
 	}
 	s := &q.summary
-	q.out.progress = q.newProgress(answers, reads)
+	q.out.progress = q.newProgress(reads == nil)
 	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(),
 		Unordered: answers.unordered, Strict: q.strict, Progress: q.out.progress.show}
 	each := s.watch(a, reads != nil)

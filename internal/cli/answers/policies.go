@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -41,7 +42,8 @@ type observed struct {
 	node    []cli.Flag
 	look    func() (Logging, error)
 	// logging is that of the node, zero where there is none.
-	logging Logging
+	logging  Logging
+	progress *progress // of reading the logs that find has found
 }
 
 func (p *program) newObserved(command string) *observed {
@@ -75,7 +77,20 @@ func (o *observed) find(c *cli.Context) ([]read.Log, error) {
 	if err != nil {
 		return nil, readError(o.command, err)
 	}
+	o.progress = o.newProgress(true)
+	debug.SetGCPercent(50) // memory is counted in more than time here: little is made anew
 	return logs, nil
+}
+
+// run replays the logs.
+func (o *observed) run(c *cli.Context, r simulate.Request) (*simulate.Report, error) {
+	r.Progress, r.Strict = o.progress.show, o.strict
+	out, err := simulate.Run(c.Context, r)
+	o.progress.clear()
+	if err != nil {
+		return nil, readError(o.command, err)
+	}
+	return out, nil
 }
 
 // current is the node's policy, nil for none. One that cannot be read strictly is told of

@@ -85,12 +85,12 @@ func (p *program) retention(c *cli.Context, f *retentionFlags) error {
 	if err := p.EndsItself(); err != nil {
 		return err
 	}
-	out, err := simulate.Run(c.Context, r)
+	out, err := f.run(c, r)
 	if err != nil {
-		return readError(f.command, err)
-	}
-	if err := f.unread(out); err != nil {
 		return err
+	}
+	if out.Log.All.Events == 0 {
+		return f.unread(out)
 	}
 	w.Rate, w.Times = out.Rate(f.tally(out)), out.Ratio.Times
 	if w.Rate.Mean <= 0 {
@@ -103,10 +103,10 @@ func (p *program) retention(c *cli.Context, f *retentionFlags) error {
 	planned := plan{wish: w, settings: simulate.Plan(w), report: out, logging: f.logging, of: f.policyName(r)}
 	if p.JSON() {
 		p.PrintJSON(planned.document())
-		return nil
+	} else {
+		p.printPlan(planned)
 	}
-	p.printPlan(planned)
-	return nil
+	return f.unread(out)
 }
 
 // request replays the log under the policy that was chosen, or the node's.
@@ -121,7 +121,6 @@ func (f *retentionFlags) request(p *program, c *cli.Context) (r simulate.Request
 	if r.Logs, err = f.find(c); err != nil {
 		return r, err
 	}
-	r.Strict = f.strict
 	if name != "" {
 		r.New, err = p.policy("policy", name)
 		return r, err
@@ -212,6 +211,9 @@ func (pl plan) warnings() (out []string) {
 	}
 	if covers := pl.report.Span(); covers < 24*time.Hour {
 		out = append(out, fmt.Sprintf("the log covers %s: what a day writes is a guess, and a week's bursts are not in it", lasting(covers)))
+	}
+	if gaps := pl.report.Gaps(); gaps != "" {
+		out = append(out, gaps)
 	}
 	if pl.report.Logs > 1 {
 		out = append(out, fmt.Sprintf("the rate is the average of %d logs: a node that writes more needs more", pl.report.Logs))

@@ -3,6 +3,7 @@ package answers
 import (
 	"bufio"
 	"encoding/json"
+	"math"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -41,6 +42,9 @@ func (p *program) simulateCommand() *cli.Command {
 }
 
 func (p *program) simulate(c *cli.Context, f *simulateFlags) error {
+	if err := f.rotation.check(); err != nil {
+		return err
+	}
 	r, err := f.request(p, c)
 	if err != nil {
 		return err
@@ -51,9 +55,12 @@ func (p *program) simulate(c *cli.Context, f *simulateFlags) error {
 	if p.Output() == "jsonl" {
 		return p.outcomes(c, f, r)
 	}
-	out, err := simulate.Run(c.Context, r)
+	out, err := f.run(c, r)
 	if err != nil {
-		return readError(f.command, err)
+		return err
+	}
+	if c.IsSet("audit-log-maxsize") && f.rotation.size == 0 {
+		p.Say("warning", "before Kubernetes 1.36, --audit-log-maxsize 0 is 100 MB; this is reckoned with files that are never rotated")
 	}
 	s := simulated{report: out, request: r, rotation: f.rotation.of(c, f.logging.Rotation)}
 	if p.JSON() {
@@ -82,7 +89,6 @@ func (f *simulateFlags) request(p *program, c *cli.Context) (r simulate.Request,
 	if r.Logs, err = f.find(c); err != nil {
 		return r, err
 	}
-	r.Strict = f.strict
 	if f.compare == "" {
 		r.Current = f.current()
 		return r, nil
@@ -93,11 +99,11 @@ func (f *simulateFlags) request(p *program, c *cli.Context) (r simulate.Request,
 
 // outcomes prints one line an event.
 func (p *program) outcomes(c *cli.Context, f *simulateFlags, r simulate.Request) error {
-	w := bufio.NewWriterSize(p.Stdout(), 64<<10)
+	w := bufio.NewWriterSize(&sink{program: p, progress: f.progress}, 64<<10)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	r.Each = func(o simulate.Outcome) error { return enc.Encode(o) }
-	out, err := simulate.Run(c.Context, r)
+	out, err := f.run(c, r)
 	if lost := w.Flush(); err == nil {
 		err = lost
 	}
@@ -120,7 +126,8 @@ func (o *observed) unread(r *simulate.Report) error {
 		o.Say("warning", counted(more, "more place")+" in the log cannot be read")
 	}
 	if t.Cut {
-		o.Say("warning", "interrupted: this is not all of the log")
+		o.Say("error", "interrupted: this is not all")
+		return exit.Status(exit.Refused)
 	}
 	if r.Log.All.Events == 0 {
 		o.Say("warning", "the log has no events")
@@ -147,6 +154,34 @@ func (f *rotationFlags) flags() []cli.Flag {
 	}
 }
 
+// mostDays and mostMB are more than kube-apiserver's rotation can count with.
+const (
+	mostDays = 106751
+	mostMB   = 8796093022207
+)
+
+// check refuses what kube-apiserver takes and does not mean.
+func (f *rotationFlags) check() error {
+	for _, s := range []struct {
+		name        string
+		value, most int64
+		then        string
+		usual       int64
+	}{
+		{"audit-log-maxsize", f.size, mostMB, "no event could be written", 100},
+		{"audit-log-maxbackup", f.backup, math.MaxInt32, "no disk has so many files", 10},
+		{"audit-log-maxage", f.age, mostDays, "each rotated file would be removed at once", 30},
+	} {
+		switch {
+		case s.value < 0:
+			return hint.Errorf(hint.Flag(s.name, s.usual), "--%s %d: it is below 0", s.name, s.value)
+		case s.value > s.most:
+			return hint.Errorf(hint.Flag(s.name, s.usual), "--%s %d: it is more than %d, and %s", s.name, s.value, s.most, s.then)
+		}
+	}
+	return nil
+}
+
 // rotation is how the log is rotated, and who says so.
 type rotation struct {
 	simulate.Rotation
@@ -166,7 +201,7 @@ func (f *rotationFlags) of(c *cli.Context, node *simulate.Rotation) rotation {
 		value int64
 	}{{"audit-log-maxsize", &r.MaxSize, f.size}, {"audit-log-maxbackup", &r.MaxBackup, f.backup}, {"audit-log-maxage", &r.MaxAge, f.age}} {
 		if c.IsSet(s.name) {
-			*s.to, r.from = max(s.value, 0), "the settings on the command line"
+			*s.to, r.from = s.value, "the settings on the command line"
 		}
 	}
 	if c.IsSet("audit-log-compress") {

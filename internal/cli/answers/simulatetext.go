@@ -41,6 +41,14 @@ func (p *program) printSimulated(s simulated) error {
 	return nil
 }
 
+// reaches is how far back a log reaches that is written as a tally says.
+func (s simulated) reaches(t *simulate.Tally) string {
+	if s.report.Span() <= 0 {
+		return "unknown"
+	}
+	return reaches(s.history(t))
+}
+
 func (s simulated) times() string {
 	if s.report.First.IsZero() {
 		return ""
@@ -56,7 +64,7 @@ func (p *program) printSides(s simulated) error {
 		rate := s.report.Rate(side.Tally)
 		rows = append(rows, []string{
 			side.label, fmt.Sprint(side.All.Events) + change(before.Events, side.All.Events), size(side.All.Bytes) + change(before.Bytes, side.All.Bytes),
-			size(side.All.Estimated), size(int64(rate.Mean)), size(int64(rate.Peak)), reaches(s.history(side.Tally)),
+			size(side.All.Estimated), size(int64(rate.Mean)), size(int64(rate.Peak)), s.reaches(side.Tally),
 		})
 	}
 	return p.Table(rows)
@@ -166,7 +174,7 @@ func (p *program) printKept(s simulated) {
 		packed = ", packed"
 	}
 	p.Outf("")
-	p.Outf("history  %s, by %s: files of %d MB, %s%s, for %s", reaches(h), r.from, r.MaxSize, files(r.MaxBackup), packed, days(r.MaxAge))
+	p.Outf("history  %s, by %s: files of %d MB, %s%s, for %s", s.reaches(s.report.New), r.from, r.MaxSize, files(r.MaxBackup), packed, days(r.MaxAge))
 	if peak := r.Keeps(s.report.Rate(s.report.New).Peak, s.report.Ratio.Times); peak.Least < h.Least {
 		p.Outf("         %s if each hour were like the busiest", reaches(peak))
 	}

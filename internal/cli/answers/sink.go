@@ -44,10 +44,10 @@ const (
 	pace = 200 * time.Millisecond
 )
 
-// newProgress is silent unless people look at standard error.
-func (q *question) newProgress(_, reads *mode) *progress {
-	_, width := q.Terminals()
-	return &progress{program: q.program, off: width == 0 || q.Quiet() || reads != nil || dumb(), began: time.Now(), width: width}
+// newProgress is silent unless people look at standard error, and see the log come to an end.
+func (p *program) newProgress(ends bool) *progress {
+	_, width := p.Terminals()
+	return &progress{program: p, off: width == 0 || p.Quiet() || !ends || dumb(), began: time.Now(), width: width}
 }
 
 // show changes the line.

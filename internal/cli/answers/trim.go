@@ -62,27 +62,32 @@ func (p *program) trim(c *cli.Context, f *trimFlags) error {
 	if err := p.EndsItself(); err != nil {
 		return err
 	}
+	r.Progress = f.progress.show
 	found, err := simulate.Trim(c.Context, r)
+	f.progress.clear()
 	if err != nil {
 		return readError(f.command, err)
 	}
 	t := trimmed{Trimmed: found, base: r.Base}
 	if len(found.Rules) > 0 && !fromStdin(r.Logs) && !found.Read.Cut {
-		if t.result, t.proof, err = found.Compose(c.Context, r); err != nil {
+		t.result, t.proof, err = found.Compose(c.Context, r)
+		f.progress.clear()
+		if err != nil {
 			return err
 		}
-		t.proven = true
+		t.proven, found.Read.Cut = !t.proof.Cut, t.proof.Cut
 		t.findings = lint.Check("the trimmed policy", t.result.Text, policy.Version{}).Findings
 	}
-	if err := p.writeTrimmed(f, &t); err != nil {
-		return err
-	}
-	if p.JSON() {
+	unwritten := p.writeTrimmed(f, &t)
+	if p.JSON() && unwritten == nil {
 		p.PrintJSON(t.document())
-	} else if f.write != "-" {
+	} else if !p.JSON() && (f.write != "-" || unwritten != nil) {
 		if err := p.printTrimmed(f, t); err != nil {
 			return err
 		}
+	}
+	if unwritten != nil {
+		return unwritten
 	}
 	return f.unread(&simulate.Report{Read: found.Read, Log: &simulate.Tally{All: found.All}})
 }
@@ -148,17 +153,30 @@ func (f *trimFlags) mayWrite(r simulate.TrimRequest) error {
 	if f.write == "-" && f.JSON() {
 		return hint.Errorf(hint.Spaced("write", "FILE"), "--write - and -o json: the JSON has the policy")
 	}
-	if _, err := os.Lstat(f.write); err == nil && !f.overwrite {
+	if folder := filepath.Dir(f.write); f.write != "-" && !isFolder(folder) {
+		return hint.Errorf(hint.Shell("mkdir -p %s", folder), "--write %s: there is no folder %s", f.write, folder)
+	}
+	if f.write != "-" && isFolder(f.write) {
+		return hint.Errorf(hint.Spaced("write", filepath.Join(f.write, "policy.yaml")), "--write %s: it is a folder", f.write)
+	}
+	if _, err := os.Lstat(f.write); err == nil && !f.overwrite && f.write != "-" {
 		return hint.Errorf(hint.Spaced("write", f.write).Switch("overwrite"), "--write %s: there is such a file, and it would be overwritten", f.write)
 	}
 	return nil
 }
 
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
 // writeTrimmed writes the policy. A file is whole or is not there.
 func (p *program) writeTrimmed(f *trimFlags, t *trimmed) error {
 	switch {
-	case f.write == "" || !t.proven:
+	case f.write == "" || t.Read.Cut || t.Read.Events == 0:
 		return nil
+	case !t.proven:
+		return hint.Errorf(hint.Command(f.command).Switch("people"), "--write %s: there is no rule that is worth it, so there is nothing to write", f.write)
 	case f.write == "-":
 		if _, err := p.Stdout().Write(t.result.Text); err != nil {
 			return fmt.Errorf("write the policy: %w", err)

@@ -73,7 +73,7 @@ func (r *rebuilder) read(line string, to *Event) (reason string) {
 	case r.kind != "" && r.kind != "Event":
 		return "it is no audit event but of another kind"
 	case r.event.Request.Verb == "" && r.uri == "":
-		return "it has neither verb nor requestURI: it is no audit event"
+		return notRequest
 	}
 	r.event.Stage, r.event.Level = audit.Stage(r.stage), audit.Level(r.level)
 	return r.place()
@@ -355,12 +355,18 @@ const (
 	wide       = "it is in UTF-16: iconv -f UTF-16 -t UTF-8 comes first"
 )
 
+// Reasons that have to do with one line.
+const (
+	notRequest = "it has neither verb nor requestURI: it is no audit event"
+	otherType  = "it is no JSON, or a field of it has another type than in an audit event"
+)
+
 // broken says why a line that begins as an object is none, or has no event.
 func broken(line string) string {
 	if !strings.HasSuffix(strings.TrimSpace(line), "}") {
 		return cutOff
 	}
-	return "it is no JSON, or a field of it has another type than in an audit event"
+	return otherType
 }
 
 func notAnObject(line string) string {

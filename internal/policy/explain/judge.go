@@ -10,6 +10,8 @@ type Judge struct {
 	answers []*answers
 	decided []*decisions
 	judged  []Judged
+	groups  string // of the user of the event that was taken in
+	looks   looks  // what the policies look at
 }
 
 // Judged is what one of the policies does.
@@ -20,7 +22,7 @@ type Judged struct {
 
 // NewJudge makes ready what all events have in common.
 func NewJudge(policies ...*policy.Policy) *Judge {
-	j := &Judge{rebuild: newRebuilder(), judged: make([]Judged, len(policies))}
+	j := &Judge{rebuild: newRebuilder(), judged: make([]Judged, len(policies)), looks: newLooks(policies...)}
 	for _, p := range policies {
 		j.answers, j.decided = append(j.answers, newAnswers(p)), append(j.decided, newDecisions(p))
 	}
@@ -36,10 +38,15 @@ func (j *Judge) Event(text string) (e *Event, judged []Judged, reason string) {
 	if reason := j.rebuild.read(text, &j.event); reason != "" {
 		return nil, nil, reason
 	}
+	j.answer()
+	return &j.event, j.judged, ""
+}
+
+// answer asks the policies about the request that was read last.
+func (j *Judge) answer() {
 	c := j.rebuild.course()
 	for i := range j.answers {
 		d := j.decided[i].of(j.rebuild)
 		j.judged[i] = Judged{j.answers[i].of(d, c), d}
 	}
-	return &j.event, j.judged, ""
 }
