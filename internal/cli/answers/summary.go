@@ -118,6 +118,13 @@ func (q *question) conclude(ctx context.Context, s *summary) {
 
 // suggest says which resources were probably meant, where none was found.
 func (q *question) suggest() {
+	for name, values := range q.given {
+		for _, value := range values {
+			if first, rest, found := strings.Cut(value, ","); found && name != "grep" && name != "url" && first != "" && rest != "" {
+				q.Say("hint", hint.Flag(name, first).Then(" ", hint.Flag(name, rest)).String())
+			}
+		}
+	}
 	for _, value := range q.given["resource"] {
 		end := strings.IndexAny(value+"/", "./*")
 		name, rest := value[:min(end, len(value))], value[min(end, len(value)):]
