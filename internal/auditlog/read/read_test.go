@@ -260,6 +260,9 @@ func TestUnreadable(t *testing.T) {
 	}{
 		"nothing":     {nil, nil, nil},
 		"spaces":      {[]byte(" \n\n"), nil, nil},
+		"torn, whole": {[]byte(a[:60] + b + "\n" + a), []string{"b", "a"}, []Unreadable{{Line: 1, Bytes: 60, Reason: event.ErrCut.Error()}}},
+		"torn, with a body": {[]byte(a[:60] + b[:len(b)-1] + `,"requestObject":{"kind":"Event","auditID":"forged"}}`), []string{"b"},
+			[]Unreadable{{Line: 1, Bytes: 60, Reason: event.ErrCut.Error()}}},
 		"UTF-16":      {utf16, nil, []Unreadable{{"", 1, 0, "it is UTF-16, and has to be UTF-8"}}},
 		"UTF-16 bare": {utf16[2:], nil, []Unreadable{{"", 1, 0, "it is UTF-16, and has to be UTF-8"}}},
 		"zstd":        {[]byte("\x28\xb5\x2f\xfdxxxx\nyyy"), nil, []Unreadable{{"", 1, 0, "it is compressed with zstd, and has to be unpacked first"}}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,8 +119,8 @@ func (q *question) conclude(ctx context.Context, s *summary) {
 
 // suggest says which resources were probably meant, where none was found.
 func (q *question) suggest() {
-	for name, values := range q.given {
-		for _, value := range values {
+	for _, name := range slices.Sorted(maps.Keys(q.given)) {
+		for _, value := range q.given[name] {
 			if first, rest, found := strings.Cut(value, ","); found && name != "grep" && name != "url" && first != "" && rest != "" {
 				q.Say("hint", hint.Flag(name, first).Then(" ", hint.Flag(name, rest)).String())
 			}
