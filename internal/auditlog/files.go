@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -124,6 +126,24 @@ func Open(name string, raw io.Reader) (io.Reader, error) {
 		return raw, nil
 	}
 	return gzip.NewReader(raw)
+}
+
+// OpenRegular opens a regular file for reading. What else has the name by now, such as a
+// named pipe, is refused at once: to open it may wait for ever for whoever writes.
+func OpenRegular(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // RotatedAt reads the time out of a rotated file's name, STEM-TIME.EXT, packed or

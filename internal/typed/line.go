@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 )
 
+// blank are letters and signs of which nothing is seen: a name made of them looks like none.
+const blank = "\u115f\u1160\u2800\u3164\uffa0"
+
 // Line is a text as one line that looks like what it is: a name on a disk may hold a
 // newline, behind which it goes on like a hint, or a sequence for the terminal.
 func Line(text string) string {
@@ -16,6 +19,8 @@ func Line(text string) string {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, rest[0])
+		case strings.ContainsRune(blank, r):
+			fmt.Fprintf(&b, `\u%04x`, r)
 		case strconv.IsPrint(r):
 			b.WriteRune(r)
 		default:

@@ -70,6 +70,17 @@ func orNone(to, text []byte) []byte {
 	if len(text) == 0 {
 		return append(to, '-')
 	}
+	return plain(to, text, false)
+}
+
+// plain appends a text of the log. Whoever sends a request chooses many of them, so one that could
+// pass for another column, or for what the table says itself, is in quotes. one says that the table
+// puts words of its own beside it, so that it must not have a blank.
+func plain(to, text []byte, one bool) []byte {
+	odd := len(text) > 0 && (text[0] == '"' || text[0] == '(' || text[0] == ' ' || text[len(text)-1] == ' ') || string(text) == "-"
+	if odd || bytes.Contains(text, []byte(between)) || one && bytes.ContainsAny(text, " ()") {
+		return append(append(append(to, '"'), bytes.ReplaceAll(text, []byte(`"`), []byte(`\"`))...), '"')
+	}
 	return append(to, text...)
 }
 
@@ -85,27 +96,36 @@ func who(to []byte, e *event.Event) []byte {
 // user is a name; that of a service account is written as --user takes it.
 func user(to, name []byte) []byte {
 	if account, is := bytes.CutPrefix(name, []byte("system:serviceaccount:")); is {
-		return append(append(to, "sa:"...), account...)
+		return plain(append(to, "sa:"...), account, true)
 	}
-	return orNone(to, name)
+	if len(name) == 0 {
+		return append(to, '-')
+	}
+	if bytes.HasPrefix(name, []byte("sa:")) { // that is the table's word
+		return append(append(append(to, '"'), name...), '"')
+	}
+	return plain(to, name, true)
 }
 
 // what is the verb with the object: delete pods/web-1, patch deployments.apps/web/scale.
 func what(to []byte, e *event.Event) []byte {
 	o := &e.Object
-	to = append(orNone(to, e.Verb), ' ')
-	if !o.Has || len(o.Resource) == 0 {
-		return column.Resource(to, e)
+	if len(e.Verb) == 0 {
+		to = append(to, '-')
 	}
-	to = append(to, o.Resource...)
+	to = append(plain(to, e.Verb, true), ' ')
+	if !o.Has || len(o.Resource) == 0 {
+		return plain(to, column.Resource(nil, e), true)
+	}
+	to = plain(to, o.Resource, true)
 	if len(o.APIGroup) > 0 {
-		to = append(append(to, '.'), o.APIGroup...)
+		to = plain(append(to, '.'), o.APIGroup, true)
 	}
 	if len(o.Name) > 0 {
-		to = append(append(to, '/'), o.Name...)
+		to = plain(append(to, '/'), o.Name, true)
 	}
 	if len(o.Subresource) > 0 {
-		to = append(append(to, '/'), o.Subresource...)
+		to = plain(append(to, '/'), o.Subresource, true)
 	}
 	return to
 }
@@ -113,8 +133,9 @@ func what(to []byte, e *event.Event) []byte {
 // from is the address of the connection, and the program. What headers say of further
 // addresses anybody can make up.
 func from(to []byte, e *event.Event) []byte {
-	begin := len(to)
-	if to = column.Source(to, e); len(to) == begin {
+	if address := column.Source(nil, e); len(address) > 0 {
+		to = plain(to, address, true)
+	} else {
 		to = append(to, '-')
 	}
 	claimed := 0
@@ -122,7 +143,7 @@ func from(to []byte, e *event.Event) []byte {
 	if claimed > 1 {
 		lead := " (for "
 		event.Strings(e.SourceIPs, func(s []byte) bool {
-			to = append(append(to, lead...), s...)
+			to = plain(append(to, lead...), s, true)
 			lead = ", "
 			claimed--
 			return claimed > 1
@@ -130,7 +151,7 @@ func from(to []byte, e *event.Event) []byte {
 		to = append(to, ')')
 	}
 	if len(e.UserAgent) > 0 {
-		to = column.Program(append(to, ' '), e)
+		to = plain(append(to, ' '), column.Program(nil, e), true)
 	}
 	return to
 }
@@ -148,7 +169,7 @@ func result(to []byte, e *event.Event) []byte {
 	case stage == "Panic":
 		return word(to, "panic")
 	case code >= 400 && len(e.Response.Reason) > 0:
-		return word(to, string(e.Response.Reason))
+		return word(to, string(plain(nil, e.Response.Reason, true)))
 	case code >= 400:
 		return word(to, http.StatusText(code))
 	case stage == "ResponseStarted":

@@ -93,6 +93,38 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestForged is texts that whoever sends a request has chosen so that they pass for something else.
+func TestForged(t *testing.T) {
+	e := func(text string) *event.Event {
+		e := &event.Event{}
+		text = `{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","stage":"ResponseComplete","verb":"get",` +
+			`"objectRef":{"resource":"pods","name":"x"},"responseStatus":{"code":200},` + text + `}`
+		if err := e.Parse([]byte(text), event.WantAll); err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	for text, want := range map[string]string{
+		`"user":{"username":"carol as bob"}`:                                       ` "carol as bob" get`,
+		`"user":{"username":"carol"},"impersonatedUser":{"username":"bob"}`:        ` carol as bob get`,
+		`"user":{"username":"sa:prod:web"}`:                                        ` "sa:prod:web" get`,
+		`"user":{"username":"system:serviceaccount:prod:web"}`:                     ` sa:prod:web get`,
+		`"user":{"username":"-"}`:                                                  ` "-" get`,
+		`"user":{"username":"alice    delete pods/y"}`:                             ` "alice delete pods/y" get`,
+		`"user":{"username":"a\"  b"}`:                                             ` "a\" b" get`,
+		`"sourceIPs":["9.9.9.9) kubectl  200","10.0.0.7"],"userAgent":"curl/8"`:    ` 10.0.0.7 (for "9.9.9.9) kubectl 200") curl 200`,
+		`"sourceIPs":["10.0.0.7"],"userAgent":"  kubectl 200"`:                     ` 10.0.0.7 " kubectl 200" 200`,
+		`"verb":"delete pods/y","user":{"username":"eve"}`:                         ` eve "delete pods/y" pods/x`,
+		`"objectRef":{"resource":"pods","name":"x  prod","namespace":"-"}`:         ` get pods/"x prod" "-" `,
+		`"responseStatus":{"code":403,"reason":"OK  x"},"user":{"username":"eve"}`: ` 403 "OK x"`,
+	} {
+		got := strings.Join(strings.Fields(printed(t, Style{}, []*event.Event{e(text)})[1]), " ")
+		if !strings.Contains(got+" ", want) {
+			t.Errorf("%s\nis   %s\nwant %s", text, got, want)
+		}
+	}
+}
+
 // TestNothing is no event: no head either.
 func TestNothing(t *testing.T) {
 	if rows := printed(t, Style{}, nil); len(rows) != 1 || rows[0] != "" {

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -153,3 +154,24 @@ func str(b []byte, i int) (next int, ok bool) {
 
 // escapes are the characters that may stand behind a backslash, u aside.
 var escapes = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
+
+// mostTorn is how many places in a damaged line are tried: a body may hold objects that begin as
+// events do.
+const mostTorn = 64
+
+// Torn is where an event begins that takes a line to its end, behind a part of another event whose
+// writer died before it was whole; -1 without one. parse says whether a text is an event. A string
+// cannot hold such a beginning, since its quotation marks are escaped.
+func Torn(line []byte, parse func([]byte) error) int {
+	const begin = `{"kind":"Event"`
+	at := len(line)
+	for range mostTorn {
+		if at = bytes.LastIndex(line[:at], []byte(begin)); at <= 0 {
+			break
+		}
+		if parse(line[at:]) == nil {
+			return at
+		}
+	}
+	return -1
+}

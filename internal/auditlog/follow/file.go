@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"auditpatch/internal/auditlog"
 )
 
 const (
@@ -49,9 +51,9 @@ func (f *file) open() error {
 	if f.src != nil || f.done {
 		return nil
 	}
-	src, err := os.Open(f.name)
+	src, err := auditlog.OpenRegular(f.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if src, err = os.Open(f.name + packed); err == nil {
+		if src, err = auditlog.OpenRegular(f.name + packed); err == nil {
 			f.src, f.last = src, true
 			f.text, err = gzip.NewReader(src)
 		}
@@ -237,7 +239,7 @@ func (f *file) readHead() error {
 // packedAs says whether a packed file holds what this one does, which is known by how
 // they begin.
 func (f *file) packedAs(name string) bool {
-	src, err := os.Open(name)
+	src, err := auditlog.OpenRegular(name)
 	if err != nil {
 		return false
 	}

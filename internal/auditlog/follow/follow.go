@@ -237,7 +237,7 @@ func (f *follower) parse(e *event.Event, line []byte, name string) bool {
 	if i := bytes.Index(line, []byte(`{"`)); i > 0 && e.Parse(line[i:], fields) == nil {
 		return true
 	}
-	if i := bytes.LastIndex(line, []byte(`{"kind":"Event"`)); i > 0 && e.Parse(line[i:], fields) == nil {
+	if i := event.Torn(line, func(text []byte) error { return e.Parse(text, fields) }); i > 0 {
 		bad = i
 	}
 	f.tell(Notice{Kind: Unreadable, File: name, Bytes: int64(bad), Err: err})

@@ -128,7 +128,7 @@ func (l *log) openLive(atEnd bool) (*file, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errNotRegular // opening a pipe would wait
 	}
-	src, err := os.Open(l.path)
+	src, err := auditlog.OpenRegular(l.path)
 	if err != nil {
 		return nil, err
 	}

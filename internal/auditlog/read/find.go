@@ -18,7 +18,7 @@ import (
 
 // Find returns the logs that names stand for: a file with its rotated siblings, each
 // log in a folder and below it, or - for standard input. A rotated file that is named
-// is that file alone. No file comes twice, whatever names and links lead to it.
+// is that file alone. A name that is not there is a pattern if it has *, ? or [. No file comes twice, whatever names and links lead to it.
 //
 // Named pipes and devices are read when they are named. In folders they are left out,
 // which the total of Events says; so are files whose names are not those of logs
@@ -26,11 +26,24 @@ import (
 func Find(names []string, stdin io.Reader) ([]Log, error) {
 	var f finder
 	for _, name := range names {
-		if err := f.find(name, stdin); err != nil {
-			return nil, err
+		for _, path := range expand(name) {
+			if err := f.find(path, stdin); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return f.logs, nil
+}
+
+// expand is what a pattern of a shell stands for that came here in quotes, as where only root may
+// list the folder; any other name stands for itself.
+func expand(name string) []string {
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(name, "*?[") {
+		if paths, err := filepath.Glob(name); err == nil && len(paths) > 0 {
+			return paths
+		}
+	}
+	return []string{name}
 }
 
 // finder collects logs.

@@ -100,11 +100,22 @@ func (w *worker) elements(text []byte, why error, depth int) error {
 	return why
 }
 
+// torn looks for an event behind a part of another.
+func (w *worker) torn(text []byte, why error) error {
+	at := event.Torn(text, w.take)
+	if at < 0 {
+		return why
+	}
+	w.bad(int64(at), event.ErrCut.Error())
+	w.bytes -= int64(at) // of a line that counts as a whole
+	return nil
+}
+
 // joined looks at objects that stand in one line.
 func (w *worker) joined(text []byte, why error, depth int) error {
 	end := event.End(text)
 	if end < 0 || end == len(text) || !bytes.HasPrefix(bytes.TrimLeft(text[end:], " \t,"), []byte("{")) {
-		return why
+		return w.torn(text, why)
 	}
 	for {
 		if err := w.inside(text[:end], depth); err != nil {

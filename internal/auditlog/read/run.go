@@ -25,7 +25,7 @@ var usually = sizes{
 	chunk:   256 << 10,
 	text:    128 << 10,
 	batch:   128,
-	longest: 64 << 20,
+	longest: 16 << 20, // as follow has it
 }
 
 // run is one call of Events.

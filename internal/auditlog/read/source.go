@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"auditpatch/internal/auditlog"
 )
 
 // file is one file of a log, or standard input. It has so many fields because files come
@@ -57,7 +59,7 @@ func (f *file) open() error {
 		f.size = -1
 		return nil
 	}
-	if f.src, err = os.Open(f.name); err != nil {
+	if f.src, err = auditlog.OpenRegular(f.name); err != nil {
 		return err
 	}
 	if info, err = f.src.Stat(); err != nil {

@@ -3,6 +3,7 @@ package answers
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -169,8 +170,11 @@ func (c *counts) text(t *count.Top) {
 	lacking := int64(0)
 	for _, n := range shown {
 		value, at := n.Value, ""
-		if value == "" {
+		switch {
+		case value == "":
 			value = none
+		case value[0] == '(' || value[0] == '"': // that is how the words of this table begin
+			value = strconv.Quote(value)
 		}
 		if n.Lacking.Events > 0 {
 			at, lacking = ">= ", max(lacking, n.Lacking.Events)

@@ -3,6 +3,7 @@ package answers
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -38,6 +39,9 @@ func (p *program) eventsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if err := idle(all, answers, c.IsSet); err != nil {
+				return err
+			}
 			q.given = wanted.given()
 			if q.filter, err = newFilter(q.given); err != nil {
 				return err
@@ -61,6 +65,10 @@ func (p *program) eventsCommand() *cli.Command {
 	})
 }
 
+// leastGarbage is how much garbage there may be, in percent of what is in use, before it is
+// collected: batches of events are used again, so there is little, and what is kept is most of it.
+const leastGarbage = 30
+
 // run reads the logs and prints the answer.
 func (q *question) run(ctx context.Context, a answer, answers, reads *mode) error {
 	if half, ok := a.(interface{ Cleanup() }); ok {
@@ -72,6 +80,7 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	}
 	s := &q.summary
 	q.out.progress = q.newProgress(reads == nil)
+	debug.SetGCPercent(leastGarbage)
 	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(),
 		Unordered: answers.unordered, Strict: q.strict, Progress: q.out.progress.show}
 	each := s.watch(a, reads != nil)

@@ -122,6 +122,29 @@ func choose(all []mode, output string) (answers *mode, reads *mode, err error) {
 	return answers, reads, nil
 }
 
+// idle refuses a flag that belongs to an answer that was not asked for: it would change nothing,
+// and whoever typed it expects that it does.
+func idle(all []mode, answers *mode, set func(string) bool) error {
+	switch {
+	case set("limit") && !set("top"):
+		return hint.Errorf(hint.Shell("auditpatch events ... | head"), "--limit is how many values --top shows, and not how many events are shown")
+	case set("every") && !set("timeline"):
+		return hint.New(hint.Switch("timeline"), "--every belongs to --timeline")
+	}
+	for i := range all {
+		m := &all[i]
+		if m == answers || m.asked == nil || m.read != nil {
+			continue
+		}
+		for _, f := range m.flags {
+			if name, leader := f.Names()[0], m.flags[0].Names()[0]; set(name) && m.asked() == "" {
+				return hint.Errorf(hint.Switch(leader), "--%s belongs to --%s, which was not asked for", name, leader)
+			}
+		}
+	}
+	return nil
+}
+
 // takers are the flags of the modes that take an output.
 func takers(all []mode, output string) (flags []string) {
 	for _, m := range all {

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,6 +119,13 @@ func (q *question) conclude(ctx context.Context, s *summary) {
 
 // suggest says which resources were probably meant, where none was found.
 func (q *question) suggest() {
+	for _, name := range slices.Sorted(maps.Keys(q.given)) {
+		for _, value := range q.given[name] {
+			if first, rest, found := strings.Cut(value, ","); found && name != "grep" && name != "url" && first != "" && rest != "" {
+				q.Say("hint", hint.Flag(name, first).Then(" ", hint.Flag(name, rest)).String())
+			}
+		}
+	}
 	for _, value := range q.given["resource"] {
 		end := strings.IndexAny(value+"/", "./*")
 		name, rest := value[:min(end, len(value))], value[min(end, len(value)):]
@@ -167,26 +178,68 @@ func (q *question) covered(ctx context.Context) string {
 var errEnough = errors.New("enough")
 
 // covers is the time of the first event of logs, and of the last. Only the first event of the
-// oldest file of each is read, and its live file.
+// oldest file of each is read, and the end of its live file. What is no regular file has been read
+// to its end, and may wait for ever for more.
 func covers(ctx context.Context, logs []read.Log) (from, to event.Time) {
-	query := read.Query{Fields: event.WantStamp}
 	for _, l := range logs {
-		if len(l.Files) == 0 {
+		if len(l.Files) == 0 || !regular(l.Files) {
 			continue
 		}
-		first := []read.Log{{Name: l.Name, Files: l.Files[:1]}}
-		_, _ = read.Events(ctx, first, query, func(e *event.Event) error {
-			if from == 0 || e.Stamp < from {
-				from = e.Stamp
-			}
-			return errEnough
-		})
-		last := []read.Log{{Name: l.Name, Files: l.Files[len(l.Files)-1:]}}
-		_, _ = read.Events(ctx, last, query, func(e *event.Event) error {
-			to = max(to, e.Stamp)
-			return nil
-		})
+		first, _ := stamps(ctx, read.Log{Name: l.Name, Files: l.Files[:1]}, true)
+		if from == 0 || first != 0 && first < from {
+			from = first
+		}
+		live := l.Files[len(l.Files)-1]
+		last := lastStamp(ctx, live)
+		if last == 0 { // a form that is only known from its beginning
+			_, last = stamps(ctx, read.Log{Name: l.Name, Files: []string{live}}, false)
+		}
+		to = max(to, last)
 	}
+	return from, to
+}
+
+// regular tells whether all files are such.
+func regular(names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		info, err := os.Stat(name)
+		return err != nil || !info.Mode().IsRegular()
+	})
+}
+
+// lastStamp is the last time in the end of a file with lines, 0 if none is found there.
+func lastStamp(ctx context.Context, name string) event.Time {
+	const end = 1 << 20
+	f, err := auditlog.OpenRegular(name)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	from := max(0, info.Size()-end)
+	_, last := stamps(ctx, read.Log{Name: name, Stdin: io.NewSectionReader(f, from, info.Size()-from)}, false)
+	return last
+}
+
+// stamps are the first time and the last that a log's events have. one says that the first event is
+// enough.
+func stamps(ctx context.Context, l read.Log, one bool) (from, to event.Time) {
+	_, _ = read.Events(ctx, []read.Log{l}, read.Query{Fields: event.WantStamp}, func(e *event.Event) error {
+		if e.Stamp == 0 {
+			return nil
+		}
+		if from == 0 || e.Stamp < from {
+			from = e.Stamp
+		}
+		to = max(to, e.Stamp)
+		if one {
+			return errEnough
+		}
+		return nil
+	})
 	return from, to
 }
 
