@@ -191,6 +191,49 @@ func TestEventsInterrupted(t *testing.T) {
 	}
 }
 
+// TestPoliciesInterrupted interrupts the commands of policy that read a log: they print what is
+// known, and say that it is not all.
+func TestPoliciesInterrupted(t *testing.T) {
+	data, err := os.ReadFile(auditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = many(data, 30) // more than what waits to be put in order
+	for _, args := range [][]string{{"simulate", "--preset", "metadata"}, {"simulate", "--preset", "metadata", "-o", "jsonl"}, {"retention"}, {"trim", "--preset", "metadata"}} {
+		file, shown := terminal(t, 100)
+		cmd := program(t, append(append([]string{"policy"}, args...), "--log", "-")...)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, file
+		cmd.Env = append(os.Environ(), "TERM=xterm")
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = file.Close()
+		for range 15 { // longer than nothing is said
+			if _, err := in.Write(data); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		_ = in.Close()
+		text := shown()
+		if status := cmd.ProcessState.ExitCode(); status != exitRefused || out.Len() == 0 || !strings.Contains(text, "auditpatch: error: interrupted: this is not all") {
+			t.Errorf("%s: exit status %d, %d bytes, and it said %q", args, status, out.Len(), text)
+		}
+		if !regexp.MustCompile(`\r\x1b\[K[0-9.]+ [KM]?B, [0-9.]+ [KM]?B/s`).MatchString(text) {
+			t.Errorf("%s: no progress in %q", args, text)
+		}
+	}
+}
+
 // TestEventsHead has somebody go who has read enough.
 func TestEventsHead(t *testing.T) {
 	data, err := os.ReadFile(auditLog)

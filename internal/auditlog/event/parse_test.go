@@ -356,6 +356,21 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// TestOdd wants values of other types to be told, where they are wanted.
+func TestOdd(t *testing.T) {
+	t.Parallel()
+	for part, odd := range map[string]bool{
+		`"verb":5`: true, `"verb":null`: false, `"user":[]`: true, `"user":null`: false, `"user":{"groups":{}}`: true, `"user":{"groups":null}`: false,
+		`"objectRef":"x"`: true, `"objectRef":{"name":1}`: true, `"objectRef":{"name":"a"}`: false, `"kind":7`: true, `"x":1`: false, `"responseStatus":5`: false,
+	} {
+		e := Event{Note: 7}
+		line := `{"auditID":"a","stage":"x",` + part + `}`
+		if err := e.Parse([]byte(line), WantAll&^WantResponse); err != nil || e.Odd != odd || e.Note != 7 {
+			t.Errorf("%s: %v, %v, %v", line, err, e.Odd, e.Note)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, line := range odd {
 		if len(line) < 2000 {
