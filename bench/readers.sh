@@ -28,8 +28,9 @@ if [ -z "${LOG:-}" ]; then
 fi
 # The same log as kube-apiserver keeps it with --audit-log-compress, in eight files.
 mkdir "$tmp/gz"
-split -n l/8 --additional-suffix=.log "$LOG" "$tmp/gz/part-"
+split -n l/8 -d --suffix-length=1 --additional-suffix=T00-00-00.000.log "$LOG" "$tmp/gz/audit-2026-11-2"
 gzip -6 "$tmp"/gz/*.log
+: >"$tmp/gz/audit.log"
 
 "$tmp/readers" -auditpatch ./auditpatch -log "$LOG" -gz "$tmp/gz" -duckdb "$tmp" -runs "${RUNS:-5}" \
   -user "${WHO:-jane@example.com}" -namespace "${WHERE:-web-prod}"

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -141,6 +142,7 @@ func TestAnsible(t *testing.T) {
 	for _, on := range p.nodes {
 		on.auditpatch(0, "status", "--check")
 	}
+	p.onEach((*lab).stays, func() { p.asksEach() })
 	p.onEach((*lab).stays, func() { p.changesNothing() })
 	p.onEach((*lab).stays, func() { p.keepsOthersOut() })
 
@@ -169,6 +171,40 @@ func (p *playground) failsOnTheFirst() {
 			p.wantRecap(said, "cp1 1 0 1")
 		})
 	})
+}
+
+// asksEach brings the answers of all nodes here, and puts them in the order of time.
+func (p *playground) asksEach() {
+	p.Helper()
+	for i, on := range p.nodes {
+		on.exec("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--server=https://127.0.0.1:6443", "--tls-server-name=kubernetes", "create", "configmap", fmt.Sprintf("asked-%d", i))
+	}
+	said := p.play(0, "PATH=$PWD:$PATH\n"+pageScript(p, "fleet"))
+	if !strings.Contains(said, "asked-0") {
+		p.Fatalf("the answers of the fleet:\n%s", said)
+	}
+	all := p.play(0, "cd ansible && ../auditpatch events --all-stages --log answers -o flat")
+	var last string
+	names := map[string]bool{}
+	for line := range strings.Lines(all) {
+		var e struct{ Time, Name, Verb string }
+		if json.Unmarshal([]byte(line), &e) != nil {
+			continue // what is said on standard error
+		}
+		if e.Time < last {
+			p.Fatalf("%s comes after %s", e.Time, last)
+		}
+		last = e.Time
+		names[e.Verb+" "+e.Name] = true
+	}
+	for i := range p.nodes {
+		answer, err := os.ReadFile(filepath.Join(p.dir, "ansible", "answers", fmt.Sprintf("cp%d.jsonl", i+1)))
+		if err != nil || len(answer) == 0 || !names[fmt.Sprintf("create asked-%d", i)] {
+			p.Fatalf("cp%d: %d bytes, %v; in all answers: %v", i+1, len(answer), err, names)
+		}
+		p.nodes[i].exec("sh", "-c", "! ls /tmp /root | grep auditpatch-events")
+	}
+	p.Logf("%d bytes of answers, in the order of time", len(all))
 }
 
 // changesNothing runs the playbook in the ways that change nothing where audit logging is on.

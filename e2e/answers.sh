@@ -5,6 +5,10 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$E2E/programs.sh"
 
+DUCKDB_VERSION=1.5.6-r.1
+
+build_duckdb() { npm install --prefix "$1" --silent --no-audit --no-fund "@duckdb/node-api@$DUCKDB_VERSION"; }
+
 main() {
   command -v go >/dev/null || die "Go is not in PATH"
   mkdir -p "$LOGS" "$OUT"
@@ -15,6 +19,10 @@ main() {
   exec 8>&-
   export E2E_KUBE_APISERVER=$PROGRAMS/kube-apiserver E2E_KUBECTL=$PROGRAMS/kubectl E2E_ETCD=$ETCD/etcd
   export E2E_KUBERNETES=$KUBERNETES E2E_QUICK=${E2E_QUICK:-}
+  need node=nodejs npm=npm
+  step "DuckDB $DUCKDB_VERSION" whole "duckdb-$DUCKDB_VERSION" build_duckdb
+  cp "$E2E/answers/duckdb.mjs" "$CACHE/duckdb-$DUCKDB_VERSION"
+  export E2E_DUCKDB=$CACHE/duckdb-$DUCKDB_VERSION
   step "tests" go_test
 }
 

@@ -67,6 +67,7 @@ var house = map[string][]string{
 	"internal/standin":              {"patch", "patch/webhookconfig"},
 	"internal/standin/controlplane": {"internal/standin", "internal/apiserver", "internal/node"},
 	"internal/standin/problems":     {"patch/auditflags"},
+	"internal/standin/auditevents":  nil,
 	"internal/auditlog":             nil,
 	// The log's events: event reads one, read streams those of whole logs, follow waits for
 	// new ones, filter says which are wanted.
@@ -130,6 +131,8 @@ var house = map[string][]string{
 	// bench times any two commands.
 	"bench":         nil,
 	"bench/readers": nil,
+	// auditlog makes up the log that readers are timed with.
+	"bench/auditlog": {"internal/standin/auditevents"},
 	// The tests of the program's contract run it from outside.
 	"contract":      {"contract/page"},
 	"contract/page": nil,
@@ -142,7 +145,7 @@ var house = map[string][]string{
 	"e2e/apiserver": nil,
 	"e2e/policies":  nil,
 	// answers asks for the log of an incident, and auditpatch for what is in it.
-	"e2e/answers": {"e2e/apiserver"},
+	"e2e/answers": {"e2e/apiserver", "internal/standin/auditevents"},
 	"e2e/cast":    nil,
 	"e2e/load":    nil,
 	// page opens reports in a browser.

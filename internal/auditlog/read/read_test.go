@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/standin/auditevents"
 )
 
 // small are sizes that make every bound felt.
@@ -401,7 +402,7 @@ func TestNoTime(t *testing.T) {
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	text := newGenerator(1).log(200_000)
+	text := auditevents.New(1).Log(200_000)
 	cut := bytes.IndexByte(text[100_000:], '\n') + 100_001
 	a, copied := put(t, dir, "a.log", text), put(t, dir, "copy.log", text)
 	over := put(t, dir, "over.log", text[cut:])
@@ -455,7 +456,7 @@ func TestSeen(t *testing.T) {
 // TestFilter takes what Match takes, with words and without, whatever the escapes.
 func TestFilter(t *testing.T) {
 	t.Parallel()
-	text := newGenerator(2).log(1 << 20)
+	text := auditevents.New(2).Log(1 << 20)
 	for _, odd := range []string{
 		strings.Replace(one("escaped", 5), `"get"`, `"\u0064elete"`, 1), strings.Replace(one("key", 6), `"verb":"get"`, `"\u0076erb":"delete"`, 1),
 		strings.Replace(one("twice", 7), `"verb"`, `"verb":"delete","verb"`, 1), strings.Replace(one("spaces", 8), `"verb":"get"`, `"verb" : "delete" `, 1),
@@ -522,8 +523,8 @@ func settled(t *testing.T, before int) {
 func TestEndings(t *testing.T) {
 	before := runtime.NumGoroutine()
 	dir := t.TempDir()
-	text := newGenerator(3).log(2 << 20)
-	a, b := put(t, dir, "a.log", text), put(t, dir, "b.log.gz", zipped(t, newGenerator(4).log(1<<20)))
+	text := auditevents.New(3).Log(2 << 20)
+	a, b := put(t, dir, "a.log", text), put(t, dir, "b.log.gz", zipped(t, auditevents.New(4).Log(1<<20)))
 	all := readAll(t, usually, Query{}, Log{Files: []string{a}}, Log{Files: []string{b}})
 	stop := errors.New("stop")
 	for _, unordered := range []bool{false, true} {
@@ -597,7 +598,7 @@ func TestErrors(t *testing.T) {
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	text := newGenerator(5).log(1 << 20)
+	text := auditevents.New(5).Log(1 << 20)
 	packed := zipped(t, text)
 	files := []string{put(t, dir, "a.log", text), put(t, dir, "b.log.gz", packed)}
 	for _, unordered := range []bool{false, true} {

@@ -23,7 +23,7 @@ func words(q Query) []pair {
 	if len(q.Words) == 0 || len(q.Words) > mostWords || q.Strict {
 		return nil
 	}
-	all := []rare{newRare(`\u`)}
+	var all []rare
 	for _, word := range q.Words {
 		for _, c := range []byte(word) {
 			if c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
@@ -32,6 +32,7 @@ func words(q Query) []pair {
 		}
 		all = append(all, newRare(`"`+word+`"`))
 	}
+	all = append(all, newEscape(q.Words))
 	if strings.Contains(strings.Join(q.Words, ""), "/") {
 		all = append(all, newRare(`\/`))
 	}
@@ -74,8 +75,9 @@ func (s *search) passed(from, end int) bool {
 // they stand the word may.
 type rare struct {
 	word          []byte
-	at            int    // where the two stand in the word
-	first, second uint64 // each in all bytes
+	at            int        // where the two stand in the word
+	first, second uint64     // each in all bytes
+	escaped       *[128]bool // of the escape \u: the characters that it may stand for
 }
 
 // common are the characters of audit logs, those of most use first.
@@ -95,7 +97,20 @@ func newRare(word string) rare {
 			best, at = a+b, i
 		}
 	}
-	return rare{[]byte(word), at, uint64(word[at]) * ones, uint64(word[at+1]) * ones}
+	return rare{word: []byte(word), at: at, first: uint64(word[at]) * ones, second: uint64(word[at+1]) * ones}
+}
+
+// newEscape is the escape that a character of the words may be written as. Those of other
+// characters are in most lines: kube-apiserver writes each & of a URL as one.
+func newEscape(words []string) rare {
+	r := newRare(`\u`)
+	r.escaped = &[128]bool{}
+	for _, word := range words {
+		for i := range len(word) {
+			r.escaped[word[i]] = true
+		}
+	}
+	return r
 }
 
 const (
@@ -106,7 +121,30 @@ const (
 // stands says whether the word stands in text so that its two neighbours are at i.
 func (r *rare) stands(text []byte, i int) bool {
 	from := i - r.at
-	return from >= 0 && from+len(r.word) <= len(text) && bytes.Equal(text[from:from+len(r.word)], r.word)
+	if from < 0 || from+len(r.word) > len(text) || !bytes.Equal(text[from:from+len(r.word)], r.word) {
+		return false
+	}
+	return r.escaped == nil || r.matters(text[from+len(r.word):])
+}
+
+// matters says whether an escape whose digits these are may be one of the characters. What is no
+// escape may be.
+func (r *rare) matters(digits []byte) bool {
+	if len(digits) < 4 {
+		return true
+	}
+	var c uint16
+	for _, d := range digits[:4] {
+		switch {
+		case d-'0' < 10:
+			c = c<<4 | uint16(d-'0')
+		case d|' '-'a' < 6:
+			c = c<<4 | uint16(d|' '-'a'+10)
+		default:
+			return true
+		}
+	}
+	return c < 128 && r.escaped[c]
 }
 
 // pair are two words that are looked for at once.
@@ -117,20 +155,43 @@ type pair struct{ a, b rare }
 func (p *pair) find(text []byte, from int) int {
 	a1, a2, b1, b2 := p.a.first, p.a.second, p.b.first, p.b.second
 	i := from
-	for ; i+9 <= len(text); i += 8 {
-		x, y := binary.LittleEndian.Uint64(text[i:i+8]), binary.LittleEndian.Uint64(text[i+1:i+9])
-		a, b := (x^a1)|(y^a2), (x^b1)|(y^b2)
-		// A byte of a or b is 0 where the two stand; others may seem to be.
-		for hit := ((a-ones)&^a | (b-ones)&^b) & highs; hit != 0; hit &= hit - 1 {
-			if k := i + bits.TrailingZeros64(hit)>>3; p.a.stands(text, k) || p.b.stands(text, k) {
-				return k
-			}
+	for ; i+33 <= len(text); i += 32 {
+		t := text[i : i+33 : i+33]
+		h0, h1 := seem(t[:9], a1, a2, b1, b2), seem(t[8:17], a1, a2, b1, b2)
+		h2, h3 := seem(t[16:25], a1, a2, b1, b2), seem(t[24:33], a1, a2, b1, b2)
+		if (h0|h1|h2|h3)&highs == 0 {
+			continue
+		}
+		if at := p.confirm(text, i, [4]uint64{h0, h1, h2, h3}); at >= 0 {
+			return at
 		}
 	}
 	for ; i < len(text); i++ {
-		if p.a.stands(text, i) || p.b.stands(text, i) {
+		if p.stand(text, i) {
 			return i
 		}
 	}
 	return len(text)
 }
+
+// seem has the highest bit of each of 8 bytes set where one of the words may stand, and other
+// bits that say nothing. The lowest highest bit is right, others may be wrong.
+func seem(t []byte, a1, a2, b1, b2 uint64) uint64 {
+	x, y := binary.LittleEndian.Uint64(t), binary.LittleEndian.Uint64(t[1:])
+	a, b := (x^a1)|(y^a2), (x^b1)|(y^b2)
+	return (a-ones)&^a | (b-ones)&^b
+}
+
+// confirm is where one of the words stands in the 32 bytes from i on, -1 for nowhere.
+func (p *pair) confirm(text []byte, i int, seem [4]uint64) int {
+	for k, hits := range seem {
+		for hits &= highs; hits != 0; hits &= hits - 1 {
+			if at := i + k*8 + bits.TrailingZeros64(hits)>>3; p.stand(text, at) {
+				return at
+			}
+		}
+	}
+	return -1
+}
+
+func (p *pair) stand(text []byte, i int) bool { return p.a.stands(text, i) || p.b.stands(text, i) }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/standin/auditevents"
 )
 
 // count is how many events encoding/json finds in a text of JSON values.
@@ -111,7 +112,7 @@ func FuzzEvents(f *testing.F) {
 
 // endless is a log of some size that is made while it is read.
 type endless struct {
-	g    *generator
+	g    *auditevents.Generator
 	left int
 	have bytes.Buffer
 }
@@ -122,10 +123,7 @@ func (e *endless) Read(to []byte) (int, error) {
 			return 0, io.EOF
 		}
 		e.have.Reset()
-		for range 20 {
-			e.g.event(&e.have)
-			e.have.WriteByte('\n')
-		}
+		e.have.Write(e.g.Log(20_000))
 		e.left -= e.have.Len()
 	}
 	return e.have.Read(to)
@@ -152,8 +150,8 @@ func TestMemory(t *testing.T) {
 	}()
 	const mb = 1 << 20
 	for name, log := range map[string]Log{
-		"a stream": {Stdin: &endless{g: newGenerator(6), left: 150 * mb}},
-		"a file":   {Files: []string{put(t, t.TempDir(), "a.log", newGenerator(7).log(50*mb))}},
+		"a stream": {Stdin: &endless{g: auditevents.New(6), left: 150 * mb}},
+		"a file":   {Files: []string{put(t, t.TempDir(), "a.log", auditevents.New(7).Log(50*mb))}},
 	} {
 		runtime.GC()
 		most.Store(0)
@@ -177,7 +175,7 @@ func TestMemory(t *testing.T) {
 }
 
 func BenchmarkEvents(b *testing.B) {
-	text := newGenerator(1).log(64 << 20)
+	text := auditevents.New(1).Log(64 << 20)
 	dir := b.TempDir()
 	log := []Log{{Files: []string{put(b, dir, "a.log", text)}}}
 	var parts []string

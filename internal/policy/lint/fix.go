@@ -163,7 +163,7 @@ func blinds(before, after *Report) string {
 	if len(added(before, after, "AP067")) > 0 {
 		return "nothing would be recorded any more"
 	}
-	for _, q := range telling {
+	for _, q := range telling() {
 		was, is := before.Policy.Evaluate(q.Attributes()), after.Policy.Evaluate(q.Attributes())
 		if was.Level != audit.LevelNone && is.Level == audit.LevelNone {
 			return fmt.Sprintf("%q would not be recorded any more", describe(q))

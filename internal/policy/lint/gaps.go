@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apiserver/pkg/apis/audit"
@@ -48,7 +49,7 @@ const stigSafe = "- level: Metadata\n  resources: [{group: \"\", resources: [sec
 var interactive = []string{"exec", "attach", "portforward"}
 
 // telling are requests by which an intruder shows, with logins that may be stolen.
-var telling = func() (out []policy.Request) {
+var telling = sync.OnceValue(func() (out []policy.Request) {
 	what := []policy.Request{
 		{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "default", Name: "web"},
 		{Verb: "get", Resource: "secrets", Namespace: "kube-system", Name: "admin-token"},
@@ -97,7 +98,7 @@ var telling = func() (out []policy.Request) {
 		}
 	}
 	return out
-}()
+})
 
 // blindSpots asks which rules with level None hide such requests.
 func (l *linter) blindSpots() {
@@ -106,7 +107,7 @@ func (l *linter) blindSpots() {
 		return
 	}
 	hidden := map[int][]string{}
-	for _, q := range telling {
+	for _, q := range telling() {
 		d := l.policy.Evaluate(q.Attributes())
 		if d.Rule >= 0 && l.spec.Rules[d.Rule].Level == auditv1.LevelNone {
 			hidden[d.Rule] = append(hidden[d.Rule], describe(q))
@@ -129,7 +130,7 @@ func (l *linter) hiddenThere(hidden map[int][]string) {
 		if r.Level != auditv1.LevelNone || len(r.Namespaces) == 0 || len(hidden[i]) > 0 || len(validation.IsDNS1123Label(r.Namespaces[0])) > 0 {
 			continue
 		}
-		for _, q := range telling {
+		for _, q := range telling() {
 			if q.Namespace == "" {
 				continue
 			}

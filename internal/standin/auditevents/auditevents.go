@@ -1,4 +1,7 @@
-package read
+// Package auditevents makes up audit logs for benchmarks and for comparisons with other readers.
+//
+// New makes a Generator; its Log is a log of some size.
+package auditevents
 
 import (
 	"bytes"
@@ -8,20 +11,21 @@ import (
 	"time"
 )
 
-// generator writes a log like that of a busy cluster: lines of 1 KB, 3 in 100 of 5 to
+// Generator writes a log like that of a busy cluster: lines of 1 KB, 3 in 100 of 5 to
 // 52 KB, with objects in them. The same seed gives the same log.
-type generator struct {
+type Generator struct {
 	r  *rand.Rand
 	at time.Time
 	n  int
 }
 
-func newGenerator(seed uint64) *generator {
-	return &generator{r: rand.New(rand.NewPCG(seed, 1)), at: time.Date(2026, 11, 22, 11, 20, 4, 0, time.UTC)}
+// New returns a generator whose choices follow from the seed.
+func New(seed uint64) *Generator {
+	return &Generator{r: rand.New(rand.NewPCG(seed, 1)), at: time.Date(2026, 11, 22, 11, 20, 4, 0, time.UTC)}
 }
 
-// log is a log of about size bytes.
-func (g *generator) log(size int) []byte {
+// Log is a log of about size bytes.
+func (g *Generator) Log(size int) []byte {
 	var b bytes.Buffer
 	for b.Len() < size {
 		g.event(&b)
@@ -30,9 +34,9 @@ func (g *generator) log(size int) []byte {
 	return b.Bytes()
 }
 
-func (g *generator) pick(of ...string) string { return of[g.r.IntN(len(of))] }
+func (g *Generator) pick(of ...string) string { return of[g.r.IntN(len(of))] }
 
-func (g *generator) event(b *bytes.Buffer) {
+func (g *Generator) event(b *bytes.Buffer) {
 	g.n++
 	g.at = g.at.Add(time.Duration(g.r.IntN(20000)) * time.Microsecond)
 	verb := g.pick("get", "get", "get", "get", "list", "watch", "watch", "update", "update", "patch", "create", "delete")
@@ -58,7 +62,7 @@ func (g *generator) event(b *bytes.Buffer) {
 }
 
 // object is a body, now and then with a verb in it.
-func (g *generator) object(size int) string {
+func (g *Generator) object(size int) string {
 	var b strings.Builder
 	b.WriteString(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x","managedFields":[{"manager":"kubectl","fieldsV1":{"f:data":{".":{}}}}]},"rules":[{"verb":"` + g.pick("get", "delete") + `"}],"data":{`)
 	for i := 0; b.Len() < size; i++ {
