@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -28,7 +27,9 @@ func report(t *testing.T, events []any, lines ...string) string {
 	for _, e := range events {
 		must(t, enc.Encode(e))
 	}
-	log.WriteString(strings.Join(lines, "\n"))
+	for _, line := range lines {
+		log.WriteString(line + "\n") // without its end, the last would count as still being written
+	}
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "audit.log"), log.Bytes(), 0o600))
 	cmd := exec.Command(program, "events", "--log", "audit.log", "--html", "report.html")

@@ -10,8 +10,8 @@
 //
 // Left out are managedFields, resourceVersion, generation and what else the API server
 // keeps in metadata, and the status unless the request is about that. Never told are the
-// values in a Secret, the annotation in which kubectl apply keeps a copy of it, and tokens
-// that are asked for or reviewed: only that they were set or changed.
+// values in a Secret and its annotations, where kubectl apply and others keep a copy of it, and
+// tokens that are asked for or reviewed: only that they were set or changed.
 package changes
 
 import (
@@ -19,6 +19,7 @@ import (
 	"container/list"
 	"fmt"
 	"maps"
+	"net/http"
 	"strconv"
 
 	"auditpatch/internal/auditlog/event"
@@ -101,12 +102,16 @@ func (s *Seen) Of(e *event.Event) (Change, bool) {
 		s.learn(e, answer, e.ResponseObject)
 		return Change{}, false
 	}
-	r := request{e, sent, answer, secretsOf(e, sent, answer)}
+	r := request{e, sent, answer}
 	c := r.failed()
-	if c == nil {
+	switch {
+	case c == nil:
 		c = s.succeeded(r)
+	case c.Known == Asked:
+		s.aside(r)
+		s.missed(r)
 	}
-	if c.Lines = hide(c.Lines, r.secrets); c.Lines == nil {
+	if c.Lines = hide(c.Lines, secretsOf(e, c.Lines, sent, answer)); c.Lines == nil {
 		c.Lines = []Line{}
 	}
 	return *c, true
@@ -116,7 +121,6 @@ func (s *Seen) Of(e *event.Event) (Change, bool) {
 type request struct {
 	*event.Event
 	sent, answer map[string]any
-	secrets      []secret
 }
 
 func (r request) verb() string { return string(r.Verb) }
@@ -133,6 +137,9 @@ func (r request) asked() []Line {
 		return operations(list)
 	case "delete", "deletecollection":
 		return lines(Set, r.options())
+	}
+	if r.status() && r.sent["status"] != nil {
+		return lines(Set, map[string]any{"status": r.sent["status"]}) // nothing else counts
 	}
 	return lines(Set, r.named(plain(r.sent, r.status())))
 }
@@ -181,12 +188,17 @@ func (r request) failed() *Change {
 	if r.verb() == "patch" && len(r.RequestObject) > 0 {
 		c.Patch = kindOfPatch(r.Event)
 	}
-	switch {
-	case !r.Response.Has:
+	switch code := r.Response.Code; {
+	case !r.Response.Has || code == 0:
 		c.Known, c.Notes = Asked, []string{"the event has no answer: whether it was done is not in the log"}
-	case r.Response.Code >= 300 || r.Response.Code < 200:
-		c.Notes = []string{fmt.Sprintf("answered with %d: nothing was changed", r.Response.Code)}
-	case query(r.Event).Has("dryRun"):
+	case code == http.StatusSwitchingProtocols:
+		return &Change{Known: NotInLog, Notes: []string{"a connection was opened: what was done over it is not in the log"}}
+	case code >= 500 || code >= 300 && r.verb() == "deletecollection":
+		// A request may run into its timeout, or into one object of many, after it stored something.
+		c.Known, c.Notes = Asked, []string{fmt.Sprintf("answered with %d: what of it was done is not in the log", code)}
+	case code >= 300 || code < 200:
+		c.Notes = []string{fmt.Sprintf("answered with %d: nothing was changed", code)}
+	case r.dryRun():
 		c.Known, c.Notes = DryRun, []string{"a dry run: nothing was stored"}
 	default:
 		return nil
@@ -197,6 +209,27 @@ func (r request) failed() *Change {
 	return c
 }
 
+// dryRun says whether the request asked for that. The API server takes the options of a
+// deletion from the body, and looks at the query where there is no body; level Metadata does
+// not say which.
+func (r request) dryRun() bool {
+	asked := func(options map[string]any) bool {
+		list, _ := options["dryRun"].([]any)
+		return len(list) > 0
+	}
+	deletes := r.verb() == "delete" || r.verb() == "deletecollection"
+	switch {
+	case deletes && (len(r.RequestObject) > 0 || string(r.Level) == "Metadata"):
+		return asked(r.sent)
+	case string(r.Object.Subresource) == "eviction":
+		options, _ := r.sent["deleteOptions"].(map[string]any)
+		if asked(options) {
+			return true
+		}
+	}
+	return query(r.Event).Has("dryRun")
+}
+
 // succeeded is what was changed.
 func (s *Seen) succeeded(r request) *Change {
 	before := s.objects.get(r.name())
@@ -204,7 +237,11 @@ func (s *Seen) succeeded(r request) *Change {
 	deletes := r.verb() == "delete" || r.verb() == "deletecollection"
 	switch {
 	case string(r.Level) == "Metadata":
-		return &Change{Known: NotInLog, Notes: []string{"recorded at level Metadata: what changed is not in the log"}}
+		c := &Change{Known: NotInLog, Notes: []string{"recorded at level Metadata: what changed is not in the log"}}
+		if deletes && query(r.Event).Has("dryRun") {
+			c.Notes = append(c.Notes, "the URL asks for a dry run, which counts only if the request had no body")
+		}
+		return c
 	case deletes:
 		return r.deleted(before)
 	case len(r.RequestObject) == 0 && r.answer == nil:
@@ -226,10 +263,17 @@ func (s *Seen) succeeded(r request) *Change {
 		c.Notes = append(c.Notes, "the object seen before was another one of this name, or version; this is what the request set")
 		return c
 	}
+	if older(after, then) {
+		c.Notes = append(c.Notes, "the object seen before is a later state: these requests ran at the same time; this is what the request set")
+		return c
+	}
 	c.Known, c.Lines = Difference, difference(nil, plain(then, r.status()), plain(after, r.status()))
 	c.Since = &Earlier{Time: stamp(before.at), AuditID: before.auditID, Between: before.between}
 	if v := meta(r.sent, "resourceVersion"); v != "" && v == meta(then, "resourceVersion") {
 		c.Since.Exact, c.Since.Between = true, 0
+	}
+	if r.answer == nil {
+		c.Notes = append(c.Notes, "the log has what was sent and not what was stored: what the API server filled in shows as removed")
 	}
 	if len(c.Lines) == 0 {
 		c.Notes = append(c.Notes, "nothing that is shown here was changed")
@@ -237,9 +281,10 @@ func (s *Seen) succeeded(r request) *Change {
 	return c
 }
 
-// after is the object after the request: the answer, or of an update what was sent.
+// after is the object after the request: the answer, or of an update what was sent. Of what
+// is sent to a subresource only a part counts.
 func (r request) after() map[string]any {
-	if r.answer == nil && r.verb() == "update" {
+	if r.answer == nil && r.verb() == "update" && string(r.Object.Subresource) == "" {
 		return r.sent
 	}
 	return r.answer
@@ -287,7 +332,7 @@ func (r request) created() *Change {
 func (r request) deleted(before *state) *Change {
 	c := &Change{Known: Deleted, Lines: lines(Set, r.options())}
 	if before != nil {
-		c.Notes = append(c.Notes, "last seen in the log at "+stamp(before.at)+", event "+before.auditID)
+		c.Notes = append(c.Notes, "last seen in the log at "+stamp(before.at)+", event "+value(before.auditID))
 	}
 	if m, ok := r.answer["metadata"].(map[string]any); ok && m["deletionTimestamp"] != nil {
 		note := "marked for deletion"
@@ -323,11 +368,7 @@ func (r request) name() string {
 
 // after notes the state after a request.
 func (s *Seen) after(r request) {
-	if own := string(r.Object.Subresource); own != "" {
-		if main := s.objects.get(mainName(r)); main != nil && main.name != r.name() {
-			main.between++ // it is another object that is answered with
-		}
-	}
+	s.aside(r)
 	switch {
 	case r.verb() == "deletecollection":
 		// Which objects are gone is not known for certain; another UID will tell.
@@ -335,12 +376,28 @@ func (s *Seen) after(r request) {
 		s.objects.drop(r.name())
 	case r.answer != nil:
 		s.learn(r.Event, r.answer, r.ResponseObject)
-	case r.verb() == "update" && r.sent != nil:
+	case r.after() != nil:
 		s.learn(r.Event, r.sent, r.RequestObject)
 	default:
-		if known := s.objects.get(r.name()); known != nil {
-			known.between++
-		}
+		s.missed(r)
+	}
+}
+
+// aside notes that a request to a subresource, which is answered with another object, may have
+// changed the object itself.
+func (s *Seen) aside(r request) {
+	if string(r.Object.Subresource) == "" {
+		return
+	}
+	if main := s.objects.get(mainName(r)); main != nil && main.name != r.name() {
+		main.between++
+	}
+}
+
+// missed notes that an object may have changed, and that the log does not have it.
+func (s *Seen) missed(r request) {
+	if known := s.objects.get(r.name()); known != nil {
+		known.between++
 	}
 }
 
@@ -360,5 +417,13 @@ func (s *Seen) learn(e *event.Event, o map[string]any, body []byte) {
 	if o == nil || name == "" || o["kind"] == nil {
 		return
 	}
-	s.objects.put(&state{name: nameOf(e, name, string(e.Object.Namespace)), body: bytes.Clone(body), at: e.Stamp, auditID: string(e.AuditID)})
+	key := nameOf(e, name, string(e.Object.Namespace))
+	if known := s.objects.get(key); known != nil && e.Stamp-known.at < overtaking && older(o, known.which) {
+		return
+	}
+	s.objects.put(&state{name: key, which: which(o), body: bytes.Clone(body), at: e.Stamp, auditID: string(e.AuditID)})
 }
+
+// overtaking is how long after a state an older one may come: from the cache of another API
+// server, or from a request that took long. Later than that, versions were set back.
+const overtaking = event.Time(2 * 60 * 1_000_000)

@@ -81,7 +81,15 @@ func TestText(t *testing.T) {
 			[]string{since + ", the state that it replaced", "    spec.replicas: 2 -> 5"}},
 		"update alone": {[]logged{{verb: "update", sent: five, answer: five}}, []string{"  " + unknown, "  = spec.replicas: 5"}},
 		"update at level Request": {[]logged{{verb: "update", level: "Request", sent: two}, {verb: "update", level: "Request", sent: five}},
-			[]string{since, "    spec.replicas: 2 -> 5"}},
+			[]string{since + "; the log has what was sent and not what was stored: what the API server filled in shows as removed", "    spec.replicas: 2 -> 5"}},
+		"a dry run of a deletion, in its body": {[]logged{{verb: "delete", sent: `{"kind":"DeleteOptions","dryRun":["All"]}`, answer: two}}, []string{"  a dry run: nothing was stored", "  = dryRun[0]: All"}},
+		"a dry run of an eviction":             {[]logged{{verb: "create", ref: `"resource":"pods","name":"p","subresource":"eviction"`, code: 201, sent: `{"kind":"Eviction","deleteOptions":{"dryRun":["All"]}}`}}, []string{"  a dry run: nothing was stored", "  = deleteOptions.dryRun[0]: All"}},
+		"a dry run that only the URL claims":   {[]logged{{verb: "delete", uri: "/x?dryRun=All", sent: `{"kind":"DeleteOptions","gracePeriodSeconds":1}`, answer: two}}, []string{"  = gracePeriodSeconds: 1"}},
+		"an exec":                              {[]logged{{verb: "create", ref: `"resource":"pods","name":"p","subresource":"exec"`, level: "RequestResponse", code: 101}}, []string{"  a connection was opened: what was done over it is not in the log"}},
+		"a timeout":                            {[]logged{{verb: "update", code: 504, sent: two}}, []string{"  answered with 504: what of it was done is not in the log", "  = spec.replicas: 2"}},
+		"an older state after a younger":       {[]logged{{verb: "update", answer: five}, {verb: "update", sent: two, answer: two}}, []string{"  the object seen before is a later state: these requests ran at the same time; this is what the request set", "  = spec.replicas: 2"}},
+		"a get from an old cache":              {[]logged{{verb: "update", answer: five}, {verb: "get", answer: two}, {verb: "update", sent: five, answer: deployment("6", `{"replicas":6}`)}}, []string{since + ", the state that it replaced", "    spec.replicas: 5 -> 6"}},
+		"spec in a status":                     {[]logged{{verb: "get", answer: two}, {verb: "update", ref: `"resource":"deployments","namespace":"shop","name":"web","apiGroup":"apps","subresource":"status"`, sent: five}}, []string{"  " + unknown, "  = status.replicas: 5"}},
 		"nothing": {[]logged{{verb: "get", answer: two}, {verb: "patch", sent: `{"spec":{"replicas":2}}`, answer: two}},
 			[]string{"  merge patch or strategic merge patch; compared with 2026-11-22T11:20:04.000001Z; nothing that is shown here was changed"}},
 		"changes between": {[]logged{{verb: "get", answer: two}, {verb: "patch", level: "Metadata"}, {verb: "update", sent: five, answer: five}},
@@ -370,4 +378,39 @@ func FuzzOf(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSecretsAnywhere puts a secret wherever a client may write one in a Secret.
+func TestSecretsAnywhere(t *testing.T) {
+	for _, sent := range []string{
+		`{"kind":"Secret","metadata":{"annotations":{"kapp.k14s.io/original":"hunter2"}}}`,
+		`{"kind":"Secret","strngData":{"a":"hunter2"}}`,
+		`{"kind":"Secret","data":[{"name":"hunter2","value":1}]}`,
+		`{"kind":"Secret","data":"hunter2"}`,
+		`{"metadata":"hunter2"}`,
+		`{"metadata":{"annotations":["hunter2"]}}`,
+		`{"$deleteFromPrimitiveList/data":["hunter2"]}`,
+		`[{"op":"add","path":"/metadata/annotations","value":"hunter2"}]`,
+		`[{"op":"test","path":"/data/0","value":"hunter2"}]`,
+		`[{"op":"replace","path":"","value":{"stringdata":{"a":"hunter2"}}}]`,
+	} {
+		for _, verb := range []string{"create", "update", "patch", "delete"} {
+			for _, code := range []int{200, 201, 422, 504} {
+				s := New(1 << 20)
+				s.Of(logged{verb: "get", ref: secretRef, answer: secretObject(`{"a":"hunter2"}`)}.event(t))
+				c, _ := s.Of(logged{verb: verb, ref: secretRef, code: code, sent: sent}.event(t))
+				text, err := json.Marshal(c)
+				if all := string(text) + strings.Join(c.Text(identity), "\n"); err != nil || strings.Contains(all, "hunter2") {
+					t.Errorf("%v: %s %d of %s shows %s", err, verb, code, sent, all)
+				}
+			}
+		}
+	}
+}
+
+// TestNotShownIsNoText wants a text that looks like a hidden value told from one.
+func TestNotShownIsNoText(t *testing.T) {
+	if got := value(NotShown); got != `"(not shown)"` {
+		t.Errorf("a text is shown as %s", got)
+	}
 }

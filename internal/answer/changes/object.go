@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"auditpatch/internal/auditlog/event"
@@ -41,6 +43,19 @@ func str(v any) string {
 	return s
 }
 
+// older says whether a is a state before b of the same object. Resource versions of objects
+// of one kind are numbers that grow.
+func older(a, b map[string]any) bool {
+	m, errA := strconv.ParseUint(meta(a, "resourceVersion"), 10, 64)
+	n, errB := strconv.ParseUint(meta(b, "resourceVersion"), 10, 64)
+	return errA == nil && errB == nil && m < n && !other(a, b)
+}
+
+// which is what older looks at.
+func which(o map[string]any) map[string]any {
+	return map[string]any{"kind": o["kind"], "apiVersion": o["apiVersion"], "metadata": map[string]any{"uid": meta(o, "uid"), "resourceVersion": meta(o, "resourceVersion")}}
+}
+
 func metadata(o map[string]any) map[string]any {
 	m, _ := o["metadata"].(map[string]any)
 	return m
@@ -74,21 +89,30 @@ func plain(o map[string]any, status bool) map[string]any {
 // NotShown stands in the place of a secret.
 const NotShown = "(not shown)"
 
+// notShown is a value that was hidden. It has its own type, so that no text of an event
+// can be taken for one.
+type notShown struct{}
+
+func (notShown) MarshalText() ([]byte, error) { return []byte(NotShown), nil }
+
 // secret is a place in objects of which the value is never printed.
 type secret struct {
 	path  []string
 	names bool // its fields are shown, without their values
 }
 
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+// openOfSecret are the fields of a Secret, and of options for its deletion, that hold none.
+// All others do, those too that a client misspelled. So do annotations: kubectl apply is not
+// the only one that keeps a copy of the Secret there.
+var openOfSecret = []string{"apiversion", "kind", "type", "immutable", "metadata", "gracePeriodSeconds", "propagationPolicy", "orphanDependents", "preconditions", "dryRun"}
 
 var (
-	ofSecrets = []secret{{[]string{"data"}, true}, {[]string{"stringData"}, true}, {[]string{"metadata", "annotations", lastApplied}, false}}
+	ofSecrets = []secret{{[]string{"metadata", "annotations"}, true}}
 	ofTokens  = []secret{{[]string{"spec", "token"}, false}, {[]string{"status", "token"}, false}}
 )
 
-// secretsOf are the places of secrets in the bodies of an event.
-func secretsOf(e *event.Event, bodies ...map[string]any) (all []secret) {
+// secretsOf are the places of secrets in the lines about an event with these bodies.
+func secretsOf(e *event.Event, lines []Line, bodies ...map[string]any) (all []secret) {
 	secrets := len(e.Object.APIGroup) == 0 && string(e.Object.Resource) == "secrets"
 	tokens := string(e.Object.Subresource) == "token" || string(e.Object.Resource) == "tokenreviews"
 	for _, b := range bodies {
@@ -97,6 +121,11 @@ func secretsOf(e *event.Event, bodies ...map[string]any) (all []secret) {
 	}
 	if secrets {
 		all = append(all, ofSecrets...)
+		for name := range tops(lines) {
+			if !slices.ContainsFunc(openOfSecret, func(open string) bool { return strings.EqualFold(open, name) }) {
+				all = append(all, secret{[]string{name}, true})
+			}
+		}
 	}
 	if tokens {
 		all = append(all, ofTokens...)
@@ -104,43 +133,81 @@ func secretsOf(e *event.Event, bodies ...map[string]any) (all []secret) {
 	return all
 }
 
+// tops are the fields of the object in which the lines are.
+func tops(lines []Line) map[string]bool {
+	all := map[string]bool{}
+	for _, l := range lines {
+		if len(l.Path) > 0 {
+			all[l.Path[0].Field] = true
+			continue
+		}
+		for _, v := range []any{l.From, l.To} {
+			o, _ := v.(map[string]any)
+			for name := range o {
+				all[name] = true
+			}
+		}
+	}
+	return all
+}
+
 // hide takes the secrets out of lines.
 func hide(lines []Line, secrets []secret) []Line {
 	for i := range lines {
-		l := &lines[i]
-		if l.Op == Ordered || l.Op == Moved || l.Op == Copied {
-			continue
-		}
-		var names []string
-		for _, s := range l.Path {
-			names = append(names, s.Field)
-		}
 		for _, s := range secrets {
-			var from, to bool
-			l.From, from = s.hide(names, l.From)
-			l.To, to = s.hide(names, l.To)
-			l.Hidden = l.Hidden || from || to
+			lines[i].hide(s)
 		}
 	}
 	return lines
 }
 
-// hide is the value at a path without the secret. Letter case does not count: what a
-// client misspells may be a secret all the same.
-func (s secret) hide(at []string, v any) (any, bool) {
-	for i := range min(len(at), len(s.path)) {
-		if !strings.EqualFold(at[i], s.path[i]) {
-			return v, false
+func (l *Line) hide(s secret) {
+	if l.Op == Moved || l.Op == Copied {
+		return // both are paths
+	}
+	names := make([]string, len(l.Path))
+	for i, step := range l.Path {
+		names[i] = step.Field
+	}
+	var from, to bool
+	l.From, from = s.hide(names, l.From)
+	l.To, to = s.hide(names, l.To)
+	l.Hidden = l.Hidden || from || to
+	if !s.holds(names) {
+		return
+	}
+	for i, step := range l.Path {
+		if step.By != "" { // what names an element is a value in it
+			l.Path = l.Path[:i:i]
+			return
 		}
 	}
+}
+
+// holds says whether a place is in the secret. Letter case does not count: what a client
+// misspells may be a secret all the same.
+func (s secret) holds(at []string) bool {
+	return len(at) >= len(s.path) && s.meets(at)
+}
+
+// meets says whether one of the two places is in the other.
+func (s secret) meets(at []string) bool {
+	for i := range min(len(at), len(s.path)) {
+		if !strings.EqualFold(at[i], s.path[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// hide is the value at a path without the secret.
+func (s secret) hide(at []string, v any) (any, bool) {
+	if v == nil || !s.meets(at) {
+		return v, false
+	}
 	o, isObject := v.(map[string]any)
-	switch {
-	case v == nil:
-		return v, false
-	case len(at) < len(s.path) && !isObject:
-		return v, false
-	case len(at) > len(s.path), len(at) == len(s.path) && (!s.names || !isObject):
-		return NotShown, true
+	if !isObject || len(at) > len(s.path) || len(at) == len(s.path) && !s.names {
+		return notShown{}, true
 	}
 	hidden := false
 	o = maps.Clone(o)

@@ -17,6 +17,7 @@ type objects struct {
 // state is an object as it was last seen.
 type state struct {
 	name    string
+	which   map[string]any // its kind, UID and version
 	body    []byte
 	at      event.Time
 	auditID string
@@ -24,7 +25,7 @@ type state struct {
 	between int
 }
 
-func (s *state) size() int64 { return int64(len(s.body) + len(s.name) + len(s.auditID) + 200) }
+func (s *state) size() int64 { return int64(len(s.body) + len(s.name) + len(s.auditID) + 900) }
 
 // nameOf is what an object is known by: a Scale is another one than what it scales, while
 // other subresources are parts of the object itself.

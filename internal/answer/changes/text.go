@@ -134,11 +134,12 @@ var plainValue = regexp.MustCompile(`^[\pL\pN._/@%+*-]([\pL\pN\pS\pP ]*[\pL\pN\p
 
 // value is a value for people, cut when it is long.
 func value(v any) string {
+	if _, hidden := v.(notShown); hidden {
+		return NotShown
+	}
 	text, isText := v.(string)
 	if !isText || !plainValue.MatchString(text) || strings.Contains(text, " -> ") || looksTyped(text) {
-		if text != NotShown || !isText {
-			text = compact(v)
-		}
+		text = compact(v)
 	}
 	if utf8.RuneCountInString(text) <= mostValue {
 		return text

@@ -212,6 +212,7 @@ type end struct {
 	Files      int      `json:"files"`
 	Duplicates int64    `json:"duplicates"`
 	Unreadable int64    `json:"unreadable"`
+	Unfinished int64    `json:"unfinished"` // last lines of files that were being written
 	First      []unread `json:"first"`
 	Cut        bool     `json:"cut"` // reading was interrupted
 }
@@ -226,7 +227,7 @@ type unread struct {
 func ending(p *Page, t read.Total) []byte {
 	e := end{
 		Command: p.about.Command, Version: p.about.Version, Host: p.about.Host, Logs: append([]string{}, p.about.Logs...), Made: p.about.Made.UnixMilli(),
-		Shown: p.shown, Left: p.left, Events: t.Events, Bytes: t.Bytes, Files: t.Files, Duplicates: t.Duplicates, Unreadable: t.Unreadable,
+		Shown: p.shown, Left: p.left, Events: t.Events, Bytes: t.Bytes, Files: t.Files, Duplicates: t.Duplicates, Unreadable: t.Unreadable, Unfinished: t.Unfinished,
 		First: []unread{}, Cut: t.Cut,
 	}
 	for _, u := range t.First {

@@ -786,6 +786,7 @@ function drawAbout() {
   fact('Events', `${number(total)} here, of ${number(about.events)} read (${size(about.bytes)} in ${number(about.files)} ${about.files === 1 ? 'file' : 'files'})`);
   if (about.duplicates) fact('Twice in the logs', `${number(about.duplicates)}, shown once`);
   fact('Could not be read', about.unreadable ? number(about.unreadable) : 'nothing');
+  if (about.unfinished) fact('Still being written', `${number(about.unfinished)} last ${about.unfinished === 1 ? 'line' : 'lines'}, not in here`);
   const alarm = [];
   if (about.left) alarm.push(`This is not all: the report is full with the first ${number(total)} events, and ${number(about.left)} more were wanted. Narrow it, for instance with --since, --until or --verb '!watch'.`);
   if (about.cut) alarm.push('This is not all: reading was interrupted.');

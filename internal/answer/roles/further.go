@@ -44,7 +44,10 @@ func (h *holder) further(e *event.Event, g Grant, used Use) (out []Grant) {
 		g.Verb = "create"
 		return append(out, g)
 	case verb == "create" && g.Group == "" && g.Resource == "namespaces" && e.Response.Code == http.StatusCreated:
-		u := h.created[string(e.Object.Name)]
+		u, known := h.created[string(e.Object.Name)]
+		if !known {
+			h.rights++
+		}
 		u.add(used)
 		h.created[string(e.Object.Name)] = u
 	}
@@ -125,6 +128,9 @@ func (h *holder) escalation(g Grant, o object, used Use) {
 		for given := range grantsOf(rule, g.Namespace) {
 			if made.rights[everything] {
 				return
+			}
+			if !made.rights[given] {
+				h.rights++
 			}
 			if made.rights[given] = true; len(made.rights) == mostEscalation {
 				made.rights = map[Grant]bool{everything: true}

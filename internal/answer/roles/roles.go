@@ -46,6 +46,9 @@ const mostNames = 10
 // mostGrants is how much a Collector keeps, so that a log cannot fill the memory.
 const mostGrants = 200_000
 
+// mostText is how many bytes of names and URLs it keeps: a client can make them long.
+const mostText = 32 << 20
+
 // ErrTooMany is about a log with more different requests than roles can be made of.
 var ErrTooMany = errors.New("the events are about too many different objects")
 
@@ -105,7 +108,8 @@ type Collector struct {
 	options Options
 	holders map[string]*holder
 	begun   map[string]bool // audit IDs of long-running requests
-	kept    int             // grants with their names
+	kept    int             // grants with their names, holders, and rights of made roles
+	text    int             // bytes of their texts
 }
 
 // New makes a Collector of roles.
@@ -119,6 +123,7 @@ type holder struct {
 	counts      Counts
 	families    map[Grant]family
 	escalations map[Grant]*escalation // by the permission
+	rights      int                   // in all escalations, and namespaces
 	created     map[string]Use        // namespaces
 }
 
@@ -139,7 +144,7 @@ func (c *Collector) Add(e *event.Event) error {
 	if h := c.holder(string(actor.Name)); h != nil {
 		c.request(h, actor, e, u)
 	}
-	if c.kept > mostGrants {
+	if c.kept > mostGrants || c.text > mostText {
 		return ErrTooMany
 	}
 	return nil
@@ -174,6 +179,7 @@ func (c *Collector) holder(user string) *holder {
 			escalations: map[Grant]*escalation{}, created: map[string]Use{}}
 		h.counts.Unproven = map[string]int64{}
 		c.holders[key] = h
+		c.kept, c.text = c.kept+1, c.text+len(key)
 	}
 	return h
 }
@@ -200,9 +206,11 @@ func (c *Collector) request(h *holder, actor event.Subject, e *event.Event, u Us
 		h.counts.Later += u.Times
 	}
 	c.keep(h, actor, c.lasting(asked, e), u)
+	before := h.rights
 	for _, g := range h.further(e, asked, u) {
 		c.grant(h, g, u)
 	}
+	c.kept += h.rights - before
 }
 
 // lasting allows what was done to a namespace that is not there, or no longer, from outside: a
@@ -265,6 +273,7 @@ func (c *Collector) grant(h *holder, g Grant, u Use) {
 	if f == nil {
 		f = family{}
 		h.families[g] = f
+		c.text += len(g.Namespace) + len(g.Verb) + len(g.Group) + len(g.Resource) + len(g.URL)
 	}
 	before := len(f)
 	if c.options.Names == every {
@@ -274,6 +283,9 @@ func (c *Collector) grant(h *holder, g Grant, u Use) {
 	}
 	if c.options.Names == Auto && len(f) > mostNames && !g.personal() {
 		f.merge()
+	}
+	if added := len(f) - before; added > 0 {
+		c.text += len(name)
 	}
 	c.kept += len(f) - before
 }

@@ -1,8 +1,11 @@
 package roles_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -265,5 +268,33 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: the second time is different", name)
 		}
 		t.Logf("%s: %d events, %d users", filepath.Base(name), n, len(c.Sets("")))
+	}
+}
+
+// TestBounded: neither long URLs, nor many users, nor many made roles fill the memory.
+func TestBounded(t *testing.T) {
+	long := strings.Repeat("x", 8000)
+	rules := make([]string, 0, 400)
+	for i := range 400 {
+		rules = append(rules, fmt.Sprintf(`{"verbs":["get"],"apiGroups":[""],"resources":["r%d"]}`, i))
+	}
+	made := `{"rules":[` + strings.Join(rules, ",") + `]}`
+	for name, line := range map[string]string{
+		"URLs":  `{"kind":"Event","auditID":"a","level":"Metadata","stage":"ResponseComplete","verb":"get","requestURI":"/N/` + long + `","user":{"username":"u"},"responseStatus":{"code":200}}`,
+		"roles": `{"kind":"Event","auditID":"a","level":"Request","stage":"ResponseComplete","verb":"update","requestURI":"/apis/rbac.authorization.k8s.io/v1/namespaces/nN/roles/x","objectRef":{"resource":"roles","namespace":"nN","name":"x","apiGroup":"rbac.authorization.k8s.io","apiVersion":"v1"},"user":{"username":"u"},"responseStatus":{"code":200},"requestObject":` + made + `}`,
+		"users": `{"kind":"Event","auditID":"a","level":"Metadata","stage":"ResponseComplete","verb":"get","requestURI":"/x","user":{"username":"N` + long + `"},"responseStatus":{"code":200}}`,
+	} {
+		c := roles.New(roles.Options{})
+		var err error
+		for i := 0; i < 10_000 && err == nil; i++ {
+			var e event.Event
+			if err := e.Parse([]byte(strings.ReplaceAll(line, "N", strconv.Itoa(i))), roles.Fields); err != nil {
+				t.Fatal(err)
+			}
+			err = c.Add(&e)
+		}
+		if !errors.Is(err, roles.ErrTooMany) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

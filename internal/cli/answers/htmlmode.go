@@ -44,6 +44,8 @@ type report struct {
 	*page.Page
 	name string
 	file *page.File // nil for standard output
+	// secrets are events with the body of a Secret or a token: the page has all of an event.
+	secrets int
 }
 
 func (q *question) newReport(name string, overwrite bool) (answer, error) {
@@ -94,7 +96,23 @@ func (r *report) Cleanup() {
 	}
 }
 
-func (r *report) Fields() event.Fields { return page.Wants }
+func (r *report) Fields() event.Fields { return page.Wants | event.WantObject | event.WantBodies }
+
+func (r *report) Add(e *event.Event) error {
+	if holdsSecret(e) {
+		r.secrets++
+	}
+	return r.Page.Add(e)
+}
+
+// holdsSecret says whether a body of an event is of a kind that has secrets in it.
+func holdsSecret(e *event.Event) bool {
+	if len(e.RequestObject) == 0 && len(e.ResponseObject) == 0 {
+		return false
+	}
+	resource := string(e.Object.Resource)
+	return resource == "secrets" && len(e.Object.APIGroup) == 0 || resource == "tokenreviews" || string(e.Object.Subresource) == "token"
+}
 
 // written is what events --html prints as JSON.
 type written struct {
@@ -120,6 +138,9 @@ func (r *report) Print(total read.Total) error {
 	}
 	if r.JSON() {
 		r.PrintJSON(written{true, r.name, w.Bytes, w.Shown, w.Left, r.summary})
+	}
+	if r.secrets > 0 {
+		r.Say("warning", fmt.Sprintf("the report has all of each event: %d hold bodies of Secrets or tokens, so look before you share it", r.secrets))
 	}
 	if w.Left == 0 {
 		return nil

@@ -125,6 +125,9 @@ func (a *rolesAnswer) Fields() event.Fields { return roles.Fields }
 
 func (a *rolesAnswer) Add(e *event.Event) error {
 	if err := a.Collector.Add(e); err != nil {
+		if a.flags.unused != "" { // it needs the names
+			return hint.Errorf(hint.Spaced("since", "24h").Then(", or ", hint.Spaced("user", "alice")), "--unused: %v", err)
+		}
 		return hint.Errorf(hint.Spaced("names", "never").Then(", or ", hint.Spaced("since", "24h")), "--rbac: %v", err)
 	}
 	return nil
