@@ -41,10 +41,7 @@ simnode: ## every scenario on simulated nodes; Linux, root
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME
-	@set -e; for pkg in $$(go list ./...); do \
-	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
-	  done; done
+	FUZZTIME=$(FUZZTIME) ./tools/fuzz.sh
 
 lint: ## formatting, vet, staticcheck, errcheck, tidy modules, a line in make help for each target
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
