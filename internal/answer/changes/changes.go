@@ -293,7 +293,7 @@ func (r request) after() map[string]any {
 // other says whether two objects cannot be compared.
 func other(a, b map[string]any) bool {
 	ua, ub := meta(a, "uid"), meta(b, "uid")
-	return a["kind"] != b["kind"] || a["apiVersion"] != b["apiVersion"] || ua != "" && ub != "" && ua != ub
+	return str(a["kind"]) != str(b["kind"]) || str(a["apiVersion"]) != str(b["apiVersion"]) || ua != "" && ub != "" && ua != ub
 }
 
 func stamp(t event.Time) string { return t.Go().Format("2006-01-02T15:04:05.000000Z") }
