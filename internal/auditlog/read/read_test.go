@@ -103,7 +103,7 @@ func reference(text []byte, strict bool) (ids []string, unreadable []Unreadable)
 		if strict && err == nil {
 			err = event.Check(line)
 		}
-		if at := bytes.LastIndex(line, []byte(`{"kind":"Event"`)); err != nil && at > 0 && e.Parse(line[at:], event.WantAll) == nil {
+		if at := bytes.LastIndex(line, []byte(`{"kind":"Event"`)); err != nil && at > 0 && e.Parse(line[at:], event.WantAll) == nil && (!strict || event.Check(line[at:]) == nil) {
 			unreadable = append(unreadable, Unreadable{"", int64(i + 1), int64(at), event.ErrCut.Error()})
 		} else if err != nil {
 			unreadable = append(unreadable, Unreadable{"", int64(i + 1), int64(len(line)), err.Error()})
