@@ -67,7 +67,7 @@ var house = map[string][]string{
 	"internal/standin":              {"patch", "patch/webhookconfig"},
 	"internal/standin/controlplane": {"internal/standin", "internal/apiserver", "internal/node"},
 	"internal/standin/problems":     {"patch/auditflags"},
-	"internal/standin/auditevents":  nil,
+	"internal/standin/auditevents":  {"internal/auditlog/event"},
 	"internal/auditlog":             nil,
 	// The log's events: event reads one, read streams those of whole logs, follow waits for
 	// new ones, filter says which are wanted.

@@ -15,27 +15,7 @@ import (
 // start starts a bed for one test.
 func start(t *testing.T, users ...apiserver.User) *apiserver.Bed {
 	t.Helper()
-	programs := apiserver.Programs{KubeAPIServer: os.Getenv("E2E_KUBE_APISERVER"), Etcd: os.Getenv("E2E_ETCD")}
-	if programs.KubeAPIServer == "" || programs.Etcd == "" {
-		t.Fatal("E2E_KUBE_APISERVER and E2E_ETCD are not set: run the tests with make e2e-answers")
-	}
-	dir, err := os.MkdirTemp("", "bed") // t.TempDir's path is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	bed, err := apiserver.Start(dir, programs, users)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := bed.Stop(); err != nil {
-			t.Error(err)
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return bed
+	return apiserver.ForTest(t, "e2e-answers", nil, users...)
 }
 
 // recorded is the complete log of the server under a policy in which play sent requests.

@@ -22,30 +22,10 @@ const everything = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: R
 // nothing records nothing.
 const nothing = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n"
 
-// start starts a bed. What explains a failure is kept in ../out/TEST.
+// start starts a bed.
 func start(t *testing.T, users ...apiserver.User) *apiserver.Bed {
 	t.Helper()
-	programs := apiserver.Programs{KubeAPIServer: os.Getenv("E2E_KUBE_APISERVER"), Etcd: os.Getenv("E2E_ETCD")}
-	if programs.KubeAPIServer == "" || programs.Etcd == "" {
-		t.Fatal("E2E_KUBE_APISERVER and E2E_ETCD are not set: run the tests with make e2e-policies")
-	}
-	dir, err := os.MkdirTemp("", "bed") // t.TempDir's path is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	bed, err := apiserver.Start(dir, programs, users)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := bed.Stop(); err != nil {
-			t.Error(err)
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return bed
+	return apiserver.ForTest(t, "e2e-policies", nil, users...)
 }
 
 // serve starts kube-apiserver with a policy.

@@ -4,31 +4,13 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"unicode"
 
-	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/standin/auditevents"
 )
-
-func sample(t testing.TB) []*event.Event {
-	t.Helper()
-	data, err := os.ReadFile("../../../testdata/audit.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*event.Event
-	for line := range strings.Lines(string(data)) {
-		e := &event.Event{}
-		if err := e.Parse([]byte(line), event.WantAll); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
-	return all
-}
 
 // TestNames are a contract: a database has tables of them.
 func TestNames(t *testing.T) {
@@ -47,7 +29,7 @@ func TestNames(t *testing.T) {
 func TestFlat(t *testing.T) {
 	var b bytes.Buffer
 	f := NewFlat(&b)
-	all := sample(t)
+	all := auditevents.Sample(t)
 	for _, e := range all {
 		if err := f.Add(e); err != nil {
 			t.Fatal(err)
@@ -88,7 +70,7 @@ func TestCSV(t *testing.T) {
 	if err := c.Header(); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range sample(t) {
+	for _, e := range auditevents.Sample(t) {
 		if err := c.Add(e); err != nil {
 			t.Fatal(err)
 		}

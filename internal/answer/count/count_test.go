@@ -3,30 +3,13 @@ package count
 import (
 	"fmt"
 	"math/rand"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/standin/auditevents"
 )
-
-func sample(t testing.TB) []*event.Event {
-	t.Helper()
-	data, err := os.ReadFile("../../../testdata/audit.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*event.Event
-	for line := range strings.Lines(string(data)) {
-		e := &event.Event{}
-		if err := e.Parse([]byte(line), event.WantAll); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
-	return all
-}
 
 func key(t *testing.T, name string) Key {
 	t.Helper()
@@ -61,7 +44,7 @@ func TestKeys(t *testing.T) {
 	} {
 		top := NewTop(key(t, name), 1)
 		events, bytes := int64(0), int64(0)
-		for _, e := range sample(t) {
+		for _, e := range auditevents.Sample(t) {
 			top.Add(e)
 			events++
 			bytes += int64(len(e.JSON))
@@ -223,7 +206,7 @@ func TestTimelineFar(t *testing.T) {
 }
 
 func BenchmarkTop(b *testing.B) {
-	all := sample(b)
+	all := auditevents.Sample(b)
 	top := NewTop(keys[0], 1)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

@@ -3,31 +3,14 @@ package table
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/standin/auditevents"
 )
-
-func sample(t testing.TB) []*event.Event {
-	t.Helper()
-	data, err := os.ReadFile("../../../testdata/audit.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*event.Event
-	for line := range strings.Lines(string(data)) {
-		e := &event.Event{}
-		if err := e.Parse([]byte(line), event.WantAll); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
-	return all
-}
 
 func printed(t *testing.T, style Style, all []*event.Event) []string {
 	t.Helper()
@@ -50,7 +33,7 @@ func printed(t *testing.T, style Style, all []*event.Event) []string {
 
 // TestWidths wants each line to fit the terminal, and rows to stay readable.
 func TestWidths(t *testing.T) {
-	all := sample(t)
+	all := auditevents.Sample(t)
 	for _, width := range []int{80, 100, 120, 200} {
 		for _, line := range printed(t, Style{Width: width}, all) {
 			if n := utf8.RuneCountInString(line); n > width {
@@ -72,7 +55,7 @@ func TestWidths(t *testing.T) {
 
 // TestRows says what becomes of each part of an event.
 func TestRows(t *testing.T) {
-	rows := printed(t, Style{}, sample(t))
+	rows := printed(t, Style{}, auditevents.Sample(t))
 	for i, want := range map[int]string{
 		0:  "WHEN (UTC) WHO WHAT WHERE FROM RESULT",
 		3:  "2026-11-22 11:05:00 system:kube-scheduler watch pods - 10.0.0.1 kube-scheduler 200 begun",
@@ -87,7 +70,7 @@ func TestRows(t *testing.T) {
 			t.Errorf("row %d: %s\nwant   %s", i, got, want)
 		}
 	}
-	local := printed(t, Style{Zone: time.FixedZone("X", 3600)}, sample(t))
+	local := printed(t, Style{Zone: time.FixedZone("X", 3600)}, auditevents.Sample(t))
 	if !strings.HasPrefix(local[0], "WHEN (local)") || !strings.HasPrefix(local[1], "2026-11-22 12:02:10") {
 		t.Errorf("%s\n%s", local[0], local[1])
 	}
@@ -142,18 +125,18 @@ func TestNothing(t *testing.T) {
 
 // TestColors are around the whole row, and nowhere without them.
 func TestColors(t *testing.T) {
-	rows := printed(t, Style{Width: 120, Color: true}, sample(t))
+	rows := printed(t, Style{Width: 120, Color: true}, auditevents.Sample(t))
 	if !strings.HasPrefix(rows[0], bold) || !strings.HasPrefix(rows[6], yellow) || !strings.HasSuffix(rows[6], reset) || strings.Contains(rows[1], "\x1b") {
 		t.Errorf("%q", rows)
 	}
-	if plain := printed(t, Style{Width: 120}, sample(t)); strings.Contains(strings.Join(plain, ""), "\x1b") {
+	if plain := printed(t, Style{Width: 120}, auditevents.Sample(t)); strings.Contains(strings.Join(plain, ""), "\x1b") {
 		t.Errorf("%q", plain)
 	}
 }
 
 // TestStream prints many rows in bounded memory; those after the first keep their columns.
 func TestStream(t *testing.T) {
-	e := sample(t)[0]
+	e := auditevents.Sample(t)[0]
 	w := &counter{}
 	table := New(w, Style{Width: 100, Zone: time.UTC, Line: func(s string) string { return s }})
 	for i := range 1000 {
@@ -195,7 +178,7 @@ func TestShortened(t *testing.T) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	all := sample(b)
+	all := auditevents.Sample(b)
 	table := New(&bytes.Buffer{}, Style{Zone: time.UTC, Line: func(s string) string { return s }})
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

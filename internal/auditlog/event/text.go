@@ -94,7 +94,7 @@ func unescape(to, s []byte) ([]byte, int) {
 	return utf8.AppendRune(to, r), 6
 }
 
-// hex is the character of the escape \uXXXX at the beginning of s, or -1.
+// hex is the character of the escape at the beginning of s, \u with four hex digits, or -1.
 func hex(s []byte) rune {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return -1

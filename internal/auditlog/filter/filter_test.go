@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/hint"
+	"auditpatch/internal/standin/auditevents"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -43,27 +43,9 @@ func given(t *testing.T, line string) map[string][]string {
 	return out
 }
 
-// sample are the events of testdata/audit.log.
-func sample(t testing.TB) []*event.Event {
-	t.Helper()
-	data, err := os.ReadFile("../../../testdata/audit.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*event.Event
-	for line := range strings.Lines(string(data)) {
-		e := &event.Event{}
-		if err := e.Parse([]byte(line), event.WantAll); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
-	return all
-}
-
 // TestFlags has each flag take the right events of the sample, by the number of their line.
 func TestFlags(t *testing.T) {
-	all := sample(t)
+	all := auditevents.Sample(t)
 	for _, c := range []struct{ line, want string }{
 		{"", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"},
 		{"--all-stages", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"},
@@ -178,7 +160,7 @@ func TestFlags(t *testing.T) {
 
 // TestFields parses no more than the filter asks for: the answers have to be the same.
 func TestFields(t *testing.T) {
-	all := sample(t)
+	all := auditevents.Sample(t)
 	for _, line := range []string{"--user alice", "--impersonated *", "--resource po", "--code 4xx", "--failed", "--writes", "--slow 1s", "--since 30m", "--reason *admin*",
 		"--url /api", "--source-ip 10.0.0.7", "--user-agent curl", "--grep edit", "--level request", "--decision forbid", "--stage panic", "--namespace prod", "--group dev"} {
 		f, err := New(given(t, line), env)
@@ -261,7 +243,7 @@ func TestHidden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range sample(t) {
+		for _, e := range auditevents.Sample(t) {
 			f.Match(e)
 		}
 		if f.Hidden() != want {
@@ -422,7 +404,7 @@ func BenchmarkMatch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	all := sample(b)
+	all := auditevents.Sample(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, e := range all {

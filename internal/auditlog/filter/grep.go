@@ -71,7 +71,8 @@ func plainEscape(letter byte) byte {
 	return letter
 }
 
-// unicodeEscape reads \uXXXX, or two of them that are one character; n is how long it is.
+// unicodeEscape reads an escape, \u with four hex digits, or two that are one character; n is how
+// long it is.
 func unicodeEscape(text []byte) (r rune, n int) {
 	r, ok := hexEscape(text)
 	if !ok {

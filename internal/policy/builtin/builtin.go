@@ -17,9 +17,6 @@ type Resource struct {
 	Subresources []string
 }
 
-// Singular is what kubectl takes beside the plural.
-func (r Resource) Singular() string { return strings.ToLower(r.Kind) }
-
 // text has a line for each resource: the group (- is the core group), the name, the
 // kind, its short names, N or C for namespaced or cluster-scoped, and its subresources.
 // It is what "kubectl api-resources" and the discovery of Kubernetes 1.24 to 1.37 show,
@@ -151,3 +148,8 @@ var groups = sync.OnceValue(func() map[string]bool {
 // HasGroup tells whether kube-apiserver serves a group itself, so that nobody else can
 // add resources to it.
 func HasGroup(group string) bool { return groups()[group] }
+
+// Singular is what kubectl takes beside the plural.
+func (r Resource) Singular() string {
+	return strings.ToLower(r.Kind)
+}
