@@ -72,25 +72,39 @@ func (f file) plain() string { return strings.TrimSuffix(f.name, packed) }
 // packed ends the names of files that --audit-log-compress has packed.
 const packed = ".gz"
 
-// list returns a log's files, the oldest first and the live one last.
+// list returns a log's files, the oldest first and the live one last. What is rotated or
+// packed while the folder is listed would be missing, so it is listed until nothing has
+// changed meanwhile.
 func list(fsys fs.FS, name string) ([]file, error) {
 	name = strings.TrimPrefix(path.Clean(name), "/")
 	entries, err := fs.ReadDir(fsys, path.Dir(name))
+	for try := 0; err == nil; try++ {
+		all := files(fsys, name, entries)
+		before := entries
+		if entries, err = fs.ReadDir(fsys, path.Dir(name)); err == nil && (try == 10 || sameNames(before, entries)) {
+			return all, nil
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	var all []file
+	return nil, err
+}
+
+func sameNames(a, b []fs.DirEntry) bool {
+	return slices.EqualFunc(a, b, func(a, b fs.DirEntry) bool { return a.Name() == b.Name() })
+}
+
+// files are the log's files among the entries of its folder.
+func files(fsys fs.FS, name string, entries []fs.DirEntry) (all []file) {
 	for _, e := range entries {
 		f := file{name: path.Join(path.Dir(name), e.Name()), live: e.Name() == path.Base(name)}
 		var ours bool
 		if f.at, ours = RotatedAt(path.Base(name), e.Name()); !ours && !f.live {
 			continue
 		}
-		f.info, err = fs.Stat(fsys, f.name)
-		if err != nil || !f.info.Mode().IsRegular() {
+		var err error
+		if f.info, err = fs.Stat(fsys, f.name); err != nil || !f.info.Mode().IsRegular() {
 			continue // rotated away since the listing, or not a log
 		}
 		all = append(all, f)
@@ -101,7 +115,7 @@ func list(fsys fs.FS, name string) ([]file, error) {
 		}
 		return a.at.Compare(b.at)
 	})
-	return all, nil
+	return all
 }
 
 // Since are the names of a log's files that were written at that time or later,

@@ -226,9 +226,14 @@ func linesOf(n *node.Node, log string, spool *spool) (map[digest]bool, error) {
 	return there, err
 }
 
-// noteLines notes which lines a file of the log has. One that has gone since is none.
+// noteLines notes which lines a file of the log has, which may have been packed since it
+// was listed. One that has gone since is none.
 func noteLines(dir *os.Root, name string, there map[digest]bool) error {
 	f, err := openLog(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		name += ".gz"
+		f, err = openLog(dir, name)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -392,3 +392,23 @@ func TestWanted(t *testing.T) {
 		t.Errorf("got %v, %+v", seen, r.total)
 	}
 }
+
+// TestPackedMeanwhile wants a rotated file that is packed between listing the folder and
+// looking at the file to be found at once: found later, its events would come after
+// those of younger files.
+func TestPackedMeanwhile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := logFile{t, filepath.Join(dir, "audit-2026-11-22T11-20-04.000.log.gz")}
+	l.put("")
+	other := logFile{t, filepath.Join(dir, "audit-2026-11-22T11-20-05.000.log")}
+	other.put("")
+	listed := []string{"audit-2026-11-22T11-20-03.000.log", "audit-2026-11-22T11-20-04.000.log", "audit-2026-11-22T11-20-05.000.log", "audit.log"}
+	var names []string
+	for _, s := range siblings(filepath.Join(dir, "audit.log"), listed) {
+		names = append(names, s.name)
+	}
+	if want := []string{strings.TrimSuffix(l.name, packed), other.name}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+}

@@ -284,32 +284,32 @@ func list(path string) (all []sibling, err error) {
 	return all, nil
 }
 
-// siblings are the log's rotated files among the names in its folder.
+// siblings are the log's rotated files among the names in its folder. A file that was
+// packed since it was listed is found by its new name: it would come after younger ones
+// if only the next look saw it.
 func siblings(path string, names []string) (all []sibling) {
-	known := map[string]int{}
+	known := map[string]bool{}
 	for _, name := range names {
 		at, ours := auditlog.RotatedAt(filepath.Base(path), name)
-		if !ours {
+		plain := strings.TrimSuffix(filepath.Join(filepath.Dir(path), name), packed)
+		if !ours || known[plain] {
 			continue
 		}
-		full := filepath.Join(filepath.Dir(path), name)
-		info, err := os.Stat(full)
-		if err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		plain := strings.TrimSuffix(full, packed)
-		i, found := known[plain]
-		if !found {
-			i = len(all)
-			known[plain] = i
-			all = append(all, sibling{name: plain, at: at})
-		}
-		if plain == full {
-			all[i].plain = info
-		} else {
-			all[i].zip = info
+		known[plain] = true
+		// In this order: when the plain file is removed, the packed one is complete.
+		s := sibling{name: plain, at: at, plain: regular(plain), zip: regular(plain + packed)}
+		if s.plain != nil || s.zip != nil {
+			all = append(all, s)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b sibling) int { return a.at.Compare(b.at) })
 	return all
+}
+
+// regular is what a regular file is like, nil when there is none.
+func regular(name string) os.FileInfo {
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		return info
+	}
+	return nil
 }

@@ -105,6 +105,37 @@ func siblings(name string) ([]string, error) {
 	return files, err
 }
 
+// rotatedSince are the files that became siblings of a live file between the time when
+// the logs were found and the time when the live file was opened.
+func rotatedSince(logs []Log, live *file) (names []string) {
+	if _, rotated := auditlog.LiveName(filepath.Base(live.name)); rotated || live.size < 0 {
+		return nil
+	}
+	now, err := siblings(live.name)
+	if err != nil {
+		return nil // the folder is gone: what is open is all that there is
+	}
+	for _, name := range now {
+		known := func(l Log) bool { return slices.ContainsFunc(l.Files, isFile(name)) }
+		if !live.is(name) && !slices.ContainsFunc(logs, known) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// isFile says whether a name is that of the file, packed or not.
+func isFile(name string) func(string) bool {
+	info, err := os.Stat(name)
+	return func(other string) bool {
+		if strings.TrimSuffix(other, ".gz") == strings.TrimSuffix(name, ".gz") {
+			return true
+		}
+		o, again := os.Stat(other)
+		return err == nil && again == nil && os.SameFile(o, info)
+	}
+}
+
 // noSuch says what is there instead.
 func noSuch(name string) error {
 	dir := filepath.Dir(name)

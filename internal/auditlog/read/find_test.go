@@ -140,6 +140,51 @@ func TestSpecialFiles(t *testing.T) {
 	}
 }
 
+// TestRotatedMeanwhile wants a log as it was when it is read, also when files were
+// rotated, packed and removed since it was found.
+func TestRotatedMeanwhile(t *testing.T) {
+	t.Parallel()
+	const first, second, third = "audit-2026-11-22T11-20-04.000.log", "audit-2026-11-22T11-20-05.000.log", "audit-2026-11-22T11-20-06.000.log"
+	for name, tc := range map[string]struct {
+		do   func(dir string) error
+		want []string
+		gone int64
+	}{
+		"rotated twice": {func(dir string) error {
+			put(t, dir, third, []byte(some("c")))
+			put(t, dir, second, []byte(some("b")))
+			put(t, dir, "new", []byte(some("d")))
+			return os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "audit.log"))
+		}, []string{"a", "b", "c", "d"}, 0},
+		"between two files": {func(dir string) error {
+			return os.Rename(filepath.Join(dir, "audit.log"), filepath.Join(dir, second))
+		}, []string{"a", "b"}, 0},
+		"packed": {func(dir string) error {
+			put(t, dir, first+".gz", zipped(t, []byte(some("a"))))
+			return os.Remove(filepath.Join(dir, first))
+		}, []string{"a", "b"}, 0},
+		"removed": {func(dir string) error { return os.Remove(filepath.Join(dir, first)) }, []string{"b"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			put(t, dir, first, []byte(some("a")))
+			put(t, dir, "audit.log", []byte(some("b")))
+			logs, err := Find([]string{filepath.Join(dir, first), filepath.Join(dir, "audit.log")}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tc.do(dir); err != nil {
+				t.Fatal(err)
+			}
+			got := readAll(t, usually, Query{}, logs...)
+			if !slices.Equal(got.ids, tc.want) || got.total.Unreadable != tc.gone {
+				t.Errorf("got %q, %+v, want %q", got.ids, got.total, tc.want)
+			}
+		})
+	}
+}
+
 // TestCorpus counts the events in other people's logs.
 func TestCorpus(t *testing.T) {
 	t.Parallel()

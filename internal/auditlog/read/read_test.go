@@ -580,15 +580,16 @@ func TestEndings(t *testing.T) {
 	settled(t, before)
 }
 
-// TestErrors is about files that are not there when they are read.
-func TestErrors(t *testing.T) {
+// TestRemoved is about files that rotation has removed when they are read: the others are.
+func TestRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := put(t, dir, "a.log", []byte(some("a")))
 	missing := filepath.Join(dir, "b.log")
 	for _, unordered := range []bool{false, true} {
 		total, err := Events(t.Context(), []Log{{Files: []string{file, missing}}}, Query{Unordered: unordered}, func(*event.Event) error { return nil })
-		if !errors.Is(err, os.ErrNotExist) {
+		want := []Unreadable{{File: missing, Reason: "it was removed before it was read"}}
+		if err != nil || total.Wanted != 1 || total.Unreadable != 1 || !slices.Equal(total.First, want) {
 			t.Errorf("%v, %+v", err, total)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,19 +40,21 @@ const mostOpen = 200
 // justNow is how long ago a file was written that somebody may still be writing to.
 const justNow = 10 * time.Second
 
-// open opens a file. Others than regular ones are opened when they are read, since
-// that may wait for whoever writes.
+// open opens a file, which may have been packed since it was found. Others than regular
+// ones are opened when they are read, since that may wait for whoever writes.
 func (f *file) open() error {
 	if f.in != nil || f.src != nil || f.size < 0 {
 		return nil
 	}
-	info, err := os.Stat(f.name)
-	if errors.Is(err, fs.ErrNotExist) { // it may have been packed since it was found
-		if packed, again := os.Stat(f.name + ".gz"); again == nil {
-			f.name += ".gz"
-			info, err = packed, nil
-		}
+	err := f.openAs(f.name)
+	if errors.Is(err, fs.ErrNotExist) && f.openAs(f.name+".gz") == nil {
+		return nil
 	}
+	return err
+}
+
+func (f *file) openAs(name string) error {
+	info, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
@@ -59,15 +62,27 @@ func (f *file) open() error {
 		f.size = -1
 		return nil
 	}
-	if f.src, err = auditlog.OpenRegular(f.name); err != nil {
+	src, err := auditlog.OpenRegular(name)
+	if err != nil {
 		return err
 	}
-	if info, err = f.src.Stat(); err != nil {
+	if info, err = src.Stat(); err != nil {
+		_ = src.Close()
 		return err
 	}
-	f.size = info.Size()
+	f.name, f.src, f.size = name, src, info.Size()
 	f.live = f.last && time.Since(info.ModTime()) < justNow
 	return nil
+}
+
+// is says whether an open file has that name.
+func (f *file) is(name string) bool {
+	if f.src == nil {
+		return false
+	}
+	named, err := os.Stat(name)
+	open, again := f.src.Stat()
+	return err == nil && again == nil && os.SameFile(named, open)
 }
 
 // begin finds out what a file holds.
@@ -154,18 +169,13 @@ func (r *run) open(logs []Log) ([]*stream, error) {
 		if l.Stdin != nil {
 			s.files = append(s.files, add(&file{name: l.Name, in: l.Stdin, size: -1}))
 		}
-		for i, name := range l.Files {
-			s.files = append(s.files, add(&file{name: name, last: i == len(l.Files)-1}))
+		if err := s.open(logs, l, add); err != nil {
+			closeAll(streams)
+			return nil, err
 		}
 		for _, f := range s.files {
-			if f.order < mostOpen {
-				if err := f.open(); err != nil {
-					closeAll(streams)
-					return nil, err
-				}
-			}
 			r.all += max(f.size, 0)
-			known = known && f.size >= 0 && f.order < mostOpen
+			known = known && f.src != nil
 		}
 		r.counts.files += len(s.files)
 		for _, u := range l.Left {
@@ -176,6 +186,35 @@ func (r *run) open(logs []Log) ([]*stream, error) {
 		r.all = 0
 	}
 	return streams, nil
+}
+
+// open opens the files of a log. The newest is opened first: from then on it is known
+// which files belong to the log and which come later.
+func (s *stream) open(logs []Log, l Log, add func(*file) *file) error {
+	if len(l.Files) == 0 {
+		return nil
+	}
+	newest := &file{name: l.Files[len(l.Files)-1], last: true}
+	if err := newest.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	rotated := rotatedSince(logs, newest)
+	for _, name := range slices.Concat(l.Files[:len(l.Files)-1], rotated) {
+		s.files = append(s.files, add(&file{name: name}))
+	}
+	if newest.src != nil || len(rotated) == 0 { // else it is one of these
+		s.files = append(s.files, add(newest))
+	}
+	for _, f := range s.files {
+		if f.order >= mostOpen {
+			break
+		}
+		// What rotation has removed meanwhile is told when its turn comes.
+		if err := f.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // joined is one stream of all files.
