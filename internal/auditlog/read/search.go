@@ -71,11 +71,12 @@ func (s *search) passed(from, end int) bool {
 	return passed
 }
 
-// rare is a word, with those two neighbours in it that are the least common ones: where
+// rare is a word, with the two characters in it that are the least common together: where
 // they stand the word may.
 type rare struct {
 	word          []byte
-	at            int        // where the two stand in the word
+	at            int        // where the first of the two stands in the word
+	gap           int        // and the second behind it
 	first, second uint64     // each in all bytes
 	escaped       *[128]bool // of the escape \u: the characters that it may stand for
 }
@@ -83,21 +84,35 @@ type rare struct {
 // common are the characters of audit logs, those of most use first.
 const common = `"eats:niocu0rd ,1\2m-l6p3b485./f79hv{}gkRyTI[]PwCSAxVqE_zMZ=DBUGjH?O()NL@XFWKJY;$Q+%&<>'*^~#!|`
 
+// rank is how rare a character is: the higher, the rarer.
+func rank(c byte) int {
+	if i := strings.IndexByte(common, c); i >= 0 {
+		return i + 1
+	}
+	return len(common) + 1
+}
+
+// mostGap is how far apart the two characters may stand.
+const mostGap = 16
+
+// newRare weighs the characters' ranks. Neighbours are parts of many other words, such
+// as "de" and "le" of "delete": they count less.
 func newRare(word string) rare {
-	best, at := -1, 0
-	for i := range len(word) - 1 {
-		a, b := strings.IndexByte(common, word[i]), strings.IndexByte(common, word[i+1])
-		if a < 0 {
-			a = len(common)
-		}
-		if b < 0 {
-			b = len(common)
-		}
-		if a+b > best {
-			best, at = a+b, i
+	r := rare{word: []byte(word)}
+	best := 0
+	for i := range len(word) {
+		for gap := 1; gap <= mostGap && i+gap < len(word); gap++ {
+			weight := rank(word[i]) * rank(word[i+gap])
+			if gap > 1 {
+				weight *= 8
+			}
+			if weight > best {
+				best, r.at, r.gap = weight, i, gap
+			}
 		}
 	}
-	return rare{word: []byte(word), at: at, first: uint64(word[at]) * ones, second: uint64(word[at+1]) * ones}
+	r.first, r.second = uint64(word[r.at])*ones, uint64(word[r.at+r.gap])*ones
+	return r
 }
 
 // newEscape is the escape that a character of the words may be written as. Those of other
@@ -118,7 +133,7 @@ const (
 	highs = 0x8080808080808080
 )
 
-// stands says whether the word stands in text so that its two neighbours are at i.
+// stands says whether the word stands in text so that the first of the two characters is at i.
 func (r *rare) stands(text []byte, i int) bool {
 	from := i - r.at
 	if from < 0 || from+len(r.word) > len(text) || !bytes.Equal(text[from:from+len(r.word)], r.word) {
@@ -150,20 +165,31 @@ func (r *rare) matters(digits []byte) bool {
 // pair are two words that are looked for at once.
 type pair struct{ a, b rare }
 
+// block is how many bytes are looked at at once.
+const block = 64
+
 // find is where one of the words stands first behind from, or the end of the text.
 // It is exact only as to the line.
 func (p *pair) find(text []byte, from int) int {
-	a1, a2, b1, b2 := p.a.first, p.a.second, p.b.first, p.b.second
+	l := likes{p.a.first ^ highs, p.a.second ^ highs, p.b.first ^ highs, p.b.second ^ highs}
+	gapA, gapB := p.a.gap, p.b.gap
 	i := from
-	for ; i+33 <= len(text); i += 32 {
-		t := text[i : i+33 : i+33]
-		h0, h1 := seem(t[:9], a1, a2, b1, b2), seem(t[8:17], a1, a2, b1, b2)
-		h2, h3 := seem(t[16:25], a1, a2, b1, b2), seem(t[24:33], a1, a2, b1, b2)
-		if (h0|h1|h2|h3)&highs == 0 {
+	for last := len(text) - block - max(gapA, gapB); i <= last; i += block {
+		t, ta, tb := (*[block]byte)(text[i:]), (*[block]byte)(text[i+gapA:]), (*[block]byte)(text[i+gapB:])
+		miss := l.miss(t[0:], ta[0:], tb[0:]) & l.miss(t[8:], ta[8:], tb[8:]) &
+			l.miss(t[16:], ta[16:], tb[16:]) & l.miss(t[24:], ta[24:], tb[24:]) &
+			l.miss(t[32:], ta[32:], tb[32:]) & l.miss(t[40:], ta[40:], tb[40:]) &
+			l.miss(t[48:], ta[48:], tb[48:]) & l.miss(t[56:], ta[56:], tb[56:])
+		if miss&highs == highs {
 			continue
 		}
-		if at := p.confirm(text, i, [4]uint64{h0, h1, h2, h3}); at >= 0 {
-			return at
+		for k := 0; k < block; k += 8 {
+			hits := ^l.miss(t[k:], ta[k:], tb[k:])
+			for hits &= highs; hits != 0; hits &= hits - 1 {
+				if at := i + k + bits.TrailingZeros64(hits)>>3; p.stand(text, at) {
+					return at
+				}
+			}
 		}
 	}
 	for ; i < len(text); i++ {
@@ -174,24 +200,18 @@ func (p *pair) find(text []byte, from int) int {
 	return len(text)
 }
 
-// seem has the highest bit of each of 8 bytes set where one of the words may stand, and other
-// bits that say nothing. The lowest highest bit is right, others may be wrong.
-func seem(t []byte, a1, a2, b1, b2 uint64) uint64 {
-	x, y := binary.LittleEndian.Uint64(t), binary.LittleEndian.Uint64(t[1:])
-	a, b := (x^a1)|(y^a2), (x^b1)|(y^b2)
-	return (a-ones)&^a | (b-ones)&^b
-}
+// likes are the two characters of two words, each in all bytes, with the highest bit the
+// other way round.
+type likes struct{ a1, a2, b1, b2 uint64 }
 
-// confirm is where one of the words stands in the 32 bytes from i on, -1 for nowhere.
-func (p *pair) confirm(text []byte, i int, seem [4]uint64) int {
-	for k, hits := range seem {
-		for hits &= highs; hits != 0; hits &= hits - 1 {
-			if at := i + k*8 + bits.TrailingZeros64(hits)>>3; p.stand(text, at) {
-				return at
-			}
-		}
-	}
-	return -1
+// miss has the highest bit of each of 8 bytes cleared where one of the words may stand.
+// A byte that is like both characters of a word is 0x80 before one is taken away. Behind bytes that
+// are not ASCII it may also be cleared where none stands.
+func (l likes) miss(first, secondA, secondB []byte) uint64 {
+	x := binary.LittleEndian.Uint64(first)
+	a := (x ^ l.a1) | (binary.LittleEndian.Uint64(secondA) ^ l.a2)
+	b := (x ^ l.b1) | (binary.LittleEndian.Uint64(secondB) ^ l.b2)
+	return (a - ones) & (b - ones)
 }
 
 func (p *pair) stand(text []byte, i int) bool { return p.a.stands(text, i) || p.b.stands(text, i) }

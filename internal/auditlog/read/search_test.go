@@ -66,7 +66,7 @@ func look(names []string) []pair { return words(Query{Words: names}) }
 // BenchmarkSearch goes through a log for words that do not occur in it.
 func BenchmarkSearch(b *testing.B) {
 	text := auditevents.New(1).Log(32 << 20)
-	for _, words := range [][]string{{"nobody"}, {"nobody", "nothing"}} {
+	for _, words := range [][]string{{"nobody"}, {"nobody", "nothing"}, {"deletE"}} {
 		b.Run(strings.Join(words, " "), func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			pairs := look(words)
