@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
-	"auditpatch/internal/auditlog/read"
 )
 
 // A block ends with whichever comes first. Opening one event unpacks its whole block, so
@@ -210,6 +209,7 @@ type end struct {
 	Events     int64    `json:"events"` // that were read
 	Bytes      int64    `json:"bytes"`
 	Files      int      `json:"files"`
+	Received   int64    `json:"received"` // events of stage RequestReceived that were left out
 	Duplicates int64    `json:"duplicates"`
 	Unreadable int64    `json:"unreadable"`
 	Unfinished int64    `json:"unfinished"` // last lines of files that were being written
@@ -224,10 +224,10 @@ type unread struct {
 	Reason string `json:"reason"`
 }
 
-func ending(p *Page, t read.Total) []byte {
+func ending(p *Page, t Total) []byte {
 	e := end{
 		Command: p.about.Command, Version: p.about.Version, Host: p.about.Host, Logs: append([]string{}, p.about.Logs...), Made: p.about.Made.UnixMilli(),
-		Shown: p.shown, Left: p.left, Events: t.Events, Bytes: t.Bytes, Files: t.Files, Duplicates: t.Duplicates, Unreadable: t.Unreadable, Unfinished: t.Unfinished,
+		Shown: p.shown, Left: p.left, Events: t.Events, Bytes: t.Bytes, Files: t.Files, Received: t.Received, Duplicates: t.Duplicates, Unreadable: t.Unreadable, Unfinished: t.Unfinished,
 		First: []unread{}, Cut: t.Cut,
 	}
 	for _, u := range t.First {

@@ -9,12 +9,11 @@ import (
 	"syscall"
 	"testing"
 
-	"auditpatch/internal/auditlog/read"
 )
 
 // report is the text of a page without events.
 func report(t *testing.T) string {
-	text, _ := write(t, About{}, read.Total{})
+	text, _ := write(t, About{}, Total{})
 	return text
 }
 

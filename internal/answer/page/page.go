@@ -115,8 +115,14 @@ func (p *Page) flush() error {
 	return written(err)
 }
 
+// Total is what was read, and what was left out of it.
+type Total struct {
+	read.Total
+	Received int64 // events of stage RequestReceived that were left out
+}
+
 // Close ends the page with what was read. The writer stays open.
-func (p *Page) Close(total read.Total) (Written, error) {
+func (p *Page) Close(total Total) (Written, error) {
 	err := p.flush()
 	if err == nil {
 		err = written(inert(&p.out, `id="about"`, ending(p, total)))

@@ -784,6 +784,7 @@ function drawAbout() {
   fact(about.logs.length > 1 ? 'Logs' : 'Log', about.logs.join(', '));
   if (last) fact('Span', `${iso(first)} to ${iso(last)} (${length(last - first)})`);
   fact('Events', `${number(total)} here, of ${number(about.events)} read (${size(about.bytes)} in ${number(about.files)} ${about.files === 1 ? 'file' : 'files'})`);
+  if (about.received) fact('Left out', `${number(about.received)} of stage RequestReceived, the first of the two or more events of a request`);
   if (about.duplicates) fact('Twice in the logs', `${number(about.duplicates)}, shown once`);
   fact('Could not be read', about.unreadable ? number(about.unreadable) : 'nothing');
   if (about.unfinished) fact('Still being written', `${number(about.unfinished)} last ${about.unfinished === 1 ? 'line' : 'lines'}, not in here`);

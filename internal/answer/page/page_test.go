@@ -97,7 +97,7 @@ func (d decoded) row(at int) (values map[string]string, when event.Time, raw []b
 	return nil, 0, nil
 }
 
-func write(t *testing.T, about About, total read.Total, lines ...[]byte) (string, []event.Event) {
+func write(t *testing.T, about About, total Total, lines ...[]byte) (string, []event.Event) {
 	t.Helper()
 	var out bytes.Buffer
 	p, err := New(&out, about)
@@ -132,7 +132,7 @@ func write(t *testing.T, about About, total read.Total, lines ...[]byte) (string
 // TestRow says what the table has of an event.
 func TestRow(t *testing.T) {
 	t.Parallel()
-	text, _ := write(t, About{}, read.Total{},
+	text, _ := write(t, About{}, Total{},
 		[]byte(`{"level":"Request","stage":"ResponseComplete","verb":"create","user":{"username":"alice"},"impersonatedUser":{"username":"bob"},"sourceIPs":["1.2.3.4","10.0.0.7"],"userAgent":"kubectl","objectRef":{"resource":"deployments","apiGroup":"apps","subresource":"scale","namespace":"prod","name":"web"},"responseStatus":{"code":201},"requestReceivedTimestamp":"2026-11-22T11:20:04.000001Z","stageTimestamp":"2026-11-22T11:20:04.000003Z"}`),
 		[]byte(`{"stage":"RequestReceived","requestURI":"/healthz?verbose","verb":"get","user":{"username":"system:anonymous"},"requestReceivedTimestamp":"2026-11-22T11:20:05Z"}`),
 		[]byte(`{}`))
@@ -193,7 +193,7 @@ func TestBlocks(t *testing.T) {
 		lines = append(lines, fmt.Appendf(nil, `{"auditID":"%d","objectRef":{"resource":"pods","name":"pod-%d"},"stageTimestamp":"2026-11-22T11:20:%02dZ"}`, i, i, i%60))
 	}
 	lines[7] = fmt.Appendf(nil, `{"requestObject":%q}`, strings.Repeat("x", 3*blockBytes))
-	text, all := write(t, About{}, read.Total{}, lines...)
+	text, all := write(t, About{}, Total{}, lines...)
 	d := decode(t, text)
 	if len(d.blocks) != 4 {
 		t.Errorf("%d blocks", len(d.blocks))
@@ -243,7 +243,7 @@ func TestFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if w, err := p.Close(read.Total{}); err != nil || w.Shown != MaxEvents || w.Left != 2 {
+	if w, err := p.Close(Total{}); err != nil || w.Shown != MaxEvents || w.Left != 2 {
 		t.Errorf("%+v, %v", w, err)
 	}
 }
@@ -251,7 +251,7 @@ func TestFull(t *testing.T) {
 // TestShell keeps the page's own parts as its policy and its frame need them.
 func TestShell(t *testing.T) {
 	t.Parallel()
-	text, _ := write(t, About{Made: time.Unix(0, 0)}, read.Total{})
+	text, _ := write(t, About{Made: time.Unix(0, 0)}, Total{})
 	for _, want := range []string{"default-src 'none'; style-src '" + hash(style) + "'; script-src '" + hash(script) + "';", "<title>Audit events, 1970-01-01T00:00:00Z</title>"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %s", want)
@@ -284,10 +284,10 @@ func TestShell(t *testing.T) {
 func TestAbout(t *testing.T) {
 	t.Parallel()
 	about := About{Command: "auditpatch events --user '</script><script>alert(1)</script>'", Version: "<v>", Host: "h", Logs: []string{"<!--", "b"}, Made: time.UnixMilli(1_700_000_000_123)}
-	total := read.Total{Files: 2, Bytes: 3, Events: 4, Duplicates: 5, Unreadable: 6, First: []read.Unreadable{{File: "</script>", Line: 7, Bytes: 8, Reason: "\u2028<img>"}}, Cut: true}
+	total := Total{read.Total{Files: 2, Bytes: 3, Events: 4, Duplicates: 5, Unreadable: 6, First: []read.Unreadable{{File: "</script>", Line: 7, Bytes: 8, Reason: "\u2028<img>"}}, Cut: true}, 9}
 	text, _ := write(t, about, total)
 	got := decode(t, text).about
-	want := `{"command":"auditpatch events --user '</script><script>alert(1)</script>'","version":"<v>","host":"h","logs":["<!--","b"],"made":1700000000123,"shown":0,"left":0,"events":4,"bytes":3,"files":2,"duplicates":5,"unreadable":6,"unfinished":0,"first":[{"file":"</script>","line":7,"bytes":8,"reason":"\u2028<img>"}],"cut":true}`
+	want := `{"command":"auditpatch events --user '</script><script>alert(1)</script>'","version":"<v>","host":"h","logs":["<!--","b"],"made":1700000000123,"shown":0,"left":0,"events":4,"bytes":3,"files":2,"received":9,"duplicates":5,"unreadable":6,"unfinished":0,"first":[{"file":"</script>","line":7,"bytes":8,"reason":"\u2028<img>"}],"cut":true}`
 	var out strings.Builder
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -319,7 +319,7 @@ func TestWriteError(t *testing.T) {
 			err = errors.Join(e.Parse([]byte(`{`+head+`,"verb":"get"}`), Wants), p.Add(&e))
 		}
 		if err == nil {
-			_, err = p.Close(read.Total{})
+			_, err = p.Close(Total{})
 		}
 		if err == nil && room > len(script) {
 			return
@@ -342,7 +342,7 @@ func FuzzPage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		lines := append(bytes.Split(text, []byte("\n")), text)
-		page, all := write(t, About{Command: string(text), Logs: []string{string(text)}}, read.Total{}, lines...)
+		page, all := write(t, About{Command: string(text), Logs: []string{string(text)}}, Total{}, lines...)
 		if !utf8.ValidString(page) {
 			t.Error("the page is no UTF-8")
 		}

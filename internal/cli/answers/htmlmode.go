@@ -125,7 +125,7 @@ type written struct {
 }
 
 func (r *report) Print(total read.Total) error {
-	w, err := r.Close(total)
+	w, err := r.Close(page.Total{Total: total, Received: r.summary.Received})
 	if err == nil && r.file != nil {
 		err = r.file.Commit()
 	}

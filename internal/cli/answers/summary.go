@@ -29,6 +29,7 @@ type summary struct {
 	Received    int64             `json:"requestReceivedLeftOut"` // events that match, but for their stage
 	Duplicates  int64             `json:"duplicates"`
 	Unreadable  int64             `json:"unreadable"` // places
+	Unfinished  int64             `json:"unfinished"` // last lines that were still being written
 	First       []unreadablePlace `json:"firstUnreadable"`
 	From        *time.Time        `json:"from"` // of the events that match
 	To          *time.Time        `json:"to"`
@@ -72,7 +73,7 @@ func pointer(t time.Time) *time.Time { return &t }
 // total takes over what was read.
 func (s *summary) total(t read.Total, f *filter.Filter) {
 	s.Files, s.Bytes, s.Events, s.Matched, s.Received = t.Files, t.Bytes, t.Events, t.Wanted, f.Hidden()
-	s.Duplicates, s.Unreadable, s.Interrupted = t.Duplicates, t.Unreadable, t.Cut
+	s.Duplicates, s.Unreadable, s.Unfinished, s.Interrupted = t.Duplicates, t.Unreadable, t.Unfinished, t.Cut
 	s.First = []unreadablePlace{}
 	for _, u := range t.First {
 		s.First = append(s.First, unreadablePlace{u.File, u.Line, u.Bytes, u.Reason})
@@ -107,6 +108,9 @@ func (q *question) conclude(ctx context.Context, s *summary) {
 	}
 	if s.Duplicates > 0 {
 		text += "; " + plural(s.Duplicates, "duplicate") + " left out"
+	}
+	if s.Unfinished > 0 {
+		text += "; " + plural(s.Unfinished, "last line") + " left out, still being written"
 	}
 	q.Printf("%s", text)
 	if s.Matched == 0 {
