@@ -247,3 +247,20 @@ func LiveName(rotated string) (string, bool) {
 	}
 	return "", false
 }
+
+// MayBeLog says whether a file in a folder may be a log by its name: .log, .json, .jsonl,
+// .ndjson and .txt, rotated or packed or not, and what begins with "audit". Hidden files
+// are none.
+func MayBeLog(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return false
+	}
+	if live, ok := LiveName(name); ok {
+		name = live
+	}
+	switch path.Ext(strings.TrimSuffix(name, packed)) {
+	case ".log", ".json", ".jsonl", ".ndjson", ".txt":
+		return true
+	}
+	return strings.HasPrefix(name, "audit")
+}

@@ -159,29 +159,20 @@ func (f *follower) awaited(name string) {
 	f.tell(Notice{Kind: Absent, File: name})
 }
 
-// inFolder are the live logs in a folder.
+// inFolder are the live logs in a folder, by the names that package read takes for logs.
+// Links are left out: what they lead to would come twice.
 func inFolder(dir string) (paths []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".log") && !rotated(e.Name()) {
+		_, rotated := auditlog.LiveName(e.Name())
+		if e.Type().IsRegular() && !rotated && auditlog.MayBeLog(e.Name()) && !strings.HasSuffix(e.Name(), packed) {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
 	return paths, err
-}
-
-// rotated says whether a file has the name that rotation gives.
-func rotated(name string) bool {
-	stem := strings.TrimSuffix(name, ".log")
-	const stamp = len("-2006-01-02T15-04-05.000")
-	if len(stem) <= stamp {
-		return false
-	}
-	_, ours := auditlog.RotatedAt(stem[:len(stem)-stamp]+".log", name)
-	return ours
 }
 
 // oldest is the log of which the next event is the oldest, nil when there is none. busy

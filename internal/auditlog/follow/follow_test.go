@@ -328,7 +328,7 @@ func TestLater(t *testing.T) {
 		l.put(eventLine(fmt.Sprint("e", i), i))
 		l.wait()
 	}
-	logFile{t, filepath.Join(dir, "b", "other.log")}.put(eventLine("e2", 2))
+	logFile{t, filepath.Join(dir, "b", "audit.json")}.put(eventLine("e2", 2))
 	seen, notices := r.end(3)
 	if !slices.Equal(seen, ids(0, 3)) {
 		t.Errorf("got %v", seen)

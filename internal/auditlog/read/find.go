@@ -148,7 +148,7 @@ func noSuch(name string) error {
 	}
 	var logs []string
 	for _, e := range entries {
-		if logName(e.Name()) {
+		if auditlog.MayBeLog(e.Name()) {
 			logs = append(logs, e.Name())
 		}
 	}
@@ -160,21 +160,6 @@ func noSuch(name string) error {
 		return hint.Errorf(hint.Shell("ls %s", dir), "there is no %s, nor any other log in its folder", name)
 	}
 	return hint.Errorf(hint.Flag("log", filepath.Join(dir, nearest)), "there is no %s", name)
-}
-
-// logName says whether a file in a folder may be a log by its name.
-func logName(name string) bool {
-	if strings.HasPrefix(name, ".") {
-		return false
-	}
-	if live, ok := auditlog.LiveName(name); ok {
-		name = live
-	}
-	switch filepath.Ext(strings.TrimSuffix(name, ".gz")) {
-	case ".log", ".json", ".jsonl", ".ndjson", ".txt":
-		return true
-	}
-	return strings.HasPrefix(name, "audit")
 }
 
 // folder adds each log in a folder and below it.
@@ -197,7 +182,7 @@ func (f *finder) folder(root string) error {
 		case err != nil || info.IsDir():
 		case !info.Mode().IsRegular():
 			left = append(left, Unreadable{File: path, Reason: "it is no regular file, and is read only if --log names it"})
-		case logName(d.Name()):
+		case auditlog.MayBeLog(d.Name()):
 			live := d.Name()
 			if of, ok := auditlog.LiveName(live); ok {
 				live = of
