@@ -32,6 +32,8 @@ type Options struct {
 	MatchFields event.Fields // that Match reads
 	// Match says whether an event is wanted; nil takes all.
 	Match func(*event.Event) bool
+	// Checked looks at every byte of the wanted events, whose JSON is then fit to be printed.
+	Checked bool
 	// Since begins with what was written at that time or later, as far as the files'
 	// own times tell; Match leaves out the older events in them. Zero begins at the end.
 	Since time.Time
@@ -207,7 +209,7 @@ func (f *follower) fill(l *log) (busy bool) {
 			continue
 		}
 		f.total.Events++
-		l.pending = f.Match == nil || f.Match(&l.e)
+		l.pending = (f.Match == nil || f.Match(&l.e)) && f.checked(&l.e, name)
 	}
 	return false
 }
@@ -233,6 +235,19 @@ func (f *follower) parse(e *event.Event, line []byte, name string) bool {
 	}
 	f.tell(Notice{Kind: Unreadable, File: name, Bytes: int64(bad), Err: err})
 	return bad < len(line)
+}
+
+// checked says whether a wanted event is whole, if that matters.
+func (f *follower) checked(e *event.Event, name string) bool {
+	if !f.Checked {
+		return true
+	}
+	err := event.Check(e.JSON)
+	if err != nil {
+		f.tell(Notice{Kind: Unreadable, File: name, Bytes: int64(len(e.JSON)), Err: err})
+		f.total.Events--
+	}
+	return err == nil
 }
 
 // tell counts what cannot be read and passes a notice on.

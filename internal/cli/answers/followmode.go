@@ -40,7 +40,7 @@ func (q *question) follow(ctx context.Context, logs []read.Log, query read.Query
 		names = append(names, l.Name)
 	}
 	total, err := follow.Follow(ctx, names, follow.Options{
-		Fields: query.Fields, Match: query.Match, MatchFields: query.MatchFields, Since: q.filter.Since(), Notice: q.notice(),
+		Fields: query.Fields, Match: query.Match, MatchFields: query.MatchFields, Since: q.filter.Since(), Checked: query.Checked || query.Strict, Notice: q.notice(),
 	}, each)
 	total.First = nil // they were told when they were met
 	return total, err

@@ -14,6 +14,7 @@ import (
 func jsonMode(q *question) mode {
 	return mode{
 		outputs: []string{"json"},
+		checked: true,
 		answer:  func() (answer, error) { return &document{bufferedJSON: q.bufferedJSON()}, nil },
 	}
 }
@@ -23,18 +24,17 @@ func jsonlMode(q *question) mode {
 	return mode{
 		outputs: []string{"jsonl"},
 		streams: true,
+		checked: true,
 		answer:  func() (answer, error) { return &jsonLines{q.bufferedJSON()}, nil },
 	}
 }
 
-// bufferedJSON prints events that are whole JSON. What is read is only passed over where no
-// filter looks, and may be damaged there.
+// bufferedJSON prints events that are whole JSON.
 type bufferedJSON struct {
 	*bufio.Writer
-	q       *question
-	shown   bool // on a terminal
-	line    []byte
-	damaged int64
+	q     *question
+	shown bool // on a terminal
+	line  []byte
 }
 
 func (q *question) bufferedJSON() bufferedJSON {
@@ -56,23 +56,6 @@ func (b *bufferedJSON) event(front string, e *event.Event) error {
 	return err
 }
 
-// whole tells whether an event is JSON to its last byte.
-func (b *bufferedJSON) whole(e *event.Event) bool {
-	if event.Valid(e.JSON) {
-		return true
-	}
-	b.damaged++
-	return false
-}
-
-// end prints what is left, and says what was left out.
-func (b *bufferedJSON) end() error {
-	if b.damaged > 0 {
-		b.q.Say("warning", plural(b.damaged, "event")+" that match are damaged, and left out: --strict says where")
-	}
-	return b.Flush()
-}
-
 // document is JSON that is printed while it is made.
 type document struct {
 	bufferedJSON
@@ -82,9 +65,6 @@ type document struct {
 const head = "{\n  \"changed\": false,\n  \"events\": ["
 
 func (d *document) Add(e *event.Event) error {
-	if !d.whole(e) {
-		return nil
-	}
 	between := ",\n"
 	if d.events++; d.events == 1 {
 		between = head + "\n"
@@ -101,19 +81,16 @@ func (d *document) Print(read.Total) error {
 		return fmt.Errorf("print the total: %w", err)
 	}
 	_, _ = fmt.Fprintf(d, "\n  ],\n  \"total\": %s\n}\n", text)
-	return d.end()
+	return d.Flush()
 }
 
 type jsonLines struct{ bufferedJSON }
 
 func (l *jsonLines) Add(e *event.Event) error {
-	if !l.whole(e) {
-		return nil
-	}
 	if err := l.event("", e); err != nil {
 		return err
 	}
 	return l.WriteByte('\n')
 }
 
-func (l *jsonLines) Print(read.Total) error { return l.end() }
+func (l *jsonLines) Print(read.Total) error { return l.Flush() }

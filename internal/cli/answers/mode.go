@@ -50,6 +50,7 @@ type mode struct {
 	outputs   []string      // the values of -o that it takes
 	asked     func() string // the flag that asks for it, "" when it was not given; nil: -o alone does
 	unordered bool          // events may come in any order, which is faster
+	checked   bool          // it prints events as they stand, which have to be JSON to the last byte
 	streams   bool          // its answer needs no end, and goes with --follow
 	answer    func() (answer, error)
 	// read is another way to read, in the place of [read.Events]; such a mode does not answer,
