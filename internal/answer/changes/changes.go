@@ -10,8 +10,8 @@
 //
 // Left out are managedFields, resourceVersion, generation and what else the API server
 // keeps in metadata, and the status unless the request is about that. Never told are the
-// values in a Secret and its annotations, where kubectl apply and others keep a copy of it, and
-// tokens that are asked for or reviewed: only that they were set or changed.
+// values in a Secret, its annotations, where kubectl apply and others keep a copy of it, its labels,
+// finalizers and owners, to which a JSON patch can copy one, and tokens that are asked for or reviewed: only that they were set or changed.
 package changes
 
 import (

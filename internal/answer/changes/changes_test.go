@@ -388,6 +388,8 @@ func TestSecretsAnywhere(t *testing.T) {
 		`{"kind":"Secret","data":[{"name":"hunter2","value":1}]}`,
 		`{"kind":"Secret","data":"hunter2"}`,
 		`{"metadata":"hunter2"}`,
+		`{"kind":"Secret","metadata":{"labels":{"a":"hunter2"},"finalizers":["hunter2"],"ownerReferences":[{"uid":"u","name":"hunter2"}]}}`,
+		`[{"op":"add","path":"/metadata/labels/a","value":"hunter2"},{"op":"add","path":"/metadata/finalizers/0","value":"hunter2"}]`,
 		`{"metadata":{"annotations":["hunter2"]}}`,
 		`{"$deleteFromPrimitiveList/data":["hunter2"]}`,
 		`[{"op":"add","path":"/metadata/annotations","value":"hunter2"}]`,

@@ -102,12 +102,16 @@ type secret struct {
 }
 
 // openOfSecret are the fields of a Secret, and of options for its deletion, that hold none.
-// All others do, those too that a client misspelled. So do annotations: kubectl apply is not
+// All others do, those too that a client misspelled. So do annotations, since kubectl apply is not
 // the only one that keeps a copy of the Secret there.
 var openOfSecret = []string{"apiversion", "kind", "type", "immutable", "metadata", "gracePeriodSeconds", "propagationPolicy", "orphanDependents", "preconditions", "dryRun"}
 
 var (
-	ofSecrets = []secret{{[]string{"metadata", "annotations"}, true}}
+	// A JSON patch can copy a value to where text of any kind may stand.
+	ofSecrets = []secret{
+		{[]string{"metadata", "annotations"}, true}, {[]string{"metadata", "labels"}, true},
+		{[]string{"metadata", "finalizers"}, false}, {[]string{"metadata", "ownerReferences"}, false},
+	}
 	ofTokens  = []secret{{[]string{"spec", "token"}, false}, {[]string{"status", "token"}, false}}
 )
 
