@@ -57,22 +57,24 @@ func learn(ctx context.Context, r Request) (*learned, error) {
 		Fields:    event.WantVerb | event.WantObject | event.WantResponse,
 		Unordered: true,
 		Progress:  r.Progress,
+		Prepare: func() func(*event.Event) {
+			return func(e *event.Event) { noteOf(e).record = measure(view(e.JSON), true) }
+		},
 	}
 	_, err := read.Events(ctx, r.Logs, q, func(e *event.Event) error {
 		if e.Object.Has && e.Response.Code < 400 {
-			l.add(e)
+			l.add(e, e.Note.(*note).record)
 		}
 		return nil
 	})
 	return l, err
 }
 
-func (l *learned) add(e *event.Event) {
+func (l *learned) add(e *event.Event, r record) {
 	k := kindOf(policy.Request{Verb: string(e.Verb), Group: string(e.Object.APIGroup), Resource: string(e.Object.Resource), Subresource: string(e.Object.Subresource)})
 	if _, known := l.sent[k]; !known && len(l.sent) >= mostKinds {
 		return
 	}
-	r := measure(view(e.JSON), true)
 	if r.cutShort {
 		return
 	}
