@@ -207,7 +207,7 @@ func apply(v any, lines []Line) any {
 			ordered, _ = l.To.([]any)
 			continue
 		}
-		key := fmt.Sprintf("%#v", l.Path[0])
+		key := fmt.Sprintf("%#v %T", l.Path[0], l.Path[0].Is) // 0 and "0" are two names
 		if groups[key] == nil {
 			order = append(order, key)
 		}
