@@ -112,7 +112,7 @@ var (
 		{[]string{"metadata", "annotations"}, true}, {[]string{"metadata", "labels"}, true},
 		{[]string{"metadata", "finalizers"}, false}, {[]string{"metadata", "ownerReferences"}, false},
 	}
-	ofTokens  = []secret{{[]string{"spec", "token"}, false}, {[]string{"status", "token"}, false}}
+	ofTokens = []secret{{[]string{"spec", "token"}, false}, {[]string{"status", "token"}, false}}
 )
 
 // secretsOf are the places of secrets in the lines about an event with these bodies.

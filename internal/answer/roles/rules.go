@@ -201,7 +201,7 @@ type Role struct {
 }
 
 // rolesOf makes roles. Namespaces with the same rules share a ClusterRole.
-func rolesOf(name string, grants map[Grant]Use) (out []Role) {
+func rolesOf(name func(namespace string) string, grants map[Grant]Use) (out []Role) {
 	by := map[string]map[Grant]Use{}
 	for g, u := range grants {
 		if by[g.Namespace] == nil {
@@ -213,7 +213,7 @@ func rolesOf(name string, grants map[Grant]Use) (out []Role) {
 	for _, namespace := range slices.Sorted(maps.Keys(by)) {
 		rules := merge(by[namespace])
 		if namespace == "" {
-			out = append(out, Role{Name: name, Rules: rules, Everywhere: true})
+			out = append(out, Role{Name: name(""), Rules: rules, Everywhere: true})
 			continue
 		}
 		key := rulesKey(rules)
@@ -225,11 +225,11 @@ func rolesOf(name string, grants map[Grant]Use) (out []Role) {
 			continue
 		}
 		at[key] = len(out)
-		out = append(out, Role{Name: name, Rules: rules, Namespaces: []string{namespace}})
+		out = append(out, Role{Name: name(""), Rules: rules, Namespaces: []string{namespace}})
 	}
 	for i, r := range out {
 		if len(r.Namespaces) > 1 {
-			out[i].Name += ":" + r.Namespaces[0] // its own name never is that of another role
+			out[i].Name = name(r.Namespaces[0])
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Role) int {

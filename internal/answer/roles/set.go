@@ -4,7 +4,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"auditpatch/internal/auditlog/event"
 )
@@ -33,11 +32,7 @@ func (c *Collector) Sets(name string) (out []Set) {
 		grants := h.settle(c.options.Names)
 		s := Set{User: user, Counts: h.counts, Denied: c.options.IncludeDenied}
 		s.Escalates = h.escalate(grants)
-		n := name
-		if n == "" {
-			n = DefaultName(user)
-		}
-		s.Roles = rolesOf(n, minimal(grants))
+		s.Roles = rolesOf(roleNames(name, user), minimal(grants))
 		for _, r := range s.Roles {
 			for _, namespace := range r.Namespaces {
 				if _, ok := h.created[namespace]; ok {
@@ -192,19 +187,4 @@ func has(held map[Grant]Use, right Grant) bool {
 		}
 	}
 	return everybody(event.Subject{Groups: []byte(`["system:authenticated"]`)}, right)
-}
-
-// DefaultName is the name of a user's roles. It never is that of one of Kubernetes' own roles.
-func DefaultName(user string) string {
-	if user == "" {
-		user = "all"
-	}
-	var b strings.Builder
-	for _, r := range user {
-		if r == '/' || r == '%' || !plainRune(r) {
-			r = '-'
-		}
-		b.WriteRune(r)
-	}
-	return "auditpatch:" + b.String()
 }

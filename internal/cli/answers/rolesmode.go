@@ -138,6 +138,10 @@ func (a *rolesAnswer) Print(total read.Total) error {
 	if len(sets) == 0 {
 		return hint.Errorf(hint.Command("events").Without(hint.NodeFlags...), "the log has no request of %s", strings.Join(a.given["user"], ", "))
 	}
+	if len(sets) > 1 && a.flags.name != "" {
+		return hint.Errorf(hint.Spaced("user", sets[0].User).Then(", or ", hint.Spaced("rbac-subject", "group:devs")),
+			"--rbac-name: %d users match --user, and roles of one name would replace each other", len(sets))
+	}
 	if a.JSON() {
 		a.PrintJSON(a.report(sets))
 	}
