@@ -136,6 +136,19 @@ func isFile(name string) func(string) bool {
 	}
 }
 
+// Holds says whether a name is that of a file of one of the logs, by whatever path or link.
+func Holds(logs []Log, name string) bool {
+	info, err := os.Stat(name)
+	if err != nil {
+		return false
+	}
+	same := func(file string) bool {
+		o, err := os.Stat(file)
+		return err == nil && os.SameFile(o, info)
+	}
+	return slices.ContainsFunc(logs, func(l Log) bool { return slices.ContainsFunc(l.Files, same) })
+}
+
 // noSuch says what is there instead.
 func noSuch(name string) error {
 	dir := filepath.Dir(name)

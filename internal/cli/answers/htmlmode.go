@@ -58,6 +58,8 @@ func (q *question) newReport(name string, overwrite bool) (answer, error) {
 		return nil, hint.Errorf(hint.Spaced("html", "report.html"), "--html - and -o json exclude each other: both go to standard output")
 	case name == "-":
 		to = q.out
+	case read.Holds(q.logs, name):
+		return nil, hint.Errorf(hint.Spaced("html", "report.html"), "--html %s: it is one of the logs that are read, and would be lost", name)
 	default:
 		var err error
 		if r.file, err = page.Create(name, overwrite); err != nil {

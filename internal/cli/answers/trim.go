@@ -159,6 +159,9 @@ func (f *trimFlags) mayWrite(r simulate.TrimRequest) error {
 	if f.write != "-" && isFolder(f.write) {
 		return hint.Errorf(hint.Spaced("write", filepath.Join(f.write, "policy.yaml")), "--write %s: it is a folder", f.write)
 	}
+	if read.Holds(r.Logs, f.write) {
+		return hint.Errorf(hint.Spaced("write", "policy.yaml"), "--write %s: it is one of the logs that are read, and would be lost", f.write)
+	}
 	if _, err := os.Lstat(f.write); err == nil && !f.overwrite && f.write != "-" {
 		return hint.Errorf(hint.Spaced("write", f.write).Switch("overwrite"), "--write %s: there is such a file, and it would be overwritten", f.write)
 	}
