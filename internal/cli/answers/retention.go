@@ -58,7 +58,10 @@ func parseSize(flag, text string) (int64, error) {
 	if m[2] != "" {
 		n *= math.Pow(1024, float64(1+strings.Index("KMGT", m[2])))
 	}
-	if err != nil || n < simulate.MinDisk || n > 1<<60 {
+	if err != nil || n > 1<<60 {
+		return 0, hint.Errorf(hint.Spaced(flag, "10G"), "--%s %q: no disk is so large", flag, text)
+	}
+	if n < simulate.MinDisk {
 		return 0, hint.Errorf(hint.Spaced(flag, "10G"), "--%s %q: a log takes 10M at least", flag, text)
 	}
 	return int64(n), nil
