@@ -51,28 +51,61 @@ func Cells[Text string | []byte](text Text) (n int) {
 	return len(text)
 }
 
-// Head is as much of the front of a text as has room in so many cells. A letter keeps its marks.
-func Head(text string, cells int) string {
-	for i, r := range text {
-		if cells -= cell(r); cells < 0 {
-			return text[:i]
+// Head is as much of the front of a line as has room in so many cells. A letter keeps its marks,
+// and an escape stays whole.
+func Head(line string, cells int) string {
+	at := 0
+	for at < len(line) {
+		end := at + whole(line[at:])
+		if cells -= Cells(line[at:end]); cells < 0 {
+			break
 		}
+		at = end
 	}
-	return text
+	return line[:at]
 }
 
-// Tail is as much of the end of a text as has room. It does not begin with a mark, whose letter
-// would be missing.
-func Tail(text string, cells int) string {
-	rest := Cells(text)
-	for i, r := range text {
-		n := cell(r)
-		if rest <= cells && n > 0 {
-			return text[i:]
-		}
-		rest -= n
+// Tail is as much of the end of a line as has room, of the same parts.
+func Tail(line string, cells int) string {
+	rest := Cells(line)
+	for line != "" && rest > max(cells, 0) {
+		n := whole(line)
+		rest -= Cells(line[:n])
+		line = line[n:]
 	}
-	return ""
+	return line
+}
+
+// whole is the length of what stands in front of a line and means something else when it is cut.
+func whole(line string) int {
+	_, n := utf8.DecodeRuneInString(line)
+	if escaped := escapeLength(line); escaped > 0 && escaped <= len(line) && !strings.ContainsFunc(line[:escaped], notASCII) {
+		n = escaped
+	}
+	for i, r := range line[n:] {
+		if cell(r) > 0 {
+			return n + i
+		}
+	}
+	return len(line)
+}
+
+func notASCII(r rune) bool { return r >= utf8.RuneSelf }
+
+// escapeLength is that of an escape as a string of Go has it, 0 for none.
+func escapeLength(line string) int {
+	if len(line) < 2 || line[0] != '\\' {
+		return 0
+	}
+	switch line[1] {
+	case 'x':
+		return len(`\x1b`)
+	case 'u':
+		return len(`\u202e`)
+	case 'U':
+		return len(`\U000e0100`)
+	}
+	return len(`\n`)
 }
 
 // Columns are rows of cells below one another, each as wide as its widest. The last is not filled

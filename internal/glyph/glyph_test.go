@@ -76,6 +76,11 @@ func TestCut(t *testing.T) {
 		{"e\u0301e\u0301", 1, "e\u0301", "e\u0301"},
 		{"ab\u0301\u0302c", 2, "ab\u0301\u0302", "b\u0301\u0302c"},
 		{"ab\u0301", 0, "", ""},
+		{`\u202ea\x1b`, 5, "", `a\x1b`},
+		{`a\U000e0100\n`, 11, `a\U000e0100`, `\n`},
+		{`\`, 1, `\`, `\`},
+		{`\u漢漢`, 4, `\u漢`, `漢漢`},
+		{`\x漢`, 3, `\x`, `x漢`},
 	} {
 		if got := Head(c.text, c.cells); got != c.head {
 			t.Errorf("the head of %q in %d is %q, want %q", c.text, c.cells, got, c.head)
