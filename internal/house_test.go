@@ -27,12 +27,12 @@ var house = map[string][]string{
 	".": {"internal/ansible", "internal/cli", "internal/session", "internal/rehearsal"},
 	// A task's arguments are flags by another name, so it asks cli for the flags.
 	"internal/ansible": {"internal/cli", "internal/change", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint", "patch", "patch/webhookconfig"},
-	"internal/cli": {"internal/cli/commands", "internal/cli/policies", "internal/cli/answers", "internal/simulate", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/hint",
+	"internal/cli": {"internal/cli/commands", "internal/cli/policies", "internal/cli/answers", "internal/simulate", "internal/change", "internal/inspect", "internal/target", "internal/session", "internal/spelling", "internal/typed", "internal/exit", "internal/glyph", "internal/hint",
 		"internal/rollout", "internal/rehearsal", "internal/clusterlock", "internal/node", "internal/policy", "internal/policy/lint", "internal/policy/verdict", "internal/auditlog", "presets", "patch", "patch/auditflags", "patch/webhookconfig", "manifest"},
 	// What packages of commands share: the program as they see it.
 	"internal/cli/commands": {"internal/change", "internal/hint"},
 	// The commands that are about policies alone, and need no node.
-	"internal/cli/policies": {"internal/cli/commands", "internal/change", "internal/spelling", "internal/exit", "internal/hint",
+	"internal/cli/policies": {"internal/cli/commands", "internal/change", "internal/spelling", "internal/exit", "internal/glyph", "internal/hint",
 		"internal/policy", "internal/policy/lint", "internal/policy/explain", "internal/policy/expect", "internal/policy/compose", "internal/policy/difference", "internal/policy/requests", "presets", "patch", "patch/auditflags"},
 	// change asks lint whether a policy that is installed or kept writes contents of Secrets.
 	"internal/change": {"internal/kubelet", "internal/target", "internal/rollout", "internal/rehearsal", "internal/handover", "internal/clusterlock", "internal/webhook", "internal/apiserver", "internal/node",
@@ -61,6 +61,8 @@ var house = map[string][]string{
 	// nodefile and spelling are the leaves that rooms share which may not know each other.
 	"internal/nodefile": nil,
 	"internal/spelling": nil,
+	// Whatever prints names that others chose asks glyph what of them is seen.
+	"internal/glyph": nil,
 	// typed knows which part of a URL is public from the package that refuses the others.
 	"internal/typed": {"patch/webhookconfig"},
 	// standin has what tests put around the program instead of a node.
@@ -79,13 +81,13 @@ var house = map[string][]string{
 	"internal/auditlog/read": {"internal/auditlog", "internal/auditlog/event", "internal/hint", "internal/spelling"},
 	// What is made of events: each answers one kind of question.
 	// column is an event as a flat row, which tables and counts take values from.
-	"internal/answer/column":  {"internal/auditlog/event"},
-	"internal/answer/table":   {"internal/auditlog/event", "internal/answer/column"},
+	"internal/answer/column":  {"internal/auditlog/event", "internal/glyph"},
+	"internal/answer/table":   {"internal/auditlog/event", "internal/answer/column", "internal/glyph"},
 	"internal/answer/count":   {"internal/auditlog/event", "internal/answer/column"},
 	"internal/answer/changes": {"internal/auditlog/event"},
 	// A page says what was read, and what of it could not be.
 	"internal/answer/page":  {"internal/auditlog/event", "internal/auditlog/read"},
-	"internal/answer/roles": {"internal/auditlog/event", "internal/hint"},
+	"internal/answer/roles": {"internal/auditlog/event", "internal/glyph", "internal/hint"},
 	// simulate puts recorded events under another policy, and reckons volume and retention.
 	// What its rules must not hide sensitive knows, and what a log never had difference finds.
 	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/policy/difference",
@@ -93,7 +95,7 @@ var house = map[string][]string{
 	// The commands that read the audit log: events, policy simulate, retention and trim.
 	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",
 		"internal/answer/column", "internal/answer/table", "internal/answer/count", "internal/answer/changes", "internal/answer/page", "internal/answer/roles",
-		"internal/simulate", "internal/policy", "internal/policy/explain", "internal/policy/lint", "internal/policy/compose", "presets", "internal/exit", "internal/hint", "internal/session", "internal/spelling"},
+		"internal/simulate", "internal/policy", "internal/policy/explain", "internal/policy/lint", "internal/policy/compose", "presets", "internal/exit", "internal/glyph", "internal/hint", "internal/session", "internal/spelling"},
 	"patch":               {"internal/hint", "internal/nodefile", "manifest", "patch/auditflags", "patch/webhookconfig"},
 	"patch/auditflags":    {"internal/hint"},
 	"patch/webhookconfig": {"internal/hint", "patch/auditflags"},
@@ -117,7 +119,7 @@ var house = map[string][]string{
 	"internal/policy/verdict": {"internal/policy", "internal/policy/cis", "internal/policy/space", "internal/hint", "patch/auditflags"},
 	// compose puts policies together, and difference compares two.
 	"internal/policy/sensitive":  {"internal/policy", "internal/policy/explain"},
-	"internal/policy/compose":    {"internal/policy", "internal/policy/lint", "internal/policy/requests", "internal/policy/space", "internal/hint"},
+	"internal/policy/compose":    {"internal/glyph", "internal/policy", "internal/policy/lint", "internal/policy/requests", "internal/policy/space", "internal/hint"},
 	"internal/policy/difference": {"internal/policy", "internal/policy/explain", "internal/policy/requests", "internal/policy/sensitive", "internal/policy/space"},
 	"internal/node":              {"internal/hint", "internal/nodefile", "internal/node/seal"},
 	"internal/node/seal":         nil,

@@ -2,19 +2,18 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/change"
 	"auditpatch/internal/cli/answers"
 	"auditpatch/internal/exit"
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/session"
 	"auditpatch/internal/spelling"
@@ -236,7 +235,7 @@ func (p *program) say(kind, text string) {
 }
 
 // line is a text as one line, without the credentials of what was typed.
-func (p *program) line(text string) string { return typed.Line(p.typed.Hide(text)) }
+func (p *program) line(text string) string { return glyph.Line(p.typed.Hide(text)) }
 
 // warn prints warnings with their hints.
 func (p *program) warn(problems ...patch.Problem) {
@@ -262,22 +261,18 @@ func (p *program) outf(format string, a ...any) {
 
 // printJSON prints a result for programs.
 func (p *program) printJSON(v any) {
-	enc := json.NewEncoder(p.Out)
-	enc.SetEscapeHTML(false)
+	enc := glyph.NewEncoder(p.Out)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(v) // the session remembers what is lost
 }
 
 // table prints aligned columns.
 func (p *program) table(rows [][]string) error {
-	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		cells := make([]string, len(row))
 		for i, text := range row {
-			cells[i] = p.line(text)
+			row[i] = p.line(text)
 		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
-	_ = w.Flush() // the session remembers what is lost
+	_, _ = io.WriteString(p.Out, glyph.Columns(rows)) // the session remembers what is lost
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/standin/auditevents"
 )
 
@@ -91,7 +91,7 @@ func TestCSV(t *testing.T) {
 // FuzzCell puts a text into a row of each kind: it reads back as the same text, can run nowhere,
 // and stays in its cell.
 func FuzzCell(f *testing.F) {
-	for _, s := range []string{"", "a", `"`, "=1+1", " =1", "\t=1", "a\nb", "a,b", "-", "@x", "\x1b[2J", "\u202e", "\xff", "＝1", "😀", "'", "\u009b"} {
+	for _, s := range []string{"", "a", `"`, "=1+1", " =1", "\t=1", "a\nb", "a,b", "-", "@x", "\x1b[2J", "\u202e", "\xff", "＝1", "😀", "'", "\u009b", "a\u034f\ufe0f\U000e0100\u2800", "e\u0301"} {
 		f.Add(s, "x")
 	}
 	f.Fuzz(func(t *testing.T, one, other string) {
@@ -100,7 +100,7 @@ func FuzzCell(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, r := range strings.TrimSuffix(b.String(), "\r\n") {
-			if r < ' ' || !unicode.IsPrint(r) && r != '\u00a0' {
+			if !glyph.Seen(r) {
 				t.Errorf("%q: a row has %q", one, r)
 			}
 		}
@@ -118,7 +118,7 @@ func FuzzCell(f *testing.F) {
 			t.Errorf("%q is %s, back %q, %v", one, text, back, err)
 		}
 		for _, r := range string(text) {
-			if r < ' ' || !unicode.IsPrint(r) && r != '\u00a0' {
+			if !glyph.Seen(r) {
 				t.Errorf("%q: JSON has %q", one, r)
 			}
 		}
@@ -130,7 +130,7 @@ func mend(s string) string { return string([]rune(s)) }
 
 // FuzzShown keeps the meaning of JSON, and its values in one line.
 func FuzzShown(f *testing.F) {
-	for _, s := range []string{`{"a": 1}`, "{\n \"a\\n\":\t[\"\u009b\",\"\u202e\"]\r\n}", `"😀"`, "\"\xff\"", `{"\ud800":"\\"}`} {
+	for _, s := range []string{`{"a": 1}`, "{\n \"a\\n\":\t[\"\u009b\",\"\u202e\"]\r\n}", `"😀"`, "\"\ufe0f\u0301\"", "\"\xff\"", `{"\ud800":"\\"}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -152,7 +152,7 @@ func FuzzShown(f *testing.F) {
 			}
 		}
 		for _, r := range string(Shown(nil, text)) {
-			if !unicode.IsPrint(r) {
+			if !glyph.Seen(r) {
 				t.Errorf("%q: a terminal gets %q", text, r)
 			}
 		}

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"io"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/glyph"
 )
 
 // CSV prints rows as RFC 4180 has them. Nothing in a cell runs in a spreadsheet or in a
@@ -93,9 +93,10 @@ func appendCell(to, text []byte, comma bool) []byte {
 		switch {
 		case r == '"':
 			to = append(to, `""`...)
-		case r == utf8.RuneError && n == 1 || !strconv.IsPrint(r):
-			escape := strconv.QuoteRune(r)
-			to = append(to, escape[1:len(escape)-1]...)
+		case r == utf8.RuneError:
+			to = append(to, "\ufffd"...)
+		case !glyph.Seen(r):
+			to = glyph.Escape(to, r)
 		default:
 			to = append(to, text[:n]...)
 		}

@@ -3,10 +3,11 @@ package column
 import (
 	"bytes"
 	"io"
-	"strconv"
+	"slices"
 	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/glyph"
 )
 
 // Flat prints each event as one JSON object in a line, with every column in each.
@@ -43,18 +44,23 @@ func (f *Flat) Add(e *event.Event) error {
 // AppendJSON appends a text as a JSON string. What a terminal does not show is escaped.
 func AppendJSON(to, text []byte) []byte {
 	to = append(to, '"')
+	var sight glyph.Sight
 	for {
-		n := simple(text)
+		before, n := text, simple(text)
 		to = append(to, text[:n]...)
 		if text = text[n:]; len(text) == 0 {
 			return append(to, '"')
 		}
+		if n > 0 {
+			sight.Shows(rune(before[n-1]))
+		}
 		r, n := utf8.DecodeRune(text)
+		shows := sight.Shows(r)
 		switch {
 		case r == '"' || r == '\\':
 			to = append(to, '\\', byte(r))
-		case r == utf8.RuneError && n == 1 || !strconv.IsPrint(r):
-			to = appendEscape(to, r)
+		case r == utf8.RuneError && n == 1 || !shows:
+			to = glyph.EscapeJSON(to, r)
 		default:
 			to = append(to, text[:n]...)
 		}
@@ -72,31 +78,13 @@ func simple(text []byte) int {
 	return len(text)
 }
 
-const hex = "0123456789abcdef"
-
-func appendEscape(to []byte, r rune) []byte {
-	if r > 0xffff {
-		r -= 0x10000
-		return appendEscape(appendEscape(to, 0xd800+r>>10), 0xdc00+r&0x3ff)
-	}
-	return append(to, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
-}
-
 // Shown is the JSON of an event as a terminal may have it, with the same meaning: in one
 // line, and with what it does not show escaped.
 func Shown(to, json []byte) []byte {
-	for len(json) > 0 {
-		r, n := utf8.DecodeRune(json)
-		switch {
-		case r == '\n' || r == '\r' || r == '\t': // only between values: JSON has none in strings
-		case r == utf8.RuneError && n == 1 || !strconv.IsPrint(r):
-			to = appendEscape(to, r)
-		default:
-			to = append(to, json[:n]...)
-		}
-		json = json[n:]
+	if bytes.ContainsAny(json, "\n\r\t") { // only between values: JSON has none in strings
+		json = slices.DeleteFunc(bytes.Clone(json), func(c byte) bool { return c == '\n' || c == '\r' || c == '\t' })
 	}
-	return to
+	return glyph.JSON(to, json)
 }
 
 // OneLine is valid JSON without the line ends that stand between its values.

@@ -9,12 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
 )
 
@@ -258,7 +258,7 @@ func scalar(s string) string {
 }
 
 // plainRune may stand as it is, on a terminal too.
-func plainRune(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
+func plainRune(r rune) bool { return r != utf8.RuneError && glyph.Seen(r) }
 
 // comment is a text as one line.
 func comment(s string) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"auditpatch/internal/answer/column"
@@ -75,13 +76,22 @@ func orNone(to, text []byte) []byte {
 
 // plain appends a text of the log. Whoever sends a request chooses many of them, so one that could
 // pass for another column, or for what the table says itself, is in quotes. one says that the table
-// puts words of its own beside it, so that it must not have a blank.
+// puts words of its own beside it, so that it must not have a blank. So is one with a backslash or
+// with the sign of what is left out, which outside quotes are the table's own.
 func plain(to, text []byte, one bool) []byte {
 	odd := len(text) > 0 && (text[0] == '"' || text[0] == '(' || text[0] == ' ' || text[len(text)-1] == ' ') || string(text) == "-"
-	if odd || bytes.Contains(text, []byte(between)) || one && bytes.ContainsAny(text, " ()") {
-		return append(append(append(to, '"'), bytes.ReplaceAll(text, []byte(`"`), []byte(`\"`))...), '"')
+	odd = odd || bytes.Contains(text, []byte(between)) || bytes.ContainsAny(text, `\`+leftOut)
+	if odd || one && bytes.ContainsAny(text, " ()") {
+		return quoted(to, text)
 	}
 	return append(to, text...)
+}
+
+// inQuotes writes what has a meaning there: a quoted text can be shortened as well.
+var inQuotes = strings.NewReplacer(`"`, `\"`, `\`, `\\`, leftOut, `\u2026`)
+
+func quoted(to, text []byte) []byte {
+	return append(append(append(to, '"'), inQuotes.Replace(string(text))...), '"')
 }
 
 // who is the user who logged in, and as whom.
@@ -102,7 +112,7 @@ func user(to, name []byte) []byte {
 		return append(to, '-')
 	}
 	if bytes.HasPrefix(name, []byte("sa:")) { // that is the table's word
-		return append(append(append(to, '"'), name...), '"')
+		return quoted(to, name)
 	}
 	return plain(to, name, true)
 }

@@ -7,9 +7,9 @@ package table
 import (
 	"io"
 	"time"
-	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/glyph"
 )
 
 // Style is how a table looks.
@@ -135,6 +135,8 @@ func (t *Table) Flush() error {
 
 const (
 	between = "  "
+	// leftOut stands for the middle of a text that is shortened.
+	leftOut = "…"
 	// mostWide is how wide a column of a table without a terminal grows for good: one long
 	// name would push all later rows aside.
 	mostWide = 64
@@ -146,7 +148,7 @@ const (
 func (t *Table) measure(r row) {
 	from := 0
 	for i, end := range r.ends {
-		n := utf8.RuneCount(r.text[from:end])
+		n := glyph.Cells(r.text[from:end])
 		if t.style.Width == 0 {
 			n = min(n, mostWide)
 		}
@@ -200,7 +202,7 @@ func (t *Table) print(to []byte, r row) []byte {
 		if i == len(r.ends)-1 {
 			break
 		}
-		for n := utf8.RuneCount(text); n < t.widths[i]; n++ {
+		for n := glyph.Cells(text); n < t.widths[i]; n++ {
 			to = append(to, ' ')
 		}
 	}
@@ -210,18 +212,18 @@ func (t *Table) print(to []byte, r row) []byte {
 	return append(to, '\n')
 }
 
-// shortened is a text without its middle, or its end, where it is longer than width.
+// shortened is a text without its middle, or its end, where it is wider than a column.
 func (c cell) shortened(text []byte, width int) []byte {
-	if len(text) <= width || utf8.RuneCount(text) <= width {
+	if len(text) <= width || glyph.Cells(text) <= width {
 		return text
 	}
-	r := []rune(string(text))
+	s := string(text)
 	if width < 3 {
-		return []byte(string(r[:max(width, 0)]))
+		return []byte(glyph.Head(s, width))
 	}
-	head := (width - 1) / 2
 	if c.fromFront {
-		head = width - 1
+		return []byte(glyph.Head(s, width-1) + leftOut)
 	}
-	return []byte(string(r[:head]) + "…" + string(r[len(r)-(width-1-head):]))
+	head := glyph.Head(s, (width-1)/2)
+	return []byte(head + leftOut + glyph.Tail(s, width-1-glyph.Cells(head)))
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/standin/auditevents"
 )
 
 func printed(t *testing.T, style Style, all []*event.Event) []string {
 	t.Helper()
 	var b bytes.Buffer
-	style.Line = func(s string) string { return strings.ReplaceAll(s, "\x1b", "?") }
+	style.Line = glyph.Line
 	if style.Zone == nil {
 		style.Zone = time.UTC
 	}
@@ -31,12 +31,24 @@ func printed(t *testing.T, style Style, all []*event.Event) []string {
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 }
 
+// parsed is an event with some fields beside the usual ones.
+func parsed(t *testing.T, fields string) *event.Event {
+	t.Helper()
+	e := &event.Event{}
+	text := `{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","stage":"ResponseComplete","verb":"get",` +
+		`"objectRef":{"resource":"pods","name":"x"},"responseStatus":{"code":200},` + fields + `}`
+	if err := e.Parse([]byte(text), event.WantAll); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 // TestWidths wants each line to fit the terminal, and rows to stay readable.
 func TestWidths(t *testing.T) {
 	all := auditevents.Sample(t)
 	for _, width := range []int{80, 100, 120, 200} {
 		for _, line := range printed(t, Style{Width: width}, all) {
-			if n := utf8.RuneCountInString(line); n > width {
+			if n := glyph.Cells(line); n > width {
 				t.Errorf("%d of %d: %s", n, width, line)
 			}
 		}
@@ -50,6 +62,36 @@ func TestWidths(t *testing.T) {
 	// On a terminal that is too narrow for anything nothing breaks.
 	for _, width := range []int{1, 10, 40} {
 		printed(t, Style{Width: width}, all)
+	}
+}
+
+// TestCells has names whose characters take two cells of a terminal or none: rows fit, and their
+// last column is below its title.
+func TestCells(t *testing.T) {
+	var all []*event.Event
+	for _, name := range []string{"alice", strings.Repeat("漢", 30), "a" + strings.Repeat("\u0301", 40), strings.Repeat("e\u0301", 30), "😀", strings.Repeat("漢a", 20)} {
+		all = append(all, parsed(t, `"user":{"username":"`+name+`"}`))
+	}
+	for range mostKept { // those behind the first rows are printed at once
+		all = append(all, all[1])
+	}
+	for _, width := range []int{80, 81, 120} {
+		rows := printed(t, Style{Width: width}, all)
+		at := strings.Index(rows[0], "RESULT")
+		for _, row := range rows[1:] {
+			before, _, found := strings.Cut(row, "200")
+			if n := glyph.Cells(row); n > width || !found || glyph.Cells(before) != at {
+				t.Errorf("%d of %d, RESULT at %d: %s", n, width, at, row)
+			}
+		}
+	}
+	for _, style := range []Style{{}, {Wide: true}} { // a column in a pipe may be too narrow for a name
+		rows := printed(t, style, []*event.Event{all[0], all[1], all[3], all[4]})
+		for _, row := range rows[1:] {
+			if before, _, found := strings.Cut(row, "get pods"); !found || glyph.Cells(before) != strings.Index(rows[0], "WHAT") {
+				t.Errorf("%+v: %s", style, row)
+			}
+		}
 	}
 }
 
@@ -78,20 +120,17 @@ func TestRows(t *testing.T) {
 
 // TestForged is texts that whoever sends a request has chosen so that they pass for something else.
 func TestForged(t *testing.T) {
-	e := func(text string) *event.Event {
-		e := &event.Event{}
-		text = `{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","stage":"ResponseComplete","verb":"get",` +
-			`"objectRef":{"resource":"pods","name":"x"},"responseStatus":{"code":200},` + text + `}`
-		if err := e.Parse([]byte(text), event.WantAll); err != nil {
-			t.Fatal(err)
-		}
-		return e
-	}
 	for text, want := range map[string]string{
 		`"user":{"username":"carol as bob"}`:                                       ` "carol as bob" get`,
 		`"user":{"username":"carol"},"impersonatedUser":{"username":"bob"}`:        ` carol as bob get`,
 		`"user":{"username":"sa:prod:web"}`:                                        ` "sa:prod:web" get`,
 		`"user":{"username":"system:serviceaccount:prod:web"}`:                     ` sa:prod:web get`,
+		`"user":{"username":"\\x1b"}`:                                              ` "\\x1b" get`,
+		`"user":{"username":"\u001b"}`:                                             ` \x1b get`,
+		`"user":{"username":"\\x1b a"}`:                                            ` "\\x1b a" get`,
+		`"user":{"username":"\u001b a"}`:                                           ` "\x1b a" get`,
+		`"user":{"username":"al…ce"}`:                                              ` "al\u2026ce" get`,
+		`"user":{"username":"sa:a\" as b"}`:                                        ` "sa:a\" as b" get`,
 		`"user":{"username":"-"}`:                                                  ` "-" get`,
 		`"user":{"username":"alice    delete pods/y"}`:                             ` "alice delete pods/y" get`,
 		`"user":{"username":"a\"  b"}`:                                             ` "a\" b" get`,
@@ -101,7 +140,7 @@ func TestForged(t *testing.T) {
 		`"objectRef":{"resource":"pods","name":"x  prod","namespace":"-"}`:         ` get pods/"x prod" "-" `,
 		`"responseStatus":{"code":403,"reason":"OK  x"},"user":{"username":"eve"}`: ` 403 "OK x"`,
 	} {
-		got := strings.Join(strings.Fields(printed(t, Style{}, []*event.Event{e(text)})[1]), " ")
+		got := strings.Join(strings.Fields(printed(t, Style{}, []*event.Event{parsed(t, text)})[1]), " ")
 		if !strings.Contains(got+" ", want) {
 			t.Errorf("%s\nis   %s\nwant %s", text, got, want)
 		}
@@ -170,7 +209,8 @@ func TestShortened(t *testing.T) {
 		text  string
 		width int
 		want  string
-	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "a…ef"}, {"äöüß", 4, "äöüß"}, {"äöüßx", 4, "ä…ßx"}, {"abc", 2, "ab"}, {"abc", 0, ""}} {
+	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "a…ef"}, {"äöüß", 4, "äöüß"}, {"äöüßx", 4, "ä…ßx"}, {"abc", 2, "ab"}, {"abc", 0, ""},
+		{"漢字漢字漢", 8, "漢…字漢"}, {"漢字", 3, "…字"}, {"a\u0301b\u0301c\u0301d\u0301", 3, "a\u0301…d\u0301"}, {"漢", 1, ""}} {
 		if got := string((cell{}).shortened([]byte(c.text), c.width)); got != c.want {
 			t.Errorf("%s in %d: %s, want %s", c.text, c.width, got, c.want)
 		}

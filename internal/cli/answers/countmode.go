@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,6 +14,7 @@ import (
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/read"
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/spelling"
 )
@@ -169,12 +169,9 @@ func (c *counts) text(t *count.Top) {
 	rows := [][]string{{"EVENTS", "SHARE", "BYTES", "SHARE", strings.ToUpper(strings.ReplaceAll(t.Key.Name, "-", " "))}}
 	lacking := int64(0)
 	for _, n := range shown {
-		value, at := n.Value, ""
-		switch {
-		case value == "":
-			value = none
-		case value[0] == '(' || value[0] == '"': // that is how the words of this table begin
-			value = strconv.Quote(value)
+		value, at := none, ""
+		if n.Value != "" {
+			value = told(n.Value)
 		}
 		if n.Lacking.Events > 0 {
 			at, lacking = ">= ", max(lacking, n.Lacking.Events)
@@ -190,6 +187,15 @@ func (c *counts) text(t *count.Top) {
 	}
 }
 
+// told is a value of the log in quotes where it could pass for a word of a table, which begins with
+// a bracket, for what is not seen, which has a backslash, or for the value without its blanks.
+func told(value string) string {
+	if strings.HasPrefix(value, "(") || strings.HasPrefix(value, `"`) || strings.Contains(value, `\`) || strings.TrimSpace(value) != value {
+		return strconv.Quote(value)
+	}
+	return value
+}
+
 // others is the name of the values that are not shown.
 func (c *counts) others(t *count.Top, shown int) string {
 	if t.Forgot {
@@ -203,14 +209,14 @@ func (c *counts) right(rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], glyph.Cells(cell))
 		}
 	}
 	for _, row := range rows {
 		var b strings.Builder
 		for i, cell := range row {
 			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + cell + "  ")
+				b.WriteString(strings.Repeat(" ", widths[i]-glyph.Cells(cell)) + cell + "  ")
 				continue
 			}
 			b.WriteString(c.Line(cell))

@@ -12,6 +12,7 @@ import (
 	"auditpatch/internal/answer/table"
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/read"
+	"auditpatch/internal/glyph"
 )
 
 // diffMemory is how many bytes of objects are kept to compare later ones with.
@@ -158,6 +159,6 @@ func (d *diffJSON) Print(read.Total) error {
 	if err != nil {
 		return fmt.Errorf("print the total: %w", err)
 	}
-	_, _ = fmt.Fprintf(d.to, "\n  ],\n  \"total\": %s\n}\n", text)
+	_, _ = fmt.Fprintf(d.to, "\n  ],\n  \"total\": %s\n}\n", glyph.JSON(nil, text))
 	return d.to.Flush()
 }

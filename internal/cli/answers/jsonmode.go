@@ -8,6 +8,7 @@ import (
 	"auditpatch/internal/answer/column"
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/read"
+	"auditpatch/internal/glyph"
 )
 
 // jsonMode prints one document with the events and how many there are.
@@ -80,7 +81,7 @@ func (d *document) Print(read.Total) error {
 	if err != nil {
 		return fmt.Errorf("print the total: %w", err)
 	}
-	_, _ = fmt.Fprintf(d, "\n  ],\n  \"total\": %s\n}\n", text)
+	_, _ = fmt.Fprintf(d, "\n  ],\n  \"total\": %s\n}\n", glyph.JSON(nil, text))
 	return d.Flush()
 }
 

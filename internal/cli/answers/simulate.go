@@ -2,7 +2,6 @@ package answers
 
 import (
 	"bufio"
-	"encoding/json"
 	"math"
 	"slices"
 
@@ -10,6 +9,7 @@ import (
 
 	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/exit"
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/simulate"
@@ -100,8 +100,7 @@ func (f *simulateFlags) request(p *program, c *cli.Context) (r simulate.Request,
 // outcomes prints one line an event.
 func (p *program) outcomes(c *cli.Context, f *simulateFlags, r simulate.Request) error {
 	w := bufio.NewWriterSize(&sink{program: p, progress: f.progress}, 64<<10)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
+	enc := glyph.NewEncoder(w)
 	r.Each = func(o simulate.Outcome) error { return enc.Encode(o) }
 	out, err := f.run(c, r)
 	if lost := w.Flush(); err == nil {

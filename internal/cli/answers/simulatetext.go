@@ -121,7 +121,7 @@ func (p *program) printUsers(s simulated) error {
 	names := s.users()
 	for _, name := range names[:min(len(names), mostUsers)] {
 		was, is := s.report.Log.Users[name], s.report.New.Users[name]
-		rows = append(rows, []string{cmp.Or(name, "(nobody: the login failed)"), strconv.FormatInt(was.Events, 10), size(was.Bytes),
+		rows = append(rows, []string{cmp.Or(told(name), "(nobody: the login failed)"), strconv.FormatInt(was.Events, 10), size(was.Bytes),
 			strconv.FormatInt(is.Events, 10), size(is.Bytes), simulate.Share(is.Bytes, s.report.New.All.Bytes)})
 	}
 	if err := p.Table(rows); err != nil {

@@ -78,3 +78,14 @@ func TestReadError(t *testing.T) {
 		t.Errorf("other: %v", err)
 	}
 }
+
+// TestTold has values of a log that pass for something else in quotes.
+func TestTold(t *testing.T) {
+	for value, want := range map[string]string{
+		"alice": "alice", "": "", "a b": "a b", "(none)": `"(none)"`, `"a"`: `"\"a\""`, `\x1b`: `"\\x1b"`, "\x1b": "\x1b", "bob ": `"bob "`, "漢": "漢",
+	} {
+		if got := told(value); got != want {
+			t.Errorf("%q is told as %s, want %s", value, got, want)
+		}
+	}
+}

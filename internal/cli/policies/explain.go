@@ -2,7 +2,6 @@ package policies
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"k8s.io/apiserver/pkg/apis/audit"
 
 	"auditpatch/internal/exit"
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/explain"
@@ -224,8 +224,7 @@ func (p *program) unreadable(f *explainFlags, total explain.Total) error {
 // eventLines prints one line an event.
 func (p *program) eventLines(f *explainFlags, pol *policy.Policy, in io.Reader) error {
 	w := bufio.NewWriterSize(p.Stdout(), 64<<10)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
+	enc := glyph.NewEncoder(w)
 	var from io.Reader = in
 	if !explain.ReadsAhead(in) {
 		from = flushing{in, w}

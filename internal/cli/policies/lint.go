@@ -11,6 +11,7 @@ import (
 	"auditpatch/internal/change"
 	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/exit"
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/lint"
@@ -251,7 +252,7 @@ func (p *program) printLint(f *lintFlags, report *lint.Report, out *lintResult) 
 		if err != nil {
 			return err
 		}
-		_, err = p.Stdout().Write(text)
+		_, err = p.Stdout().Write(glyph.JSON(nil, text))
 		return err
 	case p.JSON():
 		p.PrintJSON(out)

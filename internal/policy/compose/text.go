@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/policy"
 )
 
@@ -193,7 +193,7 @@ func (w *writer) line(format string, a ...any) {
 }
 
 func printable(r rune) rune {
-	if !unicode.IsPrint(r) {
+	if !glyph.Seen(r) {
 		return '?'
 	}
 	return r
