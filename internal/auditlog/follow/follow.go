@@ -121,7 +121,7 @@ func (f *follower) find(from time.Time, atEnd bool) error {
 				return err
 			}
 		case err == nil && !info.Mode().IsRegular():
-			return fmt.Errorf("follow %s: %w", name, errNotRegular)
+			return fmt.Errorf("follow %s: %w", name, auditlog.ErrNotRegular)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		case err != nil && !isLog(name):

@@ -117,8 +117,6 @@ func (l *log) fail(err error) bool {
 	return false
 }
 
-var errNotRegular = errors.New("it is no regular file")
-
 // openLive is the file that has the log's name, which may be one that is open already.
 func (l *log) openLive(atEnd bool) (*file, error) {
 	info, err := os.Stat(l.path)
@@ -126,7 +124,7 @@ func (l *log) openLive(atEnd bool) (*file, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errNotRegular // opening a pipe would wait
+		return nil, auditlog.ErrNotRegular // opening a pipe would wait
 	}
 	src, err := auditlog.OpenRegular(l.path)
 	if err != nil {
