@@ -50,10 +50,15 @@ func (p *program) eventsCommand() *cli.Command {
 				p.Say("warning", w.Error())
 				p.Say("hint", p.Hint(hint.Of(w)).String())
 			}
-			if err := q.EndsItself(); err != nil {
+			if q.logs, err = logs.named(c.Context, reads != nil); err != nil {
 				return err
 			}
-			if q.logs, err = logs.named(c.Context, reads != nil); err != nil {
+			if answers.prepare != nil {
+				if err := answers.prepare(); err != nil {
+					return err
+				}
+			}
+			if err := q.EndsItself(); err != nil {
 				return err
 			}
 			a, err := answers.answer()
