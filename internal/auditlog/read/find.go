@@ -167,6 +167,9 @@ func (f *finder) folder(root string) error {
 	lives := map[string]bool{} // paths of live files
 	var left []Unreadable
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil && path == root {
+			return err // nothing of what was named can be read
+		}
 		if err != nil {
 			left = append(left, Unreadable{File: path, Reason: fmt.Sprintf("it cannot be read: %v", errors.Unwrap(err))})
 			return nil

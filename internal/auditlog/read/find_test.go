@@ -3,6 +3,7 @@ package read
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -273,5 +274,32 @@ func TestNotUTF8(t *testing.T) {
 		if got := readAll(t, usually, Query{}, logs...); !slices.Equal(got.ids, []string{"a", "b"}) || got.total.Unreadable > 0 {
 			t.Errorf("%q: %q, %+v", name, got.ids, got.total)
 		}
+	}
+}
+
+// TestClosedFolder wants a folder that was named and cannot be listed to be an error, as a file is;
+// one below it is told, and the others are read.
+func TestClosedFolder(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("nothing is closed to root")
+	}
+	dir := t.TempDir()
+	put(t, dir, "audit.log", []byte(some("a")))
+	put(t, dir, "closed/audit.log", []byte(some("b")))
+	closed := filepath.Join(dir, "closed")
+	if err := os.Chmod(closed, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
+	if _, err := Find([]string{closed}, nil); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+	logs, err := Find([]string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(t, usually, Query{}, logs...); !slices.Equal(got.ids, []string{"a"}) || len(got.total.First) != 1 || got.total.First[0].File != closed {
+		t.Errorf("%q, %+v", got.ids, got.total)
 	}
 }
