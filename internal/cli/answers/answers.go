@@ -27,6 +27,7 @@
 package answers
 
 import (
+	"context"
 	"io"
 
 	"github.com/urfave/cli/v2"
@@ -65,6 +66,8 @@ type Console interface {
 	// EndsItself says that an interruption cancels the context of the command, and does not
 	// end it in its middle. The error is that it was interrupted before.
 	EndsItself() error
+	// UntilHangup is a context that also ends when the terminal does. Changes ignore that.
+	UntilHangup(ctx context.Context) (context.Context, context.CancelFunc)
 	// SetChanged says that a file was changed, and what to type if that cannot be printed.
 	SetChanged(next hint.Hint)
 }
