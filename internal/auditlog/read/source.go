@@ -176,6 +176,9 @@ func (r *run) open(logs []Log) ([]*stream, error) {
 	var streams []*stream
 	order, known := 0, true
 	for _, l := range logs {
+		if r.ctx.Err() != nil { // many logs take their time to be opened
+			break
+		}
 		s := &stream{units: make(chan *unit, 2*r.workers)}
 		streams = append(streams, s)
 		add := func(f *file) *file {
