@@ -33,12 +33,13 @@ func run() int {
 	// which takes a tenth of its time.
 	debug.SetGCPercent(200)
 	// A dropped SSH connection must not end a change half way.
+	detached := signal.Ignored(syscall.SIGHUP) // as nohup does
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	// Not given back at the end: a signal that comes then must not be the exit status of
 	// a change that was made.
 	// SIGQUIT, Ctrl-\ on a terminal, would end the program where it is, files written or not.
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
-	streams := session.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	streams := session.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Detached: detached}
 	if text, isTask := ansible.TaskFile(os.Args); isTask {
 		return ansible.Main(ctx, text, streams, version)
 	}

@@ -90,7 +90,7 @@ var house = map[string][]string{
 	"internal/answer/roles": {"internal/auditlog/event", "internal/glyph", "internal/hint"},
 	// simulate puts recorded events under another policy, and reckons volume and retention.
 	// What its rules must not hide sensitive knows, and what a log never had difference finds.
-	"internal/simulate": {"internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/policy/difference",
+	"internal/simulate": {"internal/auditlog", "internal/auditlog/event", "internal/auditlog/read", "internal/policy", "internal/policy/explain", "internal/policy/difference",
 		"internal/policy/requests", "internal/policy/sensitive", "internal/policy/compose", "internal/hint"},
 	// The commands that read the audit log: events, policy simulate, retention and trim.
 	"internal/cli/answers": {"internal/cli/commands", "internal/auditlog", "internal/auditlog/event", "internal/auditlog/read", "internal/auditlog/filter", "internal/auditlog/follow",

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -142,6 +143,9 @@ func Open(name string, raw io.Reader) (io.Reader, error) {
 	return gzip.NewReader(raw)
 }
 
+// ErrNotRegular is what OpenRegular says of a pipe, a device, a socket or a folder.
+var ErrNotRegular = errors.New("it is no regular file")
+
 // OpenRegular opens a regular file for reading. What else has the name by now, such as a
 // named pipe, is refused at once: to open it may wait for ever for whoever writes.
 func OpenRegular(name string) (*os.File, error) {
@@ -151,7 +155,7 @@ func OpenRegular(name string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
+		err = &fs.PathError{Op: "read", Path: name, Err: ErrNotRegular}
 	}
 	if err != nil {
 		_ = f.Close()
@@ -212,6 +216,21 @@ func FormatSize(n int64) string {
 	}
 	return fmt.Sprintf("%d B", n)
 }
+
+// Folder is a folder of this machine as a file system. os.DirFS has no file whose name is
+// not UTF-8, as those of old mounts and archives may be: a log would be passed over.
+type Folder string
+
+// Open opens a regular file.
+func (d Folder) Open(name string) (fs.File, error) { return OpenRegular(d.at(name)) }
+
+// ReadDir lists a folder.
+func (d Folder) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.at(name)) }
+
+// Stat follows links.
+func (d Folder) Stat(name string) (fs.FileInfo, error) { return os.Stat(d.at(name)) }
+
+func (d Folder) at(name string) string { return filepath.Join(string(d), name) }
 
 // Files are the names of a log's files in a folder, the oldest first and the live one
 // last. Of a file that is being packed only the plain one counts.

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"context"
 	"io"
+	"os/signal"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,6 +22,13 @@ func (c console) Quiet() bool               { return c.p.quiet }
 func (c console) Stdin() io.Reader          { return c.p.In }
 func (c console) Line(text string) string   { return c.p.line(text) }
 func (c console) EndsItself() error         { return c.p.Begin() }
+
+func (c console) UntilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.p.Detached {
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
+}
 
 func (c console) CommandLine() string {
 	return c.p.line(hint.Command("").Typed(c.p.words[1:]...).String())

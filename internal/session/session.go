@@ -18,6 +18,9 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// Detached says that whoever started the program has it go on without a terminal, as nohup
+	// does.
+	Detached bool
 }
 
 // Session is what a command has of its run.
@@ -74,7 +77,7 @@ func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort f
 	said, out := newConsole(to.Err), &output{to: to.Out}
 	defer said.close(ctx)
 	s := &Session{OutWidth: terminalWidth(to.Out), ErrWidth: terminalWidth(to.Err)}
-	s.Streams = Streams{In: to.In, Out: &speaker{&s.gate, out, true}, Err: &speaker{&s.gate, said, false}}
+	s.Streams = Streams{In: to.In, Out: &speaker{&s.gate, out, true}, Err: &speaker{&s.gate, said, false}, Detached: to.Detached}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
 	if err != nil {
 		// The command's own goroutine may still be at work with s.

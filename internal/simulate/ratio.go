@@ -5,9 +5,9 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"strings"
 
+	"auditpatch/internal/auditlog"
 	"auditpatch/internal/auditlog/read"
 )
 
@@ -44,7 +44,7 @@ func packedSize(name string) (packed, plain int64, ok bool) {
 	if !strings.HasSuffix(name, ".gz") {
 		return 0, 0, false
 	}
-	f, err := os.Open(name)
+	f, err := auditlog.OpenRegular(name) // a pipe that was named has been read, and would wait again
 	if err != nil {
 		return 0, 0, false
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"auditpatch/internal/auditlog"
+	"auditpatch/internal/auditlog/event"
 )
 
 const (
@@ -43,7 +44,9 @@ type file struct {
 	last     bool  // nothing will be written any more: what stands behind the last line end is a line as well
 	done     bool  // nothing is left to read, ever
 	grew     time.Time
-	failed   string // the last error of reading, told once
+	cut      time.Time // when it was last found to be cut off
+	told     int64     // so many bytes behind the last line end, told to be no line
+	failed   string    // the last error of reading, told once
 }
 
 // open opens a rotated file, which may have been packed since it was listed.
@@ -119,6 +122,9 @@ func (f *file) rest() []byte {
 		return nil
 	}
 	line := f.held
+	if f.told > 0 && f.told == f.skipping+int64(len(line)) {
+		f.skipping, line = 0, nil
+	}
 	if f.skipping > 0 {
 		f.tooLong(int64(len(line)))
 		line = nil
@@ -126,6 +132,19 @@ func (f *file) rest() []byte {
 	f.close()
 	return line
 }
+
+// torn tells once what stands behind the last line end of a file that nobody seems to write
+// to any more, unless it is a whole event that only lacks its line end.
+func (f *file) torn() {
+	n := f.skipping + int64(len(f.held))
+	if f.text != nil || n == 0 || n == f.told || bytes.IndexByte(f.held, '\n') >= 0 || event.Check(bytes.TrimSpace(f.held)) == nil {
+		return
+	}
+	f.told = n
+	f.notice(Notice{Kind: Unreadable, File: f.name, Bytes: n, Err: errTorn})
+}
+
+var errTorn = errors.New("the line is cut off, and nothing comes after it in this file")
 
 // passOver drops what no line can begin with or is too long for one. A file that was
 // cut off below a writer that does not append begins with a hole, which reads as zeros.
@@ -210,6 +229,7 @@ func (f *file) cutOff(end int64, since time.Time) bool {
 			return false
 		}
 	}
+	f.cut = time.Now()
 	lost := int64(len(f.held)) + f.skipping
 	if before != nil {
 		lost = max(lost, before.Size()-f.at+lost)

@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,23 +63,24 @@ func Follow(ctx context.Context, names []string, o Options, each func(*event.Eve
 	if from.IsZero() {
 		from = time.Now()
 	}
-	err := f.find(from, o.Since.IsZero())
+	err := f.find(ctx, from, o.Since.IsZero())
 	for err == nil && ctx.Err() == nil {
 		if time.Since(f.found) >= f.Every {
-			if err = f.find(from, false); err != nil {
+			if err = f.find(ctx, from, false); err != nil {
 				break
 			}
 		}
-		switch l, busy := f.oldest(); {
-		case busy:
+		switch l, busy := f.oldest(ctx); {
+		case busy, ctx.Err() != nil:
 		case l == nil:
-			wait(ctx, f.Every)
+			wait(ctx, max(f.Every-time.Since(f.looked), time.Millisecond))
 		default:
 			l.pending = false
 			f.total.Wanted++
 			err = each(&l.e)
 		}
 	}
+	f.torn()
 	return f.total, err
 }
 
@@ -97,9 +99,13 @@ type follower struct {
 	names []string
 	logs  map[string]*log
 	order []*log
-	found time.Time // when names were last looked up
-	gone  map[string]bool
-	total read.Total
+	// awake are those that may have an event; the others had none since the last look, and
+	// are not asked again before the next: that would cost as much for each event as a look.
+	awake  []*log
+	looked time.Time
+	found  time.Time // when names were last looked up
+	gone   map[string]bool
+	total  read.Total
 }
 
 func (f *follower) close() {
@@ -108,10 +114,22 @@ func (f *follower) close() {
 	}
 }
 
+// torn tells of lines at the end of rotated files that will not be completed.
+func (f *follower) torn() {
+	for _, l := range f.order {
+		for _, o := range l.files {
+			if o != l.live {
+				o.torn()
+			}
+		}
+	}
+}
+
 // find looks for logs that are new. What the first call finds begins at its end; a log
 // that appears later is new as a whole.
-func (f *follower) find(from time.Time, atEnd bool) error {
+func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
 	f.found = time.Now()
+	var fresh []*log
 	for _, name := range f.names {
 		info, err := os.Stat(name)
 		paths := []string{name}
@@ -121,7 +139,7 @@ func (f *follower) find(from time.Time, atEnd bool) error {
 				return err
 			}
 		case err == nil && !info.Mode().IsRegular():
-			return fmt.Errorf("follow %s: %w", name, errNotRegular)
+			return fmt.Errorf("follow %s: %w", name, auditlog.ErrNotRegular)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		case err != nil && !isLog(name):
@@ -129,23 +147,45 @@ func (f *follower) find(from time.Time, atEnd bool) error {
 			continue // it may become a file or a folder
 		}
 		for _, path := range paths {
-			if path = filepath.Clean(path); f.logs[path] != nil {
-				continue
+			if path = filepath.Clean(path); f.logs[path] == nil {
+				f.logs[path] = newLog(path, from, f.tell)
+				fresh = append(fresh, f.logs[path])
 			}
-			l := begin(path, from, !atEnd, f.tell)
-			f.logs[path], f.order = l, append(f.order, l)
-			if l.failed != nil {
-				return l.failed
-			}
+		}
+	}
+	f.order, f.awake = append(f.order, fresh...), append(f.awake, fresh...)
+	look(ctx, fresh, atEnd)
+	for _, l := range fresh {
+		if l.failed != nil {
+			return l.failed
 		}
 	}
 	return nil
 }
 
+// look looks at logs, all live files first, so that a folder need be listed only once. An
+// interruption ends it.
+func look(ctx context.Context, logs []*log, atEnd bool) {
+	var visits []visit
+	for _, l := range logs {
+		if ctx.Err() == nil {
+			visits = append(visits, l.visit(atEnd))
+		}
+	}
+	all, at := listings{}, changes{}
+	for _, v := range visits {
+		if ctx.Err() == nil {
+			v.settle(all, at)
+		} else if v.now != nil && !slices.Contains(v.files, v.now) {
+			v.now.close()
+		}
+	}
+}
+
 // isLog says whether what is not there is the live file of a log that has others: it is
 // just being rotated.
 func isLog(name string) bool {
-	siblings, err := list(name)
+	siblings, err := listings{}.of(name).siblings(name)
 	return err == nil && len(siblings) > 0
 }
 
@@ -179,15 +219,27 @@ func inFolder(dir string) (paths []string, err error) {
 
 // oldest is the log of which the next event is the oldest, nil when there is none. busy
 // says that a log has so many events that are not wanted that it is not known yet.
-func (f *follower) oldest() (first *log, busy bool) {
-	for _, l := range f.order {
-		if busy = f.fill(l) || busy; !l.pending {
-			continue
+func (f *follower) oldest(ctx context.Context) (first *log, busy bool) {
+	if time.Since(f.looked) >= f.Every {
+		look(ctx, f.order, false)
+		f.looked, f.awake = time.Now(), append(f.awake[:0], f.order...)
+	}
+	awake := f.awake[:0]
+	for i, l := range f.awake {
+		if ctx.Err() != nil {
+			awake = append(awake, f.awake[i:]...)
+			break
 		}
-		if first == nil || l.e.Stamp < first.e.Stamp {
+		more := f.fill(l)
+		busy = busy || more
+		if l.pending && (first == nil || l.e.Stamp < first.e.Stamp) {
 			first = l
 		}
+		if l.pending || more {
+			awake = append(awake, l)
+		}
 	}
+	f.awake = awake
 	return first, busy
 }
 
@@ -197,8 +249,8 @@ func (f *follower) fill(l *log) (busy bool) {
 		if n == 4096 {
 			return true
 		}
-		if n%64 == 0 && time.Since(l.looked) >= f.Every {
-			l.look(false)
+		if n > 0 && n%64 == 0 && time.Since(l.looked) >= f.Every {
+			l.look()
 		}
 		line, name := l.next()
 		if line == nil {

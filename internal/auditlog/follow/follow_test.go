@@ -227,6 +227,61 @@ func TestChanges(t *testing.T) {
 			l.wait()
 			l.to(w, eventLine("e2", 2))
 		}, ids(1, 3), ""},
+		"copied and cut off, empty before": {func(l logFile) {
+			l.rotate("2026-11-22T11-20-04.000")
+			l.wait()
+			l.add(eventLine("e1", 1) + eventLine("e2", 2))
+			l.copy("2026-11-22T11-20-05.000")
+			l.put(eventLine("e3", 3))
+		}, ids(1, 4), "LOG: cut off while"},
+		"copied, and cut off later": {func(l logFile) {
+			l.rotate("2026-11-22T11-20-04.000")
+			l.wait()
+			l.add(eventLine("e1", 1) + eventLine("e2", 2))
+			l.copy("2026-11-22T11-20-05.000")
+			l.wait()
+			l.put(eventLine("e3", 3))
+		}, ids(1, 4), "LOG: cut off while"},
+		"read, copied and cut off": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.copy("2026-11-22T11-20-05.000")
+			l.put("")
+			l.wait()
+			l.add(eventLine("e2", 2))
+		}, ids(1, 3), "LOG: cut off while"},
+		"an old file put beside it": {func(l logFile) {
+			l.rotate("2026-11-22T11-20-04.000")
+			l.wait()
+			l.copy("2026-11-22T11-20-03.000")
+			l.check(os.Chtimes(l.rotated("2026-11-22T11-20-03.000"), time.Time{}, time.Now().Add(-time.Hour)))
+			l.wait()
+			l.add(eventLine("e1", 1))
+		}, ids(1, 2), ""},
+		"replaced by a longer copy": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.replace(eventLine("earlier", 0) + eventLine("e1", 1) + eventLine("e2", 2))
+		}, ids(1, 3), ""},
+		"replaced by a longer copy in a line": {func(l logFile) {
+			l.add(eventLine("e1", 1) + eventLine("e2", 2)[:30])
+			l.wait()
+			l.replace(eventLine("earlier", 0) + eventLine("e1", 1) + eventLine("e2", 2))
+		}, ids(1, 3), ""},
+		"replaced by one that only begins alike": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.replace(eventLine("earlier", 0) + eventLine("e2", 2) + eventLine("e3", 3))
+		}, []string{"e1", "earlier", "e2", "e3"}, ""},
+		"renamed as logrotate does": {func(l logFile) {
+			l.check(os.Rename(l.name, l.name+".1"))
+			l.put(eventLine("e1", 1))
+		}, ids(1, 2), "LOG: the file was renamed to a name that kube-apiserver gives no rotated file"},
+		"rotated in a line": {func(l logFile) {
+			l.add(eventLine("e0", 0)[:50])
+			l.rotate("2026-11-22T11-20-04.000")
+			l.add(eventLine("e1", 1))
+		}, ids(1, 2), "LOG-2026-11-22T11-20-04.000.log: 50 bytes are no event: the line is cut off"},
 		"a damaged packed file": {func(l logFile) {
 			l.rotate("2026-11-22T11-20-04.000")
 			var b bytes.Buffer
@@ -250,6 +305,7 @@ func TestChanges(t *testing.T) {
 				tc.do(l)
 				seen, notices := r.end(len(tc.want))
 				all := strings.ReplaceAll(strings.Join(notices, "\n"), l.name, "LOG")
+				all = strings.ReplaceAll(all, strings.TrimSuffix(l.name, ".log")+"-", "LOG-")
 				if slices.Equal(seen, tc.want) && (tc.notice == "") == (all == "") && strings.Contains(all, tc.notice) && strings.Count(all, "\n") == 0 {
 					return
 				}
@@ -300,6 +356,23 @@ func (l logFile) rotate(at string) {
 	l.t.Helper()
 	l.check(os.Rename(l.name, strings.TrimSuffix(l.name, ".log")+"-"+at+".log"))
 	l.put("")
+}
+
+func (l logFile) rotated(at string) string {
+	return strings.TrimSuffix(l.name, ".log") + "-" + at + ".log"
+}
+
+// copy has a rotated file's name.
+func (l logFile) copy(at string) {
+	l.t.Helper()
+	text, err := os.ReadFile(l.name)
+	l.check(errors.Join(err, os.WriteFile(l.rotated(at), text, 0o600)))
+}
+
+// replace puts another file in its place, as rsync does.
+func (l logFile) replace(text string) {
+	l.t.Helper()
+	l.check(errors.Join(os.WriteFile(l.name+".new", []byte(text), 0o600), os.Rename(l.name+".new", l.name)))
 }
 
 func (l logFile) remove(stamp ...string) {
@@ -357,6 +430,22 @@ func TestSeveral(t *testing.T) {
 	seen, _ := r.end(300)
 	if !slices.Equal(seen, ids(0, 300)) {
 		t.Errorf("got %v", seen)
+	}
+}
+
+// TestMany begins with a folder of many logs, which takes time by their number and not by the
+// square of it, and whose names need not be UTF-8.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	const many = 3000
+	dir := t.TempDir()
+	for n := range many {
+		logFile{t, filepath.Join(dir, fmt.Sprint("node\xe9", n, ".log"))}.put(eventLine(fmt.Sprint("e", n), n))
+	}
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, dir)
+	seen, notices := r.end(many)
+	if !slices.Equal(seen, ids(0, many)) || len(notices) > 0 {
+		t.Errorf("%d events; the first that differs: %s; %q", len(seen), differs(seen, ids(0, many)), notices)
 	}
 }
 

@@ -21,33 +21,35 @@ const (
 	// keepRemoved is how long a removed file is kept open that does not grow: it takes
 	// space on the disk.
 	keepRemoved = time.Minute
+	// tornAfter is how long a rotated file has not grown that ends in the midst of a line.
+	tornAfter = 2 * time.Second
 	// slack is by how much a file's time may lie behind the clock.
 	slack = time.Second
 )
 
 // log is one log that is followed: its files that are not read to their end, and what
-// is needed to know them again by whatever name.
+// is needed to know them again by whatever name. It has so many fields because that is
+// all that is known from one look to the next.
 type log struct {
 	path   string
 	from   time.Time // what was not written to since is passed over
 	notice func(Notice)
 
-	files  []*file // the oldest first
-	live   *file   // of these, the one that had the log's name at the last look
-	seen   map[string]bool
-	looked time.Time
-	absent bool  // that was told
-	failed error // the last, told once
+	files   []*file // the oldest first
+	live    *file   // of these, the one that had the log's name at the last look
+	seen    map[string]bool
+	looked  time.Time
+	changed time.Time // when its folder was, the last time that it was listed; zero: list it again
+	absent  bool      // that was told
+	strange bool      // so was that it is rotated by other names
+	failed  error     // the last, told once
 
 	e       event.Event // the next one, when pending
 	pending bool
 }
 
-// begin notes the files that are there. Without history it begins at the end.
-func begin(path string, from time.Time, history bool, notice func(Notice)) *log {
-	l := &log{path: path, from: from, notice: notice, seen: map[string]bool{}}
-	l.look(!history)
-	return l
+func newLog(path string, from time.Time, notice func(Notice)) *log {
+	return &log{path: path, from: from, notice: notice, seen: map[string]bool{}}
 }
 
 func (l *log) close() {
@@ -72,33 +74,77 @@ func (s sibling) written() time.Time {
 	return s.zip.ModTime()
 }
 
-// look notices what has happened to the log's files. atEnd passes over what is there.
+// visit is the first half of a look at a log: what has its name now.
+type visit struct {
+	*log
+	before time.Time // when it was looked at before
+	atEnd  bool      // what is there is passed over
+	same   bool      // the live file is the one that is known
+	now    *file     // the live file otherwise
+	err    error
+}
+
+// look notices what has happened to the log's files.
+func (l *log) look() { l.visit(false).settle(listings{}, changes{}) }
+
+// visit opens the live file.
 //
-// The live file is opened before the folder is listed. So whatever was rotated away
-// before this file was made is in the listing, and if the file itself has been rotated
-// since, the listing says which files come after it.
-func (l *log) look(atEnd bool) {
-	before := l.looked
+// That comes before the folder is listed. So whatever was rotated away before this file
+// was made is in the listing, and if the file itself has been rotated since, the listing
+// says which files come after it.
+func (l *log) visit(atEnd bool) visit {
+	v := visit{log: l, before: l.looked, atEnd: atEnd}
 	l.looked = time.Now()
 	info, err := os.Stat(l.path)
-	if err == nil && l.live != nil && os.SameFile(info, l.live.checked) {
+	if v.same = err == nil && l.live != nil && os.SameFile(info, l.live.checked); !v.same {
+		v.now, v.err = l.openLive(atEnd)
+	}
+	return v
+}
+
+// settle is the second half of a look: what its rotated files are.
+func (v visit) settle(all listings, at changes) {
+	l := v.log
+	if v.same {
+		if l.changed.IsZero() || !l.changed.Equal(at.of(l.path)) {
+			l.copies(v.before, all.of(l.path))
+		}
 		l.letGo()
 		return
 	}
-	now, err := l.openLive(atEnd)
-	if err != nil && !l.fail(err) {
+	if v.err != nil && !l.fail(v.err) {
 		return // it stays as it was, and is tried again
 	}
-	siblings, err := list(l.path)
+	siblings, err := all.of(l.path).siblings(l.path)
 	if err != nil && !l.fail(err) {
 		siblings = nil
 	}
-	if l.live != nil && l.live != now && l.skipped(siblings) {
-		l.notice(Notice{Kind: Gap, File: l.path, Since: before})
+	l.changed = all.of(l.path).changed
+	if l.live != nil && l.live != v.now {
+		l.replaced(v, siblings, err == nil)
 	}
-	l.add(now, siblings, atEnd)
-	l.live = now
+	l.add(v.now, siblings, v.atEnd)
+	l.live = v.now
 	l.letGo()
+}
+
+// replaced is about a live file that is another than before.
+func (l *log) replaced(v visit, siblings []sibling, listed bool) {
+	switch {
+	case v.now != nil && !slices.Contains(l.files, v.now) && v.now.continues(l.live):
+		l.goOn(v.now, l.live)
+	case l.skipped(siblings):
+		l.notice(Notice{Kind: Gap, File: l.path, Since: v.before})
+	case listed && !l.strange && l.renamed(siblings):
+		l.strange = true
+		l.notice(Notice{Kind: Renamed, File: l.path, Since: v.before})
+	}
+}
+
+// renamed says whether the file that was read has got a name that is none of a rotated file.
+func (l *log) renamed(siblings []sibling) bool {
+	info, err := l.live.src.Stat()
+	return err == nil && links(info) != 0 && !slices.ContainsFunc(siblings, func(s sibling) bool { return s.is(l.live) })
 }
 
 // fail tells an error once, and says whether it is only that something is absent.
@@ -117,8 +163,6 @@ func (l *log) fail(err error) bool {
 	return false
 }
 
-var errNotRegular = errors.New("it is no regular file")
-
 // openLive is the file that has the log's name, which may be one that is open already.
 func (l *log) openLive(atEnd bool) (*file, error) {
 	info, err := os.Stat(l.path)
@@ -126,7 +170,7 @@ func (l *log) openLive(atEnd bool) (*file, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errNotRegular // opening a pipe would wait
+		return nil, auditlog.ErrNotRegular // opening a pipe would wait
 	}
 	src, err := auditlog.OpenRegular(l.path)
 	if err != nil {
@@ -235,6 +279,9 @@ func (l *log) letGo() {
 		if err != nil || info.Size() > f.at {
 			continue
 		}
+		if l.live.at > 0 && time.Since(f.grew) > tornAfter {
+			f.torn()
+		}
 		idle++
 		f.last = idle > mostHeld || links(info) == 0 && time.Since(f.grew) > keepRemoved
 	}
@@ -260,28 +307,6 @@ func (l *log) next() ([]byte, string) {
 	}
 	l.files = slices.DeleteFunc(l.files, func(f *file) bool { return f.done })
 	return nil, ""
-}
-
-// list returns a log's rotated files, the oldest first. A folder that changes while it
-// is listed may hide a file that is being packed, so it is listed until two listings
-// agree.
-func list(path string) (all []sibling, err error) {
-	var before []string
-	for range 10 {
-		entries, err := os.ReadDir(filepath.Dir(path))
-		if err != nil {
-			return nil, err
-		}
-		var names []string
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-		if all = siblings(path, names); before != nil && slices.Equal(names, before) {
-			break
-		}
-		before = names
-	}
-	return all, nil
 }
 
 // siblings are the log's rotated files among the names in its folder. A file that was

@@ -70,7 +70,7 @@ func (m *model) start(history bool) {
 		m.written, m.risky = nil, map[string]bool{}
 	}
 	clear(m.unread)
-	m.check(m.f.find(from, !history))
+	m.check(m.f.find(m.t.Context(), from, !history))
 	if m.halfID != "" {
 		m.unread[m.halfID] = true
 		if !history {
@@ -86,9 +86,9 @@ func (m *model) look() {
 	if !m.started {
 		return
 	}
-	m.check(m.f.find(time.Time{}, false))
+	m.check(m.f.find(m.t.Context(), time.Time{}, false))
 	for {
-		l, busy := m.f.oldest()
+		l, busy := m.f.oldest(m.t.Context())
 		if busy {
 			continue
 		}

@@ -14,6 +14,7 @@ const (
 	Truncated              // a file was cut off while it was read
 	Removed                // a rotated file was removed before it could be read
 	Gap                    // rotated files may have been removed before they could be read
+	Renamed                // a file got a name that kube-apiserver does not give
 	Damaged                // a file cannot be read to its end
 	Unreadable             // a line is no event
 )
@@ -48,6 +49,8 @@ func (n Notice) String() string {
 		return fmt.Sprintf("%s: removed before it could be read; its events are missing here", n.File)
 	case Gap:
 		return fmt.Sprintf("%s: the file that was read last was removed; files that were rotated after %s may have been as well, then their events are missing here", n.File, since)
+	case Renamed:
+		return fmt.Sprintf("%s: the file was renamed to a name that kube-apiserver gives no rotated file; others that were rotated so after %s may be missing here", n.File, since)
 	case Damaged:
 		return fmt.Sprintf("%s: %v; events at its end may be missing here", n.File, n.Err)
 	}

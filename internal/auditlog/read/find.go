@@ -66,7 +66,7 @@ func (f *finder) find(name string, stdin io.Reader) error {
 	case err == nil && info.IsDir():
 		return f.folder(name)
 	case err == nil && !info.Mode().IsRegular():
-		f.add(name, []string{name})
+		f.add(Log{Name: name, Files: []string{name}, Special: true})
 		return nil
 	case err == nil || errors.Is(err, fs.ErrNotExist):
 		return f.file(name, err)
@@ -78,7 +78,7 @@ func (f *finder) find(name string, stdin io.Reader) error {
 // rotated, or a rotated file alone.
 func (f *finder) file(name string, missing error) error {
 	if _, rotated := auditlog.LiveName(filepath.Base(name)); rotated && missing == nil {
-		f.add(name, []string{name})
+		f.add(Log{Name: name, Files: []string{name}})
 		return nil
 	}
 	files, err := siblings(name)
@@ -88,7 +88,7 @@ func (f *finder) file(name string, missing error) error {
 	if len(files) == 0 {
 		return noSuch(name)
 	}
-	f.add(name, files)
+	f.add(Log{Name: name, Files: files})
 	return nil
 }
 
@@ -98,7 +98,7 @@ func siblings(name string) ([]string, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, noSuch(name)
 	}
-	files, err := auditlog.Files(os.DirFS(dir), filepath.Base(name))
+	files, err := auditlog.Files(auditlog.Folder(dir), filepath.Base(name))
 	for i := range files {
 		files[i] = filepath.Join(dir, files[i])
 	}
@@ -180,6 +180,9 @@ func (f *finder) folder(root string) error {
 	lives := map[string]bool{} // paths of live files
 	var left []Unreadable
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil && path == root {
+			return err // nothing of what was named can be read
+		}
 		if err != nil {
 			left = append(left, Unreadable{File: path, Reason: fmt.Sprintf("it cannot be read: %v", errors.Unwrap(err))})
 			return nil
@@ -227,7 +230,7 @@ func (f *finder) each(root string, lives map[string]bool, left []Unreadable) err
 		if err != nil {
 			return err
 		}
-		f.add(live, files)
+		f.add(Log{Name: live, Files: files})
 	}
 	if len(left) > 0 {
 		f.logs = append(f.logs, Log{Name: root, Left: left})
@@ -235,10 +238,10 @@ func (f *finder) each(root string, lives map[string]bool, left []Unreadable) err
 	return nil
 }
 
-// add adds the files of a log that are not known yet.
-func (f *finder) add(name string, files []string) {
+// add adds those files of a log that are not known yet.
+func (f *finder) add(l Log) {
 	var fresh []string
-	for _, file := range files {
+	for _, file := range l.Files {
 		info, err := os.Stat(file)
 		known := func(o fs.FileInfo) bool { return os.SameFile(o, info) }
 		if err == nil && slices.ContainsFunc(f.known, known) {
@@ -250,6 +253,7 @@ func (f *finder) add(name string, files []string) {
 		fresh = append(fresh, file)
 	}
 	if len(fresh) > 0 {
-		f.logs = append(f.logs, Log{Name: name, Files: fresh})
+		l.Files = fresh
+		f.logs = append(f.logs, l)
 	}
 }

@@ -2,6 +2,8 @@ package read
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -205,5 +207,99 @@ func TestCorpus(t *testing.T) {
 			}
 			t.Logf("%s: %d events, %d unreadable, %d duplicates", filepath.Base(name), got.total.Events, got.total.Unreadable, got.total.Duplicates)
 		}
+	}
+}
+
+// TestReplacedMeanwhile wants what is no regular file any more, when its turn comes, to be told and
+// the rest to be read: a pipe there would wait for ever for whoever writes.
+func TestReplacedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, replace := range map[string]func(string) error{
+		"a pipe":           func(name string) error { return syscall.Mkfifo(name, 0o600) },
+		"a device":         func(name string) error { return os.Symlink("/dev/zero", name) },
+		"a folder":         func(name string) error { return os.Mkdir(name, 0o700) },
+		"a link to itself": func(name string) error { return os.Symlink(filepath.Base(name), name) },
+		"a socket": func(name string) error {
+			l, err := net.Listen("unix", name)
+			if err == nil {
+				t.Cleanup(func() { _ = l.Close() })
+			}
+			return err
+		},
+	} {
+		for _, swapped := range []string{"audit.log", "audit-2026-11-22T11-20-04.000.log", "a.json"} {
+			t.Run(name+" for "+swapped, func(t *testing.T) {
+				t.Parallel()
+				dir, err := os.MkdirTemp("", "read") // the name of a socket is short
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = os.RemoveAll(dir) })
+				var want []string
+				for i, name := range []string{"audit-2026-11-22T11-20-04.000.log", "audit.log", "a.json", "b.json"} {
+					put(t, dir, name, []byte(one(name, i*1000)+"\n"))
+					if name != swapped {
+						want = append(want, name)
+					}
+				}
+				logs, err := Find([]string{dir}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				file := filepath.Join(dir, swapped)
+				if err := errors.Join(os.Remove(file), replace(file)); err != nil {
+					t.Fatal(err)
+				}
+				got := readAll(t, usually, Query{}, logs...)
+				told := []Unreadable{{file, 0, 0, "it is no regular file any more"}}
+				if !slices.Equal(got.ids, want) || !slices.Equal(got.total.First, told) {
+					t.Errorf("%q, %+v", got.ids, got.total)
+				}
+			})
+		}
+	}
+}
+
+// TestNotUTF8 reads files whose names are none that os.DirFS takes.
+func TestNotUTF8(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "of\xe9")
+	put(t, dir, "node\xe9.log", []byte(some("b")))
+	put(t, dir, "node\xe9-2026-11-22T11-20-04.000.log.gz", zipped(t, []byte(some("a"))))
+	for _, name := range []string{dir, filepath.Join(dir, "node\xe9.log")} {
+		logs, err := Find([]string{name}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := readAll(t, usually, Query{}, logs...); !slices.Equal(got.ids, []string{"a", "b"}) || got.total.Unreadable > 0 {
+			t.Errorf("%q: %q, %+v", name, got.ids, got.total)
+		}
+	}
+}
+
+// TestClosedFolder wants a folder that was named and cannot be listed to be an error, as a file is;
+// one below it is told, and the others are read.
+func TestClosedFolder(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("nothing is closed to root")
+	}
+	dir := t.TempDir()
+	put(t, dir, "audit.log", []byte(some("a")))
+	put(t, dir, "closed/audit.log", []byte(some("b")))
+	closed := filepath.Join(dir, "closed")
+	if err := os.Chmod(closed, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
+	if _, err := Find([]string{closed}, nil); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+	logs, err := Find([]string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(t, usually, Query{}, logs...); !slices.Equal(got.ids, []string{"a"}) || len(got.total.First) != 1 || got.total.First[0].File != closed {
+		t.Errorf("%q, %+v", got.ids, got.total)
 	}
 }

@@ -29,8 +29,8 @@ func (c counted) Read(to []byte) (int, error) {
 func (w *worker) whole(f *file) error {
 	var src io.Reader
 	switch {
-	case f.gone:
-		w.bad(0, "it was removed before it was read")
+	case f.lost != "":
+		w.bad(0, f.lost)
 		return nil
 	case f.in != nil:
 		src = newPatient(w.ctx, func() (io.ReadCloser, error) { return io.NopCloser(f.in), nil })

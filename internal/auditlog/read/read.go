@@ -18,6 +18,9 @@ type Log struct {
 	Name  string // as the user named it
 	Files []string
 	Stdin io.Reader // instead of files
+	// Special says that the file is a named pipe or a device that the user named: reading it
+	// may wait for whoever writes. Any other file has to be regular when it is opened.
+	Special bool
 	// Left is what was left out of a folder, which is unreadable for Events.
 	Left []Unreadable
 }

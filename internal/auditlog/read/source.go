@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"auditpatch/internal/auditlog"
@@ -23,10 +24,12 @@ type file struct {
 	src   *os.File  // nil until it is opened
 	in    io.Reader // instead of src
 	size  int64     // when it was opened; -1 for what is no regular file
-	gone  bool      // before it was opened
-	live  bool      // somebody may be writing to it
-	form  form
-	next  int64 // where the next chunk begins
+	lost  string    // why nothing of it can be read, known when it was to be opened
+	// special allows a named pipe or a device.
+	special bool
+	live    bool // somebody may be writing to it
+	form    form
+	next    int64 // where the next chunk begins
 
 	mu    sync.Mutex
 	lines []int64 // of each chunk
@@ -41,16 +44,27 @@ const mostOpen = 200
 const justNow = 10 * time.Second
 
 // open opens a file, which may have been packed since it was found. Others than regular
-// ones are opened when they are read, since that may wait for whoever writes.
+// ones are opened when they are read, since that may wait for whoever writes; one that has
+// taken a log's name since it was found would make the answer wait for ever, and is lost.
 func (f *file) open() error {
-	if f.in != nil || f.src != nil || f.size < 0 {
+	if f.in != nil || f.src != nil || f.size < 0 || f.lost != "" {
 		return nil
 	}
 	err := f.openAs(f.name)
-	if errors.Is(err, fs.ErrNotExist) && f.openAs(f.name+".gz") == nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && f.openAs(f.name+".gz") == nil:
+		return nil
+	case replaced(err):
+		f.lost = "it is no regular file any more"
 		return nil
 	}
 	return err
+}
+
+// replaced says whether an error of opening is that something else has the name than a
+// file: a pipe, a device, a folder, a socket, a link to itself.
+func replaced(err error) bool {
+	return errors.Is(err, auditlog.ErrNotRegular) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR)
 }
 
 func (f *file) openAs(name string) error {
@@ -59,6 +73,9 @@ func (f *file) openAs(name string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
+		if !f.special {
+			return auditlog.ErrNotRegular // to open a device may already do something
+		}
 		f.size = -1
 		return nil
 	}
@@ -89,7 +106,7 @@ func (f *file) is(name string) bool {
 func (f *file) begin() error {
 	err := f.open()
 	if errors.Is(err, fs.ErrNotExist) { // rotation has removed it meanwhile
-		f.gone = true
+		f.lost = "it was removed before it was read"
 	} else if err != nil {
 		return err
 	}
@@ -159,6 +176,9 @@ func (r *run) open(logs []Log) ([]*stream, error) {
 	var streams []*stream
 	order, known := 0, true
 	for _, l := range logs {
+		if r.ctx.Err() != nil { // many logs take their time to be opened
+			break
+		}
 		s := &stream{units: make(chan *unit, 2*r.workers)}
 		streams = append(streams, s)
 		add := func(f *file) *file {
@@ -194,7 +214,7 @@ func (s *stream) open(logs []Log, l Log, add func(*file) *file) error {
 	if len(l.Files) == 0 {
 		return nil
 	}
-	newest := &file{name: l.Files[len(l.Files)-1], last: true}
+	newest := &file{name: l.Files[len(l.Files)-1], last: true, special: l.Special}
 	if err := newest.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -202,7 +222,7 @@ func (s *stream) open(logs []Log, l Log, add func(*file) *file) error {
 	for _, name := range slices.Concat(l.Files[:len(l.Files)-1], rotated) {
 		s.files = append(s.files, add(&file{name: name}))
 	}
-	if newest.src != nil || len(rotated) == 0 { // else it is one of these
+	if newest.src != nil || newest.lost != "" || len(rotated) == 0 { // else it is one of these
 		s.files = append(s.files, add(newest))
 	}
 	for _, f := range s.files {

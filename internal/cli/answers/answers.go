@@ -17,6 +17,7 @@
 //   - set answer to a function that checks the flags, and makes an [answer]: Fields says
 //     what it reads of events, Add takes one at a time and Print ends it; what was asked is
 //     in the [question], and its summary says what was read when Print is called
+//   - set prepare if a flag names a file that is read
 //   - print to q.out, which knows of a progress line on the terminal and of lost results
 //   - set streams when its answer needs no end, so that it goes with --follow; if it keeps
 //     something to print it later, let it have Flush() error too
@@ -26,6 +27,7 @@
 package answers
 
 import (
+	"context"
 	"io"
 
 	"github.com/urfave/cli/v2"
@@ -64,6 +66,8 @@ type Console interface {
 	// EndsItself says that an interruption cancels the context of the command, and does not
 	// end it in its middle. The error is that it was interrupted before.
 	EndsItself() error
+	// UntilHangup is a context that also ends when the terminal does. Changes ignore that.
+	UntilHangup(ctx context.Context) (context.Context, context.CancelFunc)
 	// SetChanged says that a file was changed, and what to type if that cannot be printed.
 	SetChanged(next hint.Hint)
 }

@@ -35,6 +35,8 @@ func (p *program) eventsCommand() *cli.Command {
 			"one when its answer begins and one when it ends.",
 		Flags: slices.Concat(wanted.flags(), logs.flags(), flags, p.OutputFlags(outputs(all)...)),
 		Action: func(c *cli.Context) error {
+			ctx, done := p.UntilHangup(c.Context)
+			defer done()
 			answers, reads, err := choose(all, p.Output())
 			if err != nil {
 				return err
@@ -50,17 +52,22 @@ func (p *program) eventsCommand() *cli.Command {
 				p.Say("warning", w.Error())
 				p.Say("hint", p.Hint(hint.Of(w)).String())
 			}
-			if err := q.EndsItself(); err != nil {
+			if q.logs, err = logs.named(ctx, reads != nil); err != nil {
 				return err
 			}
-			if q.logs, err = logs.named(c.Context, reads != nil); err != nil {
+			if answers.prepare != nil {
+				if err := answers.prepare(); err != nil {
+					return err
+				}
+			}
+			if err := q.EndsItself(); err != nil {
 				return err
 			}
 			a, err := answers.answer()
 			if err != nil {
 				return err
 			}
-			return q.run(c.Context, a, answers, reads)
+			return q.run(ctx, a, answers, reads)
 		},
 	})
 }

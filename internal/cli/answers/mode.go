@@ -52,7 +52,10 @@ type mode struct {
 	unordered bool          // events may come in any order, which is faster
 	checked   bool          // it prints events as they stand, which have to be JSON to the last byte
 	streams   bool          // its answer needs no end, and goes with --follow
-	answer    func() (answer, error)
+	// prepare checks flags and reads the files that they name, which may wait for ever: it is
+	// called before the answer has to end itself when it is interrupted. nil does nothing.
+	prepare func() error
+	answer  func() (answer, error)
 	// read is another way to read, in the place of [read.Events]; such a mode does not answer,
 	// and outputs do not matter.
 	read func(context.Context, []read.Log, read.Query, func(*event.Event) error) (read.Total, error)

@@ -22,6 +22,9 @@ type rolesFlags struct {
 	unused                  string
 	name, subject, names    string
 	includeDenied, defaults bool
+
+	granted []roles.Granted // in the file of --unused
+	others  []string        // that is in it besides
 }
 
 // namesModes are the values of --names.
@@ -51,16 +54,30 @@ func rolesMode(q *question) mode {
 			}
 			return ""
 		},
-		answer: func() (answer, error) { return q.roles(f) },
+		prepare: func() error { return q.prepareRoles(f) },
+		answer:  func() (answer, error) { return q.roles(f) },
 	}
+}
+
+// prepareRoles checks the flags, and reads what roles grant.
+func (q *question) prepareRoles(f *rolesFlags) error {
+	if err := f.check(q.given["user"]); err != nil || f.unused == "" {
+		return err
+	}
+	if f.unused == "-" && slices.ContainsFunc(q.logs, func(l read.Log) bool { return l.Stdin != nil }) {
+		return hint.New(hint.Spaced("unused", "FILE"), "--log and --unused: only one can be standard input")
+	}
+	in, err := q.ReadInput("unused", f.unused)
+	if err != nil {
+		return err
+	}
+	f.granted, f.others, err = roles.ReadGranted(in.Name, in.Data)
+	return err
 }
 
 // roles makes the answer. Its filter does not ask who logged in: what somebody else did as the
 // user is the user's, too.
 func (q *question) roles(f *rolesFlags) (answer, error) {
-	if err := f.check(q.given["user"]); err != nil {
-		return nil, err
-	}
 	o := roles.Options{IncludeDenied: f.includeDenied, Defaults: f.defaults, Together: f.subject != "",
 		Names: []roles.Names{roles.Auto, roles.Always, roles.Never}[slices.Index(namesModes, f.names)]}
 	if len(q.given["user"]) > 0 {
@@ -80,18 +97,7 @@ func (q *question) roles(f *rolesFlags) (answer, error) {
 	if f.unused == "" {
 		return &rolesAnswer{q, f, roles.New(o)}, nil
 	}
-	if f.unused == "-" && slices.ContainsFunc(q.logs, func(l read.Log) bool { return l.Stdin != nil }) {
-		return nil, hint.New(hint.Spaced("unused", "FILE"), "--log and --unused: only one can be standard input")
-	}
-	in, err := q.ReadInput("unused", f.unused)
-	if err != nil {
-		return nil, err
-	}
-	granted, others, err := roles.ReadGranted(in.Name, in.Data)
-	if err != nil {
-		return nil, err
-	}
-	return &unusedAnswer{rolesAnswer{q, f, roles.NewComparison(o)}, granted, others}, nil
+	return &unusedAnswer{rolesAnswer{q, f, roles.NewComparison(o)}, f.granted, f.others}, nil
 }
 
 func (f *rolesFlags) check(users []string) error {
