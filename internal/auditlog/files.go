@@ -73,23 +73,28 @@ func (f file) plain() string { return strings.TrimSuffix(f.name, packed) }
 // packed ends the names of files that --audit-log-compress has packed.
 const packed = ".gz"
 
-// list returns a log's files, the oldest first and the live one last. What is rotated or
-// packed while the folder is listed would be missing, so it is listed until nothing has
-// changed meanwhile.
+// list returns a log's files, the oldest first and the live one last.
 func list(fsys fs.FS, name string) ([]file, error) {
 	name = strings.TrimPrefix(path.Clean(name), "/")
-	entries, err := fs.ReadDir(fsys, path.Dir(name))
+	return listed(fsys, path.Dir(name), func(entries []fs.DirEntry) []file { return files(fsys, name, entries) })
+}
+
+// listed is what look makes of the entries of a folder, none of one that is absent. What is
+// rotated or packed meanwhile would be missing, so it is listed until nothing has changed.
+func listed[T any](fsys fs.FS, dir string, look func([]fs.DirEntry) T) (found T, err error) {
+	entries, err := fs.ReadDir(fsys, dir)
 	for try := 0; err == nil; try++ {
-		all := files(fsys, name, entries)
+		found = look(entries)
 		before := entries
-		if entries, err = fs.ReadDir(fsys, path.Dir(name)); err == nil && (try == 10 || sameNames(before, entries)) {
-			return all, nil
+		if entries, err = fs.ReadDir(fsys, dir); err == nil && (try == 10 || sameNames(before, entries)) {
+			return found, nil
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		err = nil
 	}
-	return nil, err
+	var none T
+	return none, err
 }
 
 func sameNames(a, b []fs.DirEntry) bool {
@@ -236,20 +241,42 @@ func (d Folder) at(name string) string { return filepath.Join(string(d), name) }
 // last. Of a file that is being packed only the plain one counts.
 func Files(fsys fs.FS, name string) ([]string, error) {
 	all, err := list(fsys, name)
-	if err != nil {
-		return nil, err
-	}
+	return plainOnce(all), err
+}
+
+// ByLog are the files of each log in a folder as Files has them, by the name of the live one,
+// which need not be there. Every other file is a log of one file.
+func ByLog(fsys fs.FS) (map[string][]string, error) {
+	return listed(fsys, ".", func(entries []fs.DirEntry) map[string][]string {
+		groups := map[string][]fs.DirEntry{}
+		for _, e := range entries {
+			live, ok := LiveName(e.Name())
+			if !ok {
+				live = e.Name()
+			}
+			groups[live] = append(groups[live], e)
+		}
+		all := map[string][]string{}
+		for live, entries := range groups {
+			all[live] = plainOnce(files(fsys, live, entries))
+		}
+		return all
+	})
+}
+
+// plainOnce are the names of files, without those that are there both plain and packed a
+// second time.
+func plainOnce(all []file) (names []string) {
 	there := map[string]bool{}
 	for _, f := range all {
 		there[f.name] = true
 	}
-	var names []string
 	for _, f := range all {
 		if f.plain() == f.name || !there[f.plain()] {
 			names = append(names, f.name)
 		}
 	}
-	return names, nil
+	return names
 }
 
 // LiveName is the name of the log that a rotated file, packed or not, belongs to.

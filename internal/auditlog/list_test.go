@@ -50,3 +50,25 @@ func TestListWhileChanging(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
+
+// TestByLog wants one listing of a folder to have of each log what Files has of it.
+func TestByLog(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{
+		"audit.log", "audit-2026-11-22T11-20-04.000.log.gz", "audit-2026-11-22T11-20-04.000.log", "audit-2026-11-22T11-20-05.000.log", "audit-2026-11-22T11-20-03.000.log.gz",
+		"gone-2026-11-22T11-20-05.000.log", "other.json.gz", "other.json", "n\xff.log",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := ByLog(Folder(dir))
+	if err != nil || len(all) != 5 {
+		t.Errorf("got %q, %v", all, err)
+	}
+	for live, got := range all {
+		if want, err := Files(Folder(dir), live); err != nil || !slices.Equal(got, want) || len(want) == 0 {
+			t.Errorf("%s: got %q, want %q, %v", live, got, want, err)
+		}
+	}
+}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	validate "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 )
 
 // TestRoleNames wants names that roles can have, of which no two users and namespaces, also
@@ -25,7 +25,7 @@ func TestRoleNames(t *testing.T) {
 				t.Errorf("%s and %s are both called %s", of, other, name)
 			}
 			seen[name] = of
-			if wrong := validate.IsValidPathSegmentName(name); len(wrong) > 0 || CheckName(name) != nil {
+			if wrong := content.IsPathSegmentName(name); len(wrong) > 0 || CheckName(name) != nil {
 				t.Errorf("%s is called %s: %q, %v", of, name, wrong, CheckName(name))
 			}
 		}

@@ -18,8 +18,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"auditpatch/internal/auditlog"
@@ -201,6 +201,10 @@ func (f *follower) awaited(name string) {
 	f.tell(Notice{Kind: Absent, File: name})
 }
 
+// byOthers are names of what is packed, and of what logrotate has rotated or made a copy of:
+// the events of these were in a live log.
+var byOthers = regexp.MustCompile(`\.gz$|[-.][0-9]+$`)
+
 // inFolder are the live logs in a folder, by the names that package read takes for logs.
 // Links are left out: what they lead to would come twice.
 func inFolder(dir string) (paths []string, err error) {
@@ -210,7 +214,7 @@ func inFolder(dir string) (paths []string, err error) {
 	}
 	for _, e := range entries {
 		_, rotated := auditlog.LiveName(e.Name())
-		if e.Type().IsRegular() && !rotated && auditlog.MayBeLog(e.Name()) && !strings.HasSuffix(e.Name(), packed) {
+		if e.Type().IsRegular() && !rotated && auditlog.MayBeLog(e.Name()) && !byOthers.MatchString(e.Name()) {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}

@@ -401,6 +401,7 @@ func TestLater(t *testing.T) {
 		l.put(eventLine(fmt.Sprint("e", i), i))
 		l.wait()
 	}
+	logFile{t, filepath.Join(dir, "b", "audit.log.1")}.put(eventLine("e9", 9)) // logrotate has it, not a log of its own
 	logFile{t, filepath.Join(dir, "b", "audit.json")}.put(eventLine("e2", 2))
 	seen, notices := r.end(3)
 	if !slices.Equal(seen, ids(0, 3)) {

@@ -105,17 +105,42 @@ func siblings(name string) ([]string, error) {
 	return files, err
 }
 
+// folders are listings of folders, each made once for all of the logs in it: one for each
+// log would take the square of their number.
+type folders map[string]map[string][]string
+
+// files are those of the log with that live file.
+func (f folders) files(live string) ([]string, error) {
+	dir := filepath.Dir(live)
+	if f[dir] == nil {
+		all, err := auditlog.ByLog(auditlog.Folder(dir))
+		if err != nil {
+			return nil, err
+		}
+		f[dir] = all
+	}
+	var files []string
+	for _, name := range f[dir][filepath.Base(live)] {
+		files = append(files, filepath.Join(dir, name))
+	}
+	return files, nil
+}
+
 // rotatedSince are the files that became siblings of a live file between the time when
-// the logs were found and the time when the live file was opened.
-func rotatedSince(logs []Log, live *file) (names []string) {
+// the logs were found and the time when the live file was opened. The folder was listed
+// after that.
+func rotatedSince(logs []Log, live *file, now folders) (names []string) {
 	if _, rotated := auditlog.LiveName(filepath.Base(live.name)); rotated || live.size < 0 {
 		return nil
 	}
-	now, err := siblings(live.name)
+	files, err := now.files(live.name)
 	if err != nil {
 		return nil // the folder is gone: what is open is all that there is
 	}
-	for _, name := range now {
+	for _, name := range files {
+		if name == live.name {
+			continue
+		}
 		known := func(l Log) bool { return slices.ContainsFunc(l.Files, isFile(name)) }
 		if !live.is(name) && !slices.ContainsFunc(logs, known) {
 			names = append(names, name)
@@ -225,8 +250,9 @@ func (f *finder) each(root string, lives map[string]bool, left []Unreadable) err
 	if len(names) == 0 && len(left) == 0 {
 		return hint.Errorf(hint.Shell("ls %s", root), "there is no log in the folder %s", root)
 	}
+	now := folders{}
 	for _, live := range names {
-		files, err := siblings(live)
+		files, err := now.files(live)
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,10 @@ type file struct {
 // read to its end, whatever is rotated, packed or removed meanwhile.
 const mostOpen = 200
 
+// mostNewest is of how many logs the newest file is opened before. Where there are more, it
+// is found by its name when its turn comes.
+const mostNewest = 500
+
 // justNow is how long ago a file was written that somebody may still be writing to.
 const justNow = 10 * time.Second
 
@@ -171,36 +175,46 @@ type stream struct {
 	ended bool
 }
 
-// open makes a stream of each log.
-func (r *run) open(logs []Log) ([]*stream, error) {
-	var streams []*stream
+// open makes a stream of each log. The newest file of each is opened first: from then on it
+// is known which files belong to the log and which come later.
+func (r *run) open(logs []Log) (streams []*stream, err error) {
+	newest, err := r.openNewest(logs)
+	if err != nil {
+		return nil, err
+	}
 	order, known := 0, true
-	for _, l := range logs {
-		if r.ctx.Err() != nil { // many logs take their time to be opened
-			break
-		}
+	add := func(f *file) *file {
+		f.order, f.users = order, 1
+		order++
+		return f
+	}
+	now := folders{}
+	for i, l := range logs {
 		s := &stream{units: make(chan *unit, 2*r.workers)}
 		streams = append(streams, s)
-		add := func(f *file) *file {
-			f.order, f.users = order, 1
-			order++
-			return f
-		}
 		if l.Stdin != nil {
 			s.files = append(s.files, add(&file{name: l.Name, in: l.Stdin, size: -1}))
 		}
-		if err := s.open(logs, l, add); err != nil {
-			closeAll(streams)
-			return nil, err
+		if len(l.Files) > 0 && i < len(newest) {
+			s.list(l, newest[i], rotatedSince(logs, newest[i], now), add)
 		}
+		for _, u := range l.Left {
+			r.counts.bad(place{file: add(&file{name: u.File}), bytes: u.Bytes, reason: u.Reason})
+		}
+	}
+	for _, s := range streams {
 		for _, f := range s.files {
+			// What rotation has removed meanwhile is told when its turn comes.
+			if f.order < mostOpen && r.ctx.Err() == nil {
+				if err := f.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					closeAll(streams)
+					return nil, err
+				}
+			}
 			r.all += max(f.size, 0)
 			known = known && f.src != nil
 		}
 		r.counts.files += len(s.files)
-		for _, u := range l.Left {
-			r.counts.bad(place{file: add(&file{name: u.File}), bytes: u.Bytes, reason: u.Reason})
-		}
 	}
 	if !known {
 		r.all = 0
@@ -208,33 +222,38 @@ func (r *run) open(logs []Log) ([]*stream, error) {
 	return streams, nil
 }
 
-// open opens the files of a log. The newest is opened first: from then on it is known
-// which files belong to the log and which come later.
-func (s *stream) open(logs []Log, l Log, add func(*file) *file) error {
-	if len(l.Files) == 0 {
-		return nil
+// openNewest opens the newest file of each log, of so many as may be open at once. An
+// interruption ends it, and the logs that are left have none.
+func (r *run) openNewest(logs []Log) (newest []*file, err error) {
+	for i, l := range logs {
+		if r.ctx.Err() != nil {
+			break
+		}
+		f := &file{size: -1}
+		if len(l.Files) > 0 {
+			f = &file{name: l.Files[len(l.Files)-1], last: true, special: l.Special}
+		}
+		newest = append(newest, f)
+		if len(l.Files) == 0 || i >= mostNewest {
+			continue
+		}
+		if err := f.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			closeAll([]*stream{{files: newest}})
+			return nil, err
+		}
 	}
-	newest := &file{name: l.Files[len(l.Files)-1], last: true, special: l.Special}
-	if err := newest.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	rotated := rotatedSince(logs, newest)
+	return newest, nil
+}
+
+// list notes the files of a log, with those that were rotated since it was found.
+func (s *stream) list(l Log, newest *file, rotated []string, add func(*file) *file) {
 	for _, name := range slices.Concat(l.Files[:len(l.Files)-1], rotated) {
 		s.files = append(s.files, add(&file{name: name}))
 	}
-	if newest.src != nil || newest.lost != "" || len(rotated) == 0 { // else it is one of these
+	// One that is not there any more is one of those, and one that is not open yet is there.
+	if _, err := os.Stat(newest.name); newest.src != nil || newest.lost != "" || len(rotated) == 0 || err == nil {
 		s.files = append(s.files, add(newest))
 	}
-	for _, f := range s.files {
-		if f.order >= mostOpen {
-			break
-		}
-		// What rotation has removed meanwhile is told when its turn comes.
-		if err := f.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 // joined is one stream of all files.
