@@ -362,18 +362,23 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// slowMatch tries all that stars can stand for.
+// slowMatch goes through the pattern with all beginnings of s that it can stand for so far.
 func slowMatch(pattern, s string) bool {
-	if len(pattern) > 12 || len(s) > 24 {
-		return newPattern(pattern).match([]byte(s))
+	begins := make([]bool, len(s)+1)
+	begins[0] = true
+	for _, c := range []byte(pattern) {
+		next := make([]bool, len(s)+1)
+		for i := range next {
+			switch {
+			case c == '*':
+				next[i] = begins[i] || i > 0 && next[i-1]
+			case i > 0:
+				next[i] = begins[i-1] && s[i-1] == c
+			}
+		}
+		begins = next
 	}
-	switch {
-	case pattern == "":
-		return s == ""
-	case pattern[0] == '*':
-		return slowMatch(pattern[1:], s) || s != "" && slowMatch(pattern, s[1:])
-	}
-	return s != "" && s[0] == pattern[0] && slowMatch(pattern[1:], s[1:])
+	return begins[len(s)]
 }
 
 // FuzzUnescaped compares with encoding/json, on strings.
