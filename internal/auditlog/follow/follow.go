@@ -65,7 +65,7 @@ func Follow(ctx context.Context, names []string, o Options, each func(*event.Eve
 	}
 	err := f.find(ctx, from, o.Since.IsZero())
 	for err == nil && ctx.Err() == nil {
-		if time.Since(f.found) >= f.Every {
+		if !time.Now().Before(f.findAt) {
 			if err = f.find(ctx, from, false); err != nil {
 				break
 			}
@@ -73,7 +73,7 @@ func Follow(ctx context.Context, names []string, o Options, each func(*event.Eve
 		switch l, busy := f.oldest(ctx); {
 		case busy, ctx.Err() != nil:
 		case l == nil:
-			wait(ctx, max(f.Every-time.Since(f.looked), time.Millisecond))
+			wait(ctx, max(time.Until(f.lookAt), time.Millisecond))
 		default:
 			l.pending = false
 			f.total.Wanted++
@@ -102,8 +102,8 @@ type follower struct {
 	// awake are those that may have an event; the others had none since the last look, and
 	// are not asked again before the next: that would cost as much for each event as a look.
 	awake  []*log
-	looked time.Time
-	found  time.Time // when names were last looked up
+	lookAt time.Time // when all are looked at next
+	findAt time.Time // when names are looked up next
 	gone   map[string]bool
 	total  read.Total
 }
@@ -128,7 +128,7 @@ func (f *follower) torn() {
 // find looks for logs that are new. What the first call finds begins at its end; a log
 // that appears later is new as a whole.
 func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
-	f.found = time.Now()
+	defer f.again(&f.findAt, time.Now())
 	var fresh []*log
 	for _, name := range f.names {
 		info, err := os.Stat(name)
@@ -182,6 +182,12 @@ func look(ctx context.Context, logs []*log, atEnd bool) {
 	}
 }
 
+// again says when work that began at that time is due again: where there are so many logs that
+// it takes long, events must get their turn.
+func (f *follower) again(due *time.Time, began time.Time) {
+	*due = time.Now().Add(max(f.Every, 4*time.Since(began)))
+}
+
 // isLog says whether what is not there is the live file of a log that has others: it is
 // just being rotated.
 func isLog(name string) bool {
@@ -224,9 +230,10 @@ func inFolder(dir string) (paths []string, err error) {
 // oldest is the log of which the next event is the oldest, nil when there is none. busy
 // says that a log has so many events that are not wanted that it is not known yet.
 func (f *follower) oldest(ctx context.Context) (first *log, busy bool) {
-	if time.Since(f.looked) >= f.Every {
+	if began := time.Now(); !began.Before(f.lookAt) {
 		look(ctx, f.order, false)
-		f.looked, f.awake = time.Now(), append(f.awake[:0], f.order...)
+		f.awake = append(f.awake[:0], f.order...)
+		f.again(&f.lookAt, began)
 	}
 	awake := f.awake[:0]
 	for i, l := range f.awake {

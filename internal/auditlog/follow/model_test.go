@@ -88,6 +88,7 @@ func (m *model) look() {
 	}
 	m.check(m.f.find(m.t.Context(), time.Time{}, false))
 	for {
+		m.f.lookAt = time.Time{} // due, however long the last one took
 		l, busy := m.f.oldest(m.t.Context())
 		if busy {
 			continue
