@@ -33,7 +33,7 @@ type worker struct {
 const mostBatches = 8
 
 // batches is how many it has where there are so many workers.
-func batches(workers int) int { return max(3, min(mostBatches, 8/workers)) }
+func batches(workers int) int { return max(3, min(mostBatches, 16/workers)) }
 
 func (w *worker) work(shared chan *batch) {
 	defer w.wait.Done()
