@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -100,6 +101,22 @@ func TestEventsTerminal(t *testing.T) {
 	}
 }
 
+// fed starts a command that reads its log from in, and says on a terminal how far it is.
+func fed(t *testing.T, terminal *os.File, args ...string) (cmd *exec.Cmd, in io.WriteCloser, out *bytes.Buffer) {
+	t.Helper()
+	cmd, out = program(t, args...), &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = out, terminal
+	cmd.Env = append(os.Environ(), "TERM=xterm")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, in, out
+}
+
 // TestEventsProgress reads a log that takes long: the terminal says how far it is, and keeps
 // nothing of that.
 func TestEventsProgress(t *testing.T) {
@@ -111,17 +128,7 @@ func TestEventsProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	file, shown := terminal(t, 100)
-	var out bytes.Buffer
-	cmd := program(t, "events", "--log", "-", "--top", "verb")
-	cmd.Stdout, cmd.Stderr = &out, file
-	cmd.Env = append(os.Environ(), "TERM=xterm")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, in, out := fed(t, file, "events", "--log", "-", "--top", "verb")
 	all := many(data, 3000)
 	for part := range 30 {
 		if _, err := in.Write(all[part*len(all)/30 : (part+1)*len(all)/30]); err != nil {
@@ -201,17 +208,7 @@ func TestPoliciesInterrupted(t *testing.T) {
 	data = many(data, 30) // more than what waits to be put in order
 	for _, args := range [][]string{{"simulate", "--preset", "metadata"}, {"simulate", "--preset", "metadata", "-o", "jsonl"}, {"retention"}, {"trim", "--preset", "metadata"}} {
 		file, shown := terminal(t, 100)
-		cmd := program(t, append(append([]string{"policy"}, args...), "--log", "-")...)
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, file
-		cmd.Env = append(os.Environ(), "TERM=xterm")
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd, in, out := fed(t, file, append(append([]string{"policy"}, args...), "--log", "-")...)
 		_ = file.Close()
 		for range 15 { // longer than nothing is said
 			if _, err := in.Write(data); err != nil {
