@@ -73,12 +73,14 @@ var house = map[string][]string{
 	"internal/auditlog":             nil,
 	// The log's events: event reads one, read streams those of whole logs, follow waits for
 	// new ones, filter says which are wanted.
-	"internal/auditlog/event":  nil,
+	"internal/auditlog/event": {"internal/auditlog/vector"},
+	// vector has the loops over all bytes, twice: in assembly too.
+	"internal/auditlog/vector": nil,
 	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint", "internal/spelling"},
 	// follow knows rotated files by the names that auditlog knows.
 	"internal/auditlog/follow": {"internal/auditlog", "internal/auditlog/event", "internal/auditlog/read"},
 	// read asks auditlog which files a log has, and says what to type where there is none.
-	"internal/auditlog/read": {"internal/auditlog", "internal/auditlog/event", "internal/hint", "internal/spelling"},
+	"internal/auditlog/read": {"internal/auditlog", "internal/auditlog/event", "internal/auditlog/vector", "internal/hint", "internal/spelling"},
 	// What is made of events: each answers one kind of question.
 	// column is an event as a flat row, which tables and counts take values from.
 	"internal/answer/column":  {"internal/auditlog/event", "internal/glyph"},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"auditpatch/internal/auditlog/vector"
 )
 
 // ErrNoEvent is about JSON that is no audit event.
@@ -535,5 +537,5 @@ func End(text []byte) int {
 	if c := at(text, 0); c != '{' && c != '[' {
 		return -1
 	}
-	return nested(text, 0)
+	return vector.Nested(text)
 }

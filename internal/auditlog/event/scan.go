@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+
+	"auditpatch/internal/auditlog/vector"
 )
 
 // The scanner looks at eight bytes at once. A word's lanes are its bytes; where a
@@ -127,89 +129,11 @@ func skip(b []byte, i int) int {
 
 // nested goes behind the object or list at i.
 func nested(b []byte, i int) int {
-	from := b[i:]
-	depth := 0
-	text := uint64(0) // all ones inside a string
-	escaped := false
-	n := 0
-	for ; n+8 <= len(from); n += 8 {
-		x := binary.LittleEndian.Uint64(from[n : n+8])
-		m := x & lows
-		ascii := ^x & highs
-		quote := lanes(m, quotes) & ascii
-		if slash := lanes(m, slashes) & ascii; slash != 0 || escaped {
-			quote, escaped = unescaped(quote, slash, escaped)
-		}
-		// A lane's highest bit now says whether quotes up to it are odd in number.
-		inside := quote*ones ^ text
-		text = uint64(int64(inside) >> 63)
-		// Of what may stand outside of strings only brackets become 0x7f so, and of
-		// them only the closing ones have the bit 4.
-		bracket := ((m | 0x26*ones) + ones) & ascii &^ inside
-		end := bracket & (m << 5)
-		ends := int(end >> 7 * ones >> 56)
-		if depth <= ends && ends > 0 {
-			if k := balance(bracket&^end, end, depth); k >= 0 {
-				return i + n + k + 1
-			}
-		}
-		depth += int(bracket>>7*ones>>56) - 2*ends
+	end := vector.Nested(b[i:])
+	if end < 0 {
+		return -1
 	}
-	return nestedTail(b, i+n, depth, text != 0, escaped)
-}
-
-// unescaped takes those quotes away that a backslash stands before. The last result
-// says that the next word's first byte is escaped.
-func unescaped(quote, slash uint64, escaped bool) (uint64, bool) {
-	if escaped {
-		quote &^= 0x80
-		slash &^= 0x80
-	}
-	for slash != 0 {
-		first := slash & -slash
-		next := first << 8
-		if next == 0 {
-			return quote, true
-		}
-		quote &^= next
-		slash &^= first | next
-	}
-	return quote, false
-}
-
-// balance is the lane in which the depth becomes 0, or -1.
-func balance(open, end uint64, depth int) int {
-	for all := open | end; all != 0; all &= all - 1 {
-		first := all & -all
-		if open&first != 0 {
-			depth++
-		} else if depth--; depth == 0 {
-			return bits.TrailingZeros64(first) >> 3
-		}
-	}
-	return -1
-}
-
-// nestedTail is nested for the last bytes, less than a word.
-func nestedTail(b []byte, i, depth int, text, escaped bool) int {
-	for ; i < len(b); i++ {
-		switch c := b[i]; {
-		case escaped:
-			escaped = false
-		case c == '\\':
-			escaped = true
-		case c == '"':
-			text = !text
-		case text:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			if depth--; depth <= 0 {
-				return i + 1
-			}
-		}
-	}
-	return -1
+	return i + end
 }
 
 // literal goes behind the number, true, false or null at i.

@@ -2,9 +2,10 @@ package read
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math/bits"
 	"strings"
+
+	"auditpatch/internal/auditlog/vector"
 )
 
 // search finds lines that may hold a word.
@@ -41,7 +42,7 @@ func words(q Query) []pair {
 	}
 	var out []pair
 	for ; len(all) > 0; all = all[2:] {
-		out = append(out, pair{all[0], all[1]})
+		out = append(out, newPair(all[0], all[1]))
 	}
 	return out
 }
@@ -74,11 +75,10 @@ func (s *search) passed(from, end int) bool {
 // rare is a word, with the two characters in it that are the least common together: where
 // they stand the word may.
 type rare struct {
-	word          []byte
-	at            int        // where the first of the two stands in the word
-	gap           int        // and the second behind it
-	first, second uint64     // each in all bytes
-	escaped       *[128]bool // of the escape \u: the characters that it may stand for
+	vector.Two
+	word    []byte
+	at      int        // where the first of the two stands in the word
+	escaped *[128]bool // of the escape \u: the characters that it may stand for
 }
 
 // common are the characters of audit logs, those of most use first.
@@ -107,11 +107,10 @@ func newRare(word string) rare {
 				weight *= 8
 			}
 			if weight > best {
-				best, r.at, r.gap = weight, i, gap
+				best, r.at, r.Two = weight, i, vector.Two{First: word[i], Second: word[i+gap], Gap: gap}
 			}
 		}
 	}
-	r.first, r.second = uint64(word[r.at])*ones, uint64(word[r.at+r.gap])*ones
 	return r
 }
 
@@ -127,11 +126,6 @@ func newEscape(words []string) rare {
 	}
 	return r
 }
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
 
 // stands says whether the word stands in text so that the first of the two characters is at i.
 func (r *rare) stands(text []byte, i int) bool {
@@ -163,55 +157,24 @@ func (r *rare) matters(digits []byte) bool {
 }
 
 // pair are two words that are looked for at once.
-type pair struct{ a, b rare }
+type pair struct {
+	a, b rare
+	both vector.Pair
+}
 
-// block is how many bytes are looked at at once.
-const block = 64
+func newPair(a, b rare) pair { return pair{a, b, vector.Pair{A: a.Two, B: b.Two}} }
 
 // find is where one of the words stands first behind from, or the end of the text.
 // It is exact only as to the line.
 func (p *pair) find(text []byte, from int) int {
-	l := likes{p.a.first ^ highs, p.a.second ^ highs, p.b.first ^ highs, p.b.second ^ highs}
-	gapA, gapB := p.a.gap, p.b.gap
-	i := from
-	for last := len(text) - block - max(gapA, gapB); i <= last; i += block {
-		t, ta, tb := (*[block]byte)(text[i:]), (*[block]byte)(text[i+gapA:]), (*[block]byte)(text[i+gapB:])
-		miss := l.miss(t[0:], ta[0:], tb[0:]) & l.miss(t[8:], ta[8:], tb[8:]) &
-			l.miss(t[16:], ta[16:], tb[16:]) & l.miss(t[24:], ta[24:], tb[24:]) &
-			l.miss(t[32:], ta[32:], tb[32:]) & l.miss(t[40:], ta[40:], tb[40:]) &
-			l.miss(t[48:], ta[48:], tb[48:]) & l.miss(t[56:], ta[56:], tb[56:])
-		if miss&highs == highs {
-			continue
-		}
-		for k := 0; k < block; k += 8 {
-			hits := ^l.miss(t[k:], ta[k:], tb[k:])
-			for hits &= highs; hits != 0; hits &= hits - 1 {
-				if at := i + k + bits.TrailingZeros64(hits)>>3; p.stand(text, at) {
-					return at
-				}
+	for from < len(text) {
+		i, mask := p.both.Next(text, from)
+		for ; mask != 0; mask &= mask - 1 {
+			if at := i + bits.TrailingZeros64(mask); p.a.stands(text, at) || p.b.stands(text, at) {
+				return at
 			}
 		}
-	}
-	for ; i < len(text); i++ {
-		if p.stand(text, i) {
-			return i
-		}
+		from = i + vector.Block
 	}
 	return len(text)
 }
-
-// likes are the two characters of two words, each in all bytes, with the highest bit the
-// other way round.
-type likes struct{ a1, a2, b1, b2 uint64 }
-
-// miss has the highest bit of each of 8 bytes cleared where one of the words may stand.
-// A byte that is like both characters of a word is 0x80 before one is taken away. Behind bytes that
-// are not ASCII it may also be cleared where none stands.
-func (l likes) miss(first, secondA, secondB []byte) uint64 {
-	x := binary.LittleEndian.Uint64(first)
-	a := (x ^ l.a1) | (binary.LittleEndian.Uint64(secondA) ^ l.a2)
-	b := (x ^ l.b1) | (binary.LittleEndian.Uint64(secondB) ^ l.b2)
-	return (a - ones) & (b - ones)
-}
-
-func (p *pair) stand(text []byte, i int) bool { return p.a.stands(text, i) || p.b.stands(text, i) }

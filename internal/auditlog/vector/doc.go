@@ -1,0 +1,19 @@
+// Package vector has the two loops that look at every byte of a log: Nested goes behind a JSON
+// value that nobody wants, and Pair.Next finds where a word may stand. Call these two.
+//
+// Each is there twice: in Go, for eight bytes at once, and for 64 at once in the assembly of amd64
+// processors with AVX2, which nearly all have that were made since 2015. Both give the same
+// results, whatever the text; FuzzNested and FuzzPair compare them. The build tag purego leaves the
+// assembly out.
+package vector
+
+// Block is how many bytes the assembly looks at at once, and how many bits a mask has.
+const Block = 64
+
+// The loops in Go look at words of eight bytes. A word's lanes are its bytes; where a comparison
+// finds something, the lane's highest bit is set.
+const (
+	ones  = 0x0101010101010101
+	lows  = 0x7f7f7f7f7f7f7f7f
+	highs = 0x8080808080808080
+)

@@ -1,0 +1,5 @@
+//go:build !purego
+
+package vector
+
+func setWide(to bool) { wide = to }
