@@ -117,19 +117,18 @@ const usual = `{"kind":"Event","apiVersion":"audit.k8s.io/v1",`
 // object reads the fields of the object at the beginning of b, and returns where it
 // ends, or -1.
 func (e *Event) object(b []byte, want Fields, m *marks) int {
-	i := 1
+	i, next := 1, 0
 	if len(b) > len(usual) && string(b[:len(usual)]) == usual && b[len(usual)] == '"' {
 		m.kind, m.version = right, right
-		i = len(usual)
+		i, next = len(usual), fieldLevel
 	} else if i = space(b, i); at(b, i) == '}' {
 		return i + 1
 	}
-	for {
-		name, next := e.name(b, i)
-		if next < 0 {
+	for k := 0; ; {
+		if k, i = e.member(b, i, eventFields, &next); i < 0 {
 			return -1
 		}
-		if i = e.field(name, b, next, want, m); i < 0 {
+		if i = e.field(k, b, i, want, m); i < 0 {
 			return -1
 		}
 		var more bool
@@ -155,6 +154,30 @@ func comma(b []byte, i int) (next int, more bool) {
 	return -1, false
 }
 
+// member reads the name at i, which next guesses from the one before. It returns which of
+// the names it is, or -1, and where its value begins, or -1.
+func (e *Event) member(b []byte, i int, names []name, next *int) (k, value int) {
+	if rest := b[i:]; len(rest) >= 8 {
+		for k = *next; k < len(names) && k < *next+guesses; k++ {
+			if n := &names[k]; n.begins(rest) {
+				*next = k + 1
+				if i += len(n.text); at(b, i) <= ' ' {
+					i = space(b, i)
+				}
+				return k, i
+			}
+		}
+	}
+	text, i := e.name(b, i)
+	for k := range names {
+		if names[k].is(text) {
+			*next = k + 1
+			return k, i
+		}
+	}
+	return -1, i
+}
+
 // name reads a field's name, and returns where its value begins, or -1.
 func (e *Event) name(b []byte, i int) (name []byte, value int) {
 	if at(b, i) != '"' {
@@ -175,47 +198,47 @@ func (e *Event) name(b []byte, i int) (name []byte, value int) {
 	return name, i
 }
 
-// field reads the value at i, and returns where it ends, or -1.
-func (e *Event) field(name, b []byte, i int, want Fields, m *marks) int {
-	switch string(name) {
-	case "kind":
+// field reads the value of eventFields[k] at i, and returns where it ends, or -1.
+func (e *Event) field(k int, b []byte, i int, want Fields, m *marks) int {
+	switch k {
+	case fieldKind:
 		return e.is(&m.kind, b, i, func(s []byte) bool { return string(s) == "Event" })
-	case "apiVersion":
+	case fieldAPIVersion:
 		return e.is(&m.version, b, i, func(s []byte) bool { return bytes.HasPrefix(s, []byte("audit.k8s.io/")) })
-	case "level":
+	case fieldLevel:
 		return e.set(&e.Level, b, i, want&WantLevel)
-	case "auditID":
+	case fieldAuditID:
 		m.id = filled(b, i)
 		return e.set(&e.AuditID, b, i, want&WantAuditID)
-	case "stage":
+	case fieldStage:
 		m.stage = filled(b, i)
 		return e.set(&e.Stage, b, i, want&WantStage)
-	case "requestURI":
+	case fieldRequestURI:
 		return e.set(&e.RequestURI, b, i, want&WantRequestURI)
-	case "verb":
+	case fieldVerb:
 		m.verb = filled(b, i)
 		return e.set(&e.Verb, b, i, want&WantVerb)
-	case "user":
+	case fieldUser:
 		return e.subject(&e.User, b, i, want&WantUser)
-	case "impersonatedUser":
+	case fieldImpersonatedUser:
 		return e.subject(&e.Impersonated, b, i, want&WantImpersonated)
-	case "sourceIPs":
+	case fieldSourceIPs:
 		return raw(&e.SourceIPs, b, i, want&WantSourceIPs, '[')
-	case "userAgent":
+	case fieldUserAgent:
 		return e.set(&e.UserAgent, b, i, want&WantUserAgent)
-	case "objectRef":
+	case fieldObjectRef:
 		return e.objectRef(b, i, want&WantObject)
-	case "responseStatus":
+	case fieldResponseStatus:
 		return e.response(b, i, want&WantResponse)
-	case "requestObject":
+	case fieldRequestObject:
 		return raw(&e.RequestObject, b, i, want&WantBodies, 0)
-	case "responseObject":
+	case fieldResponseObject:
 		return raw(&e.ResponseObject, b, i, want&WantBodies, 0)
-	case "requestReceivedTimestamp":
+	case fieldRequestReceivedTimestamp:
 		return e.time(&e.Received, b, i, want&WantReceived)
-	case "stageTimestamp":
+	case fieldStageTimestamp:
 		return e.time(&e.Stamp, b, i, want&WantStamp)
-	case "annotations":
+	case fieldAnnotations:
 		return e.annotations(b, i, want&WantAuthorization)
 	}
 	return skip(b, i)
@@ -304,17 +327,16 @@ func (e *Event) subject(to *Subject, b []byte, i int, want Fields) int {
 	}
 	to.Has = true
 	i, more := inner(b, i)
-	for more {
-		var name []byte
-		if name, i = e.name(b, i); i < 0 {
+	for k, next := 0, 0; more; {
+		if k, i = e.member(b, i, subjectFields, &next); i < 0 {
 			return -1
 		}
-		switch string(name) {
-		case "username":
+		switch k {
+		case subjectName:
 			i = e.set(&to.Name, b, i, want)
-		case "uid":
+		case subjectUID:
 			i = e.set(&to.UID, b, i, want)
-		case "groups":
+		case subjectGroups:
 			e.Odd = e.Odd || at(b, i) != '[' && at(b, i) != 'n'
 			i = raw(&to.Groups, b, i, want, '[')
 		default:
@@ -337,12 +359,11 @@ func (e *Event) objectRef(b []byte, i int, want Fields) int {
 	}
 	e.Object.Has = true
 	i, more := inner(b, i)
-	for more {
-		var name []byte
-		if name, i = e.name(b, i); i < 0 {
+	for k, next := 0, 0; more; {
+		if k, i = e.member(b, i, objectFields, &next); i < 0 {
 			return -1
 		}
-		if to := e.Object.part(name); to != nil {
+		if to := e.Object.part(k); to != nil {
 			i = e.set(to, b, i, want)
 		} else {
 			i = skip(b, i)
@@ -355,25 +376,25 @@ func (e *Event) objectRef(b []byte, i int, want Fields) int {
 	return i
 }
 
-// part is the field of that name in an event's objectRef.
-func (o *Object) part(name []byte) *[]byte {
-	switch string(name) {
-	case "resource":
+// part is the field of objectFields[k], or nil.
+func (o *Object) part(k int) *[]byte {
+	switch k {
+	case objectResource:
 		return &o.Resource
-	case "namespace":
+	case objectNamespace:
 		return &o.Namespace
-	case "name":
+	case objectName:
 		return &o.Name
-	case "uid":
+	case objectUID:
 		return &o.UID
-	case "apiGroup":
+	case objectAPIGroup:
 		return &o.APIGroup
-	case "apiVersion":
+	case objectAPIVersion:
 		return &o.APIVersion
-	case "subresource":
-		return &o.Subresource
-	case "resourceVersion":
+	case objectVersion:
 		return &o.Version
+	case objectSubresource:
+		return &o.Subresource
 	}
 	return nil
 }
@@ -388,19 +409,18 @@ func (e *Event) response(b []byte, i int, want Fields) int {
 	}
 	r.Has = true
 	i, more := inner(b, i)
-	for more {
-		var name []byte
-		if name, i = e.name(b, i); i < 0 {
+	for k, next := 0, 0; more; {
+		if k, i = e.member(b, i, responseFields, &next); i < 0 {
 			return -1
 		}
-		switch string(name) {
-		case "code":
+		switch k {
+		case responseCode:
 			r.Code, i = code(b, i)
-		case "status":
+		case responseStatus:
 			i = e.set(&r.Status, b, i, want)
-		case "reason":
+		case responseReason:
 			i = e.set(&r.Reason, b, i, want)
-		case "message":
+		case responseMessage:
 			i = e.set(&r.Message, b, i, want)
 		default:
 			i = skip(b, i)
@@ -439,15 +459,14 @@ func (e *Event) annotations(b []byte, i int, want Fields) int {
 		return skip(b, i)
 	}
 	i, more := inner(b, i)
-	for more {
-		var name []byte
-		if name, i = e.name(b, i); i < 0 {
+	for k, next := 0, 0; more; {
+		if k, i = e.member(b, i, annotationFields, &next); i < 0 {
 			return -1
 		}
-		switch string(name) {
-		case "authorization.k8s.io/decision":
+		switch k {
+		case annotationDecision:
 			i = e.set(&e.Authorization.Decision, b, i, want)
-		case "authorization.k8s.io/reason":
+		case annotationReason:
 			i = e.set(&e.Authorization.Reason, b, i, want)
 		default:
 			i = skip(b, i)
