@@ -39,6 +39,7 @@ type Filter struct {
 	conditions []condition
 	fields     event.Fields
 	words      []string
+	code       func(int) bool
 	warnings   []error
 	// received leaves out events of stage RequestReceived, of which hidden counts those that
 	// all conditions take.
@@ -51,9 +52,11 @@ type Filter struct {
 type condition struct {
 	fields event.Fields
 	match  func(*event.Event) bool
-	// words are texts of which an event that matches has one as a JSON string; none when that is
-	// not known. rare says how few events have one: the smaller the fewer.
+	// words are texts of which an event that matches has one as a JSON string, if its answer has
+	// no code that code takes; none of both when that is not known. rare says how few events have
+	// one: the smaller the fewer.
 	words []string
+	code  func(int) bool
 	rare  int
 }
 
@@ -96,7 +99,9 @@ func New(values map[string][]string, in Env) (*Filter, error) {
 		f.conditions = append(f.conditions, c)
 		f.fields |= c.fields
 	}
-	f.words = rarest(f.conditions)
+	if best := rarest(f.conditions); best != nil {
+		f.words, f.code = slices.Compact(slices.Sorted(slices.Values(best.words))), best.code
+	}
 	return f, f.emptySpan()
 }
 
@@ -111,18 +116,15 @@ func (f *Filter) emptySpan() error {
 // mostWords are as many as a prefilter looks for faster than events are read.
 const mostWords = 8
 
-// rarest are the words of the condition that has some, and that fewest events meet.
-func rarest(all []condition) []string {
+// rarest is the condition that fewest events meet of those that have words or codes, or nil.
+func rarest(all []condition) *condition {
 	var best *condition
 	for i, c := range all {
-		if n := len(c.words); n > 0 && n <= mostWords && (best == nil || c.rare < best.rare) {
+		if n := len(c.words); (n > 0 || c.code != nil) && n <= mostWords && (best == nil || c.rare < best.rare) {
 			best = &all[i]
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	return slices.Compact(slices.Sorted(slices.Values(best.words)))
+	return best
 }
 
 // Match says whether an event is wanted.
@@ -143,9 +145,13 @@ func (f *Filter) Match(e *event.Event) bool {
 func (f *Filter) Fields() event.Fields { return f.fields }
 
 // Words are texts, without quotation marks, of which each wanted event has one at least as
-// the JSON string that is a value, unless it is written with escapes; none when nothing is
-// known.
+// the JSON string that is a value, unless it is written with escapes, or unless its answer has
+// a code that Code takes; none of both when nothing is known.
 func (f *Filter) Words() []string { return f.words }
+
+// Code says whether a wanted event may have that code; nil when events without any of Words may
+// have all codes, or none.
+func (f *Filter) Code() func(int) bool { return f.code }
 
 // Hidden is how many events that are wanted otherwise were left out so far because their
 // stage is RequestReceived.

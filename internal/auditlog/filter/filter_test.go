@@ -271,21 +271,35 @@ func TestWords(t *testing.T) {
 		"--name a\"b":                    "",
 		"--name ä":                       "",
 		"--name a&b":                     "",
-		"--code 403":                     "",
 		"--decision forbid":              "forbid",
+		"--failed":                       "Panic and codes from 400",
+		"--failed --writes":              "Panic and codes from 400",
+		"--failed --verb get":            "get",
+		"--code 403":                     "and codes from 403",
+		"--code 4xx --code 200":          "and codes from 200",
+		"--code 4xx --code !403":         "and codes from 400",
+		"--code !200":                    "",
 	} {
 		f, err := New(given(t, line), env)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(f.Words(), " "); got != want {
+		got := strings.Join(f.Words(), " ")
+		if wanted := f.Code(); wanted != nil {
+			first := 0
+			for !wanted(first) {
+				first++
+			}
+			got = strings.TrimSpace(fmt.Sprintf("%s and codes from %d", got, first))
+		}
+		if got != want {
 			t.Errorf("%s: %q, want %q", line, got, want)
 		}
 	}
 }
 
 // FuzzWords makes a filter and an event of random values that are often the same: an event that
-// matches has one of the words as a JSON string.
+// matches has one of the words as a JSON string, or a code that is wanted.
 func FuzzWords(f *testing.F) {
 	for seed := range int64(20) {
 		f.Add(seed, "alice", "a*b")
@@ -294,7 +308,7 @@ func FuzzWords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed int64, one, other string) {
 		r := rand.New(rand.NewSource(seed))
 		pool := []string{"get", "delete", "pods", "exec", "apps", "alice", "sa:prod:web", "system:serviceaccount:prod:web", "10.0.0.7", "kubectl/v1", "forbid",
-			"Metadata", "ResponseComplete", "/healthz?x=1", one, other}
+			"Metadata", "ResponseComplete", "/healthz?x=1", "403", "4xx", "200", one, other}
 		pick := func() string { return pool[r.Intn(len(pool))] }
 		values := map[string][]string{}
 		for _, k := range Flags() {
@@ -321,13 +335,14 @@ func FuzzWords(f *testing.F) {
 		if err != nil {
 			return
 		}
+		code := []int{0, 200, 403, 404, 500}[r.Intn(5)]
 		text, err := json.Marshal(map[string]any{
-			"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": pick(), "stage": "ResponseComplete", "requestURI": pick(), "verb": pick(),
+			"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": pick(), "stage": []string{"ResponseComplete", "Panic"}[r.Intn(2)], "requestURI": pick(), "verb": pick(),
 			"user":             map[string]any{"username": pick(), "groups": []string{pick(), pick()}},
 			"impersonatedUser": map[string]any{"username": pick()},
 			"objectRef":        map[string]string{"resource": pick(), "subresource": []string{"", pick()}[r.Intn(2)], "namespace": pick(), "name": pick(), "apiGroup": pick()},
 			"sourceIPs":        []string{"10.0.0.7"}, "userAgent": pick(), "annotations": map[string]string{"authorization.k8s.io/decision": "forbid"},
-			"responseStatus": map[string]any{"code": 403, "reason": pick()},
+			"responseStatus": map[string]any{"code": code, "reason": pick()},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -336,7 +351,7 @@ func FuzzWords(f *testing.F) {
 		if err := e.Parse(text, event.WantAll); err != nil {
 			t.Fatal(err)
 		}
-		if !flt.Match(&e) || len(flt.Words()) == 0 {
+		if wanted := flt.Code(); !flt.Match(&e) || len(flt.Words()) == 0 && wanted == nil || wanted != nil && code != 0 && wanted(code) {
 			return
 		}
 		if !slices.ContainsFunc(flt.Words(), func(w string) bool { return strings.Contains(string(text), `"`+w+`"`) }) {

@@ -17,7 +17,7 @@ type span struct{ from, to int }
 func (s span) has(n int) bool { return s.from <= n && n <= s.to }
 
 func readCodes(r reading) (condition, error) {
-	return r.condition(event.WantResponse, func(value string) (test, error) {
+	c, err := r.condition(event.WantResponse, func(value string) (test, error) {
 		s, ok := readSpan(value)
 		if !ok {
 			return test{}, hint.Errorf(hint.Flag(r.Name, "403").Then(", ", hint.Flag(r.Name, "4xx")).Then(" or ", hint.Flag(r.Name, "400-499")),
@@ -32,6 +32,10 @@ func readCodes(r reading) (condition, error) {
 			},
 		}, nil
 	})
+	if err == nil && !c.match(&event.Event{}) {
+		c.code = func(n int) bool { return c.match(&event.Event{Response: event.Response{Code: n}}) }
+	}
+	return c, err
 }
 
 // readSpan reads 403, 4xx and 400-499.
@@ -51,8 +55,9 @@ func readSpan(value string) (span, bool) {
 }
 
 func readFailed(reading) (condition, error) {
-	match := func(e *event.Event) bool { return e.Response.Code >= 400 || string(e.Stage) == "Panic" }
-	return condition{fields: event.WantResponse | event.WantStage, match: match}, nil
+	failed := func(code int) bool { return code >= 400 }
+	match := func(e *event.Event) bool { return failed(e.Response.Code) || string(e.Stage) == "Panic" }
+	return condition{fields: event.WantResponse | event.WantStage, match: match, words: []string{"Panic"}, code: failed}, nil
 }
 
 func readAddresses(r reading) (condition, error) {

@@ -34,9 +34,11 @@ type Query struct {
 	// MatchFields are those that Match reads.
 	MatchFields event.Fields
 	// Words are JSON string values, without quotation marks, of which a wanted event
-	// has one at least; none means that nothing is known. A line without them that
-	// begins and ends as kube-apiserver writes events counts as one.
+	// has one at least, unless its answer has a code that Code takes; none of both means
+	// that nothing is known. A line with neither that begins and ends as kube-apiserver
+	// writes events counts as one.
 	Words []string
+	Code  func(int) bool
 	// Unordered allows any order, which is faster for several files.
 	Unordered bool
 	// Strict looks at every byte of every event.

@@ -486,6 +486,14 @@ func TestFilter(t *testing.T) {
 			}
 		}
 	}
+	failed := func(n int) bool { return n >= 400 }
+	all := readAll(t, usually, Query{MatchFields: event.WantResponse, Match: func(e *event.Event) bool { return failed(e.Response.Code) }}, Log{Files: []string{file}})
+	for _, words := range [][]string{nil, {"Panic"}} {
+		got := readAll(t, small, Query{Words: words, Code: failed, MatchFields: event.WantResponse, Match: func(e *event.Event) bool { return failed(e.Response.Code) }}, Log{Files: []string{file}})
+		if len(all.ids) == 0 || len(got.ids) != len(all.ids) || got.total.Events != all.total.Events || got.total.Bytes != all.total.Bytes {
+			t.Errorf("%q and codes: %d events, want %d: %+v", words, len(got.ids), len(all.ids), got.total)
+		}
+	}
 	path := strings.Replace(one("path", 0), `"get"`, `"get","requestURI":"\/api"`, 1) + "\n"
 	got := readAll(t, usually, Query{Words: []string{"/api"}, MatchFields: event.WantRequestURI, Match: func(e *event.Event) bool { return string(e.RequestURI) == "/api" }},
 		Log{Files: []string{put(t, t.TempDir(), "a.log", []byte(path))}})

@@ -44,7 +44,7 @@ type run struct {
 type plan struct {
 	Query
 	wanted event.Fields // of a wanted event
-	words  []pair       // that a line must have one of; none switches the search off
+	words  []pair       // that a line must have one of; none switch the search off
 }
 
 // identity is what tells events apart.

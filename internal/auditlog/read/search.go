@@ -2,6 +2,7 @@ package read
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"strings"
 
@@ -16,15 +17,20 @@ type search struct {
 }
 
 // mostWords is how many words are looked for: more take longer than reading the events.
-const mostWords = 3
+const mostWords = 8
 
 // words are what a wanted line has one of, none if that cannot be said. A character
 // can also be written as an escape, and a slash as two.
 func words(q Query) []pair {
-	if len(q.Words) == 0 || len(q.Words) > mostWords || q.Strict {
+	if len(q.Words) == 0 && q.Code == nil || len(q.Words) > mostWords || q.Strict {
 		return nil
 	}
 	var all []rare
+	known := q.Words
+	if q.Code != nil {
+		all = append(all, newCode(q.Code))
+		known = append(known[:len(known):len(known)], "code")
+	}
 	for _, word := range q.Words {
 		for _, c := range []byte(word) {
 			if c < ' ' || c >= 0x80 || c == '"' || c == '\\' {
@@ -33,8 +39,8 @@ func words(q Query) []pair {
 		}
 		all = append(all, newRare(`"`+word+`"`))
 	}
-	all = append(all, newEscape(q.Words))
-	if strings.Contains(strings.Join(q.Words, ""), "/") {
+	all = append(all, newEscape(known))
+	if strings.Contains(strings.Join(known, ""), "/") {
 		all = append(all, newRare(`\/`))
 	}
 	if len(all)%2 == 1 {
@@ -77,8 +83,9 @@ func (s *search) passed(from, end int) bool {
 type rare struct {
 	vector.Two
 	word    []byte
-	at      int        // where the first of the two stands in the word
-	escaped *[128]bool // of the escape \u: the characters that it may stand for
+	at      int         // where the first of the two stands in the word
+	escaped *[128]bool  // of the escape \u: the characters that it may stand for
+	codes   *[1000]bool // of "code": the numbers that are wanted
 }
 
 // common are the characters of audit logs, those of most use first.
@@ -127,13 +134,40 @@ func newEscape(words []string) rare {
 	return r
 }
 
-// stands says whether the word stands in text so that the first of the two characters is at i.
+// newCode is the name of an answer's code, where a code that is wanted may stand behind it.
+func newCode(wanted func(int) bool) rare {
+	r := newRare(`"code"`)
+	r.codes = &[1000]bool{}
+	for n := range r.codes {
+		r.codes[n] = wanted(n)
+	}
+	return r
+}
+
+// stands says whether the word stands in text so that the first of the two characters is at i,
+// which it is like.
 func (r *rare) stands(text []byte, i int) bool {
 	from := i - r.at
-	if from < 0 || from+len(r.word) > len(text) || !bytes.Equal(text[from:from+len(r.word)], r.word) {
+	if from < 0 || from+len(r.word) > len(text) || text[i+r.Gap] != r.Second || !bytes.Equal(text[from:from+len(r.word)], r.word) {
 		return false
 	}
-	return r.escaped == nil || r.matters(text[from+len(r.word):])
+	switch after := text[from+len(r.word):]; {
+	case r.escaped != nil:
+		return r.matters(after)
+	case r.codes != nil:
+		return r.wants(after)
+	}
+	return true
+}
+
+// wants says whether a code that is wanted may stand behind the name: only of three digits that
+// follow at once, as kube-apiserver writes them, is it known.
+func (r *rare) wants(after []byte) bool {
+	if len(after) < 5 || after[0] != ':' || after[4] != ',' && after[4] != '}' {
+		return true
+	}
+	a, b, c := after[1]-'0', after[2]-'0', after[3]-'0'
+	return a > 9 || b > 9 || c > 9 || r.codes[int(a)*100+int(b)*10+int(c)]
 }
 
 // matters says whether an escape whose digits these are may be one of the characters. What is no
@@ -141,6 +175,14 @@ func (r *rare) stands(text []byte, i int) bool {
 func (r *rare) matters(digits []byte) bool {
 	if len(digits) < 4 {
 		return true
+	}
+	switch binary.LittleEndian.Uint32(digits) { // the three that encoding/json writes: & < >
+	case '0' | '0'<<8 | '2'<<16 | '6'<<24:
+		return r.escaped['&']
+	case '0' | '0'<<8 | '3'<<16 | 'c'<<24:
+		return r.escaped['<']
+	case '0' | '0'<<8 | '3'<<16 | 'e'<<24:
+		return r.escaped['>']
 	}
 	var c uint16
 	for _, d := range digits[:4] {
@@ -170,7 +212,8 @@ func (p *pair) find(text []byte, from int) int {
 	for from < len(text) {
 		i, mask := p.both.Next(text, from)
 		for ; mask != 0; mask &= mask - 1 {
-			if at := i + bits.TrailingZeros64(mask); p.a.stands(text, at) || p.b.stands(text, at) {
+			at := i + bits.TrailingZeros64(mask)
+			if c := text[at]; c == p.a.First && p.a.stands(text, at) || c == p.b.First && p.b.stands(text, at) {
 				return at
 			}
 		}

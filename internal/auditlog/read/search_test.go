@@ -61,6 +61,40 @@ func escapes(line []byte, words []string) bool {
 	return false
 }
 
+// TestCodes passes over a line exactly when all codes in it are ones that are not wanted.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	failed := func(n int) bool { return n >= 400 }
+	for line, want := range map[string]bool{
+		`{"responseStatus":{"code":200}}`:                         true,
+		`{"responseStatus":{"code":200,"reason":"x"}}`:            true,
+		`{"x":{"code":199},"responseStatus":{"code":399}}`:        true,
+		`{"responseStatus":{}}`:                                   true,
+		`{"stage":"RequestReceived"}`:                             true,
+		`{"annotations":{"code":"404"}}`:                          false,
+		`{"responseStatus":{"code":404}}`:                         false,
+		`{"responseStatus":{"code":4.04e2}}`:                      false,
+		`{"responseStatus":{"code": 200}}`:                        false,
+		`{"responseStatus":{"code":2000}}`:                        false,
+		`{"responseStatus":{"code":20}}`:                          false,
+		`{"responseStatus":{"code":2e2}}`:                         false,
+		`{"responseStatus":{"code":200 }}`:                        false,
+		`{"responseStatus":{"code" :200}}`:                        false,
+		`{"x":{"code":200},"responseStatus":{"code":500}}`:        false,
+		`{"responseStatus":{"code":200},"responseStatus":{"code":`: false,
+		`{"responseStatus":{"c\u006fde":404}}`:                    false,
+		`{"responseStatus":{"\u0063ode":404},"x":"a\u0026b"}`:     false,
+		`{"requestURI":"a\u0026b","userAgent":"\u003cx\u003e"}`:   true,
+		`{"stage":"Panic"}`:                                       false,
+	} {
+		var s search
+		s.begin([]byte(line), words(Query{Words: []string{"Panic"}, Code: failed}))
+		if got := s.passed(0, len(line)); got != want {
+			t.Errorf("%s: passed %v", line, got)
+		}
+	}
+}
+
 func look(names []string) []pair { return words(Query{Words: names}) }
 
 // BenchmarkSearch goes through a log for words that do not occur in it.

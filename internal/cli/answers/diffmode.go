@@ -58,7 +58,7 @@ func (d *differences) widen(q *read.Query, each func(*event.Event) error) func(*
 	wanted := q.Match
 	q.Fields |= q.MatchFields | changes.Fields
 	q.MatchFields |= changes.WantsFields
-	q.Match, q.Words, q.Unordered = func(e *event.Event) bool { return changes.Wants(e) }, nil, false
+	q.Match, q.Words, q.Code, q.Unordered = func(e *event.Event) bool { return changes.Wants(e) }, nil, nil, false
 	return func(e *event.Event) error {
 		change, ok := d.seen.Of(e)
 		if !ok || !wanted(e) {

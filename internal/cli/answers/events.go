@@ -88,7 +88,7 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	s := &q.summary
 	q.out.progress = q.newProgress(reads == nil)
 	debug.SetGCPercent(leastGarbage)
-	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(),
+	query := read.Query{Fields: a.Fields() | event.WantStamp, Match: q.filter.Match, MatchFields: q.filter.Fields(), Words: q.filter.Words(), Code: q.filter.Code(),
 		Unordered: answers.unordered, Strict: q.strict, Checked: answers.checked, Progress: q.out.progress.show}
 	each := s.watch(a, reads != nil)
 	if w, ok := a.(widener); ok {
