@@ -61,6 +61,8 @@ var house = map[string][]string{
 	// nodefile and spelling are the leaves that rooms share which may not know each other.
 	"internal/nodefile": nil,
 	"internal/spelling": nil,
+	// Any package may import lazyregexp: see TestImports.
+	"internal/lazyregexp": nil,
 	// Whatever prints names that others chose asks glyph what of them is seen.
 	"internal/glyph": nil,
 	// typed knows which part of a URL is public from the package that refuses the others.
@@ -183,7 +185,7 @@ func TestImports(t *testing.T) {
 			continue
 		}
 		for _, imported := range words[1:] {
-			if own := ours(imported); own != "" && !slices.Contains(allowed, own) {
+			if own := ours(imported); own != "" && own != "internal/lazyregexp" && !slices.Contains(allowed, own) {
 				t.Errorf("%s imports %s: that is not its direction", name, own)
 			}
 		}

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // decode reads the text as the kubelet does, which ignores unknown fields, and
@@ -160,7 +161,7 @@ func typeError(root *yaml.Node, e error) *Error {
 	if at == nil {
 		at = root
 	}
-	if word := template.FindString(at.Value); word != "" {
+	if word := template().FindString(at.Value); word != "" {
 		return refusePlaceholder(at.Line, at.Column, word)
 	}
 	err := refuseNode(at, "the kubelet cannot read this as a Pod: %s is %s, not a %s", path, jsonKinds[got], want)
@@ -279,10 +280,10 @@ const (
 
 // anchorName is quoted by the YAML parser, and may be a password that begins with
 // "*": the text may be of another file than was meant.
-var anchorName = regexp.MustCompile(`anchor '[^']*'`)
+var anchorName = lazyregexp.New(`anchor '[^']*'`)
 
 // taggedValue is quoted by the YAML parser too, when it is not what its tag says.
-var taggedValue = regexp.MustCompile("(?s)cannot decode (!!\\w+) `.*` as a")
+var taggedValue = lazyregexp.New("(?s)cannot decode (!!\\w+) `.*` as a")
 
 // yamlError gives a parser's message a position. The parsers name the line on
 // which the block or bracket began that they were in, sometimes one less; the
@@ -305,5 +306,5 @@ func yamlError(src []byte, e error, parse func([]byte) error) *Error {
 		line = min(max(named, 1), len(t.lines))
 	}
 	spaces, _, _ := t.indent(line)
-	return refuse(line, spaces+1, "broken YAML: %s", anchorName.ReplaceAllString(taggedValue.ReplaceAllString(msg, "cannot decode a $1 as a"), "anchor"))
+	return refuse(line, spaces+1, "broken YAML: %s", anchorName().ReplaceAllString(taggedValue().ReplaceAllString(msg, "cannot decode a $1 as a"), "anchor"))
 }

@@ -6,23 +6,28 @@ import (
 	"unicode/utf8"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/internal/lazyregexp"
 )
+
+// rendered is what Go templates, Jinja and ERB put in the place of, and is never meant literally.
+const rendered = `\{\{.*?(\}\}|$)|\{%.*?(%\}|$)|<%.*?(%>|$)`
 
 // template matches what Go templates, Jinja, ERB and Terraform leave in a file
 // that they have not rendered yet. <ip> is none of them: people blank out
 // addresses like that in manifests that are whole.
-var template = regexp.MustCompile(always.String() + `|\$\{[A-Za-z_][^}]*\}?|__[A-Z][A-Z0-9_]*__`)
+var template = lazyregexp.New(rendered + `|\$\{[A-Za-z_][^}]*\}?|__[A-Z][A-Z0-9_]*__`)
 
 // always matches the placeholders that never have a meaning of their own in a
 // Pod; the others may be shell code.
-var always = regexp.MustCompile(`\{\{.*?(\}\}|$)|\{%.*?(%\}|$)|<%.*?(%>|$)`)
+var always = lazyregexp.New(rendered)
 
 // placeholder finds the first template placeholder outside a comment.
 func placeholder(src []byte) *Error {
 	t := newText(src)
 	for n := 1; n <= len(t.lines); n++ {
 		s := t.line(n)
-		at := template.FindStringIndex(s)
+		at := template().FindStringIndex(s)
 		if at == nil || strings.HasPrefix(strings.TrimSpace(s), "#") {
 			continue
 		}
@@ -53,12 +58,12 @@ func (d *document) checkPlaceholders() *Error {
 		for i, c := range n.Content {
 			p := pattern
 			if n == d.containers && c != d.container || n.Kind == yaml.MappingNode && i%2 == 1 && scripted[n.Content[i-1].Value] {
-				p = always
+				p = always()
 			}
 			walk(c, p)
 		}
 	}
-	walk(d.root, template)
+	walk(d.root, template())
 	return found
 }
 

@@ -4,21 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // plainScalar matches text that needs no quotes in block and flow style. It
 // is narrower than YAML: what is in doubt gets quotes.
-var plainScalar = regexp.MustCompile(`^(--)?[A-Za-z0-9/._][A-Za-z0-9/._=+@%-]*(:[A-Za-z0-9/._=+@%-]+)*$`)
+var plainScalar = lazyregexp.New(`^(--)?[A-Za-z0-9/._][A-Za-z0-9/._=+@%-]*(:[A-Za-z0-9/._=+@%-]+)*$`)
 
 // quote writes s as a scalar: plain where every reader sees the same string,
 // else in double quotes.
 func quote(s string) string {
-	if plainScalar.MatchString(s) && isString(s) {
+	if plainScalar().MatchString(s) && isString(s) {
 		return s
 	}
 	return doubleQuote(s)

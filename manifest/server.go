@@ -2,13 +2,14 @@ package manifest
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"auditpatch/internal/hint"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // shells run their argument as a script: flags inside it cannot be told from
@@ -126,14 +127,14 @@ func isScript(v []string, i int) bool {
 }
 
 // serverImage matches the last part of the API server's image name.
-var serverImage = regexp.MustCompile(`^kube-apiserver(-(amd64|arm|arm64|ppc64le|s390x))?([:@]|$)`)
+var serverImage = lazyregexp.New(`^kube-apiserver(-(amd64|arm|arm64|ppc64le|s390x))?([:@]|$)`)
 
 // entrypoint handles a container that leaves the program to its image.
 func entrypoint(c *corev1.Container, v []string) (program, bool) {
 	image := path.Base(c.Image)
 	switch {
 	case len(c.Command) > 0 || len(v) == 0:
-	case serverImage.MatchString(image) && strings.HasPrefix(v[0], "--"):
+	case serverImage().MatchString(image) && strings.HasPrefix(v[0], "--"):
 		return program{script: -1}, true
 	case strings.HasPrefix(image, "hyperkube") && serverWord(v[0]):
 		return program{items: 1, script: -1}, true

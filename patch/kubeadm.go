@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +12,8 @@ import (
 	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch/auditflags"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // KubeadmConfig is the ConfigMap whose key ClusterConfiguration kubeadm writes
@@ -171,14 +172,14 @@ func (k *kubeadmPlanner) onlyForAudit(v manifest.ExtraVolume) bool {
 
 // kubeadmVolumes are those that kubeadm itself gives the API server
 // (cmd/kubeadm/app/phases/controlplane/volumes.go).
-var kubeadmVolumes = regexp.MustCompile(`^(k8s-certs|ca-certs|etcd-certs-\d+|etc-pki(-.*)?|etc-ca-certificates|usr(-local)?-share-ca-certificates)$`)
+var kubeadmVolumes = lazyregexp.New(`^(k8s-certs|ca-certs|etcd-certs-\d+|etc-pki(-.*)?|etc-ca-certificates|usr(-local)?-share-ca-certificates)$`)
 
 // auditVolumes are the volumes of a manifest that bring its audit paths, but for
 // those that kubeadm adds by itself.
 func auditVolumes(m *manifest.File) (out []manifest.ExtraVolume, err error) {
 	s := Inspect(m)
 	for _, l := range []*Location{s.Policy, s.Log, s.Webhook} {
-		if l == nil || l.Mount == nil || l.Volume == nil || l.Volume.HostPath == nil || kubeadmVolumes.MatchString(l.Volume.Name) {
+		if l == nil || l.Mount == nil || l.Volume == nil || l.Volume.HostPath == nil || kubeadmVolumes().MatchString(l.Volume.Name) {
 			continue
 		}
 		if l.Mount.SubPath != "" || l.Mount.SubPathExpr != "" {

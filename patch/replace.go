@@ -3,7 +3,6 @@ package patch
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,8 @@ import (
 	"auditpatch/internal/hint"
 	"auditpatch/manifest"
 	"auditpatch/patch/webhookconfig"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // spared says why a file must neither be overwritten nor removed, "" when it
@@ -130,14 +131,14 @@ type head struct {
 }
 
 // policyLine finds the version of an audit policy in text that is no YAML.
-var policyLine = regexp.MustCompile(`(?m)^["']?apiVersion["']?[ \t]*:[ \t]*["']?audit\.k8s\.io/`)
+var policyLine = lazyregexp.New(`(?m)^["']?apiVersion["']?[ \t]*:[ \t]*["']?audit\.k8s\.io/`)
 
 // isPolicy tells whether a file is an audit policy, be it faulty. Audit events
 // have the same API group and another kind.
 func isPolicy(data []byte) bool {
 	h := head{}
 	if err := yaml.Unmarshal(data, &h); err != nil && h.Kind == "" && h.APIVersion == "" {
-		return policyLine.Match(data)
+		return policyLine().Match(data)
 	}
 	switch {
 	case strings.HasPrefix(h.APIVersion, "audit.k8s.io"):

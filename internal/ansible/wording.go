@@ -3,7 +3,6 @@ package ansible
 import (
 	"cmp"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,8 @@ import (
 	"auditpatch/internal/typed"
 	"auditpatch/patch"
 	"auditpatch/patch/webhookconfig"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // hiddenValue is what Ansible itself puts in the place of secrets.
@@ -91,14 +92,14 @@ func knownArgument(name string) (isContent, known bool) {
 	return false, name == "state"
 }
 
-var flagInText = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
+var flagInText = lazyregexp.New(`--([a-z][a-z0-9-]*)`)
 
 // words replaces the flags of a message by the arguments that stand for them. Messages
 // are texts, unlike hints: most name a flag in the midst of a sentence, and many come
 // from errors that wrap others. What stands in one and is no argument of this task
 // stays as it is.
 func (t *task) words(message string) string {
-	return flagInText.ReplaceAllStringFunc(message, func(flag string) string {
+	return flagInText().ReplaceAllStringFunc(message, func(flag string) string {
 		if f, _ := argument(t.command, argumentName(flag[2:])); f == nil {
 			return flag
 		}

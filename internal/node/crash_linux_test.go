@@ -327,7 +327,7 @@ func (c *crashes) works(t *testing.T, root string) {
 	equal(t, "tree after the next run", snapshot(t, root), c.new)
 	must(t, filepath.WalkDir(filepath.Join(root, stateDir), func(name string, d fs.DirEntry, err error) error {
 		base := filepath.Base(name)
-		if base == journalName || base == newName || filepath.Base(filepath.Dir(name)) == runsName && !idForm.MatchString(base) {
+		if base == journalName || base == newName || filepath.Base(filepath.Dir(name)) == runsName && !idForm().MatchString(base) {
 			t.Errorf("left over: %s", name)
 		}
 		return err

@@ -6,10 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 const (
@@ -34,7 +35,7 @@ const (
 )
 
 // idForm is what IDs look like; what looks otherwise is not ours to remove.
-var idForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ(-\d+)?$`)
+var idForm = lazyregexp.New(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ(-\d+)?$`)
 
 // record is run.json.
 type record struct {
@@ -210,7 +211,7 @@ func (s *store) journal() (string, error) {
 		return "", err
 	}
 	id := strings.TrimSuffix(string(data), "\n")
-	if !idForm.MatchString(id) {
+	if !idForm().MatchString(id) {
 		return "", s.fail("read", journalName, errDamaged)
 	}
 	if s.ended(id) {
@@ -267,7 +268,7 @@ func (s *store) ids() ([]string, error) {
 	}
 	current, _ := s.journal() // a damaged one does not make the backups useless
 	return slices.DeleteFunc(all, func(id string) bool {
-		return !idForm.MatchString(id) || id != current && !s.ended(id)
+		return !idForm().MatchString(id) || id != current && !s.ended(id)
 	}), nil
 }
 
@@ -296,7 +297,7 @@ func (s *store) sweep() error {
 	}
 	for _, name := range all {
 		id, hidden := strings.CutPrefix(name, ".")
-		if !idForm.MatchString(id) || !hidden && s.ended(id) {
+		if !idForm().MatchString(id) || !hidden && s.ended(id) {
 			continue
 		}
 		if err := s.dir.RemoveAll(path.Join(runsName, name)); err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,8 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // wontStart is the consequence of each fault that kube-apiserver refuses.
@@ -273,10 +274,10 @@ func quoted(text string) string {
 
 // taggedValue is quoted by the parsers when it is not what its tag says; a text that is
 // no policy may hold a token there.
-var taggedValue = regexp.MustCompile("(?s)cannot decode (!!\\w+) `.*` as a")
+var taggedValue = lazyregexp.New("(?s)cannot decode (!!\\w+) `.*` as a")
 
 // firstLine is what a parser says, without the value that it quotes.
 func firstLine(text string) string {
-	line, _, _ := strings.Cut(taggedValue.ReplaceAllString(text, "cannot decode a $1 as a"), "\n")
+	line, _, _ := strings.Cut(taggedValue().ReplaceAllString(text, "cannot decode a $1 as a"), "\n")
 	return line
 }

@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	sigsyaml "sigs.k8s.io/yaml"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // syntax explains a text that is not YAML.
@@ -46,7 +47,7 @@ func isReadable(data []byte) bool {
 }
 
 // yamlError is the form of the parsers' errors.
-var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+var yamlError = lazyregexp.New(`^yaml: (?:line (\d+): )?(.*)`)
 
 // locateSyntax finds the place of a syntax error. Neither parser tells columns,
 // and their lines differ: the tree's parser names the line where the broken
@@ -86,7 +87,7 @@ func yamlProblem(err error) (line int, problem string) {
 		return 1, "the text is not YAML"
 	}
 	text := firstLine(err.Error())
-	m := yamlError.FindStringSubmatch(text)
+	m := yamlError().FindStringSubmatch(text)
 	if m == nil {
 		return 1, text
 	}

@@ -4,8 +4,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Pod is the Pod that a process runs in, as the kubelet's control groups tell.
@@ -26,7 +27,7 @@ func (p Pod) Static() bool { return len(p.UID) == 32 && !strings.Contains(p.UID,
 // podGroup is a Pod's control group: podUID with the cgroupfs driver, and
 // kubepods-QOS-podUID.slice, with _ for -, with systemd's
 // (pkg/kubelet/cm/pod_container_manager_linux.go, GetPodContainerName).
-var podGroup = regexp.MustCompile(`^(?:[a-z]+-)*pod([0-9a-f]{32}|[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?:\.slice)?$`)
+var podGroup = lazyregexp.New(`^(?:[a-z]+-)*pod([0-9a-f]{32}|[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?:\.slice)?$`)
 
 // PodOf is the Pod that a process runs in. A container's group lies in its
 // Pod's, and a runtime may nest further groups in it, as crun does on cgroup v2;
@@ -61,7 +62,7 @@ func (h Host) PodOf(p Process) Pod {
 // innermostPod walks up from a control group to that of a Pod.
 func innermostPod(group string) (pod, uid string) {
 	for ; group != "/" && group != "."; group = path.Dir(group) {
-		if m := podGroup.FindStringSubmatch(path.Base(group)); m != nil {
+		if m := podGroup().FindStringSubmatch(path.Base(group)); m != nil {
 			return group, strings.ReplaceAll(m[1], "_", "-")
 		}
 	}

@@ -2,13 +2,14 @@ package rehearsal
 
 import (
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/hint"
 	"auditpatch/patch/auditflags"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // died says why the second API server has ended, in its own words. What a signal has ended
@@ -38,10 +39,10 @@ func addressInUse(log string) bool {
 
 // commandFailed is how kube-apiserver reports what ends it (component-base/cli, Run): klog's
 // head, then the message and the error, quoted.
-var commandFailed = regexp.MustCompile(`"command failed" err=("(?:[^"\\]|\\.)*")`)
+var commandFailed = lazyregexp.New(`"command failed" err=("(?:[^"\\]|\\.)*")`)
 
 // klogHead is what stands before klog's messages: severity, time, thread and place.
-var klogHead = regexp.MustCompile(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+:\d+\] `)
+var klogHead = lazyregexp.New(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+:\d+\] `)
 
 // exhausted tells whether Go's runtime has given up for want of memory or threads.
 func exhausted(log string) bool {
@@ -51,20 +52,20 @@ func exhausted(log string) bool {
 
 // plain is a line of kube-apiserver's log without what is for programs.
 func plain(line string) string {
-	if m := commandFailed.FindStringSubmatch(line); m != nil {
+	if m := commandFailed().FindStringSubmatch(line); m != nil {
 		if text, err := strconv.Unquote(m[1]); err == nil {
 			line = text
 		}
 	}
-	line = klogHead.ReplaceAllString(strings.TrimSpace(line), "")
+	line = klogHead().ReplaceAllString(strings.TrimSpace(line), "")
 	return strings.TrimPrefix(line, "Error: ")
 }
 
-var flagName = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
+var flagName = lazyregexp.New(`--([a-z][a-z0-9-]*)`)
 
 // remedy is what to type against last words.
 func (r Rehearsal) remedy(words string) hint.Hint {
-	for _, m := range flagName.FindAllStringSubmatch(words, -1) {
+	for _, m := range flagName().FindAllStringSubmatch(words, -1) {
 		f, known := auditflags.Lookup(m[1])
 		normal := f.DefaultAt(r.New.Version)
 		switch {

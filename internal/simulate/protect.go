@@ -1,13 +1,14 @@
 package simulate
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/explain"
 	"auditpatch/internal/policy/sensitive"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Reason is why requests stay in the log.
@@ -80,13 +81,13 @@ func reads(r policy.Request) bool {
 
 // plainName and plainPath are names that mean nothing else in a rule: a URL may name the resource *.
 var (
-	plainName = regexp.MustCompile(`^[a-z0-9.-]*$`)
-	plainPath = regexp.MustCompile(`^/[A-Za-z0-9/._~-]*$`)
+	plainName = lazyregexp.New(`^[a-z0-9.-]*$`)
+	plainPath = lazyregexp.New(`^/[A-Za-z0-9/._~-]*$`)
 )
 
 func odd(r policy.Request) bool {
 	if r.Resource == "" {
-		return !plainPath.MatchString(r.Path)
+		return !plainPath().MatchString(r.Path)
 	}
-	return !plainName.MatchString(r.Resource) || !plainName.MatchString(r.Subresource) || !plainName.MatchString(r.Group)
+	return !plainName().MatchString(r.Resource) || !plainName().MatchString(r.Subresource) || !plainName().MatchString(r.Group)
 }

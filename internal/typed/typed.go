@@ -8,12 +8,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"auditpatch/patch/webhookconfig"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // unknown stands for what is like a URL and is none.
@@ -74,12 +75,12 @@ func forms(value string) (out []string) {
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 // account is the user and password of any URL, also of one that has become a path.
-var account = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/'"@]+@`)
+var account = lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/'"@]+@`)
 
 // Hide is a text for people without the credentials of what was typed.
 func (v Values) Hide(text string) string {
 	if v.hide != nil {
 		text = v.hide.Replace(text)
 	}
-	return account.ReplaceAllString(text, "$1")
+	return account().ReplaceAllString(text, "$1")
 }

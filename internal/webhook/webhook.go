@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +22,8 @@ import (
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/wait"
 	"auditpatch/patch"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // kube-apiserver posts audit events with client-go, which counts every answer
@@ -350,7 +351,7 @@ var webhookFlags = []string{
 	"--authentication-token-webhook-config-file", "--authorization-webhook-config-file", "--authorization-config", "--admission-control-config-file",
 }
 
-var kubeconfigField = regexp.MustCompile(`kubeConfigFile["']?:\s*["']?([^"'\s,}]+)`)
+var kubeconfigField = lazyregexp.New(`kubeConfigFile["']?:\s*["']?([^"'\s,}]+)`)
 
 // names tells whether a file has a URL on a host, or names a kubeconfig that has.
 func names(s *apiserver.Server, file, host string) bool {
@@ -358,7 +359,7 @@ func names(s *apiserver.Server, file, host string) bool {
 	if err != nil || mentions(string(f.Data), host) {
 		return err == nil
 	}
-	return slices.ContainsFunc(kubeconfigField.FindAllSubmatch(f.Data, -1), func(m [][]byte) bool {
+	return slices.ContainsFunc(kubeconfigField().FindAllSubmatch(f.Data, -1), func(m [][]byte) bool {
 		f, err := s.Node.Read(string(m[1]))
 		return err == nil && mentions(string(f.Data), host)
 	})

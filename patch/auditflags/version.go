@@ -2,9 +2,10 @@ package auditflags
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Version is a Kubernetes release, such as 1.36. The zero Version is unknown.
@@ -35,7 +36,7 @@ func (v Version) String() string {
 // A release tag may go on with what a vendor or a build adds: v1.29.3-eks-1,
 // v1.31.0-alpha.1.12_0a1b2c, v1.30.1_vmware.1. No more than three digits, so that
 // a date (20240131.1) is not taken for a release.
-var releaseTag = regexp.MustCompile(`^v?([1-9][0-9]{0,2})\.([0-9]{1,3})(?:[.+_-].*)?$`)
+var releaseTag = lazyregexp.New(`^v?([1-9][0-9]{0,2})\.([0-9]{1,3})(?:[.+_-].*)?$`)
 
 // ParseImageVersion reads the release from the tag of a container image reference.
 // A reference without a tag, with a tag that names no release (latest), or with
@@ -47,7 +48,7 @@ func ParseImageVersion(image string) (Version, bool) {
 	if !ok {
 		return Version{}, false
 	}
-	m := releaseTag.FindStringSubmatch(tag)
+	m := releaseTag().FindStringSubmatch(tag)
 	if m == nil {
 		return Version{}, false
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,8 @@ import (
 
 	"auditpatch/internal/hint"
 	"auditpatch/patch/auditflags"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Config is what a plan must know of a kubeconfig for the audit webhook.
@@ -108,10 +109,10 @@ func (r *reader) warn(n *yaml.Node, h hint.Hint, format string, a ...any) {
 }
 
 var (
-	yamlLine = regexp.MustCompile(`^yaml: line ([0-9]+): `)
+	yamlLine = lazyregexp.New(`^yaml: line ([0-9]+): `)
 	// For what its grammar, not its scanner, does not like, the YAML package counts
 	// lines from 0.
-	yamlGrammar = regexp.MustCompile(`^(did not find expected (<|node content|'-'|key|',')|found (duplicate|incompatible|undefined))`)
+	yamlGrammar = lazyregexp.New(`^(did not find expected (<|node content|'-'|key|',')|found (duplicate|incompatible|undefined))`)
 )
 
 func (r *reader) parse(data []byte) *yaml.Node {
@@ -138,9 +139,9 @@ func (r *reader) parse(data []byte) *yaml.Node {
 // password that starts with * is taken for an alias.
 func (r *reader) syntax(err error) {
 	reason, where := err.Error(), r.name
-	if m := yamlLine.FindStringSubmatch(reason); m != nil {
+	if m := yamlLine().FindStringSubmatch(reason); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		if reason = reason[len(m[0]):]; yamlGrammar.MatchString(reason) {
+		if reason = reason[len(m[0]):]; yamlGrammar().MatchString(reason) {
 			line++
 		}
 		where = fmt.Sprintf("%s:%d", r.name, line)
@@ -197,8 +198,8 @@ func present(f fields, key string) bool {
 
 // kube-apiserver's reader knows YAML 1.1, in which these are bools unless quoted.
 var (
-	oldBool = regexp.MustCompile(`^([yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$`)
-	yes     = regexp.MustCompile(`^(?i:y|yes|on|true)$`)
+	oldBool = lazyregexp.New(`^([yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$`)
+	yes     = lazyregexp.New(`^(?i:y|yes|on|true)$`)
 )
 
 // text returns a field's string, "" where it is absent.
@@ -209,7 +210,7 @@ func (r *reader) text(f fields, key string) string {
 	}
 	bare := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
 	switch tag := n.ShortTag(); {
-	case n.Kind != yaml.ScalarNode || bare && oldBool.MatchString(n.Value):
+	case n.Kind != yaml.ScalarNode || bare && oldBool().MatchString(n.Value):
 		r.refuse(n, nil, "%s: not a string; quote it", key)
 	case tag == "!!str" || bare && (tag == "!!timestamp" || tag == "!!merge"):
 		return n.Value
@@ -326,7 +327,7 @@ func (r *reader) cluster(n *yaml.Node) (secure bool) {
 	}
 	secure = r.server(f)
 	ca := r.credential(f, "certificate-authority")
-	if skip := f.values["insecure-skip-tls-verify"]; skip != nil && yes.MatchString(skip.Value) {
+	if skip := f.values["insecure-skip-tls-verify"]; skip != nil && yes().MatchString(skip.Value) {
 		if ca != nil || present(f, "certificate-authority") {
 			r.reject(secure, skip, "insecure-skip-tls-verify and certificate-authority exclude each other")
 		}

@@ -10,12 +10,13 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"auditpatch/internal/hint"
 	"auditpatch/patch/auditflags"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Target says where kube-apiserver shall post events. The certificates and the
@@ -111,7 +112,7 @@ func PublicURL(text string) string {
 	return public
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_.])?$`)
+var hostName = lazyregexp.New(`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_.])?$`)
 
 // checkServer looks at the URL that events go to. It never repeats more of it than
 // the host: user, path and the error of url.Parse may hold a credential.
@@ -148,7 +149,7 @@ func checkHost(u *url.URL) (fault string) {
 	switch {
 	case host == "":
 		return "no host in the URL"
-	case net.ParseIP(host) == nil && !hostName.MatchString(host):
+	case net.ParseIP(host) == nil && !hostName().MatchString(host):
 		return "not a host name or address: a placeholder that was never filled in?"
 	case !validPort(u.Port()) || strings.HasSuffix(u.Host, ":"):
 		return "the port must be 1 to 65535"

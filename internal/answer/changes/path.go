@@ -2,9 +2,10 @@ package changes
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Path says where in an object something is, such as
@@ -29,8 +30,8 @@ func (p Path) to(s Step) Path               { return append(p[:len(p):len(p)], s
 func (p Path) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 var (
-	plainField = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
-	plainName  = regexp.MustCompile(`^[A-Za-z0-9._/:-]*[A-Za-z._/:-][A-Za-z0-9._/:-]*$`)
+	plainField = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+	plainName  = lazyregexp.New(`^[A-Za-z0-9._/:-]*[A-Za-z._/:-][A-Za-z0-9._/:-]*$`)
 )
 
 // String is the path as people write it. What would be ambiguous, or is no plain text,
@@ -39,7 +40,7 @@ func (p Path) String() string {
 	var b strings.Builder
 	for i, s := range p {
 		switch {
-		case !s.elem && plainField.MatchString(s.Field):
+		case !s.elem && plainField().MatchString(s.Field):
 			if i > 0 {
 				b.WriteByte('.')
 			}
@@ -62,7 +63,7 @@ func (s Step) which() string {
 	case json.Number:
 		text = is.String()
 	case string:
-		if text = is; !plainName.MatchString(is) {
+		if text = is; !plainName().MatchString(is) {
 			text = quoted(is)
 		}
 	}

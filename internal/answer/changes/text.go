@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 const (
@@ -130,7 +131,7 @@ func listLeaves(sign string, at Path, list []any) (out []string) {
 }
 
 // plainValue is text that cannot be taken for anything else.
-var plainValue = regexp.MustCompile(`^[\pL\pN._/@%+*-]([\pL\pN\pS\pP ]*[\pL\pN\pS\pP])?$`)
+var plainValue = lazyregexp.New(`^[\pL\pN._/@%+*-]([\pL\pN\pS\pP ]*[\pL\pN\pS\pP])?$`)
 
 // value is a value for people, cut when it is long.
 func value(v any) string {
@@ -138,7 +139,7 @@ func value(v any) string {
 		return NotShown
 	}
 	text, isText := v.(string)
-	if !isText || !plainValue.MatchString(text) || strings.Contains(text, " -> ") || looksTyped(text) {
+	if !isText || !plainValue().MatchString(text) || strings.Contains(text, " -> ") || looksTyped(text) {
 		text = compact(v)
 	}
 	if utf8.RuneCountInString(text) <= mostValue {

@@ -267,5 +267,5 @@ func account(user string) (namespace, name string, ok bool) {
 		return "", "", false
 	}
 	namespace, name, ok = strings.Cut(rest, ":")
-	return namespace, name, ok && label.MatchString(namespace) && accountName.MatchString(name)
+	return namespace, name, ok && label().MatchString(namespace) && accountName().MatchString(name)
 }

@@ -16,7 +16,7 @@ func TestRoleNames(t *testing.T) {
 	seen := map[string]string{}
 	for _, user := range parts {
 		for _, namespace := range parts {
-			if namespace != "" && !label.MatchString(namespace) {
+			if namespace != "" && !label().MatchString(namespace) {
 				continue
 			}
 			name := roleNames("", user)(namespace)

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/endpoints/request"
 
 	"auditpatch/internal/auditlog/event"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // outcome is what an event says of its request.
@@ -34,7 +35,7 @@ func verdict(e *event.Event) outcome {
 		return refused
 	}
 	switch {
-	case code == http.StatusForbidden && impersonating.Match(e.Response.Message):
+	case code == http.StatusForbidden && impersonating().Match(e.Response.Message):
 		return noBecome
 	case code == http.StatusForbidden:
 		return refused
@@ -47,7 +48,7 @@ func verdict(e *event.Event) outcome {
 }
 
 // impersonating are the messages of a refused impersonation.
-var impersonating = regexp.MustCompile(`cannot (impersonate|"?impersonate(-on)?:)|when impersonating|impersonating (the|an|a|empty) `)
+var impersonating = lazyregexp.New(`cannot (impersonate|"?impersonate(-on)?:)|when impersonating|impersonating (the|an|a|empty) `)
 
 var requestInfos = &request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}
 
@@ -98,9 +99,9 @@ func path(e *event.Event) string {
 	return u.Path
 }
 
-var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+var label = lazyregexp.New(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-var accountName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+var accountName = lazyregexp.New(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
 // expressible says that a rule can allow this and nothing else. A resource that is called *
 // does not exist, but may be asked for.
@@ -111,7 +112,7 @@ func (g Grant) expressible() bool {
 	if g.URL != "" {
 		return !strings.HasSuffix(g.URL, "*")
 	}
-	return g.Group != "*" && g.base() != "*" && (g.Namespace == "" || label.MatchString(g.Namespace)) && (g.Resource != "" || g.Group != "")
+	return g.Group != "*" && g.base() != "*" && (g.Namespace == "" || label().MatchString(g.Namespace)) && (g.Resource != "" || g.Group != "")
 }
 
 // hasGroup looks into a JSON list; a quotation mark within a name is escaped there.

@@ -2,10 +2,11 @@ package roles
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 
 	"auditpatch/internal/auditlog/event"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Set are the roles of one user.
@@ -158,11 +159,11 @@ func (h *holder) any(g Grant, verb, resource string) bool {
 // without vowels, and digits, of which words have none. Then there are numbers of Jobs, UUIDs
 // and other hexadecimal digits.
 var (
-	suffix = regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{5,10}$`)
-	number = regexp.MustCompile(`[-._][0-9]{5,}$|[0-9a-f]{8}-[0-9a-f]{4}-|[-._/][0-9a-f]{16,}$`)
+	suffix = lazyregexp.New(`-[bcdfghjklmnpqrstvwxz2456789]{5,10}$`)
+	number = lazyregexp.New(`[-._][0-9]{5,}$|[0-9a-f]{8}-[0-9a-f]{4}-|[-._/][0-9a-f]{16,}$`)
 )
 
-func generated(name string) bool { return suffix.MatchString(name) || number.MatchString(name) }
+func generated(name string) bool { return suffix().MatchString(name) || number().MatchString(name) }
 
 // escalate adds the right to give others what the user does not have, where roles were made
 // that do so.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Subject is to whom roles are bound: kind User, Group or ServiceAccount.
@@ -229,13 +230,13 @@ func requests(n int64) string {
 
 // bare are texts that YAML takes for strings without quotation marks; words that it takes for
 // something else are not among them.
-var bare = regexp.MustCompile(`^[A-Za-z/][-A-Za-z0-9./]*(:[A-Za-z0-9][-A-Za-z0-9./]*)*$`)
+var bare = lazyregexp.New(`^[A-Za-z/][-A-Za-z0-9./]*(:[A-Za-z0-9][-A-Za-z0-9./]*)*$`)
 
 var notBare = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 // scalar is a string as YAML has it.
 func scalar(s string) string {
-	if bare.MatchString(s) && !slices.Contains(notBare, strings.ToLower(s)) {
+	if bare().MatchString(s) && !slices.Contains(notBare, strings.ToLower(s)) {
 		return s
 	}
 	var b strings.Builder

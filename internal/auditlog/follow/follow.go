@@ -18,13 +18,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
 	"auditpatch/internal/auditlog"
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/read"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Options say what is wanted of the logs.
@@ -209,7 +210,7 @@ func (f *follower) awaited(name string) {
 
 // byOthers are names of what is packed, and of what logrotate has rotated or made a copy of:
 // the events of these were in a live log.
-var byOthers = regexp.MustCompile(`\.gz$|[-.][0-9]+$`)
+var byOthers = lazyregexp.New(`\.gz$|[-.][0-9]+$`)
 
 // inFolder are the live logs in a folder, by the names that package read takes for logs.
 // Links are left out: what they lead to would come twice.
@@ -220,7 +221,7 @@ func inFolder(dir string) (paths []string, err error) {
 	}
 	for _, e := range entries {
 		_, rotated := auditlog.LiveName(e.Name())
-		if e.Type().IsRegular() && !rotated && auditlog.MayBeLog(e.Name()) && !byOthers.MatchString(e.Name()) {
+		if e.Type().IsRegular() && !rotated && auditlog.MayBeLog(e.Name()) && !byOthers().MatchString(e.Name()) {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}

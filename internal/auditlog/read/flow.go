@@ -236,7 +236,7 @@ func (p *pieces) end(live bool) {
 // piece is what a line of a runtime holds, and whether more of that comes in the next.
 func piece(line []byte) (content []byte, more, ok bool) {
 	line = bytes.TrimRight(line, "\r\n")
-	if at := cri.FindIndex(line); at != nil {
+	if at := cri().FindIndex(line); at != nil {
 		return line[at[1]:], bytes.Fields(line[:at[1]])[2][0] == 'P', true
 	}
 	if content, ok = dockerPiece(line); ok {

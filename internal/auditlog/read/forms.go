@@ -3,9 +3,10 @@ package read
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 
 	"auditpatch/internal/auditlog/event"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // form is how a file holds events.
@@ -51,10 +52,10 @@ func foreignReason(head []byte) string {
 
 // cri is how a container runtime's lines begin: a time, a stream, and F for the last
 // piece of a line or P for one before it.
-var cri = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](:\S*)? `)
+var cri = lazyregexp.New(`^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](:\S*)? `)
 
 // listHead is how an EventList, or another object with a list, begins in its first line.
-var listHead = regexp.MustCompile(`^\{\s*("\w+"\s*:\s*("[^"]*"|\d+|\{[^{}]*\})\s*,\s*)*"(items|Items|events|logEvents|hits|records)"\s*:\s*[\[{]`)
+var listHead = lazyregexp.New(`^\{\s*("\w+"\s*:\s*("[^"]*"|\d+|\{[^{}]*\})\s*,\s*)*"(items|Items|events|logEvents|hits|records)"\s*:\s*[\[{]`)
 
 // formOf sees a file's form by its beginning.
 func formOf(head []byte) form {
@@ -77,7 +78,7 @@ func formOf(head []byte) form {
 		}
 	case text[0] == '{':
 		return formOfObject(line, rest, ended)
-	case cri.Match(line):
+	case cri().Match(line):
 		return fragments
 	}
 	return jsonLines
@@ -93,7 +94,7 @@ func formOfObject(line, rest []byte, ended bool) form {
 		return values
 	case bytes.HasPrefix(line, []byte(`{"kind":"Event",`)):
 		return jsonLines // torn, or longer than what is looked at
-	case !ended || listHead.Match(line):
+	case !ended || listHead().Match(line):
 		return values
 	}
 	rest = bytes.TrimLeft(rest, "\r\n")

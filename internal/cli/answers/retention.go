@@ -3,7 +3,6 @@ package answers
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,8 @@ import (
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy"
 	"auditpatch/internal/simulate"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // retentionFlags are those of policy retention.
@@ -46,11 +47,11 @@ func (p *program) retentionCommand() *cli.Command {
 
 // diskSize is a size as people type it. The units are those of the rotation flags: 1 M is
 // 1024*1024 bytes.
-var diskSize = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)(?:I?B)?$`)
+var diskSize = lazyregexp.New(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)(?:I?B)?$`)
 
 func parseSize(flag, text string) (int64, error) {
 	bad := hint.Errorf(hint.Spaced(flag, "10G"), "--%s %q: it is no size", flag, text)
-	m := diskSize.FindStringSubmatch(strings.ToUpper(strings.TrimSpace(text)))
+	m := diskSize().FindStringSubmatch(strings.ToUpper(strings.TrimSpace(text)))
 	if m == nil {
 		return 0, bad
 	}

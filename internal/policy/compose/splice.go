@@ -3,12 +3,13 @@ package compose
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // edit puts text into the place of some bytes.
@@ -141,7 +142,7 @@ func (s *splicer) head(composed []string) {
 		if !bytes.HasPrefix(line, []byte("#")) {
 			return
 		}
-		in = in && bytes.HasPrefix(line, []byte("#   ")) || record.Match(line)
+		in = in && bytes.HasPrefix(line, []byte("#   ")) || record().Match(line)
 		if !in {
 			continue
 		}
@@ -155,7 +156,7 @@ func (s *splicer) head(composed []string) {
 
 // record are the first lines of the fields in the head of a preset, and in that of a
 // composed policy.
-var record = regexp.MustCompile(`^# (Purpose|For|Volume|Cost|Hides|Leaks|May leak|Sources|Passes|Fails|Lint|Not written|Only written|Composed|Ask): `)
+var record = lazyregexp.New(`^# (Purpose|For|Volume|Cost|Hides|Leaks|May leak|Sources|Passes|Fails|Lint|Not written|Only written|Composed|Ask): `)
 
 // leaveOut lets a rule of the base leave out stages, all of which it names.
 func (s *splicer) leaveOut(rule *yaml.Node, stages []auditv1.Stage) {

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,8 @@ import (
 	"auditpatch/internal/hint"
 	"auditpatch/internal/policy/builtin"
 	"auditpatch/internal/spelling"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Fields are a request for a resource, as one types it.
@@ -133,7 +134,7 @@ func checkVerb(verb string) error {
 // place is where a resource is served.
 type place struct{ group, version, resource, subresource string }
 
-var versionName = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?$`)
+var versionName = lazyregexp.New(`^v[0-9]+((alpha|beta)[0-9]+)?$`)
 
 // parseResource reads RESOURCE[.VERSION][.GROUP][/SUBRESOURCE], kubectl's form. A name
 // without a group is that of a built-in resource; one with a dot at its end is of the
@@ -151,7 +152,7 @@ func parseResource(text string) (place, error) {
 	}
 	resource, group, hasGroup := strings.Cut(name, ".")
 	p := place{subresource: sub}
-	if first, rest, _ := strings.Cut(group, "."); versionName.MatchString(first) {
+	if first, rest, _ := strings.Cut(group, "."); versionName().MatchString(first) {
 		p.version, group = first, rest
 	}
 	if known, ok := resolve(resource, group, !hasGroup); ok {

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -9,6 +8,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"auditpatch/internal/policy"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Somebody is a user who has logged in and whom no rule of a policy names: the one to
@@ -38,11 +39,11 @@ var SystemUsers = []string{"system:anonymous", "system:apiserver", "system:kube-
 // systemUsers are those with a name for each node, service account and bootstrap token
 // (k8s.io/apiserver/pkg/authentication/serviceaccount, plugin/pkg/auth/authorizer/node and
 // k8s.io/cluster-bootstrap/token/api in Kubernetes).
-var systemUsers = regexp.MustCompile(`^system:(node:[a-z0-9][a-z0-9.-]*|serviceaccount:[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9.-]*|bootstrap:[a-z0-9]{6})$`)
+var systemUsers = lazyregexp.New(`^system:(node:[a-z0-9][a-z0-9.-]*|serviceaccount:[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9.-]*|bootstrap:[a-z0-9]{6})$`)
 
 // IsSystemUser tells whether a name is one that Kubernetes itself gives to a user.
 func IsSystemUser(name string) bool {
-	return slices.Contains(SystemUsers, name) || systemUsers.MatchString(name)
+	return slices.Contains(SystemUsers, name) || systemUsers().MatchString(name)
 }
 
 // IsGroup tells whether a name is that of a group of Kubernetes, which no user has.

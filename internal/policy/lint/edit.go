@@ -103,7 +103,7 @@ func (l *linter) quote(path string) *Fix {
 	}
 	value, _ := l.value(path)
 	fix := &Fix{Does: fmt.Sprintf("%s becomes %s", text, quoted), Changes: thenAccepted, Edits: []Edit{{span.Start, span.End, quoted}}, change: change{path, setValue, value}}
-	if m := ruleField.FindStringSubmatch(path); m != nil {
+	if m := ruleField().FindStringSubmatch(path); m != nil {
 		switch m[2] {
 		case "users", "userGroups", "verbs", "namespaces", "nonResourceURLs", "omitStages", "resourceNames":
 		case "resources":

@@ -2,13 +2,14 @@ package lint
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"k8s.io/apiserver/pkg/apis/audit"
 
 	"auditpatch/internal/policy"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 var identityCodes = []*Code{
@@ -30,8 +31,8 @@ var identityCodes = []*Code{
 var (
 	wellKnownGroups = []string{"system:authenticated", "system:unauthenticated", "system:masters", "system:nodes", "system:serviceaccounts", "system:monitoring", "kubeadm:cluster-admins"}
 	wellKnownUsers  = []string{"system:anonymous", "system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy", "kubernetes-admin"}
-	accountName     = regexp.MustCompile(`^(system:)?serviceaccounts?:([a-z0-9-]+):([a-z0-9.-]+)$`)
-	accountGroup    = regexp.MustCompile(`^system:serviceaccount:([a-z0-9-]+)$`)
+	accountName     = lazyregexp.New(`^(system:)?serviceaccounts?:([a-z0-9-]+):([a-z0-9.-]+)$`)
+	accountGroup    = lazyregexp.New(`^system:serviceaccount:([a-z0-9-]+)$`)
 )
 
 // identities looks at users and groups.
@@ -51,14 +52,14 @@ func (l *linter) identities(r *rule) {
 const nowTaken = "the rule now takes the requests of this identity"
 
 func (l *linter) user(r *rule, path, u string) {
-	m := accountName.FindStringSubmatch(u)
+	m := accountName().FindStringSubmatch(u)
 	message := fmt.Sprintf("user %q in %s", u, r.path)
 	switch {
 	case m != nil && !strings.HasPrefix(u, "system:serviceaccount:"):
 		want := fmt.Sprintf("system:serviceaccount:%s:%s", m[2], m[3])
 		l.add("AP054", path, message+" is not the name of a service account", fmt.Sprintf("write %q", want)).
 			Fix = l.replace(path, want, fmt.Sprintf("user %q becomes %q", u, want), nowTaken)
-	case accountGroup.MatchString(u):
+	case accountGroup().MatchString(u):
 		l.add("AP054", path, message+" names a namespace and no service account", fmt.Sprintf("write %q, or %q for all of the namespace", u+":NAME", fmt.Sprintf("userGroups: [%q]", strings.Replace(u, "account:", "accounts:", 1))))
 	case slices.Contains(wellKnownGroups, u) || strings.HasPrefix(u, "system:serviceaccounts:"):
 		l.add("AP054", path, message+" is a group", fmt.Sprintf("write %q", fmt.Sprintf("userGroups: [%q]", u)))
@@ -66,7 +67,7 @@ func (l *linter) user(r *rule, path, u string) {
 }
 
 func (l *linter) userGroup(r *rule, path, g string) {
-	m, name := accountGroup.FindStringSubmatch(g), accountName.FindStringSubmatch(g)
+	m, name := accountGroup().FindStringSubmatch(g), accountName().FindStringSubmatch(g)
 	message := fmt.Sprintf("group %q in %s", g, r.path)
 	switch {
 	case m != nil:

@@ -2,9 +2,10 @@ package lint
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 var ignoreCodes = []*Code{
@@ -15,9 +16,9 @@ var ignoreCodes = []*Code{
 }
 
 // ignoreMark is a comment that switches off findings.
-var ignoreMark = regexp.MustCompile(`#\s*auditpatch:\s*ignore\b[ \t]*((?:AP[0-9]{3}[ \t,]*)*)(.*)`)
+var ignoreMark = lazyregexp.New(`#\s*auditpatch:\s*ignore\b[ \t]*((?:AP[0-9]{3}[ \t,]*)*)(.*)`)
 
-var codeMark = regexp.MustCompile(`AP[0-9]{3}`)
+var codeMark = lazyregexp.New(`AP[0-9]{3}`)
 
 // ignoring is such a comment.
 type ignoring struct {
@@ -79,12 +80,12 @@ func readIgnoring(text string) (out []*ignoring) {
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		at := ignoreMark.FindStringSubmatchIndex(line)
+		at := ignoreMark().FindStringSubmatchIndex(line)
 		if at == nil || inQuotes(line[:at[0]]) {
 			continue
 		}
 		c := &ignoring{line: i + 1, col: len([]rune(line[:at[0]])) + 1, covers: i + 1, used: map[string]bool{}, reason: strings.Trim(line[at[4]:at[5]], " \t\r:-")}
-		c.codes = codeMark.FindAllString(line[at[2]:at[3]], -1)
+		c.codes = codeMark().FindAllString(line[at[2]:at[3]], -1)
 		if strings.TrimSpace(line[:at[0]]) == "" {
 			c.covers = next(lines, i)
 		}

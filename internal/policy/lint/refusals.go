@@ -3,11 +3,12 @@ package lint
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"auditpatch/internal/policy"
 	"auditpatch/internal/spelling"
+
+	"auditpatch/internal/lazyregexp"
 )
 
 // Why most of these matter.
@@ -97,7 +98,7 @@ func (l *linter) refusals(err error) {
 const thenAccepted = "kube-apiserver then accepts it, and does what it says"
 
 // versioned is a group with the version behind it.
-var versioned = regexp.MustCompile(`^([a-z0-9.-]+)/v[0-9]+([a-z]+[0-9]+)?$`)
+var versioned = lazyregexp.New(`^([a-z0-9.-]+)/v[0-9]+([a-z]+[0-9]+)?$`)
 
 // mendRefusal is the fix of a fault for which there is no more than one thing that
 // can have been meant.
@@ -109,7 +110,7 @@ func (l *linter) mendRefusal(f policy.Finding) *Fix {
 	case policy.BadStage:
 		return l.otherCase(f.Field, value, "RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
 	case policy.BadGroup:
-		if m := versioned.FindStringSubmatch(value); m != nil {
+		if m := versioned().FindStringSubmatch(value); m != nil {
 			return l.replace(f.Field, m[1], fmt.Sprintf("group %q becomes %q", value, m[1]), thenAccepted)
 		}
 	case policy.WrongType:
@@ -138,12 +139,12 @@ var fieldsOf = map[bool][]string{
 	true:  {"group", "resources", "resourceNames"},
 }
 
-var ruleField = regexp.MustCompile(`^rules\[\d+\]\.(resources\[\d+\]\.)?([A-Za-z_-]+)$`)
+var ruleField = lazyregexp.New(`^rules\[\d+\]\.(resources\[\d+\]\.)?([A-Za-z_-]+)$`)
 
 // rename mends the name of a field that differs from the right one in case or
 // separators only, or lacks the plural.
 func (l *linter) rename(path string) *Fix {
-	m := ruleField.FindStringSubmatch(path)
+	m := ruleField().FindStringSubmatch(path)
 	if m == nil {
 		return nil
 	}
