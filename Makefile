@@ -27,7 +27,8 @@ COLD = k8s.io/api/... k8s.io/apimachinery/... k8s.io/client-go/... k8s.io/kube-o
 	auditpatch/internal/proc auditpatch/internal/proof auditpatch/internal/kubelet auditpatch/presets \
 	auditpatch/internal/cli/answers auditpatch/internal/answer/page auditpatch/internal/answer/changes \
 	auditpatch/internal/node auditpatch/internal/webhook auditpatch/internal/target \
-	auditpatch/internal/session
+	auditpatch/internal/session auditpatch/internal/lazyregexp auditpatch/internal/typed \
+	auditpatch/patch auditpatch/patch/auditflags auditpatch/patch/webhookconfig
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags urfave_cli_no_docs $(COLD:%=-gcflags='%=-l') -ldflags '$(STRIP) -X main.version=$(VERSION)'
 PLATFORMS = linux/amd64 linux/arm64
 # Modules of their own, so that what they need does not weigh on the program.
