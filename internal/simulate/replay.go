@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"hash/maphash"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"unsafe"
@@ -67,6 +68,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 		if run.learned, err = learn(ctx, r); err != nil {
 			return nil, err
 		}
+		runtime.GC() // the second reading takes the memory of the first
 	}
 	run.counter = newCounter(run)
 	q := read.Query{Fields: judgedFields | event.WantBodies | event.WantReceived | event.WantStamp | event.WantResponse, Prepare: run.prepare, Progress: r.Progress, Strict: r.Strict}
