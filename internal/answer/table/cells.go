@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -217,10 +218,13 @@ func took(to []byte, e *event.Event) []byte {
 	if e.Stamp == 0 || e.Received == 0 {
 		return append(to, '-')
 	}
-	d := time.Duration(e.Stamp-e.Received) * time.Microsecond
+	micros := int64(e.Stamp - e.Received)
+	d := time.Duration(micros) * time.Microsecond
 	switch {
-	case d < time.Millisecond:
-		return append(strconv.AppendInt(to, d.Microseconds(), 10), " µs"...)
+	case micros > math.MaxInt64/int64(time.Microsecond): // a damaged time: longer than a Duration can be
+		return append(strconv.AppendInt(to, micros/time.Hour.Microseconds(), 10), 'h')
+	case micros < time.Millisecond.Microseconds():
+		return append(strconv.AppendInt(to, micros, 10), " µs"...)
 	case d < time.Second:
 		return append(strconv.AppendInt(to, d.Milliseconds(), 10), " ms"...)
 	case d < time.Minute:

@@ -143,6 +143,8 @@ func TestForged(t *testing.T) {
 		`"objectRef":{"resource":"pods/x","name":"a/exec"}`:                        ` get "pods/x"/"a/exec" `,
 		`"objectRef":{"resource":"a","apiGroup":"b.c/d","subresource":"e/f"}`:      ` get a."b.c/d"/"e/f" `,
 		`"objectRef":{},"requestURI":"pods/web?x"`:                                 ` get "pods/web" `,
+
+		`"requestReceivedTimestamp":"2026-11-22T11:00:00Z","stageTimestamp":"9999-12-31T23:00:00Z"`: ` 200 after 69890820h `,
 	} {
 		got := strings.Join(strings.Fields(printed(t, Style{}, []*event.Event{parsed(t, text)})[1]), " ")
 		if !strings.Contains(got+" ", want) {
