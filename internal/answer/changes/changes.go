@@ -10,8 +10,8 @@
 //
 // Left out are managedFields, resourceVersion, generation and what else the API server
 // keeps in metadata, and the status unless the request is about that. Never told are the
-// values in a Secret, its annotations, where kubectl apply and others keep a copy of it, its labels,
-// finalizers and owners, to which a JSON patch can copy one, and tokens that are asked for or reviewed: only that they were set or changed.
+// values in a Secret, in whatever field of it, and tokens that are asked for or reviewed: only that
+// they were set or changed.
 package changes
 
 import (
@@ -111,7 +111,7 @@ func (s *Seen) Of(e *event.Event) (Change, bool) {
 		s.aside(r)
 		s.missed(r)
 	}
-	if c.Lines = hide(c.Lines, secretsOf(e, c.Lines, sent, answer)); c.Lines == nil {
+	if c.Lines = hide(c.Lines, r.secrets()); c.Lines == nil {
 		c.Lines = []Line{}
 	}
 	return *c, true
@@ -337,7 +337,7 @@ func (r request) deleted(before *state) *Change {
 	if m, ok := r.answer["metadata"].(map[string]any); ok && m["deletionTimestamp"] != nil {
 		note := "marked for deletion"
 		if list, ok := m["finalizers"].([]any); ok && len(list) > 0 {
-			note += ", which waits for the finalizers " + value(list)
+			note += ", which waits for the finalizers " + value(r.shown(list, "metadata", "finalizers"))
 		}
 		c.Notes = append(c.Notes, note)
 	}

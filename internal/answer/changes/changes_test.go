@@ -391,6 +391,9 @@ func TestSecretsAnywhere(t *testing.T) {
 		`{"kind":"Secret","metadata":{"labels":{"a":"hunter2"},"finalizers":["hunter2"],"ownerReferences":[{"uid":"u","name":"hunter2"}]}}`,
 		`[{"op":"add","path":"/metadata/labels/a","value":"hunter2"},{"op":"add","path":"/metadata/finalizers/0","value":"hunter2"}]`,
 		`{"metadata":{"annotations":["hunter2"]}}`,
+		`{"metadata":{"name":"db","stringData":{"a":"hunter2"},"annotation":{"a":"hunter2"},"generateName":"hunter2"}}`,
+		`[{"op":"add","path":"/metadata/data/a","value":"hunter2"},{"op":"add","path":"/metadata","value":{"data":{"a":["hunter2"]}}}]`,
+		`[{"op":"replace","path":"","value":"hunter2"}]`,
 		`{"$deleteFromPrimitiveList/data":["hunter2"]}`,
 		`[{"op":"add","path":"/metadata/annotations","value":"hunter2"}]`,
 		`[{"op":"test","path":"/data/0","value":"hunter2"}]`,
@@ -400,7 +403,7 @@ func TestSecretsAnywhere(t *testing.T) {
 			for _, code := range []int{200, 201, 422, 504} {
 				s := New(1 << 20)
 				s.Of(logged{verb: "get", ref: secretRef, answer: secretObject(`{"a":"hunter2"}`)}.event(t))
-				c, _ := s.Of(logged{verb: verb, ref: secretRef, code: code, sent: sent}.event(t))
+				c, _ := s.Of(logged{verb: verb, ref: secretRef, code: code, sent: sent, answer: `{"kind":"Secret","metadata":{"deletionTimestamp":"x","finalizers":["a/hunter2"]}}`}.event(t))
 				text, err := json.Marshal(c)
 				if all := string(text) + strings.Join(c.Text(identity), "\n"); err != nil || strings.Contains(all, "hunter2") {
 					t.Errorf("%v: %s %d of %s shows %s", err, verb, code, sent, all)

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"auditpatch/internal/auditlog/event"
 )
 
 // decode reads JSON with its numbers as they stand.
@@ -98,38 +96,32 @@ func (notShown) MarshalText() ([]byte, error) { return []byte(NotShown), nil }
 // secret is a place in objects of which the value is never printed.
 type secret struct {
 	path  []string
-	names bool // its fields are shown, without their values
+	names int      // of how many levels of fields below it the names are shown
+	open  []string // fields in it that hold none
 }
 
-// openOfSecret are the fields of a Secret, and of options for its deletion, that hold none.
-// All others do, those too that a client misspelled. So do annotations, since kubectl apply is not
-// the only one that keeps a copy of the Secret there.
-var openOfSecret = []string{"apiversion", "kind", "type", "immutable", "metadata", "gracePeriodSeconds", "propagationPolicy", "orphanDependents", "preconditions", "dryRun"}
-
+// In a Secret, and in options for its deletion, all fields hold one but those that are known not
+// to: a client may misspell data, or write it one level too deep. Annotations do, since kubectl
+// apply is not the only one that keeps a copy of the Secret there, and a JSON patch can copy a value
+// to wherever text of any kind may stand.
 var (
-	// A JSON patch can copy a value to where text of any kind may stand.
 	ofSecrets = []secret{
-		{[]string{"metadata", "annotations"}, true}, {[]string{"metadata", "labels"}, true},
-		{[]string{"metadata", "finalizers"}, false}, {[]string{"metadata", "ownerReferences"}, false},
+		{nil, 2, []string{"apiVersion", "kind", "type", "immutable", "metadata", "gracePeriodSeconds", "propagationPolicy", "orphanDependents", "preconditions", "dryRun"}},
+		{[]string{"metadata"}, 2, []string{"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}},
 	}
-	ofTokens = []secret{{[]string{"spec", "token"}, false}, {[]string{"status", "token"}, false}}
+	ofTokens = []secret{{[]string{"spec", "token"}, 0, nil}, {[]string{"status", "token"}, 0, nil}}
 )
 
-// secretsOf are the places of secrets in the lines about an event with these bodies.
-func secretsOf(e *event.Event, lines []Line, bodies ...map[string]any) (all []secret) {
-	secrets := len(e.Object.APIGroup) == 0 && string(e.Object.Resource) == "secrets"
-	tokens := string(e.Object.Subresource) == "token" || string(e.Object.Resource) == "tokenreviews"
-	for _, b := range bodies {
+// secrets are those in the bodies of a request.
+func (r request) secrets() (all []secret) {
+	secrets := len(r.Object.APIGroup) == 0 && string(r.Object.Resource) == "secrets"
+	tokens := string(r.Object.Subresource) == "token" || string(r.Object.Resource) == "tokenreviews"
+	for _, b := range []map[string]any{r.sent, r.answer} {
 		secrets = secrets || b["kind"] == "Secret"
 		tokens = tokens || b["kind"] == "TokenRequest" || b["kind"] == "TokenReview"
 	}
 	if secrets {
 		all = append(all, ofSecrets...)
-		for name := range tops(lines) {
-			if !slices.ContainsFunc(openOfSecret, func(open string) bool { return strings.EqualFold(open, name) }) {
-				all = append(all, secret{[]string{name}, true})
-			}
-		}
 	}
 	if tokens {
 		all = append(all, ofTokens...)
@@ -137,22 +129,12 @@ func secretsOf(e *event.Event, lines []Line, bodies ...map[string]any) (all []se
 	return all
 }
 
-// tops are the fields of the object in which the lines are.
-func tops(lines []Line) map[string]bool {
-	all := map[string]bool{}
-	for _, l := range lines {
-		if len(l.Path) > 0 {
-			all[l.Path[0].Field] = true
-			continue
-		}
-		for _, v := range []any{l.From, l.To} {
-			o, _ := v.(map[string]any)
-			for name := range o {
-				all[name] = true
-			}
-		}
+// shown is a value of an object without what is secret in it.
+func (r request) shown(v any, at ...string) any {
+	for _, s := range r.secrets() {
+		v, _ = s.hide(at, v)
 	}
-	return all
+	return v
 }
 
 // hide takes the secrets out of lines.
@@ -201,7 +183,7 @@ func (s secret) meets(at []string) bool {
 			return false
 		}
 	}
-	return true
+	return len(at) <= len(s.path) || !slices.ContainsFunc(s.open, func(open string) bool { return strings.EqualFold(open, at[len(s.path)]) })
 }
 
 // hide is the value at a path without the secret.
@@ -210,7 +192,7 @@ func (s secret) hide(at []string, v any) (any, bool) {
 		return v, false
 	}
 	o, isObject := v.(map[string]any)
-	if !isObject || len(at) > len(s.path) || len(at) == len(s.path) && !s.names {
+	if !isObject || len(at) >= len(s.path)+s.names {
 		return notShown{}, true
 	}
 	hidden := false

@@ -125,11 +125,12 @@ func Source(to []byte, e *event.Event) []byte {
 }
 
 func list(to, values []byte) []byte {
-	from := len(to)
+	first := true
 	event.Strings(values, func(s []byte) bool {
-		if len(to) > from {
+		if !first {
 			to = append(to, ',')
 		}
+		first = false
 		to = append(to, s...)
 		return true
 	})

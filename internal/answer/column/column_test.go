@@ -88,6 +88,36 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// TestCellsApart wants texts that differ to be cells that do.
+func TestCellsApart(t *testing.T) {
+	all := []string{""}
+	for range 4 {
+		for _, s := range slices.Clone(all) {
+			for _, part := range []string{`\`, "'", "=", " ", "n", "\n", "u202e", "\u202e", "\u0301", "u0301", "a"} {
+				all = append(all, s+part)
+			}
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+	}
+	seen := map[string]string{}
+	for _, text := range all {
+		cell := string(appendCell(nil, []byte(text), false))
+		if other, ok := seen[cell]; ok {
+			t.Fatalf("%q and %q are both %s", text, other, cell)
+		}
+		seen[cell] = text
+	}
+	for text, want := range map[string]string{`CORP\alice`: `CORP\\alice`, "\u0301a\u11a8": `\u0301a\u11a8`, "e\u0301": "e\u0301", "'=1": "''=1", "'a": "'a"} {
+		if got := string(appendCell(nil, []byte(text), false)); got != want {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+	if got := string(list(nil, []byte(`["","a",""]`))); got != ",a," {
+		t.Errorf("a list with what is empty is %q", got)
+	}
+}
+
 // FuzzCell puts a text into a row of each kind: it reads back as the same text, can run nowhere,
 // and stays in its cell.
 func FuzzCell(f *testing.F) {

@@ -12,7 +12,8 @@ import (
 
 // CSV prints rows as RFC 4180 has them. Nothing in a cell runs in a spreadsheet or in a
 // terminal: a text that a spreadsheet would take for a formula has a ' in front, and what
-// a terminal does not show is written as in a Go string, so that a row is one line.
+// a terminal does not show is written as in a Go string, so that a row is one line. No two texts
+// become one: a backslash is written as there, too, and a ' before a formula gets another one.
 type CSV struct {
 	to   io.Writer
 	row  []byte
@@ -65,7 +66,7 @@ var formulas = [][]byte{[]byte("="), []byte("+"), []byte("-"), []byte("@"), []by
 	[]byte("＝"), []byte("＋"), []byte("－"), []byte("＠")}
 
 func isFormula(text []byte) bool {
-	text = bytes.TrimLeft(text, " ")
+	text = bytes.TrimLeft(text, " '")
 	if len(text) == 0 || text[0] >= '.' && text[0] < '=' || text[0] > '@' && text[0] < utf8.RuneSelf {
 		return false // most texts begin with a letter or a slash
 	}
@@ -83,19 +84,23 @@ func appendCell(to, text []byte, comma bool) []byte {
 	if quoted {
 		to = append(to, '"')
 	}
+	var sight glyph.Sight
 	for {
-		n := simple(text)
+		before, n := text, simple(text)
 		to = append(to, text[:n]...)
 		if text = text[n:]; len(text) == 0 {
 			break
 		}
+		if n > 0 {
+			sight.Shows(rune(before[n-1]))
+		}
 		r, n := utf8.DecodeRune(text)
-		switch {
-		case r == '"':
-			to = append(to, `""`...)
+		switch shows := sight.Shows(r); {
+		case r == '"' || r == '\\':
+			to = append(to, byte(r), byte(r))
 		case r == utf8.RuneError:
 			to = append(to, "\ufffd"...)
-		case !glyph.Seen(r):
+		case !shows:
 			to = glyph.Escape(to, r)
 		default:
 			to = append(to, text[:n]...)

@@ -191,6 +191,14 @@ func TestTimelineFar(t *testing.T) {
 	if n := len(line.Bars()); n > mostShown+1 {
 		t.Errorf("%d bars", n)
 	}
+	// The width of all that a time can say has no double.
+	line = NewTimeline(0)
+	for _, year := range []int{2, 1970, 2026, 9999} {
+		_ = line.Add(&event.Event{Stamp: event.Time(time.Date(year, 12, 31, 0, 0, 0, 0, time.UTC).UnixMicro())})
+	}
+	if bars := line.Bars(); line.Width() <= 0 || len(bars) < 3 || bars[0].From.Year() < 0 || !bars[0].From.Before(bars[1].From) {
+		t.Errorf("%s: %v", line.Width(), bars)
+	}
 	fixed := NewTimeline(time.Second)
 	var err error
 	for i := 0; i <= mostBars && err == nil; i++ {

@@ -3,6 +3,7 @@ package count
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -115,10 +116,11 @@ func (t *Timeline) widen(width time.Duration) {
 func (t *Timeline) Width() time.Duration { return t.width }
 
 // Bars are those with events, in their order. Without a fixed length they are made so long that
-// those from the first to the last, with the empty ones between, are not too many to look at.
+// those from the first to the last, with the empty ones between, are not too many to look at; or
+// as long as they can be, where a damaged time is thousands of years away.
 func (t *Timeline) Bars() []Bar {
 	order := slices.Sorted(maps.Keys(t.bars))
-	for !t.fixed && len(order) > 0 && order[len(order)-1]-order[0] >= mostShown {
+	for !t.fixed && len(order) > 0 && t.width <= math.MaxInt64/2 && order[len(order)-1]-order[0] >= mostShown {
 		t.widen(next(t.width))
 		order = slices.Sorted(maps.Keys(t.bars))
 	}
@@ -126,6 +128,9 @@ func (t *Timeline) Bars() []Bar {
 	for _, n := range order {
 		b := *t.bars[n]
 		b.From = time.UnixMicro(n * t.width.Microseconds()).UTC()
+		if b.From.Year() < 0 { // JSON has no such years, and no event is of one
+			b.From = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+		}
 		bars = append(bars, b)
 	}
 	return bars

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -25,7 +27,8 @@ type File struct {
 	temp      *os.File
 	tempName  string
 	name      string
-	committed bool
+	overwrite bool
+	renamed   bool
 }
 
 // Create begins a file that only its owner can read: events may hold secrets. One that
@@ -36,12 +39,14 @@ type File struct {
 // replaced is theirs: they asked for it, and only root could open it otherwise. Nobody
 // else gets it, whoever the page belongs to that is replaced: anyone can put one into /tmp.
 func Create(name string, overwrite bool) (*File, error) {
-	dir, err := os.OpenRoot(filepath.Dir(name))
+	// Nothing is cleaned away: behind a link, its .. is another folder.
+	folder, base := filepath.Split(name)
+	dir, err := os.OpenRoot(cmp.Or(strings.TrimSuffix(folder, "/"), folder, "."))
 	if err != nil {
 		return nil, err
 	}
-	f := &File{dir: dir, name: filepath.Base(name), tempName: "." + filepath.Base(name) + "-" + rand.Text()}
-	old, err := f.replaceable(overwrite)
+	f := &File{dir: dir, name: cmp.Or(base, "."), tempName: "." + base + "-" + rand.Text(), overwrite: overwrite}
+	old, err := f.replaceable()
 	if err == nil {
 		f.temp, err = dir.OpenFile(f.tempName, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	}
@@ -57,7 +62,7 @@ func Create(name string, overwrite bool) (*File, error) {
 }
 
 // replaceable looks at what is there; nil when nothing is.
-func (f *File) replaceable(overwrite bool) (fs.FileInfo, error) {
+func (f *File) replaceable() (fs.FileInfo, error) {
 	old, err := f.dir.Lstat(f.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -66,7 +71,7 @@ func (f *File) replaceable(overwrite bool) (fs.FileInfo, error) {
 		return nil, err
 	case !old.Mode().IsRegular(): // a symlink too: what it leads to may be somebody else's
 		return nil, ErrNotPlain
-	case overwrite:
+	case f.overwrite:
 		return old, nil
 	}
 	in, err := f.dir.OpenFile(f.name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
@@ -109,27 +114,42 @@ func sudoer() (uid, gid int, ok bool) {
 	return uid, gid, err == nil && uid > 0 && gid >= 0
 }
 
-// Commit gives the file its name, once all of it is on the disk.
+// Commit gives the file its name, once all of it is on the disk. What has come there since Create
+// is treated as Create does: reading a log takes a while.
 func (f *File) Commit() error {
 	err := f.Flush()
 	if err == nil {
 		err = f.temp.Sync()
 	}
 	if err == nil {
-		err = f.dir.Rename(f.tempName, f.name)
+		err = f.place()
 	}
-	f.committed = err == nil
 	f.Cleanup()
 	return err
 }
 
-// Cleanup takes away a file that was not committed. It may be called at any time.
+func (f *File) place() error {
+	old, err := f.replaceable()
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	if old == nil && !f.overwrite {
+		if err = f.dir.Link(f.tempName, f.name); err == nil || errors.Is(err, fs.ErrExist) {
+			return err
+		} // this file system has no links
+	}
+	err = f.dir.Rename(f.tempName, f.name)
+	f.renamed = err == nil
+	return err
+}
+
+// Cleanup takes away the file's first name, and with it a file that was not committed. It may be called at any time.
 func (f *File) Cleanup() {
 	if f.temp == nil {
 		return
 	}
 	_ = f.temp.Close()
-	if !f.committed {
+	if !f.renamed {
 		_ = f.dir.Remove(f.tempName)
 	}
 	_ = f.dir.Close()

@@ -73,6 +73,40 @@ func check(t *testing.T, err error) {
 	}
 }
 
+// TestCommit wants what came while the page was written to be treated as what was there before.
+func TestCommit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		before, came string
+		overwrite    bool
+		want         error
+	}{
+		{came: "precious", want: ErrNotOurs},
+		{before: report(t), came: "precious", want: ErrNotOurs},
+		{came: report(t)},
+		{came: "to lose", overwrite: true},
+	} {
+		dir := t.TempDir()
+		name := filepath.Join(dir, "report.html")
+		if c.before != "" {
+			file(c.before)(t, name)
+		}
+		f, err := Create(name, c.overwrite)
+		check(t, err)
+		file(c.came)(t, name)
+		if _, err = f.WriteString("new"); err == nil {
+			err = f.Commit()
+		}
+		text, _ := os.ReadFile(name)
+		if want := map[bool]string{true: "new", false: c.came}[c.want == nil]; !errors.Is(err, c.want) || string(text) != want {
+			t.Errorf("%+v: %v, and the file is %.20q", c, err, text)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 1 {
+			t.Errorf("%+v: %d files are left", c, len(left))
+		}
+	}
+}
+
 // TestCleanup wants an unfinished page to leave what was there.
 func TestCleanup(t *testing.T) {
 	t.Parallel()

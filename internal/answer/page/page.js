@@ -34,9 +34,14 @@ function el(name, props = {}, ...inside) {
   return e;
 }
 
-// ODD are characters that cannot be seen or that move others: controls, bidi, spaces
-// other than the plain one, what Unicode has not given out.
-const ODD = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
+// ODD are characters that cannot be seen or that move others: controls, bidi, spaces other than
+// the plain one, what Unicode has not given out or lets a screen leave out; blanks at an end or
+// behind another one; marks that no letter in front of them can have. Package glyph has the same
+// rule for terminals.
+const ODD = new RegExp([
+  /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u, /[\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]/u, /^ | $|(?<= ) /u, /(?<!\p{sc=Hang})[\u1160-\u11ff\ud7b0-\ud7ff]/u,
+  /(?<![\p{L}\p{N}](?:(?!\p{DI})\p{M}){0,3})\p{M}/u, /(?<=[\0-\u02ff]\p{M}{0,3})(?!\p{sc=Zinh})\p{M}/u,
+].map(r => r.source).join('|'), 'gu');
 
 const escaped = c => '\\u' + (c.codePointAt(0) > 0xffff ? '{' + c.codePointAt(0).toString(16) + '}' : c.codePointAt(0).toString(16).padStart(4, '0'));
 
@@ -67,7 +72,7 @@ function named(e, text) {
 
 const word = (text, name = 'span') => show(el(name, {className: 'word'}), text);
 const grouped = new Intl.NumberFormat('en-US'), number = n => grouped.format(n);
-const shown = (column, text) => column === 'outcome' ? OUTCOME_WORDS[text] ?? text : text === '' ? '(none)' : text;
+const shown = (column, text) => column === 'outcome' ? OUTCOME_WORDS[text] ?? text : text === '' ? '(none)' : /^[("]/.test(text) ? JSON.stringify(text) : text;
 
 // ---- the events ----
 
@@ -589,8 +594,8 @@ function clearFilters() {
 
 function drawChips() {
   const all = filters();
-  $('chips').replaceChildren(...all.map(([text, remove]) => show(el('button', {type: 'button', title: 'Remove this filter', 'aria-label': 'Remove the filter ' + visible(text), onclick: remove}), text + ' ')));
-  for (const b of $('chips').children) b.append(el('span', {className: 'screen', 'aria-hidden': 'true', textContent: '×'}));
+  $('chips').replaceChildren(...all.map(([text, remove]) => show(el('button', {type: 'button', title: 'Remove this filter', 'aria-label': 'Remove the filter ' + visible(text), onclick: remove}), text)));
+  for (const b of $('chips').children) b.append(' ', el('span', {className: 'screen', 'aria-hidden': 'true', textContent: '×'}));
   if (all.length > 1) $('chips').append(el('button', {type: 'button', className: 'screen', textContent: 'Remove all', onclick: clearFilters}));
 }
 
@@ -713,8 +718,8 @@ function pretty(json) {
 function drawJSON(json) {
   $('json').replaceChildren();
   if (json.length > MOST) {
-    const more = el('button', {type: 'button', textContent: `Show all ${number(json.length)} characters`, onclick: () => { $('json').replaceChildren(); show($('json'), json, '\n\t'); }});
-    show($('json'), json.slice(0, MOST), '\n\t').append('\n', more);
+    const more = el('button', {type: 'button', textContent: `Show all ${number(json.length)} characters`, onclick: () => { $('json').replaceChildren(); show($('json'), json, '\n\t '); }});
+    show($('json'), json.slice(0, MOST), '\n\t ').append('\n', more);
     return;
   }
   for (const [kind, text] of pretty(json)) $('json').append(kind === 'mark' ? text : show(el('span', {className: kind}), text));

@@ -8,14 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"auditpatch/internal/auditlog/event"
 	"auditpatch/internal/auditlog/read"
+	"auditpatch/internal/glyph"
 )
 
 // decoded is a page as a browser reads it.
@@ -354,4 +357,44 @@ func FuzzPage(f *testing.F) {
 			same(t, d, i, &all[i])
 		}
 	})
+}
+
+// TestOdd wants the page to write out what package glyph says that nobody sees. Its script is
+// newer than the tables of Go, and may know more letters.
+func TestOdd(t *testing.T) {
+	t.Parallel()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("there is no node to run the script")
+	}
+	_, rule, _ := strings.Cut(script, "const ODD")
+	rule, _, _ = strings.Cut(rule, "// show appends")
+	visible := func(texts []string) (out []string) {
+		in, err := json.Marshal(texts)
+		check(t, err)
+		cmd := exec.CommandContext(t.Context(), node, "-e", "const ODD"+rule+`console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0)).map(visible)))`)
+		cmd.Stdin = bytes.NewReader(in)
+		text, err := cmd.Output()
+		check(t, errors.Join(err, json.Unmarshal(text, &out)))
+		return out
+	}
+	for text, want := range map[string]string{
+		"alice": "alice", " a  b ": `\u0020a \u0020b\u0020`, "e\u0301": "e\u0301", "e\u0301\u0301\u0301\u0301\u0301": "e\u0301\u0301\u0301\u0301\\u0301",
+		"a\ufe0f": `a\ufe0f`, "\u0301a": `\u0301a`, "a\u05b0": `a\u05b0`, "a\u11a8": `a\u11a8`, "\u1112\u1161\u11ab": "\u1112\u1161\u11ab", "a\U000e0100": `a\u{e0100}`, "1\ufe0f\u20e3": `1\ufe0f\u20e3`,
+	} {
+		if got := visible([]string{text}); got[0] != want {
+			t.Errorf("%q is %q, want %q", text, got[0], want)
+		}
+	}
+	var all []string
+	for r := rune(0x21); r <= unicode.MaxRune; r++ {
+		if unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Cc, unicode.Cf, unicode.Co) && !glyph.Seen(r) {
+			all = append(all, "a"+string(r)+"b")
+		}
+	}
+	for i, got := range visible(all) {
+		if got == all[i] {
+			t.Errorf("%q is shown as it is", got)
+		}
+	}
 }

@@ -112,7 +112,7 @@ type escalation struct {
 // escalation keeps what a role gives: whether its maker has that is known at the end.
 func (h *holder) escalation(g Grant, o object, used Use) {
 	g.Verb = "escalate"
-	if len(o.Rules) == 0 && o.AggregationRule == nil {
+	if len(o.Rules) == 0 && o.AggregationRule == nil || !g.expressible() {
 		return
 	}
 	made := h.escalations[g]
@@ -177,7 +177,9 @@ func (c *Collector) impersonation(e *event.Event, u Use) {
 	h.see(e.User, u)
 	h.counts.Requests += u.Times
 	for _, g := range becoming(e) {
-		if g.expressible() {
+		// A group or a value that is empty: without names, a rule would allow all of them.
+		nobody := g.Name == "" && g.personal() && c.options.Names != every
+		if g.expressible() && !nobody {
 			c.grant(h, g, u)
 		} else {
 			h.counts.Unnamed += u.Times

@@ -8,27 +8,30 @@ import (
 
 // roleNames names the roles of a user: those that are bound everywhere or in one namespace
 // by the empty namespace, a ClusterRole for several by the first of these. given is a name
-// that was asked for, "" for one after the user.
+// that was asked for, "" for one after the user, or where all users are together, after the
+// subject.
 //
-// No two users and namespaces have the same name, whoever chose them: kubectl apply would
-// give one the rights of the other. Names of users keep their colons, and a namespace, which
-// has none, stands before them. What a name cannot have is replaced, and a hash of what it
+// No two users, subjects and namespaces have the same name, whoever chose them: kubectl apply
+// would give one the rights of the other. Names of users keep their colons, and a namespace,
+// which has none, stands before them. What a name cannot have is replaced, and a hash of what it
 // was stands where other names have none.
-func roleNames(given, user string) func(namespace string) string {
+func roleNames(given, user, subject string) func(namespace string) string {
 	return func(namespace string) string {
 		switch {
 		case given != "" && namespace != "":
 			return given + ":" + namespace
 		case given != "":
 			return given
-		case user == "":
-			return "auditpatch-all" + inNamespace(namespace)
 		}
-		name := strings.Map(nameRune, user)
-		if name != user {
-			return "auditpatch-" + hash(user) + inNamespace(namespace) + ":" + name
+		lead, whose := "auditpatch", user
+		if user == "" {
+			lead, whose = "auditpatch-to", subject
 		}
-		return "auditpatch" + inNamespace(namespace) + ":" + name
+		name := strings.Map(nameRune, whose)
+		if name != whose {
+			lead += "-" + hash(whose)
+		}
+		return lead + inNamespace(namespace) + ":" + name
 	}
 }
 

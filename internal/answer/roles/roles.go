@@ -59,7 +59,8 @@ type Options struct {
 	IncludeDenied bool // also what RBAC refused
 	Defaults      bool // also what everybody may do by Kubernetes' own roles
 	Names         Names
-	Together      bool // one set for all users
+	Together      bool   // one set for all users
+	Subject       string // after whom that is named
 }
 
 // Grant is the smallest thing that RBAC can allow.

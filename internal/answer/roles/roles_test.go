@@ -122,11 +122,38 @@ func TestInexpressible(t *testing.T) {
 			t.Errorf("%+v: %+v", a, s)
 		}
 	}
+	// Nor is the right to give rights in a namespace that cannot be.
+	role := attributes{verb: "create", namespace: "UPPER", group: "rbac.authorization.k8s.io", resource: "roles"}.step("alice", nil, 201)
+	role.event["requestObject"] = object{"rules": []object{{"apiGroups": []string{""}, "resources": []string{"pods"}, "verbs": []string{"get"}}}}
+	c := roles.New(roles.Options{})
+	collect(t, c, []step{role})
+	if s := c.Sets("")[0]; len(s.Roles) > 0 || s.Escalates {
+		t.Errorf("%+v", s)
+	}
 	// A name is nothing but a name.
-	c := roles.New(roles.Options{Names: roles.Always})
+	c = roles.New(roles.Options{Names: roles.Always})
 	collect(t, c, []step{attributes{verb: "get", namespace: "prod", resource: "pods", name: "*"}.step("alice", nil, 404)})
 	if s := c.Sets("")[0]; len(s.Roles) != 1 || s.Roles[0].Rules[0].ResourceNames[0] != "*" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestNobody: who acts in an empty group, or with an empty value, may not act in all groups.
+func TestNobody(t *testing.T) {
+	for _, names := range []roles.Names{roles.Auto, roles.Always, roles.Never} {
+		s := attributes{verb: "get", namespace: "prod", resource: "pods", name: "a"}.step("eve", nil, 200)
+		s.event["impersonatedUser"] = object{"username": "bob", "groups": []string{"dev", "", "system:authenticated"}, "extra": object{"k": []string{""}}}
+		c := roles.New(roles.Options{Names: names, Who: func(user string) bool { return user == "eve" }})
+		collect(t, c, []step{s})
+		set := c.Sets("")[0]
+		for _, r := range set.Roles[0].Rules {
+			if len(r.ResourceNames) == 0 {
+				t.Errorf("%v allows to become anyone: %+v", names, r)
+			}
+		}
+		if set.Counts.Unnamed != 2 {
+			t.Errorf("%+v", set.Counts)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ type Set struct {
 	Denied    bool // what RBAC refused counts as well
 }
 
-// Sets makes the roles, named name or after the user, sorted by the user.
+// Sets makes the roles, named name or after the user or the subject, sorted by the user.
 //
 // With [Auto], a grant names its objects if these are at most ten and none of their names looks
 // generated, as those of Pods do; not where the user creates objects of that kind in the same
@@ -33,7 +33,7 @@ func (c *Collector) Sets(name string) (out []Set) {
 		grants := h.settle(c.options.Names)
 		s := Set{User: user, Counts: h.counts, Denied: c.options.IncludeDenied}
 		s.Escalates = h.escalate(grants)
-		s.Roles = rolesOf(roleNames(name, user), minimal(grants))
+		s.Roles = rolesOf(roleNames(name, user, c.options.Subject), minimal(grants))
 		for _, r := range s.Roles {
 			for _, namespace := range r.Namespaces {
 				if _, ok := h.created[namespace]; ok {

@@ -14,6 +14,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
 )
 
@@ -388,7 +389,7 @@ func WriteSmaller(to io.Writer, roles []RoleUse) error {
 	w := &writer{to: to}
 	for _, r := range roles {
 		if r.Aggregated {
-			w.line("# ClusterRole %s is aggregated from others, which can be made smaller.", comment(r.Name))
+			w.line("# ClusterRole %s is aggregated from others, which can be made smaller.", glyph.Line(r.Name))
 			continue
 		}
 		w.head(r.Kind, r.Name, r.Namespace)

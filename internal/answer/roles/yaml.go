@@ -75,7 +75,7 @@ func (w *writer) line(format string, a ...any) {
 func (s Set) WriteYAML(to io.Writer, subject Subject) error {
 	w := &writer{to: to}
 	for _, line := range s.comments() {
-		w.line("# %s", comment(line))
+		w.line("# %s", glyph.Line(line))
 	}
 	for _, r := range s.Roles {
 		switch {
@@ -241,12 +241,13 @@ func scalar(s string) string {
 	}
 	var b strings.Builder
 	b.WriteByte('"')
+	var sight glyph.Sight
 	for _, r := range s {
-		switch {
+		switch shows := sight.Shows(r); {
 		case r == '"' || r == '\\':
 			b.WriteRune('\\')
 			b.WriteRune(r)
-		case plainRune(r):
+		case shows && r != utf8.RuneError:
 			b.WriteRune(r)
 		case r > 0xffff:
 			fmt.Fprintf(&b, `\U%08x`, r)
@@ -260,13 +261,3 @@ func scalar(s string) string {
 
 // plainRune may stand as it is, on a terminal too.
 func plainRune(r rune) bool { return r != utf8.RuneError && glyph.Seen(r) }
-
-// comment is a text as one line.
-func comment(s string) string {
-	return strings.Map(func(r rune) rune {
-		if plainRune(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, s)
-}

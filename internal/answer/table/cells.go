@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -125,19 +126,32 @@ func what(to []byte, e *event.Event) []byte {
 	}
 	to = append(plain(to, e.Verb, true), ' ')
 	if !o.Has || len(o.Resource) == 0 {
-		return plain(to, column.Resource(nil, e), true)
+		path := column.Resource(nil, e)
+		if len(path) > 0 && path[0] != '/' { // as no URL of Kubernetes is
+			return quoted(to, path)
+		}
+		return plain(to, path, true)
 	}
-	to = plain(to, o.Resource, true)
+	to = part(to, o.Resource, "./")
 	if len(o.APIGroup) > 0 {
-		to = plain(append(to, '.'), o.APIGroup, true)
+		to = part(append(to, '.'), o.APIGroup, "/")
 	}
 	if len(o.Name) > 0 {
-		to = plain(append(to, '/'), o.Name, true)
+		to = part(append(to, '/'), o.Name, "/")
 	}
 	if len(o.Subresource) > 0 {
-		to = plain(append(to, '/'), o.Subresource, true)
+		to = part(append(to, '/'), o.Subresource, "/")
 	}
 	return to
+}
+
+// part is one of those that an object is called by. What has the table's own sign between them is
+// in quotes.
+func part(to, text []byte, signs string) []byte {
+	if bytes.ContainsAny(text, signs) {
+		return quoted(to, text)
+	}
+	return plain(to, text, true)
 }
 
 // from is the address of the connection, and the program. What headers say of further
@@ -204,10 +218,13 @@ func took(to []byte, e *event.Event) []byte {
 	if e.Stamp == 0 || e.Received == 0 {
 		return append(to, '-')
 	}
-	d := time.Duration(e.Stamp-e.Received) * time.Microsecond
+	micros := int64(e.Stamp - e.Received)
+	d := time.Duration(micros) * time.Microsecond
 	switch {
-	case d < time.Millisecond:
-		return append(strconv.AppendInt(to, d.Microseconds(), 10), " µs"...)
+	case micros > math.MaxInt64/int64(time.Microsecond): // a damaged time: longer than a Duration can be
+		return append(strconv.AppendInt(to, micros/time.Hour.Microseconds(), 10), 'h')
+	case micros < time.Millisecond.Microseconds():
+		return append(strconv.AppendInt(to, micros, 10), " µs"...)
 	case d < time.Second:
 		return append(strconv.AppendInt(to, d.Milliseconds(), 10), " ms"...)
 	case d < time.Minute:

@@ -139,6 +139,12 @@ func TestForged(t *testing.T) {
 		`"verb":"delete pods/y","user":{"username":"eve"}`:                         ` eve "delete pods/y" pods/x`,
 		`"objectRef":{"resource":"pods","name":"x  prod","namespace":"-"}`:         ` get pods/"x prod" "-" `,
 		`"responseStatus":{"code":403,"reason":"OK  x"},"user":{"username":"eve"}`: ` 403 "OK x"`,
+		`"objectRef":{"resource":"deployments.apps","name":"web"}`:                 ` get "deployments.apps"/web `,
+		`"objectRef":{"resource":"pods/x","name":"a/exec"}`:                        ` get "pods/x"/"a/exec" `,
+		`"objectRef":{"resource":"a","apiGroup":"b.c/d","subresource":"e/f"}`:      ` get a."b.c/d"/"e/f" `,
+		`"objectRef":{},"requestURI":"pods/web?x"`:                                 ` get "pods/web" `,
+
+		`"requestReceivedTimestamp":"2026-11-22T11:00:00Z","stageTimestamp":"9999-12-31T23:00:00Z"`: ` 200 after 69890820h `,
 	} {
 		got := strings.Join(strings.Fields(printed(t, Style{}, []*event.Event{parsed(t, text)})[1]), " ")
 		if !strings.Contains(got+" ", want) {

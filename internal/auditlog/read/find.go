@@ -161,17 +161,29 @@ func isFile(name string) func(string) bool {
 	}
 }
 
-// Holds says whether a name is that of a file of one of the logs, by whatever path or link.
+// Holds says whether a name is that of a file of one of the logs, by whatever path or link. So it
+// is if a live file is to have it that is not there yet, as while it is being rotated.
 func Holds(logs []Log, name string) bool {
 	info, err := os.Stat(name)
 	if err != nil {
-		return false
+		return slices.ContainsFunc(logs, func(l Log) bool { return len(l.Files) > 0 && samePlace(l.Name, name) })
 	}
 	same := func(file string) bool {
 		o, err := os.Stat(file)
 		return err == nil && os.SameFile(o, info)
 	}
-	return slices.ContainsFunc(logs, func(l Log) bool { return slices.ContainsFunc(l.Files, same) })
+	return slices.ContainsFunc(logs, func(l Log) bool {
+		return slices.ContainsFunc(l.Files, same) || l.Stdin != nil && same("/dev/stdin") // a shell can open a log as that
+	})
+}
+
+// samePlace says whether two names are one name in one folder.
+func samePlace(a, b string) bool {
+	in, name := filepath.Split(a)
+	other, same := filepath.Split(b)
+	from, err := os.Stat(in + ".")
+	to, again := os.Stat(other + ".")
+	return name == same && err == nil && again == nil && os.SameFile(from, to)
 }
 
 // noSuch says what is there instead.

@@ -132,7 +132,7 @@ func (r *report) Print(total read.Total) error {
 		err = r.file.Commit()
 	}
 	if err != nil {
-		return fmt.Errorf("--html: %w", err)
+		return refused(r.name, err)
 	}
 	if r.file != nil {
 		r.SetChanged(hint.Command("events").Switch("help"))

@@ -41,7 +41,7 @@ func rolesMode(q *question) mode {
 			&cli.StringFlag{Name: "names", Destination: &f.names, Value: "auto", Category: shownCategory, Usage: "whether the roles of --rbac name objects: auto, always or never (`WHEN`); auto does where a rule has at most ten names that will last"},
 			&cli.BoolFlag{Name: "include-denied", Destination: &f.includeDenied, Category: shownCategory, Usage: "--rbac also allows what RBAC refused"},
 			&cli.BoolFlag{Name: "with-defaults", Destination: &f.defaults, Category: shownCategory, Usage: "--rbac also allows what everybody may do anyhow, such as discovery"},
-			&cli.StringFlag{Name: "rbac-name", Destination: &f.name, Category: shownCategory, Usage: "`NAME` of the roles of --rbac; auditpatch:USER unless it is given"},
+			&cli.StringFlag{Name: "rbac-name", Destination: &f.name, Category: shownCategory, Usage: "`NAME` of the roles of --rbac; auditpatch:USER or auditpatch-to:SUBJECT unless it is given"},
 			&cli.StringFlag{Name: "rbac-subject", Destination: &f.subject, Category: shownCategory, Usage: "bind the roles of --rbac to `SUBJECT` in the user's place: user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME"},
 		},
 		outputs: []string{"text", "json"},
@@ -78,7 +78,7 @@ func (q *question) prepareRoles(f *rolesFlags) error {
 // roles makes the answer. Its filter does not ask who logged in: what somebody else did as the
 // user is the user's, too.
 func (q *question) roles(f *rolesFlags) (answer, error) {
-	o := roles.Options{IncludeDenied: f.includeDenied, Defaults: f.defaults, Together: f.subject != "",
+	o := roles.Options{IncludeDenied: f.includeDenied, Defaults: f.defaults, Together: f.subject != "", Subject: f.subject,
 		Names: []roles.Names{roles.Auto, roles.Always, roles.Never}[slices.Index(namesModes, f.names)]}
 	if len(q.given["user"]) > 0 {
 		who, err := newFilter(map[string][]string{"user": q.given["user"]})

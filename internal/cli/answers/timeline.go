@@ -2,6 +2,7 @@ package answers
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -104,8 +105,9 @@ const mostEmpty = 5
 // gap prints the empty bars between two.
 func (c *counts) gap(from, to time.Time) {
 	w := c.timeline.Width()
-	if n := int64(to.Sub(from)/w) - 1; n > mostEmpty {
-		fmt.Fprintf(c.to, "...                  nothing for %s\n", span(time.Duration(n)*w))
+	each := int64(w / time.Second)
+	if n := (to.Unix()-from.Unix())/each - 1; n > mostEmpty {
+		fmt.Fprintf(c.to, "...                  nothing for %s\n", spanOf(n*each))
 		return
 	}
 	for at := from.Add(w); at.Before(to); at = at.Add(w) {
@@ -134,6 +136,15 @@ func (c *counts) bar(b count.Bar, most int64, room int, colored bool) {
 		words += fmt.Sprintf(", %s failed", number(b.Failed))
 	}
 	fmt.Fprintf(c.to, "%s  %s%s %s\n", c.at(b.From), well, failed, words)
+}
+
+// spanOf is a number of seconds in words: times that are damaged may be further apart than a
+// Duration is long.
+func spanOf(seconds int64) string {
+	if seconds > int64(math.MaxInt64/time.Second) {
+		return plural(seconds/(24*60*60), "day")
+	}
+	return span(time.Duration(seconds) * time.Second)
 }
 
 // span is a length of time in words.

@@ -200,7 +200,8 @@ func (p *program) writeTrimmed(f *trimFlags, t *trimmed) error {
 // writeWhole writes a file beside its place, and puts it there. It goes through no link: one
 // that has the name is replaced.
 func writeWhole(name string, text []byte, overwrite bool) (err error) {
-	beside := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"-"+rand.Text())
+	folder, base := filepath.Split(name) // not cleaned: behind a link, its .. is another folder
+	beside := folder + "." + base + "-" + rand.Text()
 	w, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return fmt.Errorf("--write: %w", err)
