@@ -59,14 +59,10 @@ func Follow(ctx context.Context, names []string, o Options, each func(*event.Eve
 		f.Every = 200 * time.Millisecond
 	}
 	defer f.close()
-	from := o.Since
-	if from.IsZero() {
-		from = time.Now()
-	}
-	err := f.find(ctx, from, o.Since.IsZero())
+	err := f.find(ctx, o.Since, o.Since.IsZero())
 	for err == nil && ctx.Err() == nil {
 		if !time.Now().Before(f.findAt) {
-			if err = f.find(ctx, from, false); err != nil {
+			if err = f.find(ctx, o.Since, false); err != nil {
 				break
 			}
 		}

@@ -258,6 +258,16 @@ func TestChanges(t *testing.T) {
 			l.wait()
 			l.add(eventLine("e1", 1))
 		}, ids(1, 2), ""},
+		"rotated after the clock was set back": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.rotate("2026-11-22T10-20-04.000")
+			l.add(eventLine("e2", 2))
+			l.rotate("2026-11-22T10-20-05.000")
+			l.add(eventLine("e3", 3))
+			for _, name := range []string{l.rotated("2026-11-22T10-20-04.000"), l.rotated("2026-11-22T10-20-05.000"), l.name} {
+				l.check(os.Chtimes(name, time.Time{}, time.Now().Add(-time.Hour)))
+			}
+		}, ids(1, 4), ""},
 		"replaced by a longer copy": {func(l logFile) {
 			l.add(eventLine("e1", 1))
 			l.wait()
@@ -410,6 +420,32 @@ func TestLater(t *testing.T) {
 	want := []string{a.name + ": not there, waiting for it", filepath.Join(dir, "b") + ": not there, waiting for it"}
 	if !slices.Equal(notices, want) {
 		t.Errorf("notices %q", notices)
+	}
+}
+
+// TestFolderAway moves the folder of a log with many rotated files away and back, which makes
+// none of them new.
+func TestFolderAway(t *testing.T) {
+	t.Parallel()
+	const many = 1100
+	dir := filepath.Join(t.TempDir(), "logs")
+	l := logFile{t, filepath.Join(dir, "audit.log")}
+	l.check(os.Mkdir(dir, 0o700))
+	for n := range many {
+		l.check(os.WriteFile(l.rotated(time.Unix(int64(n), 0).UTC().Format("2006-01-02T15-04-05.000")), []byte(eventLine(fmt.Sprint("e", n), n)), 0o600))
+	}
+	l.put(eventLine(fmt.Sprint("e", many), many))
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, l.name)
+	for began := time.Now(); r.count() <= many && time.Since(began) < 20*time.Second; {
+		l.wait()
+	}
+	l.check(os.Rename(dir, dir+".away"))
+	l.wait()
+	l.check(os.Rename(dir+".away", dir))
+	l.add(eventLine(fmt.Sprint("e", many+1), many+1))
+	seen, notices := r.end(many + 2)
+	if want := ids(0, many+2); !slices.Equal(seen, want) {
+		t.Errorf("%d events, want %d; the first that differs: %s; %q", len(seen), len(want), differs(seen, want), notices)
 	}
 }
 

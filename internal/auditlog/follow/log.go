@@ -32,7 +32,7 @@ const (
 // all that is known from one look to the next.
 type log struct {
 	path   string
-	from   time.Time // what was not written to since is passed over
+	from   time.Time // what was not written to since is passed over; zero: nothing is
 	notice func(Notice)
 
 	files   []*file // the oldest first
@@ -124,6 +124,9 @@ func (v visit) settle(all listings, at changes) {
 		l.replaced(v, siblings, err == nil)
 	}
 	l.add(v.now, siblings, v.atEnd)
+	if err == nil {
+		l.forget(siblings)
+	}
 	l.live = v.now
 	l.letGo()
 }
@@ -219,7 +222,6 @@ func (l *log) add(now *file, siblings []sibling, atEnd bool) {
 		fresh = append(fresh, now)
 	}
 	l.files = append(l.files, fresh...)
-	l.forget(siblings)
 }
 
 // known says whether a file is one of those that are open, and gives that its new name.

@@ -63,14 +63,11 @@ func (m *model) check(err error) {
 // start begins to follow, at the end or with what is there.
 func (m *model) start(history bool) {
 	m.started = true
-	from := time.Now()
-	if history {
-		from = time.Time{}
-	} else {
+	if !history {
 		m.written, m.risky = nil, map[string]bool{}
 	}
 	clear(m.unread)
-	m.check(m.f.find(m.t.Context(), from, !history))
+	m.check(m.f.find(m.t.Context(), time.Time{}, !history))
 	if m.halfID != "" {
 		m.unread[m.halfID] = true
 		if !history {
