@@ -23,6 +23,10 @@ const (
 	// event has an ID and a time of its own.
 	headSize = 1 << 10
 	packed   = ".gz"
+	// turn is how many chunks are read in search of a line end before an interruption is
+	// heeded and other logs are looked at: a file may have gigabytes without one, such as the
+	// hole of a file that was cut off below a writer that does not append.
+	turn = 64
 )
 
 // file is one file of a log that is read line by line, also while it grows. It has so
@@ -81,8 +85,11 @@ func (f *file) toEnd() error {
 	}
 	f.checked = info
 	buf := make([]byte, chunk)
-	for end := info.Size(); end > 0; {
-		from := max(0, end-chunk)
+	// More than the longest line is not searched: it may be a hole of terabytes.
+	least := max(0, info.Size()-maxLine-chunk)
+	f.at = least
+	for end := info.Size(); end > least; {
+		from := max(least, end-chunk)
 		n, err := f.src.ReadAt(buf[:end-from], from)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
@@ -97,9 +104,9 @@ func (f *file) toEnd() error {
 }
 
 // next returns the next line with its end, valid until the next call; nil when there
-// is none yet.
-func (f *file) next(since time.Time) []byte {
-	for !f.done {
+// is none yet. busy says that it gave up before it was known.
+func (f *file) next(since time.Time) (line []byte, busy bool) {
+	for n := 0; !f.done; n++ {
 		if i := bytes.IndexByte(f.held[f.searched:], '\n'); i >= 0 {
 			line := f.held[:f.searched+i+1]
 			f.held, f.searched = f.held[len(line):], 0
@@ -107,13 +114,16 @@ func (f *file) next(since time.Time) []byte {
 				f.tooLong(int64(len(line)))
 				continue
 			}
-			return line
+			return line, false
+		}
+		if n >= turn {
+			return nil, true
 		}
 		if f.passOver(); !f.more(since) {
-			return f.rest()
+			return f.rest(), false
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // rest is what stands behind the last line end of a file that is complete.

@@ -259,9 +259,9 @@ func (f *follower) fill(l *log) (busy bool) {
 		if n > 0 && n%64 == 0 && time.Since(l.looked) >= f.Every {
 			l.look()
 		}
-		line, name := l.next()
+		line, name, more := l.next()
 		if line == nil {
-			return false
+			return more
 		}
 		f.total.Bytes += int64(len(line))
 		if !f.parse(&l.e, line, name) {

@@ -486,6 +486,33 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// TestHole begins behind a hole that takes hours to read, and ends within one.
+func TestHole(t *testing.T) {
+	t.Parallel()
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	l.put(eventLine("e0", 0))
+	if err := os.Truncate(l.name, 1<<42); err != nil {
+		t.Skip(err) // the file system has no files of that size
+	}
+	r := begun(t, Options{}, nil, l.name)
+	l.wait()
+	l.add(eventLine("e1", 1))
+	for began := time.Now(); r.count() == 0 && time.Since(began) < 20*time.Second; {
+		l.wait()
+	}
+	l.check(os.Truncate(l.name, 1<<43))
+	l.wait()
+	r.cancel()
+	select {
+	case err := <-r.ended:
+		if err != nil || !slices.Equal(r.seen, ids(1, 2)) || len(r.notices) > 0 {
+			t.Errorf("%v, %v, %q", err, r.seen, r.notices)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it does not end")
+	}
+}
+
 // TestRefused wants what cannot be followed to be an error.
 func TestRefused(t *testing.T) {
 	t.Parallel()

@@ -289,8 +289,9 @@ func (l *log) letGo() {
 	}
 }
 
-// next is the next whole line of the log, and which file it is from.
-func (l *log) next() ([]byte, string) {
+// next is the next whole line of the log, and which file it is from. busy says that it gave
+// up before that was known.
+func (l *log) next() (line []byte, name string, busy bool) {
 	for len(l.files) > 0 && l.files[0].done {
 		l.files = l.files[1:]
 	}
@@ -303,12 +304,12 @@ func (l *log) next() ([]byte, string) {
 			l.notice(Notice{Kind: kind, File: f.name, Err: err})
 			f.close()
 		}
-		if line := f.next(l.looked); line != nil {
-			return line, f.name
+		if line, busy = f.next(l.looked); line != nil || busy {
+			return line, f.name, busy
 		}
 	}
 	l.files = slices.DeleteFunc(l.files, func(f *file) bool { return f.done })
-	return nil, ""
+	return nil, "", false
 }
 
 // siblings are the log's rotated files among the names in its folder. A file that was
