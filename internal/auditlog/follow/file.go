@@ -50,7 +50,8 @@ type file struct {
 	grew     time.Time
 	cut      time.Time // when it was last found to be cut off
 	told     int64     // so many bytes behind the last line end, told to be no line
-	failed   string    // the last error of reading, told once
+	failed   string    // the last error of opening or reading, told once
+	tried    time.Time // the look at which it could not be opened
 }
 
 // open opens a rotated file, which may have been packed since it was listed.

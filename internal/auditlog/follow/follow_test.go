@@ -449,6 +449,61 @@ func TestFolderAway(t *testing.T) {
 	}
 }
 
+// TestUnreadAway has the folder away when its rotated files are to be opened, which are read
+// when it is back.
+func TestUnreadAway(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "logs")
+	l := logFile{t, filepath.Join(dir, "audit.log")}
+	l.check(os.Mkdir(dir, 0o700))
+	for n := range 3 {
+		l.put(eventLine(fmt.Sprint("e", n), n))
+		l.rotate(fmt.Sprintf("2026-11-22T11-20-0%d.000", n))
+	}
+	l.put(eventLine("e3", 3))
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, func(n int) {
+		if n == 1 {
+			l.check(os.Rename(dir, dir+".away"))
+			time.AfterFunc(3*looks, func() { l.check(os.Rename(dir+".away", dir)) })
+		}
+	}, l.name)
+	seen, notices := r.end(4)
+	slices.Sort(seen) // the live file was open
+	if !slices.Equal(seen, ids(0, 4)) || slices.ContainsFunc(notices, func(n string) bool { return !strings.Contains(n, "waiting for it") }) {
+		t.Errorf("%v, %q", seen, notices)
+	}
+}
+
+// TestManyRotated reads many rotated files between two looks, of which only some are open.
+func TestManyRotated(t *testing.T) {
+	t.Parallel()
+	const many = 100
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	for n := range many {
+		l.put(eventLine(fmt.Sprint("e", n), n))
+		l.rotate(fmt.Sprintf("2026-11-22T11-20-00.%03d", n))
+	}
+	f := &follower{names: []string{l.name}, logs: map[string]*log{}, Options: Options{Every: time.Hour}}
+	defer f.close()
+	l.check(f.find(t.Context(), time.Time{}, false))
+	for n := range many {
+		first, _ := f.oldest(t.Context())
+		if first == nil {
+			t.Fatalf("%d events, want %d", n, many)
+		}
+		first.pending = false
+		open := 0
+		for _, o := range first.files {
+			if o.src != nil && !o.done {
+				open++
+			}
+		}
+		if open > 2*mostHeld+3 {
+			t.Fatalf("%d files are open", open)
+		}
+	}
+}
+
 // TestSeveral wants the history of several logs merged by time.
 func TestSeveral(t *testing.T) {
 	t.Parallel()

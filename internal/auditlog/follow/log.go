@@ -274,18 +274,18 @@ func (l *log) letGo() {
 	idle := 0
 	for i := len(l.files) - 1; i >= 0; i-- {
 		f := l.files[i]
-		if f == l.live || f.src == nil || f.text != nil || f.done || l.live == nil {
+		if f == l.live || f.src == nil || f.text != nil || f.done {
 			continue
 		}
 		info, err := f.src.Stat()
 		if err != nil || info.Size() > f.at {
 			continue
 		}
-		if l.live.at > 0 && time.Since(f.grew) > tornAfter {
+		if l.live != nil && l.live.at > 0 && time.Since(f.grew) > tornAfter {
 			f.torn()
 		}
 		idle++
-		f.last = idle > mostHeld || links(info) == 0 && time.Since(f.grew) > keepRemoved
+		f.last = idle > mostHeld || l.live != nil && links(info) == 0 && time.Since(f.grew) > keepRemoved
 	}
 }
 
@@ -295,14 +295,12 @@ func (l *log) next() (line []byte, name string, busy bool) {
 	for len(l.files) > 0 && l.files[0].done {
 		l.files = l.files[1:]
 	}
-	for _, f := range l.files {
-		if err := f.open(); err != nil {
-			kind := Damaged
-			if errors.Is(err, fs.ErrNotExist) {
-				kind = Removed
-			}
-			l.notice(Notice{Kind: kind, File: f.name, Err: err})
-			f.close()
+	for i, f := range l.files {
+		if f.src == nil && i > 2*mostHeld {
+			l.letGo() // between two looks more may be read than can be open
+		}
+		if f.src == nil && !l.open(f) {
+			continue
 		}
 		if line, busy = f.next(l.looked); line != nil || busy {
 			return line, f.name, busy
@@ -310,6 +308,35 @@ func (l *log) next() (line []byte, name string, busy bool) {
 	}
 	l.files = slices.DeleteFunc(l.files, func(f *file) bool { return f.done })
 	return nil, "", false
+}
+
+// open opens a rotated file, and says whether that went well. What may be otherwise later, as
+// where its folder is away for a moment, is tried again at the next look.
+func (l *log) open(f *file) bool {
+	if f.done || f.tried.Equal(l.looked) {
+		return false
+	}
+	var err error
+	removed := func() bool {
+		err = f.open()
+		_, again := os.Stat(filepath.Dir(f.name))
+		return errors.Is(err, fs.ErrNotExist) && again == nil
+	}
+	f.tried = l.looked
+	switch {
+	case removed() && removed(): // its folder was not just away
+		l.notice(Notice{Kind: Removed, File: f.name, Err: err})
+		f.close()
+	case err == nil:
+		return true
+	case f.src != nil: // it is packed, and damaged
+		l.notice(Notice{Kind: Damaged, File: f.name, Err: err})
+		f.close()
+	case !errors.Is(err, fs.ErrNotExist) && f.failed != err.Error():
+		f.failed = err.Error()
+		l.notice(Notice{Kind: Damaged, File: f.name, Err: err})
+	}
+	return false
 }
 
 // siblings are the log's rotated files among the names in its folder. A file that was
