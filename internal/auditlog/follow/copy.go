@@ -28,7 +28,7 @@ func (l *log) copies(before time.Time, li *listing) {
 		if l.seen[s.name] {
 			continue
 		}
-		if !l.known(s) && l.live.at == 0 && l.live.cut.Before(before) && !s.written().Before(before.Add(-slack)) {
+		if !l.known(s, l.live) && l.live.at == 0 && l.live.cut.Before(before) && !s.written().Before(before.Add(-slack)) {
 			head := s.begins()
 			if len(head) == 0 || l.live.beginsLike(head) {
 				l.changed = time.Time{} // it is still being copied, or not cut off yet

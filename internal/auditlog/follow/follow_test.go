@@ -292,6 +292,15 @@ func TestChanges(t *testing.T) {
 			l.rotate("2026-11-22T11-20-04.000")
 			l.add(eventLine("e1", 1))
 		}, ids(1, 2), "LOG-2026-11-22T11-20-04.000.log: 50 bytes are no event: the line is cut off"},
+		"rotated and packed, and a link is left": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.check(os.Link(l.name, l.name+".link"))
+			l.copy("2026-11-22T11-20-04.000")
+			l.pack("2026-11-22T11-20-04.000")
+			l.check(os.Remove(l.name))
+			l.put(eventLine("e2", 2))
+		}, ids(1, 3), ""},
 		"a damaged packed file": {func(l logFile) {
 			l.rotate("2026-11-22T11-20-04.000")
 			var b bytes.Buffer
@@ -377,6 +386,16 @@ func (l logFile) copy(at string) {
 	l.t.Helper()
 	text, err := os.ReadFile(l.name)
 	l.check(errors.Join(err, os.WriteFile(l.rotated(at), text, 0o600)))
+}
+
+func (l logFile) pack(at string) {
+	l.t.Helper()
+	text, err := os.ReadFile(l.rotated(at))
+	l.check(err)
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err = w.Write(text)
+	l.check(errors.Join(err, w.Close(), os.WriteFile(l.rotated(at)+".gz", b.Bytes(), 0o600), os.Remove(l.rotated(at))))
 }
 
 // replace puts another file in its place, as rsync does.

@@ -147,7 +147,7 @@ func (l *log) replaced(v visit, siblings []sibling, listed bool) {
 // renamed says whether the file that was read has got a name that is none of a rotated file.
 func (l *log) renamed(siblings []sibling) bool {
 	info, err := l.live.src.Stat()
-	return err == nil && links(info) != 0 && !slices.ContainsFunc(siblings, func(s sibling) bool { return s.is(l.live) })
+	return err == nil && links(info) != 0 && !slices.ContainsFunc(siblings, func(s sibling) bool { return !l.seen[s.name] && s.is(l.live, false) })
 }
 
 // fail tells an error once, and says whether it is only that something is absent.
@@ -208,11 +208,11 @@ func (l *log) add(now *file, siblings []sibling, atEnd bool) {
 	for _, s := range siblings {
 		switch {
 		case l.seen[s.name]:
-		case !placed && s.is(now):
+		case !placed && s.is(now, true):
 			// It has been rotated since it was opened, and what follows is new.
 			fresh, placed, atEnd = append(fresh, now), true, false
 			now.name = s.name
-		case l.known(s) || atEnd || s.written().Before(l.from.Add(-slack)):
+		case l.known(s, now) || atEnd || s.written().Before(l.from.Add(-slack)):
 		default:
 			fresh = append(fresh, &file{name: s.name, notice: l.notice})
 		}
@@ -225,9 +225,9 @@ func (l *log) add(now *file, siblings []sibling, atEnd bool) {
 }
 
 // known says whether a file is one of those that are open, and gives that its new name.
-func (l *log) known(s sibling) bool {
+func (l *log) known(s sibling, live *file) bool {
 	for _, f := range l.files {
-		if f.src != nil && f.text == nil && s.is(f) {
+		if f.src != nil && f.text == nil && s.is(f, f == live) {
 			f.name = s.name
 			return true
 		}
@@ -235,14 +235,14 @@ func (l *log) known(s sibling) bool {
 	return false
 }
 
-// is says whether the sibling is the open file, or what that was packed to. A file of
-// which a name is left was not packed.
-func (s sibling) is(f *file) bool {
+// is says whether the sibling is the open file, or what that was packed to. The live file
+// may have been copied and not packed: of that no name is left.
+func (s sibling) is(f *file, live bool) bool {
 	if s.plain != nil {
 		return os.SameFile(s.plain, f.checked)
 	}
 	info, err := f.src.Stat()
-	return err == nil && links(info) == 0 && f.packedAs(s.name+packed)
+	return err == nil && (!live || links(info) == 0) && f.packedAs(s.name+packed)
 }
 
 // skipped says whether files may have been removed unread: the one that was read has no
@@ -252,7 +252,7 @@ func (l *log) skipped(siblings []sibling) bool {
 	if err != nil || links(info) != 0 || len(siblings) == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(siblings, func(s sibling) bool { return l.seen[s.name] || s.is(l.live) })
+	return !slices.ContainsFunc(siblings, func(s sibling) bool { return l.seen[s.name] || s.is(l.live, false) })
 }
 
 // forget keeps the names of rotated files from adding up: those that are older than
