@@ -100,7 +100,7 @@ type follower struct {
 	awake  []*log
 	lookAt time.Time // when all are looked at next
 	findAt time.Time // when names are looked up next
-	gone   map[string]bool
+	told   map[string]bool
 	total  read.Total
 }
 
@@ -122,25 +122,19 @@ func (f *follower) torn() {
 }
 
 // find looks for logs that are new. What the first call finds begins at its end; a log
-// that appears later is new as a whole.
+// that appears later is new as a whole. Only the first returns an error: what goes wrong later
+// may pass, and the other logs go on.
 func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
+	first := f.findAt.IsZero()
 	defer f.again(&f.findAt, time.Now())
 	var fresh []*log
 	for _, name := range f.names {
-		info, err := os.Stat(name)
-		paths := []string{name}
-		switch {
-		case err == nil && info.IsDir():
-			if paths, err = inFolder(name); err != nil {
-				return err
-			}
-		case err == nil && !info.Mode().IsRegular():
-			return fmt.Errorf("follow %s: %w", name, auditlog.ErrNotRegular)
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
+		paths, err := f.paths(name)
+		if err != nil && first {
 			return err
-		case err != nil && !isLog(name):
-			f.awaited(name)
-			continue // it may become a file or a folder
+		}
+		if err != nil {
+			f.once(Notice{Kind: Damaged, File: name, Err: err})
 		}
 		for _, path := range paths {
 			if path = filepath.Clean(path); f.logs[path] == nil {
@@ -152,11 +146,28 @@ func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
 	f.order, f.awake = append(f.order, fresh...), append(f.awake, fresh...)
 	look(ctx, fresh, atEnd)
 	for _, l := range fresh {
-		if l.failed != nil {
+		if l.failed != nil && first {
 			return l.failed
 		}
 	}
 	return nil
+}
+
+// paths are the logs that a name stands for; none of one that may become a file or a folder.
+func (f *follower) paths(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return inFolder(name)
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("follow %s: %w", name, auditlog.ErrNotRegular)
+	case err == nil || errors.Is(err, fs.ErrNotExist) && isLog(name):
+		return []string{name}, nil
+	case errors.Is(err, fs.ErrNotExist):
+		f.once(Notice{Kind: Absent, File: name})
+		return nil, nil
+	}
+	return nil, err
 }
 
 // look looks at logs, all live files first, so that a folder need be listed only once. An
@@ -191,16 +202,16 @@ func isLog(name string) bool {
 	return err == nil && len(siblings) > 0
 }
 
-// awaited tells once that a log is not there.
-func (f *follower) awaited(name string) {
-	if f.logs[filepath.Clean(name)] != nil || f.gone[name] {
+// once tells what a name has that is no log yet; a log tells it of itself.
+func (f *follower) once(n Notice) {
+	if f.logs[filepath.Clean(n.File)] != nil || f.told[n.String()] {
 		return
 	}
-	if f.gone == nil {
-		f.gone = map[string]bool{}
+	if f.told == nil {
+		f.told = map[string]bool{}
 	}
-	f.gone[name] = true
-	f.tell(Notice{Kind: Absent, File: name})
+	f.told[n.String()] = true
+	f.tell(n)
 }
 
 // byOthers are names of what is packed, and of what logrotate has rotated or made a copy of:

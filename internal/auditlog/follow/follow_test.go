@@ -493,6 +493,29 @@ func TestUnreadAway(t *testing.T) {
 	}
 }
 
+// TestUnreachable has an error at the name of one log for a while, which is told and does not
+// end the other one.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "logs")
+	l, other := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(t.TempDir(), "other.log")}
+	l.check(os.Mkdir(dir, 0o700))
+	l.put(eventLine("earlier", 0))
+	r := begun(t, Options{}, nil, l.name, other.name)
+	l.check(os.Rename(dir, dir+".away"))
+	logFile{t, dir}.put("no folder")
+	l.wait()
+	other.put(eventLine("e0", 0))
+	l.wait()
+	l.check(errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)))
+	l.add(eventLine("e1", 1))
+	seen, notices := r.end(2)
+	told := strings.Join(notices, "\n")
+	if !slices.Equal(seen, ids(0, 2)) || len(notices) != 2 || !strings.Contains(told, "audit.log: not a directory; ") {
+		t.Errorf("%v, %q", seen, notices)
+	}
+}
+
 // TestManyRotated reads many rotated files between two looks, of which only some are open.
 func TestManyRotated(t *testing.T) {
 	t.Parallel()
