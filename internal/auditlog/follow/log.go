@@ -146,8 +146,15 @@ func (l *log) replaced(v visit, siblings []sibling, listed bool) {
 
 // renamed says whether the file that was read has got a name that is none of a rotated file.
 func (l *log) renamed(siblings []sibling) bool {
-	info, err := l.live.src.Stat()
-	return err == nil && links(info) != 0 && !slices.ContainsFunc(siblings, func(s sibling) bool { return !l.seen[s.name] && s.is(l.live, false) })
+	if info, err := l.live.src.Stat(); err != nil || links(info) == 0 {
+		return false
+	}
+	for _, s := range slices.Backward(siblings) { // most likely it is the youngest
+		if s.is(l.live, false) {
+			return false
+		}
+	}
+	return true
 }
 
 // fail tells an error once, and says whether it is only that something is absent.
