@@ -54,10 +54,7 @@ type Options struct {
 // faster than each takes their events is read from the rotated files as long as these
 // are kept.
 func Follow(ctx context.Context, names []string, o Options, each func(*event.Event) error) (read.Total, error) {
-	f := &follower{Options: o, names: names, logs: map[string]*log{}}
-	if f.Every == 0 {
-		f.Every = 200 * time.Millisecond
-	}
+	f := newFollower(names, o)
 	defer f.close()
 	err := f.find(ctx, o.Since, o.Since.IsZero())
 	for err == nil && ctx.Err() == nil {
@@ -93,7 +90,9 @@ func wait(ctx context.Context, d time.Duration) {
 type follower struct {
 	Options
 	names []string
-	logs  map[string]*log
+	known map[string]bool        // paths of logs
+	real  map[string]bool        // the same without links
+	twins map[string]os.FileInfo // files of logs that have these paths as well
 	order []*log
 	// awake are those that may have an event; the others had none since the last look, and
 	// are not asked again before the next: that would cost as much for each event as a look.
@@ -102,6 +101,23 @@ type follower struct {
 	findAt time.Time // when names are looked up next
 	told   map[string]bool
 	total  read.Total
+}
+
+func newFollower(names []string, o Options) *follower {
+	if o.Every == 0 {
+		o.Every = 200 * time.Millisecond
+	}
+	// What a link leads to may change, so its target comes first where both are named.
+	names = slices.Clone(names)
+	slices.SortStableFunc(names, func(a, b string) int { return isLink(a) - isLink(b) })
+	return &follower{Options: o, names: names, known: map[string]bool{}, real: map[string]bool{}, twins: map[string]os.FileInfo{}, told: map[string]bool{}}
+}
+
+func isLink(name string) int {
+	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return 1
+	}
+	return 0
 }
 
 func (f *follower) close() {
@@ -128,6 +144,7 @@ func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
 	first := f.findAt.IsZero()
 	defer f.again(&f.findAt, time.Now())
 	var fresh []*log
+	var linked []os.FileInfo
 	for _, name := range f.names {
 		paths, err := f.paths(name)
 		if err != nil && first {
@@ -137,9 +154,9 @@ func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
 			f.once(Notice{Kind: Damaged, File: name, Err: err})
 		}
 		for _, path := range paths {
-			if path = filepath.Clean(path); f.logs[path] == nil {
-				f.logs[path] = newLog(path, from, f.tell)
-				fresh = append(fresh, f.logs[path])
+			if path = filepath.Clean(path); !f.known[path] && !f.twice(path, &linked) {
+				f.known[path] = true
+				fresh = append(fresh, newLog(path, from, f.tell))
 			}
 		}
 	}
@@ -168,6 +185,43 @@ func (f *follower) paths(name string) ([]string, error) {
 		return nil, nil
 	}
 	return nil, err
+}
+
+// twice says whether a path is another one of a log that is followed, or of one of its files:
+// its events would come twice. That is asked anew each time: a link may be changed, and another
+// file get the name of one that was renamed. linked are files of several names that are found
+// at the same time.
+func (f *follower) twice(path string, linked *[]os.FileInfo) bool {
+	real := realPath(path)
+	info, err := os.Stat(path)
+	if before := f.real[real]; before || err != nil {
+		f.real[real] = true
+		return before
+	}
+	same := func(o os.FileInfo) bool { return os.SameFile(o, info) }
+	twin := slices.ContainsFunc(*linked, same) || same(f.twins[path])
+	for _, l := range f.order { // it may have been renamed
+		twin = twin || slices.ContainsFunc(l.files, func(o *file) bool { return o.src != nil && o.text == nil && same(o.checked) })
+	}
+	if links(info) > 1 {
+		*linked = append(*linked, info)
+	}
+	if f.real[real] = !twin; twin {
+		f.twins[path] = info
+	}
+	return twin
+}
+
+// realPath is a path without links, as far as there is something.
+func realPath(path string) string {
+	path, _ = filepath.Abs(path) // an error leaves nothing, which is no other path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
 }
 
 // look looks at logs, all live files first, so that a folder need be listed only once. An
@@ -204,14 +258,10 @@ func isLog(name string) bool {
 
 // once tells what a name has that is no log yet; a log tells it of itself.
 func (f *follower) once(n Notice) {
-	if f.logs[filepath.Clean(n.File)] != nil || f.told[n.String()] {
-		return
+	if !f.known[filepath.Clean(n.File)] && !f.told[n.String()] {
+		f.told[n.String()] = true
+		f.tell(n)
 	}
-	if f.told == nil {
-		f.told = map[string]bool{}
-	}
-	f.told[n.String()] = true
-	f.tell(n)
 }
 
 // byOthers are names of what is packed, and of what logrotate has rotated or made a copy of:

@@ -516,6 +516,28 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// TestNames has one log by several names, of which one comes to be only when the log is renamed
+// in its folder, and wants no event twice.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, next := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(dir, "next")}
+	link, hard, folder := filepath.Join(dir, "link"), filepath.Join(dir, "hard"), filepath.Join(t.TempDir(), "folder")
+	l.put(eventLine("e0", 0))
+	l.check(errors.Join(os.Symlink("audit.log", link), os.Link(l.name, hard), os.Symlink(dir, folder)))
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, link, l.name, hard, filepath.Join(folder, "audit.log"), dir)
+	l.wait()
+	l.add(eventLine("e1", 1))
+	l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
+	l.put(eventLine("e2", 2))
+	l.wait()
+	next.put(eventLine("e3", 3))
+	l.check(errors.Join(os.Remove(link), os.Symlink("next", link)))
+	if seen, _ := r.end(4); !slices.Equal(seen, ids(0, 4)) {
+		t.Errorf("got %v", seen)
+	}
+}
+
 // TestManyRotated reads many rotated files between two looks, of which only some are open.
 func TestManyRotated(t *testing.T) {
 	t.Parallel()
@@ -525,7 +547,7 @@ func TestManyRotated(t *testing.T) {
 		l.put(eventLine(fmt.Sprint("e", n), n))
 		l.rotate(fmt.Sprintf("2026-11-22T11-20-00.%03d", n))
 	}
-	f := &follower{names: []string{l.name}, logs: map[string]*log{}, Options: Options{Every: time.Hour}}
+	f := newFollower([]string{l.name}, Options{Every: time.Hour})
 	defer f.close()
 	l.check(f.find(t.Context(), time.Time{}, false))
 	for n := range many {

@@ -45,8 +45,7 @@ type model struct {
 func newModel(t testing.TB) *model {
 	m := &model{t: t, dir: t.TempDir(), clock: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC), packed: map[string]bool{},
 		unread: map[string]bool{}, risky: map[string]bool{}}
-	m.f = &follower{names: []string{m.live()}, logs: map[string]*log{}}
-	m.f.Fields, m.f.Every, m.f.Notice = event.WantAuditID, time.Nanosecond, func(n Notice) { m.notices = append(m.notices, n) }
+	m.f = newFollower([]string{m.live()}, Options{Fields: event.WantAuditID, Every: time.Nanosecond, Notice: func(n Notice) { m.notices = append(m.notices, n) }})
 	t.Cleanup(func() { m.f.close(); m.shut() })
 	return m
 }
