@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"auditpatch/internal/auditlog"
@@ -195,6 +196,7 @@ func (f *file) more(since time.Time) bool {
 		return true
 	}
 	if n == 0 {
+		f.lend()
 		return false
 	}
 	f.held, f.at, f.grew = f.held[:len(f.held)+n], f.at+int64(n), time.Now()
@@ -206,9 +208,28 @@ func (f *file) more(since time.Time) bool {
 	return true
 }
 
+// spaces are those of files of which nothing is held: there may be thousands that rest.
+var spaces sync.Pool
+
+// lend leaves its space to other files until it has grown. One for a line of megabytes is not kept.
+func (f *file) lend() {
+	if len(f.held) > 0 {
+		return
+	}
+	if cap(f.space) == chunk {
+		spaces.Put((*[chunk]byte)(f.space[:chunk]))
+	}
+	f.space, f.held = nil, nil
+}
+
 // room is where to read to, behind what is held.
 func (f *file) room() []byte {
 	if cap(f.held)-len(f.held) < chunk {
+		if f.space == nil {
+			if s, ok := spaces.Get().(*[chunk]byte); ok {
+				f.space = s[:]
+			}
+		}
 		if cap(f.space)-len(f.held) < chunk {
 			f.space = make([]byte, 2*len(f.held)+chunk)
 		}

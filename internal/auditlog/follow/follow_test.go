@@ -648,6 +648,28 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestSpace wants a log that rests to hold none of the space that its lines took.
+func TestSpace(t *testing.T) {
+	t.Parallel()
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	l.put(fmt.Sprintf(`{"kind":"Event","auditID":"e1","stage":"Panic","userAgent":%q}`+"\n", strings.Repeat("x", 1<<20)))
+	f := newFollower([]string{l.name}, Options{Every: time.Nanosecond, Fields: event.WantAuditID})
+	defer f.close()
+	l.check(f.find(t.Context(), time.Time{}, false))
+	for _, text := range []string{"", eventLine("e2", 2)} {
+		l.add(text)
+		f.lookAt = time.Time{} // due
+		first, _ := f.oldest(t.Context())
+		if first == nil {
+			t.Fatal("no event")
+		}
+		first.pending = false
+		if again, _ := f.oldest(t.Context()); again != nil || first.live.space != nil {
+			t.Errorf("%v, %d bytes", again, cap(first.live.space))
+		}
+	}
+}
+
 // TestWanted passes over events that are not wanted, also when there are many of them.
 func TestWanted(t *testing.T) {
 	t.Parallel()
