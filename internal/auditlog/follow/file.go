@@ -50,6 +50,7 @@ type file struct {
 	done     bool  // nothing is left to read, ever
 	grew     time.Time
 	cut      time.Time // when it was last found to be cut off
+	whole    bool      // what is held is an event, though it has no line end
 	told     int64     // so many bytes behind the last line end, told to be no line
 	failed   string    // the last error of opening or reading, told once
 	tried    time.Time // the look at which it could not be opened
@@ -118,6 +119,11 @@ func (f *file) next(since time.Time) (line []byte, busy bool) {
 			}
 			return line, false
 		}
+		if f.whole {
+			line, f.held = f.held, nil
+			f.whole, f.searched, f.space = false, 0, nil
+			return line, false
+		}
 		if n >= turn {
 			return nil, true
 		}
@@ -146,10 +152,14 @@ func (f *file) rest() []byte {
 }
 
 // torn tells once what stands behind the last line end of a file that nobody seems to write
-// to any more, unless it is a whole event that only lacks its line end.
+// to any more, unless it is a whole event that only lacks its line end, as a full disk leaves it.
 func (f *file) torn() {
 	n := f.skipping + int64(len(f.held))
-	if f.text != nil || n == 0 || n == f.told || bytes.IndexByte(f.held, '\n') >= 0 || event.Check(bytes.TrimSpace(f.held)) == nil {
+	if f.text != nil || n == 0 || n == f.told || bytes.IndexByte(f.held, '\n') >= 0 {
+		return
+	}
+	if f.skipping == 0 && event.Check(bytes.TrimSpace(f.held)) == nil {
+		f.whole = true
 		return
 	}
 	f.told = n

@@ -301,6 +301,13 @@ func TestChanges(t *testing.T) {
 			l.check(os.Remove(l.name))
 			l.put(eventLine("e2", 2))
 		}, ids(1, 3), ""},
+		"rotated without the last line end": {func(l logFile) {
+			l.add(strings.TrimSpace(eventLine("e1", 1)))
+			l.rotate("2026-11-22T11-20-04.000")
+			l.wait()
+			l.add(eventLine("e2", 2))
+			time.Sleep(tornAfter)
+		}, []string{"e2", "e1"}, ""},
 		"a damaged packed file": {func(l logFile) {
 			l.rotate("2026-11-22T11-20-04.000")
 			var b bytes.Buffer
