@@ -49,6 +49,7 @@ type Options struct {
 // which it returns. The event
 // is valid until each returns. The events of one log come in the order in which they
 // were written, and of those of several logs that are there to be read the oldest first.
+// What has come does not come again, by whatever name it is read.
 //
 // A log or folder that is not there is waited for. A log of which the files are rotated
 // faster than each takes their events is read from the rotated files as long as these
@@ -69,6 +70,10 @@ func Follow(ctx context.Context, names []string, o Options, each func(*event.Eve
 			wait(ctx, max(time.Until(f.lookAt), time.Millisecond))
 		default:
 			l.pending = false
+			if f.once.Before(&l.e) {
+				f.total.Duplicates++
+				continue
+			}
 			f.total.Wanted++
 			err = each(&l.e)
 		}
@@ -90,9 +95,7 @@ func wait(ctx context.Context, d time.Duration) {
 type follower struct {
 	Options
 	names []string
-	known map[string]bool        // paths of logs
-	real  map[string]bool        // the same without links
-	twins map[string]os.FileInfo // files of logs that have these paths as well
+	logs  map[string]*log
 	order []*log
 	// awake are those that may have an event; the others had none since the last look, and
 	// are not asked again before the next: that would cost as much for each event as a look.
@@ -101,23 +104,17 @@ type follower struct {
 	findAt time.Time // when names are looked up next
 	told   map[string]bool
 	total  read.Total
+	// once leaves out what has come already: a log may have two names, be renamed in its folder
+	// or copied there, or be cut off in its midst, and what is read of it then is not new.
+	once read.Once
 }
 
 func newFollower(names []string, o Options) *follower {
 	if o.Every == 0 {
 		o.Every = 200 * time.Millisecond
 	}
-	// What a link leads to may change, so its target comes first where both are named.
-	names = slices.Clone(names)
-	slices.SortStableFunc(names, func(a, b string) int { return isLink(a) - isLink(b) })
-	return &follower{Options: o, names: names, known: map[string]bool{}, real: map[string]bool{}, twins: map[string]os.FileInfo{}, told: map[string]bool{}}
-}
-
-func isLink(name string) int {
-	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return 1
-	}
-	return 0
+	o.Fields |= read.Identity
+	return &follower{Options: o, names: names, logs: map[string]*log{}}
 }
 
 func (f *follower) close() {
@@ -144,19 +141,18 @@ func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
 	first := f.findAt.IsZero()
 	defer f.again(&f.findAt, time.Now())
 	var fresh []*log
-	var linked []os.FileInfo
 	for _, name := range f.names {
 		paths, err := f.paths(name)
 		if err != nil && first {
 			return err
 		}
 		if err != nil {
-			f.once(Notice{Kind: Damaged, File: name, Err: err})
+			f.tellOnce(Notice{Kind: Damaged, File: name, Err: err})
 		}
 		for _, path := range paths {
-			if path = filepath.Clean(path); !f.known[path] && !f.twice(path, &linked) {
-				f.known[path] = true
-				fresh = append(fresh, newLog(path, from, f.tell))
+			if path = filepath.Clean(path); f.logs[path] == nil {
+				f.logs[path] = newLog(path, from, f.tell)
+				fresh = append(fresh, f.logs[path])
 			}
 		}
 	}
@@ -181,47 +177,10 @@ func (f *follower) paths(name string) ([]string, error) {
 	case err == nil || errors.Is(err, fs.ErrNotExist) && isLog(name):
 		return []string{name}, nil
 	case errors.Is(err, fs.ErrNotExist):
-		f.once(Notice{Kind: Absent, File: name})
+		f.tellOnce(Notice{Kind: Absent, File: name})
 		return nil, nil
 	}
 	return nil, err
-}
-
-// twice says whether a path is another one of a log that is followed, or of one of its files:
-// its events would come twice. That is asked anew each time: a link may be changed, and another
-// file get the name of one that was renamed. linked are files of several names that are found
-// at the same time.
-func (f *follower) twice(path string, linked *[]os.FileInfo) bool {
-	real := realPath(path)
-	info, err := os.Stat(path)
-	if before := f.real[real]; before || err != nil {
-		f.real[real] = true
-		return before
-	}
-	same := func(o os.FileInfo) bool { return os.SameFile(o, info) }
-	twin := slices.ContainsFunc(*linked, same) || same(f.twins[path])
-	for _, l := range f.order { // it may have been renamed
-		twin = twin || slices.ContainsFunc(l.files, func(o *file) bool { return o.src != nil && o.text == nil && same(o.checked) })
-	}
-	if links(info) > 1 {
-		*linked = append(*linked, info)
-	}
-	if f.real[real] = !twin; twin {
-		f.twins[path] = info
-	}
-	return twin
-}
-
-// realPath is a path without links, as far as there is something.
-func realPath(path string) string {
-	path, _ = filepath.Abs(path) // an error leaves nothing, which is no other path
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(dir, filepath.Base(path))
-	}
-	return path
 }
 
 // look looks at logs, all live files first, so that a folder need be listed only once. An
@@ -256,12 +215,16 @@ func isLog(name string) bool {
 	return err == nil && len(siblings) > 0
 }
 
-// once tells what a name has that is no log yet; a log tells it of itself.
-func (f *follower) once(n Notice) {
-	if !f.known[filepath.Clean(n.File)] && !f.told[n.String()] {
-		f.told[n.String()] = true
-		f.tell(n)
+// tellOnce tells what a name has that is no log yet; a log tells it of itself.
+func (f *follower) tellOnce(n Notice) {
+	if f.logs[filepath.Clean(n.File)] != nil || f.told[n.String()] {
+		return
 	}
+	if f.told == nil {
+		f.told = map[string]bool{}
+	}
+	f.told[n.String()] = true
+	f.tell(n)
 }
 
 // byOthers are names of what is packed, and of what logrotate has rotated or made a copy of:

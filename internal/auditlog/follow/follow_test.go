@@ -205,6 +205,13 @@ func TestChanges(t *testing.T) {
 		"cut off below a writer": {func(l logFile) { l.add(eventLine("e1", 1)); l.wait(); l.hole(1<<20, eventLine("e2", 2)) }, ids(1, 3), "LOG: cut off while"},
 		"cut off in a line": {func(l logFile) { l.add(eventLine("e1", 1)[:20]); l.wait(); l.put(eventLine("e2", 2)) }, ids(2, 3),
 			"may be missing here, and 20 bytes of it are"},
+		"cut off in its midst": {func(l logFile) {
+			l.add(eventLine("e1", 1) + eventLine("e2", 2) + eventLine("e3", 3))
+			l.wait()
+			l.check(os.Truncate(l.name, int64(len(eventLine("earlier", 0)+eventLine("e1", 1)))))
+			l.wait()
+			l.add(eventLine("e4", 4))
+		}, []string{"e1", "e2", "e3", "earlier", "e4"}, "LOG: cut off while"},
 		"removed and made anew": {func(l logFile) { l.remove(); l.wait(); l.put(eventLine("e1", 1)) }, ids(1, 2), "LOG: not there, waiting for it"},
 		"removed, and written on": {func(l logFile) { w := l.open(); l.remove(); l.wait(); l.to(w, eventLine("e1", 1)) }, ids(1, 2),
 			"LOG: not there, waiting for it"},
