@@ -141,6 +141,7 @@ func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
 	first := f.findAt.IsZero()
 	defer f.again(&f.findAt, time.Now())
 	var fresh []*log
+	copies := map[*log]*file{}
 	for _, name := range f.names {
 		paths, err := f.paths(name)
 		if err != nil && first {
@@ -151,13 +152,20 @@ func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
 		}
 		for _, path := range paths {
 			if path = filepath.Clean(path); f.logs[path] == nil {
-				f.logs[path] = newLog(path, from, f.tell)
-				fresh = append(fresh, f.logs[path])
+				l := newLog(path, from, f.tell)
+				f.logs[path] = l
+				fresh = append(fresh, l)
+				if o := f.original(path); o != nil {
+					copies[l] = o
+				}
 			}
 		}
 	}
 	f.order, f.awake = append(f.order, fresh...), append(f.awake, fresh...)
 	look(ctx, fresh, atEnd)
+	for l, o := range copies {
+		l.goOnLike(o)
+	}
 	for _, l := range fresh {
 		if l.failed != nil && first {
 			return l.failed

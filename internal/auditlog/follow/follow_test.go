@@ -545,9 +545,36 @@ func TestNames(t *testing.T) {
 	l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
 	l.put(eventLine("e2", 2))
 	l.wait()
-	next.put(eventLine("e3", 3))
+	copied := logFile{t, filepath.Join(dir, "copy.log")}
+	text, err := os.ReadFile(l.name)
+	l.check(err)
+	copied.put(string(text) + eventLine("e3", 3))
+	l.wait()
+	next.put(eventLine("e4", 4))
 	l.check(errors.Join(os.Remove(link), os.Symlink("next", link)))
-	if seen, _ := r.end(4); !slices.Equal(seen, ids(0, 4)) {
+	if seen, _ := r.end(5); !slices.Equal(seen, ids(0, 5)) {
+		t.Errorf("got %v", seen)
+	}
+}
+
+// TestOlder renames and copies a log in its folder: what it had when the following began does not
+// come for that.
+func TestOlder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := logFile{t, filepath.Join(dir, "audit.log")}
+	l.put(eventLine("earlier", 0) + eventLine("earlier", 1))
+	r := begun(t, Options{}, nil, dir)
+	text, err := os.ReadFile(l.name)
+	l.check(err)
+	logFile{t, filepath.Join(dir, "copy.log")}.put(string(text) + eventLine("e0", 2))
+	l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
+	l.put(eventLine("e1", 3))
+	l.wait()
+	logFile{t, filepath.Join(dir, "audit-old.log")}.add(eventLine("e2", 4))
+	seen, _ := r.end(3)
+	slices.Sort(seen)
+	if !slices.Equal(seen, ids(0, 3)) {
 		t.Errorf("got %v", seen)
 	}
 }
