@@ -28,7 +28,7 @@ func (l *log) copies(before time.Time, li *listing) {
 		if l.seen[s.name] {
 			continue
 		}
-		if !l.known(s) && l.live.at == 0 && l.live.cut.Before(before) && !s.written().Before(before.Add(-slack)) {
+		if !l.known(s, l.live) && l.live.at == 0 && l.live.cut.Before(before) && !s.written().Before(before.Add(-slack)) {
 			head := s.begins()
 			if len(head) == 0 || l.live.beginsLike(head) {
 				l.changed = time.Time{} // it is still being copied, or not cut off yet
@@ -38,6 +38,37 @@ func (l *log) copies(before time.Time, li *listing) {
 			l.files = slices.Insert(l.files, max(0, slices.Index(l.files, l.live)), &file{name: s.name, notice: l.notice})
 		}
 		l.seen[s.name] = true
+	}
+}
+
+// original is a file that is followed of which another is a copy or a new name: what that has
+// so far is read there, or is older than what is wanted.
+func (f *follower) original(path string) *file {
+	if len(f.order) == 0 {
+		return nil // all are new
+	}
+	src, err := auditlog.OpenRegular(path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = src.Close() }()
+	head := make([]byte, headSize)
+	n, _ := src.ReadAt(head, 0)
+	for _, l := range f.order {
+		for _, o := range l.files {
+			whole := len(o.head) == headSize || bytes.IndexByte(o.head, '\n') >= 0 // the event has its ID
+			if whole && bytes.HasPrefix(head[:n], o.head) {
+				return o
+			}
+		}
+	}
+	return nil
+}
+
+// goOnLike begins where the original was read to.
+func (l *log) goOnLike(o *file) {
+	if f := l.live; f != nil && f.at == 0 {
+		f.at = min(f.checked.Size(), o.at-int64(len(o.held))-o.skipping)
 	}
 }
 

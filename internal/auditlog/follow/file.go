@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"auditpatch/internal/auditlog"
@@ -23,6 +24,10 @@ const (
 	// event has an ID and a time of its own.
 	headSize = 1 << 10
 	packed   = ".gz"
+	// turn is how many chunks are read in search of a line end before an interruption is
+	// heeded and other logs are looked at: a file may have gigabytes without one, such as the
+	// hole of a file that was cut off below a writer that does not append.
+	turn = 64
 )
 
 // file is one file of a log that is read line by line, also while it grows. It has so
@@ -45,8 +50,10 @@ type file struct {
 	done     bool  // nothing is left to read, ever
 	grew     time.Time
 	cut      time.Time // when it was last found to be cut off
+	whole    bool      // what is held is an event, though it has no line end
 	told     int64     // so many bytes behind the last line end, told to be no line
-	failed   string    // the last error of reading, told once
+	failed   string    // the last error of opening or reading, told once
+	tried    time.Time // the look at which it could not be opened
 }
 
 // open opens a rotated file, which may have been packed since it was listed.
@@ -81,8 +88,11 @@ func (f *file) toEnd() error {
 	}
 	f.checked = info
 	buf := make([]byte, chunk)
-	for end := info.Size(); end > 0; {
-		from := max(0, end-chunk)
+	// More than the longest line is not searched: it may be a hole of terabytes.
+	least := max(0, info.Size()-maxLine-chunk)
+	f.at = least
+	for end := info.Size(); end > least; {
+		from := max(least, end-chunk)
 		n, err := f.src.ReadAt(buf[:end-from], from)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
@@ -97,9 +107,9 @@ func (f *file) toEnd() error {
 }
 
 // next returns the next line with its end, valid until the next call; nil when there
-// is none yet.
-func (f *file) next(since time.Time) []byte {
-	for !f.done {
+// is none yet. busy says that it gave up before it was known.
+func (f *file) next(since time.Time) (line []byte, busy bool) {
+	for n := 0; !f.done; n++ {
 		if i := bytes.IndexByte(f.held[f.searched:], '\n'); i >= 0 {
 			line := f.held[:f.searched+i+1]
 			f.held, f.searched = f.held[len(line):], 0
@@ -107,13 +117,21 @@ func (f *file) next(since time.Time) []byte {
 				f.tooLong(int64(len(line)))
 				continue
 			}
-			return line
+			return line, false
+		}
+		if f.whole {
+			line, f.held = f.held, nil
+			f.whole, f.searched, f.space = false, 0, nil
+			return line, false
+		}
+		if n >= turn {
+			return nil, true
 		}
 		if f.passOver(); !f.more(since) {
-			return f.rest()
+			return f.rest(), false
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // rest is what stands behind the last line end of a file that is complete.
@@ -134,10 +152,14 @@ func (f *file) rest() []byte {
 }
 
 // torn tells once what stands behind the last line end of a file that nobody seems to write
-// to any more, unless it is a whole event that only lacks its line end.
+// to any more, unless it is a whole event that only lacks its line end, as a full disk leaves it.
 func (f *file) torn() {
 	n := f.skipping + int64(len(f.held))
-	if f.text != nil || n == 0 || n == f.told || bytes.IndexByte(f.held, '\n') >= 0 || event.Check(bytes.TrimSpace(f.held)) == nil {
+	if f.text != nil || n == 0 || n == f.told || bytes.IndexByte(f.held, '\n') >= 0 {
+		return
+	}
+	if f.skipping == 0 && event.Check(bytes.TrimSpace(f.held)) == nil {
+		f.whole = true
 		return
 	}
 	f.told = n
@@ -184,6 +206,7 @@ func (f *file) more(since time.Time) bool {
 		return true
 	}
 	if n == 0 {
+		f.lend()
 		return false
 	}
 	f.held, f.at, f.grew = f.held[:len(f.held)+n], f.at+int64(n), time.Now()
@@ -195,9 +218,28 @@ func (f *file) more(since time.Time) bool {
 	return true
 }
 
+// spaces are those of files of which nothing is held: there may be thousands that rest.
+var spaces sync.Pool
+
+// lend leaves its space to other files until it has grown. One for a line of megabytes is not kept.
+func (f *file) lend() {
+	if len(f.held) > 0 {
+		return
+	}
+	if cap(f.space) == chunk {
+		spaces.Put((*[chunk]byte)(f.space[:chunk]))
+	}
+	f.space, f.held = nil, nil
+}
+
 // room is where to read to, behind what is held.
 func (f *file) room() []byte {
 	if cap(f.held)-len(f.held) < chunk {
+		if f.space == nil {
+			if s, ok := spaces.Get().(*[chunk]byte); ok {
+				f.space = s[:]
+			}
+		}
 		if cap(f.space)-len(f.held) < chunk {
 			f.space = make([]byte, 2*len(f.held)+chunk)
 		}

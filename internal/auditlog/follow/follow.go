@@ -50,24 +50,18 @@ type Options struct {
 // which it returns. The event
 // is valid until each returns. The events of one log come in the order in which they
 // were written, and of those of several logs that are there to be read the oldest first.
+// What has come does not come again, by whatever name it is read.
 //
 // A log or folder that is not there is waited for. A log of which the files are rotated
 // faster than each takes their events is read from the rotated files as long as these
 // are kept.
 func Follow(ctx context.Context, names []string, o Options, each func(*event.Event) error) (read.Total, error) {
-	f := &follower{Options: o, names: names, logs: map[string]*log{}}
-	if f.Every == 0 {
-		f.Every = 200 * time.Millisecond
-	}
+	f := newFollower(names, o)
 	defer f.close()
-	from := o.Since
-	if from.IsZero() {
-		from = time.Now()
-	}
-	err := f.find(ctx, from, o.Since.IsZero())
+	err := f.find(ctx, o.Since, o.Since.IsZero())
 	for err == nil && ctx.Err() == nil {
 		if !time.Now().Before(f.findAt) {
-			if err = f.find(ctx, from, false); err != nil {
+			if err = f.find(ctx, o.Since, false); err != nil {
 				break
 			}
 		}
@@ -77,6 +71,10 @@ func Follow(ctx context.Context, names []string, o Options, each func(*event.Eve
 			wait(ctx, max(time.Until(f.lookAt), time.Millisecond))
 		default:
 			l.pending = false
+			if f.once.Before(&l.e) {
+				f.total.Duplicates++
+				continue
+			}
 			f.total.Wanted++
 			err = each(&l.e)
 		}
@@ -105,8 +103,19 @@ type follower struct {
 	awake  []*log
 	lookAt time.Time // when all are looked at next
 	findAt time.Time // when names are looked up next
-	gone   map[string]bool
+	told   map[string]bool
 	total  read.Total
+	// once leaves out what has come already: a log may have two names, be renamed in its folder
+	// or copied there, or be cut off in its midst, and what is read of it then is not new.
+	once read.Once
+}
+
+func newFollower(names []string, o Options) *follower {
+	if o.Every == 0 {
+		o.Every = 200 * time.Millisecond
+	}
+	o.Fields |= read.Identity
+	return &follower{Options: o, names: names, logs: map[string]*log{}}
 }
 
 func (f *follower) close() {
@@ -127,41 +136,60 @@ func (f *follower) torn() {
 }
 
 // find looks for logs that are new. What the first call finds begins at its end; a log
-// that appears later is new as a whole.
+// that appears later is new as a whole. Only the first returns an error: what goes wrong later
+// may pass, and the other logs go on.
 func (f *follower) find(ctx context.Context, from time.Time, atEnd bool) error {
+	first := f.findAt.IsZero()
 	defer f.again(&f.findAt, time.Now())
 	var fresh []*log
+	copies := map[*log]*file{}
 	for _, name := range f.names {
-		info, err := os.Stat(name)
-		paths := []string{name}
-		switch {
-		case err == nil && info.IsDir():
-			if paths, err = inFolder(name); err != nil {
-				return err
-			}
-		case err == nil && !info.Mode().IsRegular():
-			return fmt.Errorf("follow %s: %w", name, auditlog.ErrNotRegular)
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
+		paths, err := f.paths(name)
+		if err != nil && first {
 			return err
-		case err != nil && !isLog(name):
-			f.awaited(name)
-			continue // it may become a file or a folder
+		}
+		if err != nil {
+			f.tellOnce(Notice{Kind: Damaged, File: name, Err: err})
 		}
 		for _, path := range paths {
 			if path = filepath.Clean(path); f.logs[path] == nil {
-				f.logs[path] = newLog(path, from, f.tell)
-				fresh = append(fresh, f.logs[path])
+				l := newLog(path, from, f.tell)
+				f.logs[path] = l
+				fresh = append(fresh, l)
+				if o := f.original(path); o != nil {
+					copies[l] = o
+				}
 			}
 		}
 	}
 	f.order, f.awake = append(f.order, fresh...), append(f.awake, fresh...)
 	look(ctx, fresh, atEnd)
+	for l, o := range copies {
+		l.goOnLike(o)
+	}
 	for _, l := range fresh {
-		if l.failed != nil {
+		if l.failed != nil && first {
 			return l.failed
 		}
 	}
 	return nil
+}
+
+// paths are the logs that a name stands for; none of one that may become a file or a folder.
+func (f *follower) paths(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return inFolder(name)
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("follow %s: %w", name, auditlog.ErrNotRegular)
+	case err == nil || errors.Is(err, fs.ErrNotExist) && isLog(name):
+		return []string{name}, nil
+	case errors.Is(err, fs.ErrNotExist):
+		f.tellOnce(Notice{Kind: Absent, File: name})
+		return nil, nil
+	}
+	return nil, err
 }
 
 // look looks at logs, all live files first, so that a folder need be listed only once. An
@@ -196,16 +224,16 @@ func isLog(name string) bool {
 	return err == nil && len(siblings) > 0
 }
 
-// awaited tells once that a log is not there.
-func (f *follower) awaited(name string) {
-	if f.logs[filepath.Clean(name)] != nil || f.gone[name] {
+// tellOnce tells what a name has that is no log yet; a log tells it of itself.
+func (f *follower) tellOnce(n Notice) {
+	if f.logs[filepath.Clean(n.File)] != nil || f.told[n.String()] {
 		return
 	}
-	if f.gone == nil {
-		f.gone = map[string]bool{}
+	if f.told == nil {
+		f.told = map[string]bool{}
 	}
-	f.gone[name] = true
-	f.tell(Notice{Kind: Absent, File: name})
+	f.told[n.String()] = true
+	f.tell(n)
 }
 
 // byOthers are names of what is packed, and of what logrotate has rotated or made a copy of:
@@ -264,9 +292,9 @@ func (f *follower) fill(l *log) (busy bool) {
 		if n > 0 && n%64 == 0 && time.Since(l.looked) >= f.Every {
 			l.look()
 		}
-		line, name := l.next()
+		line, name, more := l.next()
 		if line == nil {
-			return false
+			return more
 		}
 		f.total.Bytes += int64(len(line))
 		if !f.parse(&l.e, line, name) {

@@ -205,6 +205,13 @@ func TestChanges(t *testing.T) {
 		"cut off below a writer": {func(l logFile) { l.add(eventLine("e1", 1)); l.wait(); l.hole(1<<20, eventLine("e2", 2)) }, ids(1, 3), "LOG: cut off while"},
 		"cut off in a line": {func(l logFile) { l.add(eventLine("e1", 1)[:20]); l.wait(); l.put(eventLine("e2", 2)) }, ids(2, 3),
 			"may be missing here, and 20 bytes of it are"},
+		"cut off in its midst": {func(l logFile) {
+			l.add(eventLine("e1", 1) + eventLine("e2", 2) + eventLine("e3", 3))
+			l.wait()
+			l.check(os.Truncate(l.name, int64(len(eventLine("earlier", 0)+eventLine("e1", 1)))))
+			l.wait()
+			l.add(eventLine("e4", 4))
+		}, []string{"e1", "e2", "e3", "earlier", "e4"}, "LOG: cut off while"},
 		"removed and made anew": {func(l logFile) { l.remove(); l.wait(); l.put(eventLine("e1", 1)) }, ids(1, 2), "LOG: not there, waiting for it"},
 		"removed, and written on": {func(l logFile) { w := l.open(); l.remove(); l.wait(); l.to(w, eventLine("e1", 1)) }, ids(1, 2),
 			"LOG: not there, waiting for it"},
@@ -258,6 +265,16 @@ func TestChanges(t *testing.T) {
 			l.wait()
 			l.add(eventLine("e1", 1))
 		}, ids(1, 2), ""},
+		"rotated after the clock was set back": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.rotate("2026-11-22T10-20-04.000")
+			l.add(eventLine("e2", 2))
+			l.rotate("2026-11-22T10-20-05.000")
+			l.add(eventLine("e3", 3))
+			for _, name := range []string{l.rotated("2026-11-22T10-20-04.000"), l.rotated("2026-11-22T10-20-05.000"), l.name} {
+				l.check(os.Chtimes(name, time.Time{}, time.Now().Add(-time.Hour)))
+			}
+		}, ids(1, 4), ""},
 		"replaced by a longer copy": {func(l logFile) {
 			l.add(eventLine("e1", 1))
 			l.wait()
@@ -282,6 +299,22 @@ func TestChanges(t *testing.T) {
 			l.rotate("2026-11-22T11-20-04.000")
 			l.add(eventLine("e1", 1))
 		}, ids(1, 2), "LOG-2026-11-22T11-20-04.000.log: 50 bytes are no event: the line is cut off"},
+		"rotated and packed, and a link is left": {func(l logFile) {
+			l.add(eventLine("e1", 1))
+			l.wait()
+			l.check(os.Link(l.name, l.name+".link"))
+			l.copy("2026-11-22T11-20-04.000")
+			l.pack("2026-11-22T11-20-04.000")
+			l.check(os.Remove(l.name))
+			l.put(eventLine("e2", 2))
+		}, ids(1, 3), ""},
+		"rotated without the last line end": {func(l logFile) {
+			l.add(strings.TrimSpace(eventLine("e1", 1)))
+			l.rotate("2026-11-22T11-20-04.000")
+			l.wait()
+			l.add(eventLine("e2", 2))
+			time.Sleep(tornAfter)
+		}, []string{"e2", "e1"}, ""},
 		"a damaged packed file": {func(l logFile) {
 			l.rotate("2026-11-22T11-20-04.000")
 			var b bytes.Buffer
@@ -369,6 +402,16 @@ func (l logFile) copy(at string) {
 	l.check(errors.Join(err, os.WriteFile(l.rotated(at), text, 0o600)))
 }
 
+func (l logFile) pack(at string) {
+	l.t.Helper()
+	text, err := os.ReadFile(l.rotated(at))
+	l.check(err)
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err = w.Write(text)
+	l.check(errors.Join(err, w.Close(), os.WriteFile(l.rotated(at)+".gz", b.Bytes(), 0o600), os.Remove(l.rotated(at))))
+}
+
 // replace puts another file in its place, as rsync does.
 func (l logFile) replace(text string) {
 	l.t.Helper()
@@ -413,6 +456,159 @@ func TestLater(t *testing.T) {
 	}
 }
 
+// TestFolderAway moves the folder of a log with many rotated files away and back, which makes
+// none of them new.
+func TestFolderAway(t *testing.T) {
+	t.Parallel()
+	const many = 1100
+	dir := filepath.Join(t.TempDir(), "logs")
+	l := logFile{t, filepath.Join(dir, "audit.log")}
+	l.check(os.Mkdir(dir, 0o700))
+	for n := range many {
+		l.check(os.WriteFile(l.rotated(time.Unix(int64(n), 0).UTC().Format("2006-01-02T15-04-05.000")), []byte(eventLine(fmt.Sprint("e", n), n)), 0o600))
+	}
+	l.put(eventLine(fmt.Sprint("e", many), many))
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, l.name)
+	for began := time.Now(); r.count() <= many && time.Since(began) < 20*time.Second; {
+		l.wait()
+	}
+	l.check(os.Rename(dir, dir+".away"))
+	l.wait()
+	l.check(os.Rename(dir+".away", dir))
+	l.add(eventLine(fmt.Sprint("e", many+1), many+1))
+	seen, notices := r.end(many + 2)
+	if want := ids(0, many+2); !slices.Equal(seen, want) {
+		t.Errorf("%d events, want %d; the first that differs: %s; %q", len(seen), len(want), differs(seen, want), notices)
+	}
+}
+
+// TestUnreadAway has the folder away when its rotated files are to be opened, which are read
+// when it is back.
+func TestUnreadAway(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "logs")
+	l := logFile{t, filepath.Join(dir, "audit.log")}
+	l.check(os.Mkdir(dir, 0o700))
+	for n := range 3 {
+		l.put(eventLine(fmt.Sprint("e", n), n))
+		l.rotate(fmt.Sprintf("2026-11-22T11-20-0%d.000", n))
+	}
+	l.put(eventLine("e3", 3))
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, func(n int) {
+		if n == 1 {
+			l.check(os.Rename(dir, dir+".away"))
+			time.AfterFunc(3*looks, func() { l.check(os.Rename(dir+".away", dir)) })
+		}
+	}, l.name)
+	seen, notices := r.end(4)
+	slices.Sort(seen) // the live file was open
+	if !slices.Equal(seen, ids(0, 4)) || slices.ContainsFunc(notices, func(n string) bool { return !strings.Contains(n, "waiting for it") }) {
+		t.Errorf("%v, %q", seen, notices)
+	}
+}
+
+// TestUnreachable has an error at the name of one log for a while, which is told and does not
+// end the other one.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "logs")
+	l, other := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(t.TempDir(), "other.log")}
+	l.check(os.Mkdir(dir, 0o700))
+	l.put(eventLine("earlier", 0))
+	r := begun(t, Options{}, nil, l.name, other.name)
+	l.check(os.Rename(dir, dir+".away"))
+	logFile{t, dir}.put("no folder")
+	l.wait()
+	other.put(eventLine("e0", 0))
+	l.wait()
+	l.check(errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)))
+	l.add(eventLine("e1", 1))
+	seen, notices := r.end(2)
+	told := strings.Join(notices, "\n")
+	if !slices.Equal(seen, ids(0, 2)) || len(notices) != 2 || !strings.Contains(told, "audit.log: not a directory; ") {
+		t.Errorf("%v, %q", seen, notices)
+	}
+}
+
+// TestNames has one log by several names, of which one comes to be only when the log is renamed
+// in its folder, and wants no event twice.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, next := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(dir, "next")}
+	link, hard, folder := filepath.Join(dir, "link"), filepath.Join(dir, "hard"), filepath.Join(t.TempDir(), "folder")
+	l.put(eventLine("e0", 0))
+	l.check(errors.Join(os.Symlink("audit.log", link), os.Link(l.name, hard), os.Symlink(dir, folder)))
+	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, link, l.name, hard, filepath.Join(folder, "audit.log"), dir)
+	l.wait()
+	l.add(eventLine("e1", 1))
+	l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
+	l.put(eventLine("e2", 2))
+	l.wait()
+	copied := logFile{t, filepath.Join(dir, "copy.log")}
+	text, err := os.ReadFile(l.name)
+	l.check(err)
+	copied.put(string(text) + eventLine("e3", 3))
+	l.wait()
+	next.put(eventLine("e4", 4))
+	l.check(errors.Join(os.Remove(link), os.Symlink("next", link)))
+	if seen, _ := r.end(5); !slices.Equal(seen, ids(0, 5)) {
+		t.Errorf("got %v", seen)
+	}
+}
+
+// TestOlder renames and copies a log in its folder: what it had when the following began does not
+// come for that.
+func TestOlder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := logFile{t, filepath.Join(dir, "audit.log")}
+	l.put(eventLine("earlier", 0) + eventLine("earlier", 1))
+	r := begun(t, Options{}, nil, dir)
+	text, err := os.ReadFile(l.name)
+	l.check(err)
+	logFile{t, filepath.Join(dir, "copy.log")}.put(string(text) + eventLine("e0", 2))
+	l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
+	l.put(eventLine("e1", 3))
+	l.wait()
+	logFile{t, filepath.Join(dir, "audit-old.log")}.add(eventLine("e2", 4))
+	seen, _ := r.end(3)
+	slices.Sort(seen)
+	if !slices.Equal(seen, ids(0, 3)) {
+		t.Errorf("got %v", seen)
+	}
+}
+
+// TestManyRotated reads many rotated files between two looks, of which only some are open.
+func TestManyRotated(t *testing.T) {
+	t.Parallel()
+	const many = 100
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	for n := range many {
+		l.put(eventLine(fmt.Sprint("e", n), n))
+		l.rotate(fmt.Sprintf("2026-11-22T11-20-00.%03d", n))
+	}
+	f := newFollower([]string{l.name}, Options{Every: time.Hour})
+	defer f.close()
+	l.check(f.find(t.Context(), time.Time{}, false))
+	for n := range many {
+		first, _ := f.oldest(t.Context())
+		if first == nil {
+			t.Fatalf("%d events, want %d", n, many)
+		}
+		first.pending = false
+		open := 0
+		for _, o := range first.files {
+			if o.src != nil && !o.done {
+				open++
+			}
+		}
+		if open > 2*mostHeld+3 {
+			t.Fatalf("%d files are open", open)
+		}
+	}
+}
+
 // TestSeveral wants the history of several logs merged by time.
 func TestSeveral(t *testing.T) {
 	t.Parallel()
@@ -450,6 +646,33 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// TestHole begins behind a hole that takes hours to read, and ends within one.
+func TestHole(t *testing.T) {
+	t.Parallel()
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	l.put(eventLine("e0", 0))
+	if err := os.Truncate(l.name, 1<<42); err != nil {
+		t.Skip(err) // the file system has no files of that size
+	}
+	r := begun(t, Options{}, nil, l.name)
+	l.wait()
+	l.add(eventLine("e1", 1))
+	for began := time.Now(); r.count() == 0 && time.Since(began) < 20*time.Second; {
+		l.wait()
+	}
+	l.check(os.Truncate(l.name, 1<<43))
+	l.wait()
+	r.cancel()
+	select {
+	case err := <-r.ended:
+		if err != nil || !slices.Equal(r.seen, ids(1, 2)) || len(r.notices) > 0 {
+			t.Errorf("%v, %v, %q", err, r.seen, r.notices)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it does not end")
+	}
+}
+
 // TestRefused wants what cannot be followed to be an error.
 func TestRefused(t *testing.T) {
 	t.Parallel()
@@ -463,6 +686,28 @@ func TestRefused(t *testing.T) {
 	total, err := Follow(t.Context(), []string{l.name}, Options{Since: time.Now().Add(-time.Hour)}, func(*event.Event) error { return full })
 	if !errors.Is(err, full) || total.Wanted != 1 {
 		t.Errorf("got %v, %+v", err, total)
+	}
+}
+
+// TestSpace wants a log that rests to hold none of the space that its lines took.
+func TestSpace(t *testing.T) {
+	t.Parallel()
+	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+	l.put(fmt.Sprintf(`{"kind":"Event","auditID":"e1","stage":"Panic","userAgent":%q}`+"\n", strings.Repeat("x", 1<<20)))
+	f := newFollower([]string{l.name}, Options{Every: time.Nanosecond, Fields: event.WantAuditID})
+	defer f.close()
+	l.check(f.find(t.Context(), time.Time{}, false))
+	for _, text := range []string{"", eventLine("e2", 2)} {
+		l.add(text)
+		f.lookAt = time.Time{} // due
+		first, _ := f.oldest(t.Context())
+		if first == nil {
+			t.Fatal("no event")
+		}
+		first.pending = false
+		if again, _ := f.oldest(t.Context()); again != nil || first.live.space != nil {
+			t.Errorf("%v, %d bytes", again, cap(first.live.space))
+		}
 	}
 }
 

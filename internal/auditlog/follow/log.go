@@ -32,7 +32,7 @@ const (
 // all that is known from one look to the next.
 type log struct {
 	path   string
-	from   time.Time // what was not written to since is passed over
+	from   time.Time // what was not written to since is passed over; zero: nothing is
 	notice func(Notice)
 
 	files   []*file // the oldest first
@@ -124,6 +124,9 @@ func (v visit) settle(all listings, at changes) {
 		l.replaced(v, siblings, err == nil)
 	}
 	l.add(v.now, siblings, v.atEnd)
+	if err == nil {
+		l.forget(siblings)
+	}
 	l.live = v.now
 	l.letGo()
 }
@@ -143,8 +146,15 @@ func (l *log) replaced(v visit, siblings []sibling, listed bool) {
 
 // renamed says whether the file that was read has got a name that is none of a rotated file.
 func (l *log) renamed(siblings []sibling) bool {
-	info, err := l.live.src.Stat()
-	return err == nil && links(info) != 0 && !slices.ContainsFunc(siblings, func(s sibling) bool { return s.is(l.live) })
+	if info, err := l.live.src.Stat(); err != nil || links(info) == 0 {
+		return false
+	}
+	for _, s := range slices.Backward(siblings) { // most likely it is the youngest
+		if s.is(l.live, false) {
+			return false
+		}
+	}
+	return true
 }
 
 // fail tells an error once, and says whether it is only that something is absent.
@@ -205,11 +215,11 @@ func (l *log) add(now *file, siblings []sibling, atEnd bool) {
 	for _, s := range siblings {
 		switch {
 		case l.seen[s.name]:
-		case !placed && s.is(now):
+		case !placed && s.is(now, true):
 			// It has been rotated since it was opened, and what follows is new.
 			fresh, placed, atEnd = append(fresh, now), true, false
 			now.name = s.name
-		case l.known(s) || atEnd || s.written().Before(l.from.Add(-slack)):
+		case l.known(s, now) || atEnd || s.written().Before(l.from.Add(-slack)):
 		default:
 			fresh = append(fresh, &file{name: s.name, notice: l.notice})
 		}
@@ -219,13 +229,12 @@ func (l *log) add(now *file, siblings []sibling, atEnd bool) {
 		fresh = append(fresh, now)
 	}
 	l.files = append(l.files, fresh...)
-	l.forget(siblings)
 }
 
 // known says whether a file is one of those that are open, and gives that its new name.
-func (l *log) known(s sibling) bool {
+func (l *log) known(s sibling, live *file) bool {
 	for _, f := range l.files {
-		if f.src != nil && f.text == nil && s.is(f) {
+		if f.src != nil && f.text == nil && s.is(f, f == live) {
 			f.name = s.name
 			return true
 		}
@@ -233,14 +242,14 @@ func (l *log) known(s sibling) bool {
 	return false
 }
 
-// is says whether the sibling is the open file, or what that was packed to. A file of
-// which a name is left was not packed.
-func (s sibling) is(f *file) bool {
+// is says whether the sibling is the open file, or what that was packed to. The live file
+// may have been copied and not packed: of that no name is left.
+func (s sibling) is(f *file, live bool) bool {
 	if s.plain != nil {
 		return os.SameFile(s.plain, f.checked)
 	}
 	info, err := f.src.Stat()
-	return err == nil && links(info) == 0 && f.packedAs(s.name+packed)
+	return err == nil && (!live || links(info) == 0) && f.packedAs(s.name+packed)
 }
 
 // skipped says whether files may have been removed unread: the one that was read has no
@@ -250,7 +259,7 @@ func (l *log) skipped(siblings []sibling) bool {
 	if err != nil || links(info) != 0 || len(siblings) == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(siblings, func(s sibling) bool { return l.seen[s.name] || s.is(l.live) })
+	return !slices.ContainsFunc(siblings, func(s sibling) bool { return l.seen[s.name] || s.is(l.live, false) })
 }
 
 // forget keeps the names of rotated files from adding up: those that are older than
@@ -272,41 +281,69 @@ func (l *log) letGo() {
 	idle := 0
 	for i := len(l.files) - 1; i >= 0; i-- {
 		f := l.files[i]
-		if f == l.live || f.src == nil || f.text != nil || f.done || l.live == nil {
+		if f == l.live || f.src == nil || f.text != nil || f.done {
 			continue
 		}
 		info, err := f.src.Stat()
 		if err != nil || info.Size() > f.at {
 			continue
 		}
-		if l.live.at > 0 && time.Since(f.grew) > tornAfter {
+		if l.live != nil && l.live.at > 0 && time.Since(f.grew) > tornAfter {
 			f.torn()
 		}
 		idle++
-		f.last = idle > mostHeld || links(info) == 0 && time.Since(f.grew) > keepRemoved
+		f.last = idle > mostHeld || l.live != nil && links(info) == 0 && time.Since(f.grew) > keepRemoved
 	}
 }
 
-// next is the next whole line of the log, and which file it is from.
-func (l *log) next() ([]byte, string) {
+// next is the next whole line of the log, and which file it is from. busy says that it gave
+// up before that was known.
+func (l *log) next() (line []byte, name string, busy bool) {
 	for len(l.files) > 0 && l.files[0].done {
 		l.files = l.files[1:]
 	}
-	for _, f := range l.files {
-		if err := f.open(); err != nil {
-			kind := Damaged
-			if errors.Is(err, fs.ErrNotExist) {
-				kind = Removed
-			}
-			l.notice(Notice{Kind: kind, File: f.name, Err: err})
-			f.close()
+	for i, f := range l.files {
+		if f.src == nil && i > 2*mostHeld {
+			l.letGo() // between two looks more may be read than can be open
 		}
-		if line := f.next(l.looked); line != nil {
-			return line, f.name
+		if f.src == nil && !l.open(f) {
+			continue
+		}
+		if line, busy = f.next(l.looked); line != nil || busy {
+			return line, f.name, busy
 		}
 	}
 	l.files = slices.DeleteFunc(l.files, func(f *file) bool { return f.done })
-	return nil, ""
+	return nil, "", false
+}
+
+// open opens a rotated file, and says whether that went well. What may be otherwise later, as
+// where its folder is away for a moment, is tried again at the next look.
+func (l *log) open(f *file) bool {
+	if f.done || f.tried.Equal(l.looked) {
+		return false
+	}
+	var err error
+	removed := func() bool {
+		err = f.open()
+		_, again := os.Stat(filepath.Dir(f.name))
+		return errors.Is(err, fs.ErrNotExist) && again == nil
+	}
+	f.tried = l.looked
+	switch {
+	case removed() && removed(): // its folder was not just away
+		l.notice(Notice{Kind: Removed, File: f.name, Err: err})
+		f.close()
+	case err == nil:
+		return true
+	case f.src != nil: // it is packed, and damaged
+		l.notice(Notice{Kind: Damaged, File: f.name, Err: err})
+		f.close()
+	case !errors.Is(err, fs.ErrNotExist) && f.failed != err.Error():
+		f.failed = err.Error()
+		l.notice(Notice{Kind: Damaged, File: f.name, Err: err})
+	}
+	return false
 }
 
 // siblings are the log's rotated files among the names in its folder. A file that was

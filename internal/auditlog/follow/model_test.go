@@ -45,8 +45,7 @@ type model struct {
 func newModel(t testing.TB) *model {
 	m := &model{t: t, dir: t.TempDir(), clock: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC), packed: map[string]bool{},
 		unread: map[string]bool{}, risky: map[string]bool{}}
-	m.f = &follower{names: []string{m.live()}, logs: map[string]*log{}}
-	m.f.Fields, m.f.Every, m.f.Notice = event.WantAuditID, time.Nanosecond, func(n Notice) { m.notices = append(m.notices, n) }
+	m.f = newFollower([]string{m.live()}, Options{Fields: event.WantAuditID, Every: time.Nanosecond, Notice: func(n Notice) { m.notices = append(m.notices, n) }})
 	t.Cleanup(func() { m.f.close(); m.shut() })
 	return m
 }
@@ -63,14 +62,11 @@ func (m *model) check(err error) {
 // start begins to follow, at the end or with what is there.
 func (m *model) start(history bool) {
 	m.started = true
-	from := time.Now()
-	if history {
-		from = time.Time{}
-	} else {
+	if !history {
 		m.written, m.risky = nil, map[string]bool{}
 	}
 	clear(m.unread)
-	m.check(m.f.find(m.t.Context(), from, !history))
+	m.check(m.f.find(m.t.Context(), time.Time{}, !history))
 	if m.halfID != "" {
 		m.unread[m.halfID] = true
 		if !history {

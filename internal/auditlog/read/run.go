@@ -47,11 +47,11 @@ type plan struct {
 	words  []pair       // that a line must have one of; none switch the search off
 }
 
-// identity is what tells events apart.
-const identity = event.WantAuditID | event.WantStage | event.WantVerb | event.WantRequestURI | event.WantReceived | event.WantStamp
+// Identity is what tells events apart.
+const Identity = event.WantAuditID | event.WantStage | event.WantVerb | event.WantRequestURI | event.WantReceived | event.WantStamp
 
 func newPlan(q Query) plan {
-	return plan{Query: q, wanted: q.Fields | q.MatchFields | identity, words: words(q)}
+	return plan{Query: q, wanted: q.Fields | q.MatchFields | Identity, words: words(q)}
 }
 
 func (s sizes) run(ctx context.Context, logs []Log, q Query, each func(*event.Event) error) (Total, error) {

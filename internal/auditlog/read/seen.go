@@ -1,8 +1,16 @@
 package read
 
+import "auditpatch/internal/auditlog/event"
+
 // seen remembers the events that have been delivered last, by 64 bits that stand for
 // each. It takes at most 4 MB.
 type seen struct{ young, old set }
+
+// Once knows the events that were delivered last, at least 200,000 of them.
+type Once struct{ seen seen }
+
+// Before says whether an event was delivered, and remembers it. It reads the fields of Identity.
+func (o *Once) Before(e *event.Event) bool { return o.seen.before(id(e)) }
 
 // mostYoung is how many events one generation has.
 const mostYoung = 200_000
