@@ -23,6 +23,7 @@ type gate struct {
 	changing    bool
 	interrupted bool
 	writing     time.Time // since when the result is being written; zero when it is not
+	said        bool      // a part of the result at least
 }
 
 // writeWithin is how long a result may take to be written before an interruption ends
@@ -60,11 +61,18 @@ func (g *gate) speak(result bool) bool {
 	return !g.interrupted
 }
 
-// spoken says that a result is written: from here on the command is not interrupted.
+// spoken says that a result is written: from here on the command ends by itself, as long as
+// somebody reads what else it writes.
 func (g *gate) spoken() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.writing, g.changing = time.Time{}, true
+	g.writing, g.said = time.Time{}, true
+}
+
+func (g *gate) isWriting() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.writing.IsZero()
 }
 
 // enter begins a change.
@@ -86,12 +94,12 @@ func (g *gate) leave() {
 }
 
 // interrupt keeps any change from beginning, ok only when none has begun, and no
-// result is being written.
+// result is written, unless nobody reads it.
 func (g *gate) interrupt() (ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	busy := !g.writing.IsZero() && time.Since(g.writing) < writeWithin
-	g.interrupted = !g.changing && !busy
+	stuck := !g.writing.IsZero() && time.Since(g.writing) >= writeWithin
+	g.interrupted = !g.changing && (stuck || g.writing.IsZero() && !g.said)
 	return g.interrupted
 }
 

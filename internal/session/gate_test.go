@@ -116,3 +116,34 @@ func TestUnreadResult(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 }
+
+// TestUnreadRest wants the same of one that goes on writing. Where somebody reads, it ends by itself.
+func TestUnreadRest(t *testing.T) {
+	for read, want := range map[bool]int{false: exit.Refused, true: exit.Differs} {
+		ctx, cancel := context.WithCancel(context.Background())
+		in, out := io.Pipe()
+		go func() {
+			_, _ = in.Read(make([]byte, 100))
+			cancel()
+			if read {
+				_, _ = io.Copy(io.Discard, in)
+			}
+		}()
+		report := func(s *Session, err error, status int) int {
+			fmt.Fprintln(s.Out, err) // which nobody reads either
+			return status
+		}
+		status := Run(ctx, Streams{Out: out, Err: io.Discard}, func(s *Session) int {
+			for range 3 {
+				fmt.Fprintln(s.Out, "a part")
+			}
+			<-ctx.Done()
+			time.Sleep(100 * time.Millisecond)
+			return exit.Differs
+		}, report)
+		if status != want {
+			t.Errorf("read %v: exit status %d, want %d", read, status, want)
+		}
+		_ = in.Close()
+	}
+}

@@ -80,8 +80,13 @@ func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort f
 	s.Streams = Streams{In: to.In, Out: &speaker{&s.gate, out, true}, Err: &speaker{&s.gate, said, false}, Detached: to.Detached}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
 	if err != nil {
-		// The command's own goroutine may still be at work with s.
-		status = cutShort(New(Streams{Out: out, Err: said}), err, status)
+		// The command's own goroutine may still be at work with s. Where it waits for somebody
+		// to read its result, nobody would read what is said of that there either.
+		report := Streams{Out: out, Err: said}
+		if s.gate.isWriting() {
+			report.Out = io.Discard
+		}
+		status = cutShort(New(report), err, status)
 	}
 	return s.printed(status, out.lost())
 }
