@@ -1,6 +1,8 @@
 package event
 
 import (
+	"bytes"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -29,29 +31,25 @@ func (e *Event) text(b []byte, i int) (value []byte, next int) {
 // decoded is a string's text without its escapes, and with the replacement character
 // for what is no UTF-8, as encoding/json has it.
 func (e *Event) decoded(s []byte) ([]byte, bool) {
-	odd := !utf8.Valid(s)
-	for _, c := range s {
-		if c < ' ' {
-			return nil, false
-		}
-		odd = odd || c == '\\'
-	}
-	if !odd {
-		return s, true
+	if bytes.IndexByte(s, '\\') < 0 && utf8.Valid(s) {
+		return s, !slices.ContainsFunc(s, func(c byte) bool { return c < ' ' })
 	}
 	from := len(e.buf)
 	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
+		end, _ := simple(s, i)
+		e.buf = append(e.buf, s[i:end]...)
+		if i = end; i == len(s) {
+			break
+		}
+		switch c := s[i]; {
 		case c == '\\':
 			n := 0
 			if e.buf, n = unescape(e.buf, s[i:]); n == 0 {
 				return nil, false
 			}
 			i += n
-		case c < utf8.RuneSelf:
-			e.buf = append(e.buf, c)
-			i++
+		case c < utf8.RuneSelf: // a string holds no quotation mark of its own, so it is a control character
+			return nil, false
 		default:
 			r, n := utf8.DecodeRune(s[i:])
 			e.buf = utf8.AppendRune(e.buf, r)
