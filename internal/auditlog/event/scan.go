@@ -87,31 +87,6 @@ func closingFar(b []byte, i int) int {
 	return -1
 }
 
-// simple is closing for a string that stands for itself. Where there is an escape, a
-// control character or anything but ASCII before, ok is false.
-func simple(b []byte, i int) (end int, ok bool) {
-	for i+8 <= len(b) {
-		x := binary.LittleEndian.Uint64(b[i:])
-		m := x & lows
-		stop := ((lanes(m, quotes)|lanes(m, slashes)|controls(m))&^x | x) & highs
-		if stop == 0 {
-			i += 8
-			continue
-		}
-		i += bits.TrailingZeros64(stop) >> 3
-		return i, b[i] == '"'
-	}
-	for ; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
-			return i, true
-		case c == '\\' || c < ' ' || c >= 0x80:
-			return i, false
-		}
-	}
-	return i, false
-}
-
 // skip goes behind the value at i, or returns -1. What stands in an object or a list
 // is looked at only for strings and brackets.
 func skip(b []byte, i int) int {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"auditpatch/internal/auditlog/vector"
 )
 
 // mostKept is the size of the memory for decoded texts that an Event keeps for the
@@ -14,7 +16,7 @@ const mostKept = 1 << 10
 // text reads the string whose text begins at i. It returns nil and -1 for what is no
 // string of JSON.
 func (e *Event) text(b []byte, i int) (value []byte, next int) {
-	end, ok := simple(b, i)
+	end, ok := vector.Plain(b, i)
 	if ok {
 		return b[i:end:end], end + 1
 	}
@@ -36,7 +38,7 @@ func (e *Event) decoded(s []byte) ([]byte, bool) {
 	}
 	from := len(e.buf)
 	for i := 0; i < len(s); {
-		end, _ := simple(s, i)
+		end, _ := vector.Plain(s, i)
 		e.buf = append(e.buf, s[i:end]...)
 		if i = end; i == len(s) {
 			break

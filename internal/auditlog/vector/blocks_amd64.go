@@ -18,3 +18,9 @@ func nestedBlocks(b []byte, s *state) int
 //
 //go:noescape
 func pairBlocks(text []byte, i, last int, p *Pair) (at int, mask uint64)
+
+// plainBlocks is plain for the whole blocks of b[i:], of which there is one at least. Where there is
+// nothing in them, it returns a place in the last one, from which plain goes on.
+//
+//go:noescape
+func plainBlocks(b []byte, i int) int

@@ -191,3 +191,42 @@ absent:
 	MOVQ $0, mask+56(FP)
 	VZEROUPPER
 	RET
+
+// func plainBlocks(b []byte, i int) int
+//
+// SI the text, CX where the next block begins in it, DX where the last one may;
+// Y8 quotation marks, Y9 backslashes, Y10 blanks: a signed byte below them is a control character
+// or none of ASCII.
+TEXT ·plainBlocks(SB), NOSPLIT, $0-40
+	MOVQ b_base+0(FP), SI
+	MOVQ b_len+8(FP), DX
+	MOVQ i+24(FP), CX
+	SUBQ $32, DX
+	BYTES(0x22, X8, Y8)
+	BYTES(0x5c, X9, Y9)
+	BYTES(0x20, X10, Y10)
+
+more:
+	VMOVDQU   (SI)(CX*1), Y0
+	VPCMPEQB  Y0, Y8, Y1
+	VPCMPEQB  Y0, Y9, Y2
+	VPCMPGTB  Y0, Y10, Y3
+	VPOR      Y1, Y2, Y1
+	VPOR      Y1, Y3, Y1
+	VPMOVMSKB Y1, AX
+	TESTL     AX, AX
+	JNZ       stop
+	ADDQ      $32, CX
+	CMPQ      CX, DX
+	JLE       more
+	DECQ      CX // there is a byte to look at: the last of the block
+	MOVQ      CX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+stop:
+	BSFL AX, AX
+	ADDQ CX, AX
+	MOVQ AX, ret+32(FP)
+	VZEROUPPER
+	RET

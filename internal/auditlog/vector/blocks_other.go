@@ -8,3 +8,5 @@ const wide = false
 func nestedBlocks([]byte, *state) int { panic("no assembly") }
 
 func pairBlocks([]byte, int, int, *Pair) (int, uint64) { panic("no assembly") }
+
+func plainBlocks([]byte, int) int { panic("no assembly") }

@@ -119,6 +119,51 @@ func FuzzPair(f *testing.F) {
 	})
 }
 
+func checkPlain(t *testing.T, b []byte, i int) {
+	t.Helper()
+	end := i
+	for end < len(b) && b[end] != '"' && b[end] != '\\' && b[end] >= ' ' && b[end] < 0x80 {
+		end++
+	}
+	want := place{i: end}
+	if end < len(b) && b[end] == '"' {
+		want.mask = 1
+	}
+	got := func() place {
+		end, quote := Plain(b, i)
+		if quote {
+			return place{end, 1}
+		}
+		return place{i: end}
+	}
+	if first := got(); first != want {
+		t.Fatalf("%q behind %d: %+v, want %+v", b, i, first, want)
+	}
+	if first := asGo(got); first != want {
+		t.Fatalf("%q behind %d: %+v in Go, want %+v", b, i, first, want)
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for n := range 150 {
+		for at := range n {
+			b := []byte(strings.Repeat("a", n))
+			checkPlain(t, b, at)
+			for _, c := range []byte("\"\\\x00\x1f \x7f\x80\xff!~") {
+				b[at] = c
+				for i := range min(at+2, n) {
+					checkPlain(t, b, i)
+				}
+			}
+		}
+	}
+}
+
+func FuzzPlain(f *testing.F) {
+	f.Add([]byte(`{"a":"b\\"}`+strings.Repeat("x", 70)+"\u00e9"), uint8(3))
+	f.Fuzz(func(t *testing.T, b []byte, i uint8) { checkPlain(t, b, min(int(i), len(b))) })
+}
+
 // BenchmarkNested goes behind objects of some sizes, and BenchmarkPair through a log for what does
 // not stand in it; each by the assembly, where there is one, and in Go.
 func BenchmarkNested(b *testing.B) {
