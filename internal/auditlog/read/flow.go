@@ -151,7 +151,7 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 			return err
 		}
 		end := 0
-		if i := bytes.LastIndexByte(w.buf[have-n:have], '\n'); i >= 0 { // what was there has none
+		if i := lastEnd(w.buf[have-n : have]); i >= 0 { // what was there has none
 			end = have - n + i + 1
 		}
 		if err == io.EOF {
@@ -183,6 +183,19 @@ func (w *worker) flow(r io.Reader, look func([]byte)) error {
 		w.grow(have)
 	}
 	return nil
+}
+
+// lastEnd is where the last line ends. bytes.LastIndexByte alone would look at one byte of a long
+// line after the other, which takes longer than the rest of what is done with it.
+func lastEnd(text []byte) int {
+	for len(text) > 0 {
+		from := max(0, len(text)-512)
+		if bytes.IndexByte(text[from:], '\n') >= 0 {
+			return from + bytes.LastIndexByte(text[from:], '\n')
+		}
+		text = text[:from]
+	}
+	return -1
 }
 
 // keepRest moves what is left of the buffer to its beginning, and makes a buffer that a

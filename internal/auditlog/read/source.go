@@ -430,7 +430,7 @@ func (w *worker) rest(f *file, from int64, n int) (int, error) {
 
 // endless passes over a line that is too long to be held, and looks at those before.
 func (w *worker) endless(f *file, from int64, n int) (int, error) {
-	keep := bytes.LastIndexByte(w.buf[:min(w.chunk, n)], '\n') + 1
+	keep := lastEnd(w.buf[:min(w.chunk, n)]) + 1
 	if start := bytes.IndexByte(w.buf[:keep], '\n') + 1; from > 0 && start < keep {
 		w.lines(w.buf[start:keep])
 	} else if from == 0 {
