@@ -30,7 +30,7 @@ func followMode(q *question) mode {
 
 func (q *question) follow(ctx context.Context, logs []read.Log, query read.Query, each func(*event.Event) error) (read.Total, error) {
 	if len(q.given["until"]) > 0 {
-		return read.Total{}, hint.New(hint.Switch("follow"), "--until does not go with --follow, which waits for new events until it is interrupted")
+		return read.Total{}, hint.New(hint.Words("leave out --until"), "--until does not go with --follow, which waits for new events until it is interrupted")
 	}
 	var names []string
 	for _, l := range logs {

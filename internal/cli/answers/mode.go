@@ -121,7 +121,7 @@ func choose(all []mode, output string) (answers *mode, reads *mode, err error) {
 	case answers == nil:
 		return nil, nil, hint.Errorf(hint.Command("events").Switch("help"), "-o %s: it goes with %s", output, strings.Join(takers(all, output), " or "))
 	case reads != nil && !answers.streams:
-		return nil, nil, hint.Errorf(hint.Switch(reads.asked()), "--%s: this answer is only known at the end of the log", reads.asked())
+		return nil, nil, hint.Errorf(hint.Words("leave out --%s, which only goes with answers that have a line for each event", reads.asked()), "--%s: this answer is only known at the end of the log", reads.asked())
 	}
 	return answers, reads, nil
 }
