@@ -76,7 +76,8 @@ var house = map[string][]string{
 	// The log's events: event reads one, read streams those of whole logs, follow waits for
 	// new ones, filter says which are wanted.
 	"internal/auditlog/event": {"internal/auditlog/vector"},
-	// vector has the loops over all bytes, twice: in assembly too.
+	// vector has the loops over all bytes of events, twice: in assembly too. explain has a scanner
+	// of events of its own.
 	"internal/auditlog/vector": nil,
 	"internal/auditlog/filter": {"internal/auditlog/event", "internal/hint", "internal/spelling"},
 	// follow knows rotated files by the names that auditlog knows.
@@ -116,7 +117,7 @@ var house = map[string][]string{
 	"internal/policy/requests": {"internal/policy"},
 	"internal/policy/lint":     {"internal/policy", "internal/policy/builtin", "internal/policy/cis", "internal/policy/sensitive", "internal/policy/space", "internal/spelling"},
 	// explain knows what surrounds the evaluator in kube-apiserver; expect asks it.
-	"internal/policy/explain": {"internal/policy", "internal/policy/builtin", "internal/hint", "internal/spelling"},
+	"internal/policy/explain": {"internal/auditlog/vector", "internal/policy", "internal/policy/builtin", "internal/hint", "internal/spelling"},
 	"internal/policy/expect":  {"internal/policy", "internal/policy/explain", "internal/hint", "internal/spelling"},
 	// verdict restates what the checkers of the field look for, in flags and in policies;
 	// that no request is recorded otherwise than CIS wants takes a search.

@@ -3,7 +3,9 @@ package explain
 import (
 	"encoding/json"
 	"strings"
-	"unicode/utf8"
+	"unsafe"
+
+	"auditpatch/internal/auditlog/vector"
 )
 
 // scanner reads the few fields of an event that decide, and passes over the rest
@@ -131,28 +133,21 @@ func (c *scanner) set(to *string) {
 // text is a string.
 func (c *scanner) text() string {
 	c.take('"')
-	from, i := c.i, c.i
-	for i < len(c.s) && plain[c.s[i]] {
-		i++
-	}
+	from := c.i
+	end, quote := vector.Plain(c.bytes(), from)
 	switch {
-	case i == len(c.s):
+	case end == len(c.s):
 		c.fail()
 		return ""
-	case c.s[i] == '"':
-		c.i = i + 1
-		return c.s[from:i]
+	case quote:
+		c.i = end + 1
+		return c.s[from:end]
 	}
 	return c.decoded(from)
 }
 
-// plain are the characters that stand for themselves in a string and do not end it.
-var plain = func() (is [256]bool) {
-	for b := byte(' '); b < utf8.RuneSelf; b++ {
-		is[b] = b != '"' && b != '\\'
-	}
-	return is
-}()
+// bytes are the text, which nobody may change.
+func (c *scanner) bytes() []byte { return unsafe.Slice(unsafe.StringData(c.s), len(c.s)) }
 
 // decoded is the string from a place on, which does not stand for itself.
 func (c *scanner) decoded(from int) string {
@@ -208,20 +203,10 @@ func (c *scanner) literal() {
 
 // nested passes over an object or a list.
 func (c *scanner) nested() {
-	depth := 0
-	for c.i < len(c.s) {
-		b := c.s[c.i]
-		c.i++
-		switch b {
-		case '"':
-			c.closing()
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return
-			}
-		}
+	n := vector.Nested(c.bytes()[c.i:])
+	if n < 0 {
+		c.fail()
+		return
 	}
-	c.fail()
+	c.i += n
 }
