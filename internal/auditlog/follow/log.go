@@ -330,8 +330,12 @@ func (l *log) open(f *file) bool {
 		return errors.Is(err, fs.ErrNotExist) && again == nil
 	}
 	f.tried = l.looked
+	gone := removed()
+	if gone {
+		gone = removed() // its folder was not just away
+	}
 	switch {
-	case removed() && removed(): // its folder was not just away
+	case gone:
 		l.notice(Notice{Kind: Removed, File: f.name, Err: err})
 		f.close()
 	case err == nil:
