@@ -6,16 +6,17 @@ set -euo pipefail
 main() {
   command -v go >/dev/null || die "Go is not in PATH"
   mkdir -p "$LOGS" "$OUT"
-  chromium
+  browser
   export E2E_AUDITPATCH=$REPO/auditpatch E2E_PICTURES=${E2E_PICTURES:-$OUT/page}
   step "tests" go_test
 }
 
-# chromium installs it where none is found, if that is possible; the tests skip without it.
-chromium() {
+# browser installs Chromium where none is found, if that is possible; the tests skip without it,
+# but for CI. A function that had its name would be found as well.
+browser() {
   local name
-  for name in "${E2E_CHROMIUM:-}" chromium chromium-browser google-chrome; do
-    if command -v "$name" >/dev/null; then return; fi
+  for name in ${E2E_CHROMIUM:+"$E2E_CHROMIUM"} chromium chromium-browser google-chrome; do
+    if type -P "$name" >/dev/null; then return; fi
   done
   if [ "$(id -u)" = 0 ]; then step "chromium" need chromium=chromium; fi
 }

