@@ -21,7 +21,7 @@ func (c console) Terminals() (out, err int) { return c.p.OutWidth, c.p.ErrWidth 
 func (c console) Quiet() bool               { return c.p.quiet }
 func (c console) Stdin() io.Reader          { return c.p.In }
 func (c console) Line(text string) string   { return c.p.line(text) }
-func (c console) EndsItself() error         { return c.p.Begin() }
+func (c console) EndsItself() error         { return c.p.EndsItself() }
 
 func (c console) UntilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.p.Detached {

@@ -21,14 +21,19 @@ var ErrInterrupted = errors.New("interrupted; nothing was changed")
 type gate struct {
 	mu          sync.Mutex
 	changing    bool
+	endsItself  bool // soon after an interruption, unless nobody reads its result
 	interrupted bool
-	writing     time.Time // since when the result is being written; zero when it is not
-	said        bool      // a part of the result at least
+	writing     time.Time  // since when the result is being written; zero when it is not
+	said        bool       // a part of the result at least
+	pending     func() int // bytes of it that nobody has taken yet; nil when that is not known
+	left        int        // what pending was
+	taken       time.Time  // when it was another number
 }
 
-// writeWithin is how long a result may take to be written before an interruption ends
-// the command all the same: nobody reads it.
-const writeWithin = time.Second
+// writeWithin is how long nothing of a result may be taken, while it is being written, before an
+// interruption ends the command all the same: nobody reads it. It is more than a second, since
+// that is how often some look who read slowly.
+const writeWithin = 1300 * time.Millisecond
 
 // speaker writes what a command says, and nothing any more once the command is
 // interrupted: what is said then is said by whoever reports that.
@@ -57,6 +62,7 @@ func (g *gate) speak(result bool) bool {
 	defer g.mu.Unlock()
 	if result && !g.interrupted {
 		g.writing = time.Now()
+		g.taken = g.writing
 	}
 	return !g.interrupted
 }
@@ -73,6 +79,31 @@ func (g *gate) isWriting() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !g.writing.IsZero()
+}
+
+// stuck says that the result is being written, and nothing of it was taken for some time. Who reads
+// slowly takes a part of what a pipe holds long before another write fits in.
+func (g *gate) stuck() bool {
+	if g.writing.IsZero() {
+		return false
+	}
+	if g.pending != nil {
+		if left := g.pending(); left != g.left {
+			g.left, g.taken = left, time.Now()
+		}
+	}
+	return time.Since(g.taken) >= writeWithin
+}
+
+// goOn says that the command ends itself after an interruption, with what it has until then.
+func (g *gate) goOn() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.interrupted {
+		return ErrInterrupted
+	}
+	g.endsItself = true
+	return nil
 }
 
 // enter begins a change.
@@ -98,8 +129,8 @@ func (g *gate) leave() {
 func (g *gate) interrupt() (ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	stuck := !g.writing.IsZero() && time.Since(g.writing) >= writeWithin
-	g.interrupted = !g.changing && (stuck || g.writing.IsZero() && !g.said)
+	quiet := g.writing.IsZero() && !g.said && !g.endsItself
+	g.interrupted = !g.changing && (quiet || g.stuck())
 	return g.interrupted
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"testing"
 	"time"
 
@@ -145,5 +146,39 @@ func TestUnreadRest(t *testing.T) {
 			t.Errorf("read %v: exit status %d, want %d", read, status, want)
 		}
 		_ = in.Close()
+	}
+}
+
+// TestUnreadAnswer wants an interruption to end a command that ends itself, as the readers of logs
+// do, only where nobody reads: one who takes a little now and then gets all of it.
+func TestUnreadAnswer(t *testing.T) {
+	for slow, want := range map[bool]int{false: exit.Refused, true: exit.Differs} {
+		ctx, cancel := context.WithCancel(context.Background())
+		in, out, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slow {
+			go func() { // a page, after which another write fits in, takes longer than an unread result may
+				for range 16 {
+					time.Sleep(150 * time.Millisecond)
+					_, _ = in.Read(make([]byte, 200))
+				}
+				_, _ = io.Copy(io.Discard, in)
+			}()
+		}
+		time.AfterFunc(100*time.Millisecond, cancel)
+		status := Run(ctx, Streams{Out: out, Err: io.Discard}, func(s *Session) int {
+			if err := s.EndsItself(); err != nil {
+				t.Error(err)
+			}
+			_, _ = s.Out.Write(make([]byte, 1<<20))
+			return exit.Differs
+		}, func(_ *Session, _ error, status int) int { return status })
+		if status != want {
+			t.Errorf("slow %v: exit status %d, want %d", slow, status, want)
+		}
+		_, _ = in.Close(), out.Close()
+		cancel()
 	}
 }

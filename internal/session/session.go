@@ -43,11 +43,20 @@ func New(s Streams) *Session { return &Session{Streams: s} }
 // is [ErrInterrupted].
 func (s *Session) Begin() error { return s.gate.enter() }
 
+// EndsItself says that the command ends by itself soon after an interruption, with what it has until
+// then, and is not ended in its middle unless nobody reads its result; the error is
+// [ErrInterrupted].
+func (s *Session) EndsItself() error { return s.gate.goOn() }
+
 // Spared says that after all nothing has been changed.
 func (s *Session) Spared() { s.gate.leave() }
 
-// SetChanged says that something was changed, on the node or by an export.
-func (s *Session) SetChanged() { s.changed.Store(true) }
+// SetChanged says that something was changed, on the node or by an export. Nothing claims any more
+// that an interruption came before that.
+func (s *Session) SetChanged() {
+	s.changed.Store(true)
+	_ = s.gate.enter()
+}
 
 // Changed tells whether something was.
 func (s *Session) Changed() bool { return s.changed.Load() }
@@ -76,7 +85,7 @@ func (s *Session) next() hint.Hint {
 func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort func(*Session, error, int) int) int {
 	said, out := newConsole(to.Err), &output{to: to.Out}
 	defer said.close(ctx)
-	s := &Session{OutWidth: terminalWidth(to.Out), ErrWidth: terminalWidth(to.Err)}
+	s := &Session{gate: gate{pending: func() int { return pending(to.Out) }}, OutWidth: terminalWidth(to.Out), ErrWidth: terminalWidth(to.Err)}
 	s.Streams = Streams{In: to.In, Out: &speaker{&s.gate, out, true}, Err: &speaker{&s.gate, said, false}, Detached: to.Detached}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
 	if err != nil {
