@@ -36,10 +36,12 @@ var seed = maphash.MakeSeed()
 
 // id is a number for what tells an event from others.
 func id(e *event.Event) uint64 {
-	var stamp [8]byte
-	binary.LittleEndian.PutUint64(stamp[:], uint64(e.Stamp))
+	// Both times: a client chooses its requests' IDs, and may have two end in one microsecond.
+	var times [16]byte
+	binary.LittleEndian.PutUint64(times[:8], uint64(e.Received))
+	binary.LittleEndian.PutUint64(times[8:], uint64(e.Stamp))
 	sum := uint64(0)
-	for _, part := range [...][]byte{e.AuditID, e.Stage, e.Verb, e.RequestURI, stamp[:]} {
+	for _, part := range [...][]byte{e.AuditID, e.Stage, e.Verb, e.RequestURI, times[:]} {
 		sum = sum*odd + maphash.Bytes(seed, part) // each part counts in its place
 	}
 	if len(e.AuditID) == 0 {

@@ -48,7 +48,7 @@ type plan struct {
 }
 
 // Identity is what tells events apart.
-const Identity = event.WantAuditID | event.WantStage | event.WantVerb | event.WantRequestURI | event.WantStamp
+const Identity = event.WantAuditID | event.WantStage | event.WantVerb | event.WantRequestURI | event.WantReceived | event.WantStamp
 
 func newPlan(q Query) plan {
 	return plan{Query: q, wanted: q.Fields | q.MatchFields | Identity, words: words(q)}
