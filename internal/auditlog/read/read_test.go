@@ -336,7 +336,7 @@ func TestHostile(t *testing.T) {
 	} {
 		start := time.Now()
 		got := readAll(t, usually, Query{}, Log{Files: []string{put(t, t.TempDir(), "a.log", []byte(text))}})
-		if took := time.Since(start); took > 20*time.Second || got.total.Unreadable == 0 && name != "hits" || got.total.Events > 0 {
+		if took := time.Since(start); took > time.Minute || got.total.Unreadable == 0 && name != "hits" || got.total.Events > 0 {
 			t.Errorf("%s: %v, %+v", name, took, got.total)
 		}
 	}
