@@ -21,10 +21,9 @@ var ErrInterrupted = errors.New("interrupted; nothing was changed")
 type gate struct {
 	mu          sync.Mutex
 	changing    bool
-	endsItself  bool // soon after an interruption, unless nobody reads its result
+	endsItself  bool // soon after an interruption, as one does that has begun to write its result
 	interrupted bool
 	writing     time.Time  // since when the result is being written; zero when it is not
-	said        bool       // a part of the result at least
 	pending     func() int // bytes of it that nobody has taken yet; nil when that is not known
 	left        int        // what pending was
 	taken       time.Time  // when it was another number
@@ -72,7 +71,7 @@ func (g *gate) speak(result bool) bool {
 func (g *gate) spoken() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.writing, g.said = time.Time{}, true
+	g.writing, g.endsItself = time.Time{}, true
 }
 
 func (g *gate) isWriting() bool {
@@ -96,24 +95,19 @@ func (g *gate) stuck() bool {
 }
 
 // goOn says that the command ends itself after an interruption, with what it has until then.
-func (g *gate) goOn() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.interrupted {
-		return ErrInterrupted
-	}
-	g.endsItself = true
-	return nil
-}
+func (g *gate) goOn() error { return g.unlessInterrupted(&g.endsItself) }
 
 // enter begins a change.
-func (g *gate) enter() error {
+func (g *gate) enter() error { return g.unlessInterrupted(&g.changing) }
+
+// unlessInterrupted sets what the command is from here on.
+func (g *gate) unlessInterrupted(is *bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.interrupted {
 		return ErrInterrupted
 	}
-	g.changing = true
+	*is = true
 	return nil
 }
 
@@ -124,12 +118,12 @@ func (g *gate) leave() {
 	g.changing = false
 }
 
-// interrupt keeps any change from beginning, ok only when none has begun, and no
-// result is written, unless nobody reads it.
+// interrupt keeps any change from beginning. It is ok only when none has begun, and the command
+// does not end itself; or when nobody reads its result.
 func (g *gate) interrupt() (ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	quiet := g.writing.IsZero() && !g.said && !g.endsItself
+	quiet := g.writing.IsZero() && !g.endsItself
 	g.interrupted = !g.changing && (quiet || g.stuck())
 	return g.interrupted
 }

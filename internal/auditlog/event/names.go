@@ -6,8 +6,9 @@ import "encoding/binary"
 // kube-apiserver writes them (k8s.io/apiserver/pkg/apis/audit/v1/types.go; annotations are a map,
 // whose names encoding/json sorts). So what the next name is can be guessed, and compared at once.
 
-// guesses is how many names are tried: an event leaves out at most two in a row, responseObject
-// and requestObject, and a ResponseStarted one also responseStatus.
+// guesses is how many names are tried. Most events leave out two in a row, requestObject and
+// responseObject; those of stage RequestReceived lack responseStatus too. After more, the name is
+// looked up.
 const guesses = 4
 
 // name is one as it stands before a value, and the first eight bytes of it: those that mask has.

@@ -17,12 +17,17 @@ type search struct {
 }
 
 // mostWords is how many words are looked for: more take longer than reading the events.
-const mostWords = 8
+func mostWords() int {
+	if vector.Wide() {
+		return 8
+	}
+	return 3
+}
 
 // words are what a wanted line has one of, none if that cannot be said. A character
 // can also be written as an escape, and a slash as two.
 func words(q Query) []pair {
-	if len(q.Words) == 0 && q.Code == nil || len(q.Words) > mostWords || q.Strict {
+	if len(q.Words) == 0 && q.Code == nil || len(q.Words) > mostWords() || q.Strict {
 		return nil
 	}
 	var all []rare

@@ -1,10 +1,9 @@
 // Package vector has the loops that look at every byte of a log: Nested goes behind a JSON value
 // that nobody wants, Plain to the end of a string, and Pair.Next finds where a word may stand.
 //
-// Each is there twice: in Go, for eight bytes at once, and for 32 or 64 at once in the assembly of
-// amd64 processors with AVX2, which nearly all have that were made since 2015. Both give the same
-// results, whatever the text; FuzzNested, FuzzPlain and FuzzPair compare them. The build tag purego
-// leaves the assembly out.
+// Each is there twice: in Go, which looks at eight bytes at once, and in assembly for amd64
+// processors with AVX2, which looks at 32 or 64. Both give the same results, whatever the text:
+// FuzzNested, FuzzPlain and FuzzPair compare them. The build tag purego leaves the assembly out.
 package vector
 
 // Block is how many bytes the assembly looks at at once, and how many bits a mask has.
@@ -17,3 +16,6 @@ const (
 	lows  = 0x7f7f7f7f7f7f7f7f
 	highs = 0x8080808080808080
 )
+
+// Wide says whether the assembly runs, so that looking for more words pays.
+func Wide() bool { return wide }
