@@ -38,13 +38,17 @@ func WatchEndpoints(config *rest.Config) (*Endpoints, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Endpoints{lane: lane, empty: map[string]time.Duration{}}
+	return watchEndpoints(lane), nil
+}
+
+func watchEndpoints(l *lane) *Endpoints {
+	e := &Endpoints{lane: l, empty: map[string]time.Duration{}}
 	var ctx context.Context
 	ctx, e.stop = context.WithCancel(context.Background())
 	for _, form := range endpointForms {
 		e.done.Go(func() { e.look(ctx, form.name, form.path, form.field) })
 	}
-	return e, nil
+	return e
 }
 
 // Stop returns how long each form was without endpoints.

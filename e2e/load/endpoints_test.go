@@ -2,12 +2,12 @@ package load
 
 import (
 	"encoding/pem"
-	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -16,15 +16,46 @@ import (
 // TestEndpoints empties one form for a while, with no answers in the middle of it.
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
-	var empty, silent atomic.Bool
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		e := watchEndpoints(&lane{client: &http.Client{Transport: answers(func(path string) (int, string) {
+			switch at := time.Since(began); {
+			case at >= 600*time.Millisecond && at < 900*time.Millisecond:
+				return http.StatusServiceUnavailable, ""
+			case at >= 300*time.Millisecond && at < 600*time.Millisecond && strings.Contains(path, "slices"):
+				return http.StatusOK, `{"kind":"EndpointSlice","endpoints":null}`
+			}
+			return http.StatusOK, `{"subsets":[{}],"endpoints":[{}]}`
+		})}, base: "http://test"})
+		time.Sleep(1200 * time.Millisecond)
+		got := e.Stop()
+		if got["Endpoints"] != 0 || got["EndpointSlice"] != 600*time.Millisecond {
+			t.Errorf("empty for %v, want the slice to be for 0.6 s", got)
+		}
+	})
+}
+
+// answers is a transport that gives the status and the body of a path at once.
+type answers func(path string) (int, string)
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	code, body := a(r.URL.Path)
+	return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// TestEndpointsOfServer asks a server that has no endpoints in one form, over TLS.
+func TestEndpointsOfServer(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 100)
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case silent.Load():
-			w.WriteHeader(http.StatusServiceUnavailable)
-		case empty.Load() && strings.Contains(r.URL.Path, "slices"):
-			fmt.Fprint(w, `{"kind":"EndpointSlice","endpoints":null}`)
+		if strings.Contains(r.URL.Path, "slices") {
+			_, _ = io.WriteString(w, `{"kind":"EndpointSlice","endpoints":[{}]}`)
+		} else {
+			_, _ = io.WriteString(w, `{"kind":"Endpoints"}`)
+		}
+		select {
+		case asked <- r.URL.Path:
 		default:
-			fmt.Fprint(w, `{"subsets":[{}],"endpoints":[{}]}`)
 		}
 	}))
 	defer s.Close()
@@ -33,16 +64,11 @@ func TestEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
-	empty.Store(true)
-	time.Sleep(300 * time.Millisecond)
-	silent.Store(true)
-	empty.Store(false)
-	time.Sleep(300 * time.Millisecond)
-	silent.Store(false)
-	time.Sleep(300 * time.Millisecond)
-	got := e.Stop()
-	if got["Endpoints"] != 0 || got["EndpointSlice"] < 400*time.Millisecond || got["EndpointSlice"] > 800*time.Millisecond {
-		t.Errorf("empty for %v, want the slice to be for 0.6 s", got)
+	// The third answer to a path comes after the second one was counted.
+	for seen := map[string]int{}; seen[endpointForms[0].path] < 3 || seen[endpointForms[1].path] < 3; {
+		seen[<-asked]++
+	}
+	if got := e.Stop(); got["Endpoints"] == 0 || got["EndpointSlice"] != 0 {
+		t.Errorf("empty for %v, want the Endpoints to be", got)
 	}
 }

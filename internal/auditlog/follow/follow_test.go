@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -57,7 +58,8 @@ func begun(t *testing.T, o Options, slow func(n int), names ...string) *run {
 		r.ended <- err
 	}()
 	t.Cleanup(cancel)
-	time.Sleep(3 * o.Every) // it has begun by then
+	// It has begun by then, and what the test does falls between two looks.
+	time.Sleep(3*o.Every + o.Every/2)
 	return r
 }
 
@@ -185,7 +187,8 @@ func differs(got, want []string) string {
 	return "length"
 }
 
-// TestChanges puts single events of a log's life in front of a follower.
+// TestChanges puts single events of a log's life in front of a follower. As in other tests here the
+// clock stands still while anything runs: what is done between two waits is done between two looks.
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	long := fmt.Sprintf(`{"kind":"Event","auditID":"e1","stage":"Panic","userAgent":%q}`+"\n", strings.Repeat("x", 5<<20))
@@ -332,10 +335,7 @@ func TestChanges(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// On a busy machine a look may fall into the midst of the steps, which then mean
-			// something else: a try is repeated.
-			var wrong string
-			for range 4 {
+			synctest.Test(t, func(t *testing.T) {
 				l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
 				l.put(eventLine("earlier", 0))
 				r := begun(t, Options{Every: looks}, nil, l.name)
@@ -343,13 +343,10 @@ func TestChanges(t *testing.T) {
 				seen, notices := r.end(len(tc.want))
 				all := strings.ReplaceAll(strings.Join(notices, "\n"), l.name, "LOG")
 				all = strings.ReplaceAll(all, strings.TrimSuffix(l.name, ".log")+"-", "LOG-")
-				if slices.Equal(seen, tc.want) && (tc.notice == "") == (all == "") && strings.Contains(all, tc.notice) && strings.Count(all, "\n") == 0 {
-					return
+				if !slices.Equal(seen, tc.want) || (tc.notice == "") != (all == "") || !strings.Contains(all, tc.notice) || strings.Count(all, "\n") != 0 {
+					t.Errorf("got %v, want %v; notices %q, want %q", seen, tc.want, all, tc.notice)
 				}
-				wrong = fmt.Sprintf("got %v, want %v; notices %q, want %q", seen, tc.want, all, tc.notice)
-				t.Log(wrong)
-			}
-			t.Error(wrong)
+			})
 		})
 	}
 }
@@ -439,148 +436,160 @@ func (l logFile) hole(at int64, text string) {
 // TestLater waits for a log and for a folder that are not there.
 func TestLater(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	a, b := logFile{t, filepath.Join(dir, "a", "audit.log")}, logFile{t, filepath.Join(dir, "b", "any.log")}
-	r := begun(t, Options{}, nil, a.name, filepath.Join(dir, "b"))
-	for i, l := range []logFile{a, b} {
-		l.check(os.MkdirAll(filepath.Dir(l.name), 0o700))
-		l.wait()
-		l.put(eventLine(fmt.Sprint("e", i), i))
-		l.wait()
-	}
-	logFile{t, filepath.Join(dir, "b", "audit.log.1")}.put(eventLine("e9", 9)) // logrotate has it, not a log of its own
-	logFile{t, filepath.Join(dir, "b", "audit.json")}.put(eventLine("e2", 2))
-	seen, notices := r.end(3)
-	if !slices.Equal(seen, ids(0, 3)) {
-		t.Errorf("got %v", seen)
-	}
-	want := []string{a.name + ": not there, waiting for it", filepath.Join(dir, "b") + ": not there, waiting for it"}
-	if !slices.Equal(notices, want) {
-		t.Errorf("notices %q", notices)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		a, b := logFile{t, filepath.Join(dir, "a", "audit.log")}, logFile{t, filepath.Join(dir, "b", "any.log")}
+		r := begun(t, Options{}, nil, a.name, filepath.Join(dir, "b"))
+		for i, l := range []logFile{a, b} {
+			l.check(os.MkdirAll(filepath.Dir(l.name), 0o700))
+			l.wait()
+			l.put(eventLine(fmt.Sprint("e", i), i))
+			l.wait()
+		}
+		logFile{t, filepath.Join(dir, "b", "audit.log.1")}.put(eventLine("e9", 9)) // logrotate has it, not a log of its own
+		logFile{t, filepath.Join(dir, "b", "audit.json")}.put(eventLine("e2", 2))
+		seen, notices := r.end(3)
+		if !slices.Equal(seen, ids(0, 3)) {
+			t.Errorf("got %v", seen)
+		}
+		want := []string{a.name + ": not there, waiting for it", filepath.Join(dir, "b") + ": not there, waiting for it"}
+		if !slices.Equal(notices, want) {
+			t.Errorf("notices %q", notices)
+		}
+	})
 }
 
 // TestFolderAway moves the folder of a log with many rotated files away and back, which makes
 // none of them new.
 func TestFolderAway(t *testing.T) {
 	t.Parallel()
-	const many = 1100
-	dir := filepath.Join(t.TempDir(), "logs")
-	l := logFile{t, filepath.Join(dir, "audit.log")}
-	l.check(os.Mkdir(dir, 0o700))
-	for n := range many {
-		l.check(os.WriteFile(l.rotated(time.Unix(int64(n), 0).UTC().Format("2006-01-02T15-04-05.000")), []byte(eventLine(fmt.Sprint("e", n), n)), 0o600))
-	}
-	l.put(eventLine(fmt.Sprint("e", many), many))
-	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, l.name)
-	for began := time.Now(); r.count() <= many && time.Since(began) < 20*time.Second; {
+	synctest.Test(t, func(t *testing.T) {
+		const many = 1100
+		dir := filepath.Join(t.TempDir(), "logs")
+		l := logFile{t, filepath.Join(dir, "audit.log")}
+		l.check(os.Mkdir(dir, 0o700))
+		for n := range many {
+			l.check(os.WriteFile(l.rotated(time.Unix(int64(n), 0).UTC().Format("2006-01-02T15-04-05.000")), []byte(eventLine(fmt.Sprint("e", n), n)), 0o600))
+		}
+		l.put(eventLine(fmt.Sprint("e", many), many))
+		r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, l.name)
+		for began := time.Now(); r.count() <= many && time.Since(began) < 20*time.Second; {
+			l.wait()
+		}
+		l.check(os.Rename(dir, dir+".away"))
 		l.wait()
-	}
-	l.check(os.Rename(dir, dir+".away"))
-	l.wait()
-	l.check(os.Rename(dir+".away", dir))
-	l.add(eventLine(fmt.Sprint("e", many+1), many+1))
-	seen, notices := r.end(many + 2)
-	if want := ids(0, many+2); !slices.Equal(seen, want) {
-		t.Errorf("%d events, want %d; the first that differs: %s; %q", len(seen), len(want), differs(seen, want), notices)
-	}
+		l.check(os.Rename(dir+".away", dir))
+		l.add(eventLine(fmt.Sprint("e", many+1), many+1))
+		seen, notices := r.end(many + 2)
+		if want := ids(0, many+2); !slices.Equal(seen, want) {
+			t.Errorf("%d events, want %d; the first that differs: %s; %q", len(seen), len(want), differs(seen, want), notices)
+		}
+	})
 }
 
 // TestUnreadAway has the folder away when its rotated files are to be opened, which are read
 // when it is back.
 func TestUnreadAway(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "logs")
-	l := logFile{t, filepath.Join(dir, "audit.log")}
-	l.check(os.Mkdir(dir, 0o700))
-	for n := range 3 {
-		l.put(eventLine(fmt.Sprint("e", n), n))
-		l.rotate(fmt.Sprintf("2026-11-22T11-20-0%d.000", n))
-	}
-	l.put(eventLine("e3", 3))
-	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, func(n int) {
-		if n == 1 {
-			l.check(os.Rename(dir, dir+".away"))
-			time.AfterFunc(3*looks, func() { l.check(os.Rename(dir+".away", dir)) })
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "logs")
+		l := logFile{t, filepath.Join(dir, "audit.log")}
+		l.check(os.Mkdir(dir, 0o700))
+		for n := range 3 {
+			l.put(eventLine(fmt.Sprint("e", n), n))
+			l.rotate(fmt.Sprintf("2026-11-22T11-20-0%d.000", n))
 		}
-	}, l.name)
-	seen, notices := r.end(4)
-	slices.Sort(seen) // the live file was open
-	if !slices.Equal(seen, ids(0, 4)) || slices.ContainsFunc(notices, func(n string) bool { return !strings.Contains(n, "waiting for it") }) {
-		t.Errorf("%v, %q", seen, notices)
-	}
+		l.put(eventLine("e3", 3))
+		r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, func(n int) {
+			if n == 1 {
+				l.check(os.Rename(dir, dir+".away"))
+				time.AfterFunc(3*looks+looks/10, func() { l.check(os.Rename(dir+".away", dir)) })
+			}
+		}, l.name)
+		seen, notices := r.end(4)
+		slices.Sort(seen) // the live file was open
+		if !slices.Equal(seen, ids(0, 4)) || slices.ContainsFunc(notices, func(n string) bool { return !strings.Contains(n, "waiting for it") }) {
+			t.Errorf("%v, %q", seen, notices)
+		}
+	})
 }
 
 // TestUnreachable has an error at the name of one log for a while, which is told and does not
 // end the other one.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "logs")
-	l, other := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(t.TempDir(), "other.log")}
-	l.check(os.Mkdir(dir, 0o700))
-	l.put(eventLine("earlier", 0))
-	r := begun(t, Options{}, nil, l.name, other.name)
-	l.check(os.Rename(dir, dir+".away"))
-	logFile{t, dir}.put("no folder")
-	l.wait()
-	other.put(eventLine("e0", 0))
-	l.wait()
-	l.check(errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)))
-	l.add(eventLine("e1", 1))
-	seen, notices := r.end(2)
-	told := strings.Join(notices, "\n")
-	if !slices.Equal(seen, ids(0, 2)) || len(notices) != 2 || !strings.Contains(told, "audit.log: not a directory; ") {
-		t.Errorf("%v, %q", seen, notices)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "logs")
+		l, other := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(t.TempDir(), "other.log")}
+		l.check(os.Mkdir(dir, 0o700))
+		l.put(eventLine("earlier", 0))
+		r := begun(t, Options{}, nil, l.name, other.name)
+		l.check(os.Rename(dir, dir+".away"))
+		logFile{t, dir}.put("no folder")
+		l.wait()
+		other.put(eventLine("e0", 0))
+		l.wait()
+		l.check(errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)))
+		l.add(eventLine("e1", 1))
+		seen, notices := r.end(2)
+		told := strings.Join(notices, "\n")
+		if !slices.Equal(seen, ids(0, 2)) || len(notices) != 2 || !strings.Contains(told, "audit.log: not a directory; ") {
+			t.Errorf("%v, %q", seen, notices)
+		}
+	})
 }
 
 // TestNames has one log by several names, of which one comes to be only when the log is renamed
 // in its folder, and wants no event twice.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	l, next := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(dir, "next")}
-	link, hard, folder := filepath.Join(dir, "link"), filepath.Join(dir, "hard"), filepath.Join(t.TempDir(), "folder")
-	l.put(eventLine("e0", 0))
-	l.check(errors.Join(os.Symlink("audit.log", link), os.Link(l.name, hard), os.Symlink(dir, folder)))
-	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, link, l.name, hard, filepath.Join(folder, "audit.log"), dir)
-	l.wait()
-	l.add(eventLine("e1", 1))
-	l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
-	l.put(eventLine("e2", 2))
-	l.wait()
-	copied := logFile{t, filepath.Join(dir, "copy.log")}
-	text, err := os.ReadFile(l.name)
-	l.check(err)
-	copied.put(string(text) + eventLine("e3", 3))
-	l.wait()
-	next.put(eventLine("e4", 4))
-	l.check(errors.Join(os.Remove(link), os.Symlink("next", link)))
-	if seen, _ := r.end(5); !slices.Equal(seen, ids(0, 5)) {
-		t.Errorf("got %v", seen)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		l, next := logFile{t, filepath.Join(dir, "audit.log")}, logFile{t, filepath.Join(dir, "next")}
+		link, hard, folder := filepath.Join(dir, "link"), filepath.Join(dir, "hard"), filepath.Join(t.TempDir(), "folder")
+		l.put(eventLine("e0", 0))
+		l.check(errors.Join(os.Symlink("audit.log", link), os.Link(l.name, hard), os.Symlink(dir, folder)))
+		r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, link, l.name, hard, filepath.Join(folder, "audit.log"), dir)
+		l.wait()
+		l.add(eventLine("e1", 1))
+		l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
+		l.put(eventLine("e2", 2))
+		l.wait()
+		copied := logFile{t, filepath.Join(dir, "copy.log")}
+		text, err := os.ReadFile(l.name)
+		l.check(err)
+		copied.put(string(text) + eventLine("e3", 3))
+		l.wait()
+		next.put(eventLine("e4", 4))
+		l.check(errors.Join(os.Remove(link), os.Symlink("next", link)))
+		if seen, _ := r.end(5); !slices.Equal(seen, ids(0, 5)) {
+			t.Errorf("got %v", seen)
+		}
+	})
 }
 
 // TestOlder renames and copies a log in its folder: what it had when the following began does not
 // come for that.
 func TestOlder(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	l := logFile{t, filepath.Join(dir, "audit.log")}
-	l.put(eventLine("earlier", 0) + eventLine("earlier", 1))
-	r := begun(t, Options{}, nil, dir)
-	text, err := os.ReadFile(l.name)
-	l.check(err)
-	logFile{t, filepath.Join(dir, "copy.log")}.put(string(text) + eventLine("e0", 2))
-	l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
-	l.put(eventLine("e1", 3))
-	l.wait()
-	logFile{t, filepath.Join(dir, "audit-old.log")}.add(eventLine("e2", 4))
-	seen, _ := r.end(3)
-	slices.Sort(seen)
-	if !slices.Equal(seen, ids(0, 3)) {
-		t.Errorf("got %v", seen)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		l := logFile{t, filepath.Join(dir, "audit.log")}
+		l.put(eventLine("earlier", 0) + eventLine("earlier", 1))
+		r := begun(t, Options{}, nil, dir)
+		text, err := os.ReadFile(l.name)
+		l.check(err)
+		logFile{t, filepath.Join(dir, "copy.log")}.put(string(text) + eventLine("e0", 2))
+		l.check(os.Rename(l.name, filepath.Join(dir, "audit-old.log")))
+		l.put(eventLine("e1", 3))
+		l.wait()
+		logFile{t, filepath.Join(dir, "audit-old.log")}.add(eventLine("e2", 4))
+		seen, _ := r.end(3)
+		slices.Sort(seen)
+		if !slices.Equal(seen, ids(0, 3)) {
+			t.Errorf("got %v", seen)
+		}
+	})
 }
 
 // TestManyRotated reads many rotated files between two looks, of which only some are open.
@@ -616,38 +625,42 @@ func TestManyRotated(t *testing.T) {
 // TestSeveral wants the history of several logs merged by time.
 func TestSeveral(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	var text [3]string
-	for n := range 300 {
-		text[n%3] += eventLine(fmt.Sprint("e", n), n)
-	}
-	var names []string
-	for i, one := range text {
-		l := logFile{t, filepath.Join(dir, fmt.Sprint("node", i, ".log"))}
-		l.put(one)
-		names = append(names, l.name)
-	}
-	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, append(names, dir)...)
-	seen, _ := r.end(300)
-	if !slices.Equal(seen, ids(0, 300)) {
-		t.Errorf("got %v", seen)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		var text [3]string
+		for n := range 300 {
+			text[n%3] += eventLine(fmt.Sprint("e", n), n)
+		}
+		var names []string
+		for i, one := range text {
+			l := logFile{t, filepath.Join(dir, fmt.Sprint("node", i, ".log"))}
+			l.put(one)
+			names = append(names, l.name)
+		}
+		r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, append(names, dir)...)
+		seen, _ := r.end(300)
+		if !slices.Equal(seen, ids(0, 300)) {
+			t.Errorf("got %v", seen)
+		}
+	})
 }
 
 // TestMany begins with a folder of many logs, which takes time by their number and not by the
 // square of it, and whose names need not be UTF-8.
 func TestMany(t *testing.T) {
 	t.Parallel()
-	const many = 3000
-	dir := t.TempDir()
-	for n := range many {
-		logFile{t, filepath.Join(dir, fmt.Sprint("node\xe9", n, ".log"))}.put(eventLine(fmt.Sprint("e", n), n))
-	}
-	r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, dir)
-	seen, notices := r.end(many)
-	if !slices.Equal(seen, ids(0, many)) || len(notices) > 0 {
-		t.Errorf("%d events; the first that differs: %s; %q", len(seen), differs(seen, ids(0, many)), notices)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		const many = 3000
+		dir := t.TempDir()
+		for n := range many {
+			logFile{t, filepath.Join(dir, fmt.Sprint("node\xe9", n, ".log"))}.put(eventLine(fmt.Sprint("e", n), n))
+		}
+		r := begun(t, Options{Since: time.Now().Add(-time.Hour)}, nil, dir)
+		seen, notices := r.end(many)
+		if !slices.Equal(seen, ids(0, many)) || len(notices) > 0 {
+			t.Errorf("%d events; the first that differs: %s; %q", len(seen), differs(seen, ids(0, many)), notices)
+		}
+	})
 }
 
 // TestHole begins behind a hole that takes hours to read, and ends within one.
@@ -718,18 +731,20 @@ func TestSpace(t *testing.T) {
 // TestWanted passes over events that are not wanted, also when there are many of them.
 func TestWanted(t *testing.T) {
 	t.Parallel()
-	l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
-	var b strings.Builder
-	for n := range 20_000 {
-		b.WriteString(eventLine(fmt.Sprint("e", n), n))
-	}
-	l.put(b.String())
-	o := Options{Since: time.Now().Add(-time.Hour), MatchFields: event.WantAuditID, Match: func(e *event.Event) bool { return string(e.AuditID) == "e19999" }}
-	r := begun(t, o, nil, l.name)
-	seen, _ := r.end(1)
-	if !slices.Equal(seen, []string{"e19999"}) || r.total.Events != 20_000 || r.total.Wanted != 1 || r.total.Cut {
-		t.Errorf("got %v, %+v", seen, r.total)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		l := logFile{t, filepath.Join(t.TempDir(), "audit.log")}
+		var b strings.Builder
+		for n := range 20_000 {
+			b.WriteString(eventLine(fmt.Sprint("e", n), n))
+		}
+		l.put(b.String())
+		o := Options{Since: time.Now().Add(-time.Hour), MatchFields: event.WantAuditID, Match: func(e *event.Event) bool { return string(e.AuditID) == "e19999" }}
+		r := begun(t, o, nil, l.name)
+		seen, _ := r.end(1)
+		if !slices.Equal(seen, []string{"e19999"}) || r.total.Events != 20_000 || r.total.Wanted != 1 || r.total.Cut {
+			t.Errorf("got %v, %+v", seen, r.total)
+		}
+	})
 }
 
 // TestPackedMeanwhile wants a rotated file that is packed between listing the folder and
