@@ -45,8 +45,9 @@ help: ## this list
 test: ## what the README says
 	go test ./...
 
+# The tests start thousands of programs; each would wait a second at its end for more reports.
 race: ## the short tests under the race detector; needs a C compiler
-	CGO_ENABLED=1 go test -race -short -timeout 30m ./...
+	GORACE=atexit_sleep_ms=20 CGO_ENABLED=1 go test -race -short -timeout 30m ./...
 
 .PHONY: simnode
 simnode: ## every scenario on simulated nodes; Linux, root

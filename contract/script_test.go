@@ -27,6 +27,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("MANIFEST", manifest)
 			e.Setenv("DAY", filepath.Join(filepath.Dir(manifest), "audit-day.log"))
 			e.Setenv("LOG", filepath.Join(filepath.Dir(manifest), "audit.log"))
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Setenv("PATH", dir+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return nil
 		},
