@@ -58,14 +58,14 @@ func (c *Cluster) Enter(ctx context.Context) error {
 	}
 	peers, self, err := c.peers(ctx)
 	if err != nil || len(peers) == 0 {
-		return c.withoutOthers(err)
+		return c.withoutOthers(ctx, err)
 	}
 	l := newLease(c.servers(peers), self, c.pace)
 	err = l.acquire(ctx, c.lockTimeout(), func(holder string) {
 		c.stepf("waiting for %s, which is changing its API server", holder)
 	})
 	if err != nil {
-		return c.withoutOthers(err)
+		return c.withoutOthers(ctx, err)
 	}
 	l.keep()
 	c.lease = l
@@ -98,11 +98,14 @@ func (c *Cluster) leave(restarted bool, busy time.Duration) {
 }
 
 // withoutOthers decides whether to go on without the others: when there are none, when
-// this node may not see them, and when it has to.
-func (c *Cluster) withoutOthers(err error) error {
+// this node may not see them, and when it has to. Whoever interrupts the question has not
+// said that it should go on unanswered.
+func (c *Cluster) withoutOthers(ctx context.Context, err error) error {
 	var forbidden *apiserver.ForbiddenError
 	var busy *BusyError
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return wait.ErrInterrupted
 	case err == nil, errors.Is(err, wait.ErrInterrupted), errors.As(err, &busy):
 		return err
 	case c.Late, c.Unseen:

@@ -326,9 +326,11 @@ func TestEnterWaits(t *testing.T) {
 	t.Run("until it is interrupted", func(t *testing.T) {
 		c := newControlPlane(t, 3)
 		on, _ := c.onNode(1)
+		on.LockTimeout = time.Minute
 		c.hold("cp1_10.0.0.1:6443_abc", 60)
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		on.Say = func(string, time.Duration) { cancel() }
 		if err := on.Enter(ctx); !errors.Is(err, wait.ErrInterrupted) {
 			t.Errorf("got %v", err)
 		}
@@ -346,8 +348,9 @@ func TestEnterWaits(t *testing.T) {
 		}
 		again.Leave(true)
 		on, said := c.onNode(1)
+		on.pace.balancers = 2 * time.Second
 		began := time.Now()
-		if err := on.Enter(t.Context()); err != nil || time.Since(began) < quick.balancers/2 || !strings.Contains(said.String(), "cp1 has just restarted") {
+		if err := on.Enter(t.Context()); err != nil || time.Since(began) < quick.balancers || !strings.Contains(said.String(), "cp1 has just restarted") {
 			t.Errorf("%v after %s, said %q", err, time.Since(began), said)
 		}
 		on.Leave(true)
@@ -378,13 +381,15 @@ func TestEnterIll(t *testing.T) {
 		t.Errorf("when it is under way: %v, said %q", err, said)
 	}
 	late.Leave(true)
-	go func() {
-		time.Sleep(quick.peers / 3)
+	patient, said := c.onNode(1)
+	patient.pace.peers = time.Minute
+	say := patient.Say
+	patient.Say = func(text string, after time.Duration) {
+		say(text, after)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.unready[c.address(2)] = false
-	}()
-	patient, said := c.onNode(1)
+	}
 	if err := patient.Enter(t.Context()); err != nil || !strings.Contains(said.String(), "waiting until others are healthy") {
 		t.Errorf("when it becomes healthy: %v, said %q", err, said)
 	}
@@ -420,6 +425,29 @@ func TestEnterBlind(t *testing.T) {
 				t.Errorf("said %q, want %q", said, tt.said)
 			}
 			on.Leave(true)
+		})
+	}
+}
+
+// TestEnterInterrupted is interrupted while it asks for the others. Where it would go on without
+// an answer, it does not.
+func TestEnterInterrupted(t *testing.T) {
+	for name, with := range map[string]func(*Cluster){
+		"refused": func(*Cluster) {}, "force": func(c *Cluster) { c.Force = true },
+		"nobody waits": func(c *Cluster) { c.Unseen = true }, "under way": func(c *Cluster) { c.Late = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newControlPlane(t, 3)
+			on, said := c.onNode(1)
+			with(on)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := on.Enter(ctx); !errors.Is(err, wait.ErrInterrupted) || said.String() != "" {
+				t.Errorf("got %v, said %q", err, said)
+			}
+			if name, _ := c.holder(); name != "" {
+				t.Errorf("held by %q", name)
+			}
 		})
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -47,8 +49,16 @@ func standIn(how string) {
 		<-r.Context().Done()
 	})
 	mux.HandleFunc("/busy", func(w http.ResponseWriter, r *http.Request) {
-		for end := time.Now().Add(2500 * time.Millisecond); time.Now().Before(end); {
+		// By many, so that on a machine with much else to do it still has a processor at times.
+		runtime.GOMAXPROCS(16)
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				for end := time.Now().Add(2500 * time.Millisecond); time.Now().Before(end); {
+				}
+			})
 		}
+		all.Wait()
 		fmt.Fprint(w, "answered")
 	})
 	srv := &http.Server{Handler: mux}

@@ -11,6 +11,7 @@ import (
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/clusterlock"
 	"auditpatch/internal/node"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -192,6 +193,9 @@ func Run(ctx context.Context, n *node.Node, p *patch.Plan, o Options) (Report, e
 		if err := o.Cluster.Enter(ctx); err != nil {
 			return Report{}, err
 		}
+	}
+	if ctx.Err() != nil {
+		return Report{}, wait.ErrInterrupted // the last moment in which nothing need be put back
 	}
 	run, err := n.Begin(p.Verb, steps(p, o.Watch != nil), o.meta(p))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"auditpatch/internal/apiserver"
 	"auditpatch/internal/node"
+	"auditpatch/internal/wait"
 	"auditpatch/patch"
 )
 
@@ -108,6 +109,23 @@ func TestRunRefusesBeforeAnythingIsWritten(t *testing.T) {
 	_, err := Run(context.Background(), n, plan, Options{Watch: w})
 	if err == nil || err.Error() != "not healthy" {
 		t.Errorf("error %v", err)
+	}
+	checkFiles(t, n, "old\n", "-")
+	if backups, _ := n.Backups(); len(backups) != 0 {
+		t.Errorf("there are backups: %v", backups)
+	}
+}
+
+// TestRunInterrupted is interrupted in the last moment before something is written, of which what
+// was waited for before has said nothing.
+func TestRunInterrupted(t *testing.T) {
+	n, plan := change(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, o := range []Options{{}, {Watch: &fakeWatch{}}} {
+		if _, err := Run(ctx, n, plan, o); !errors.Is(err, wait.ErrInterrupted) {
+			t.Errorf("error %v", err)
+		}
 	}
 	checkFiles(t, n, "old\n", "-")
 	if backups, _ := n.Backups(); len(backups) != 0 {
