@@ -23,10 +23,9 @@ type lane struct {
 // over HTTP/1.1 with keep-alive, each under way having a connection to itself. All slots
 // together bound what an API server finds waiting when it comes up.
 const (
-	lanesEach   = 4
-	slotsHTTP1  = 8
-	slotsHTTP2  = 40
-	dialTimeout = 2 * time.Second
+	lanesEach  = 4
+	slotsHTTP1 = 8
+	slotsHTTP2 = 40
 )
 
 // MostUnderWay is how many requests can wait for an answer at once.
@@ -60,7 +59,7 @@ func newLane(config *rest.Config, protocol string, slots int, timeout time.Durat
 	}
 	transport := &http.Transport{
 		TLSClientConfig:     security,
-		DialContext:         dial,
+		DialContext:         dialWithin(timeout * 2 / 5), // 2 s of the usual 5
 		ForceAttemptHTTP2:   protocol == "h2",
 		MaxConnsPerHost:     slots,
 		MaxIdleConnsPerHost: slots,
@@ -96,13 +95,15 @@ type conn struct {
 	made time.Time
 }
 
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: dialTimeout}
-	c, err := dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
+func dialWithin(timeout time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: timeout}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &conn{Conn: c, made: time.Now()}, nil
 	}
-	return &conn{Conn: c, made: time.Now()}, nil
 }
 
 // madeAt is when a connection below TLS was made.
