@@ -23,8 +23,9 @@ import (
 	"auditpatch/patch"
 )
 
-// quick is the pace of these tests. A Lease's duration is in whole seconds.
-var quick = pace{lease: time.Second, renew: 100 * time.Millisecond, retry: 20 * time.Millisecond, peers: 300 * time.Millisecond, balancers: 300 * time.Millisecond}
+// quick is the pace of these tests. A Lease's duration is in whole seconds; a machine with much else
+// to do must still renew it in that time.
+var quick = pace{lease: 4 * time.Second, renew: 100 * time.Millisecond, retry: 20 * time.Millisecond, peers: 300 * time.Millisecond, balancers: 300 * time.Millisecond}
 
 // controlPlane is a made-up cluster: its API servers share a Lease, which they
 // write as real ones do, and a list of themselves.
@@ -166,6 +167,7 @@ func (c *controlPlane) onNode(i int) (*Cluster, *strings.Builder) {
 }
 
 func TestPeers(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 3)
 	on, _ := c.onNode(1)
 	peers, self, err := peersOf(t.Context(), on.Server)
@@ -180,6 +182,7 @@ func TestPeers(t *testing.T) {
 // TestPeersUnlisted tells a node that the cluster does not list from others of
 // the kind: each would be 127.0.0.1.
 func TestPeersUnlisted(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 2)
 	on, _ := c.onNode(1)
 	on.Server.Spec.Port = 1
@@ -191,6 +194,7 @@ func TestPeersUnlisted(t *testing.T) {
 
 // TestPeersBehindNAT knows its own API server by the address that it advertises.
 func TestPeersBehindNAT(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 2)
 	c.address0 = "192.0.2.1:" + port(c.address(0))
 	on, _ := c.onNode(0)
@@ -202,6 +206,7 @@ func TestPeersBehindNAT(t *testing.T) {
 }
 
 func TestEnterAlone(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 1)
 	on, said := c.onNode(0)
 	if err := on.Enter(t.Context()); err != nil || said.String() != "" {
@@ -214,6 +219,7 @@ func TestEnterAlone(t *testing.T) {
 }
 
 func TestEnter(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 3)
 	on, said := c.onNode(1)
 	if err := on.Enter(t.Context()); err != nil {
@@ -239,6 +245,7 @@ func TestEnter(t *testing.T) {
 
 // TestEnterInTurn lets many nodes in at once, none of which may meet another.
 func TestEnterInTurn(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 4)
 	inside := make(chan int, 1)
 	var all sync.WaitGroup
@@ -264,9 +271,10 @@ func TestEnterInTurn(t *testing.T) {
 }
 
 func TestEnterWaits(t *testing.T) {
+	t.Parallel()
 	live := func(c *controlPlane, ctx context.Context) {
 		for ctx.Err() == nil {
-			c.hold("cp1_10.0.0.1:6443_abc", 1)
+			c.hold("cp1_10.0.0.1:6443_abc", 4)
 			time.Sleep(quick.renew)
 		}
 	}
@@ -276,7 +284,7 @@ func TestEnterWaits(t *testing.T) {
 		on.LockTimeout = 1500 * time.Millisecond
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		c.hold("cp1_10.0.0.1:6443_abc", 1)
+		c.hold("cp1_10.0.0.1:6443_abc", 4)
 		go live(c, ctx)
 		err := on.Enter(t.Context())
 		var busy *BusyError
@@ -290,7 +298,8 @@ func TestEnterWaits(t *testing.T) {
 	t.Run("for a dead holder", func(t *testing.T) {
 		c := newControlPlane(t, 3)
 		on, _ := c.onNode(1)
-		c.hold("cp1_10.0.0.1:6443_abc", 1)
+		on.LockTimeout = time.Minute
+		c.hold("cp1_10.0.0.1:6443_abc", 4)
 		began := time.Now()
 		if err := on.Enter(t.Context()); err != nil {
 			t.Fatal(err)
@@ -358,6 +367,7 @@ func TestEnterWaits(t *testing.T) {
 }
 
 func TestEnterIll(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 3)
 	c.unready[c.address(2)] = true
 	on, _ := c.onNode(1)
@@ -398,6 +408,7 @@ func TestEnterIll(t *testing.T) {
 
 // TestEnterBlind enters where the others cannot be seen.
 func TestEnterBlind(t *testing.T) {
+	t.Parallel()
 	const nothing = "warning: nothing keeps two control-plane nodes from restarting their API servers at once: "
 	for _, tt := range []struct {
 		name          string
@@ -432,6 +443,7 @@ func TestEnterBlind(t *testing.T) {
 // TestEnterInterrupted is interrupted while it asks for the others. Where it would go on without
 // an answer, it does not.
 func TestEnterInterrupted(t *testing.T) {
+	t.Parallel()
 	for name, with := range map[string]func(*Cluster){
 		"refused": func(*Cluster) {}, "force": func(c *Cluster) { c.Force = true },
 		"nobody waits": func(c *Cluster) { c.Unseen = true }, "under way": func(c *Cluster) { c.Late = true },
@@ -454,6 +466,7 @@ func TestEnterInterrupted(t *testing.T) {
 
 // TestEnterThroughBalancer finds the others although the own API server is away.
 func TestEnterThroughBalancer(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 3)
 	on, said := c.onNode(1)
 	on.Server.Endpoint = c.servers[0].URL
@@ -471,6 +484,7 @@ func TestEnterThroughBalancer(t *testing.T) {
 // TestEnterBesideYoung asks another API server when one has just started, and
 // forbids everything.
 func TestEnterBesideYoung(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 3)
 	c.young = map[string]bool{c.address(0): true}
 	on, said := c.onNode(1)
@@ -511,6 +525,7 @@ func TestEnterBesideYoung(t *testing.T) {
 
 // TestLeaseTaken does not take back a lock that another node has taken over.
 func TestLeaseTaken(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 3)
 	on, _ := c.onNode(1)
 	if err := on.Enter(t.Context()); err != nil {
@@ -528,6 +543,7 @@ func TestLeaseTaken(t *testing.T) {
 }
 
 func TestOthers(t *testing.T) {
+	t.Parallel()
 	c := newControlPlane(t, 3)
 	c.unready[c.address(0)] = true
 	c.hold("cp3_10.0.0.3:6443_abc", 60)

@@ -11,6 +11,7 @@ import (
 
 	"auditpatch/internal/policy"
 	"auditpatch/internal/policy/explain"
+	"auditpatch/internal/policy/policytest"
 )
 
 func mustPolicy(t testing.TB, rules string) *policy.Policy {
@@ -199,7 +200,6 @@ func TestLoadBounds(t *testing.T) {
 
 // TestManyRequests takes time in proportion to the requests: a file of 1 MB has many.
 func TestManyRequests(t *testing.T) {
-	t.Parallel()
 	var words strings.Builder
 	for i := range 50_000 {
 		fmt.Fprintf(&words, " p%d", i)
@@ -208,9 +208,9 @@ func TestManyRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
+	began := policytest.CPUTime(t)
 	results := file.Run(mustPolicy(t, "rules: ["+strings.Repeat("{level: Metadata, users: [nobody]}, ", 500)+"{level: None}]"))
-	if took := time.Since(began); len(results) != 50_000 || took > 30*time.Second {
+	if took := policytest.CPUTime(t) - began; len(results) != 50_000 || took > 30*time.Second {
 		t.Errorf("%d results in %s", len(results), took)
 	}
 }

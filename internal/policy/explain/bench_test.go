@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/policytest"
 	"auditpatch/presets"
 )
 
@@ -40,13 +40,13 @@ func BenchmarkEvents(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				explaining.of(func() { _, err = Events(p, strings.NewReader(text), func(Event, Answer) error { return nil }) })
+				explaining.of(b, func() { _, err = Events(p, strings.NewReader(text), func(Event, Answer) error { return nil }) })
 				b.StopTimer()
 				if err != nil {
 					b.Fatal(err)
 				}
 				runtime.GC() // what explaining left behind is not for the evaluator to clear
-				evaluating.of(func() {
+				evaluating.of(b, func() {
 					for _, a := range attrs {
 						p.Evaluate(a)
 					}
@@ -77,26 +77,16 @@ func BenchmarkDecoding(b *testing.B) {
 // best is the least time that something took.
 type best struct{ wall, cpu time.Duration }
 
-func (t *best) of(do func()) {
-	start, cpu := time.Now(), cpuTime()
+func (t *best) of(b *testing.B, do func()) {
+	start, cpu := time.Now(), policytest.CPUTime(b)
 	do()
-	wall, used := time.Since(start), cpuTime()-cpu
+	wall, used := time.Since(start), policytest.CPUTime(b)-cpu
 	if t.wall == 0 || wall < t.wall {
 		t.wall = wall
 	}
 	if t.cpu == 0 || used < t.cpu {
 		t.cpu = used
 	}
-}
-
-// cpuTime is the time that this process has computed, on a machine that may do other
-// work as well.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // decodeAndEvaluate is what comes to mind first.

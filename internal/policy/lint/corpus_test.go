@@ -6,13 +6,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	auditpolicy "k8s.io/apiserver/pkg/audit/policy"
 
 	"auditpatch/internal/policy"
+	"auditpatch/internal/policy/policytest"
 	"auditpatch/presets"
 )
 
@@ -101,21 +100,13 @@ func TestPresets(t *testing.T) {
 // it is what the check takes on a machine that has nothing else to do.
 func BenchmarkCheck(b *testing.B) {
 	text := []byte(large(1000))
-	start := cpuTime()
+	start := policytest.CPUTime(b)
 	for b.Loop() {
 		if r := Check("large.yaml", text, policy.Version{}); r.Policy == nil {
 			b.Fatal(say(r.Findings))
 		}
 	}
-	b.ReportMetric((cpuTime()-start).Seconds()/float64(b.N), "cpu-s/op")
-}
-
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	b.ReportMetric((policytest.CPUTime(b)-start).Seconds()/float64(b.N), "cpu-s/op")
 }
 
 // large is a policy with many rules, of the kinds that real ones have.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"auditpatch/internal/policy"
+
+	"auditpatch/internal/policy/policytest"
 )
 
 // TestWorst lints the largest policies that Load reads, of kinds that make the
@@ -41,9 +43,9 @@ func TestWorst(t *testing.T) {
 		"many verbs":     exampleHead + "- {level: Request, verbs: [" + strings.Repeat("GET, ", 40000) + "]}\n",
 		"one long list":  exampleHead + "- {level: Request, resources: [{group: \"\", resources: [" + strings.Repeat("pods, secrets, ", 15000) + "]}]}\n",
 	} {
-		before := cpuTime()
+		before := policytest.CPUTime(t)
 		report := Check("p.yaml", []byte(text), policy.Version{})
-		took := cpuTime() - before
+		took := policytest.CPUTime(t) - before
 		t.Logf("%-16s %4d KiB, %d rules, %d findings: %v", name, len(text)>>10, rulesOf(report), len(report.Findings), took.Round(time.Millisecond))
 		if report.Policy == nil {
 			t.Errorf("%s: %q", name, say(report.Findings[:1]))
