@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -237,13 +238,17 @@ func TestEventsHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lines := [][]string{{"policy", "simulate", "--preset", "metadata", "--log", "-", "-o", "jsonl"}, {"policy", "explain", "--preset", "metadata", "--events", "-", "-o", "jsonl"}}
 	for _, output := range []string{"text", "json", "jsonl", "csv", "flat"} {
+		lines = append(lines, []string{"events", "--log", "-", "--all-stages", "-o", output})
+	}
+	for _, args := range lines {
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
 		var said bytes.Buffer
-		cmd := program(t, "events", "--log", "-", "--all-stages", "-o", output)
+		cmd := program(t, args...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(many(data, 300)), w, &said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -253,7 +258,88 @@ func TestEventsHead(t *testing.T) {
 		_ = r.Close()
 		_ = cmd.Wait()
 		if status := cmd.ProcessState.ExitCode(); status != exitRefused || said.Len() > 0 {
-			t.Errorf("-o %s: exit status %d, and it said %s", output, status, &said)
+			t.Errorf("%s: exit status %d, and it said %s", args, status, &said)
+		}
+	}
+}
+
+// TestExplainInterrupted interrupts the explanation of a stream of events that goes on: there are
+// whole lines, and it says that they are not all.
+func TestExplainInterrupted(t *testing.T) {
+	data, err := os.ReadFile(auditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT} {
+		var said bytes.Buffer
+		cmd := program(t, "policy", "explain", "--preset", "metadata", "--events", "-", "-o", "jsonl")
+		cmd.Stderr = &said
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, 1<<16)
+		n, err := out.Read(text)
+		if err := errors.Join(err, cmd.Process.Signal(sig)); err != nil {
+			t.Fatal(err)
+		}
+		rest, err := io.ReadAll(out)
+		_ = cmd.Wait()
+		text = append(text[:n], rest...)
+		if status := cmd.ProcessState.ExitCode(); err != nil || status != exitRefused || !bytes.HasSuffix(text, []byte("}\n")) || said.String() != "auditpatch: error: interrupted: this is not all\n" {
+			t.Errorf("%s: %v, exit status %d, %q, and it said %q", sig, err, status, text, &said)
+		}
+	}
+}
+
+// TestReportInterrupted interrupts a report in the place of an earlier one, which has more.
+func TestReportInterrupted(t *testing.T) {
+	data, err := os.ReadFile(auditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := filepath.Join(t.TempDir(), "report.html")
+	for _, known := range []bool{false, true} {
+		cmd, _, said := captured(t, "events", "--log", "-", "--html", report)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _ := os.ReadFile(report)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		for limit := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+			if begun, _ := filepath.Glob(filepath.Join(filepath.Dir(report), ".report.html-*")); len(begun) > 0 {
+				break
+			}
+			if time.Now().After(limit) {
+				t.Fatal("it never begins")
+			}
+		}
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		after, err := os.ReadFile(report)
+		if status := cmd.ProcessState.ExitCode(); err != nil || status != exitRefused || known && !bytes.Equal(before, after) {
+			t.Errorf("known %v: %v, exit status %d, %d bytes and then %d, said %s", known, err, status, len(before), len(after), said)
+		}
+		if kept := strings.Contains(said.String(), "auditpatch: warning: "+report+": it is left as it was\n"); kept != known || !strings.Contains(said.String(), "interrupted: this is not all") {
+			t.Errorf("known %v: said %s", known, said)
 		}
 	}
 }

@@ -207,6 +207,7 @@ func (p *program) writeExport(e *exported, dir, name string, data []byte, mode o
 	}
 	to, err := replaceOwn(dir, name, data, mode)
 	if err != nil {
+		p.Spared()
 		return err
 	}
 	p.SetChanged()

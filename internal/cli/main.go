@@ -194,11 +194,14 @@ func (f *failed) Unwrap() error { return f.error }
 func (p *program) end(err error) int {
 	var s exit.Status
 	var f *failed
+	var lost *session.Lost
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &s):
 		return int(s)
+	case errors.As(err, &lost):
+		return 0 // the session says so, and has the status for it
 	case errors.As(err, &f):
 		return p.report(f.result.Failure(f.error))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -15,18 +14,21 @@ import (
 // ErrInterrupted ends a command before it changes anything.
 var ErrInterrupted = errors.New("interrupted; nothing was changed")
 
+// errUnread ends one whose change is over, and whose result nobody takes.
+var errUnread = errors.New("interrupted while nobody read it")
+
 // gate decides between an interruption and a change, whichever comes first. What
 // only reads and computes is ended at once, however long it would take; a change
 // ends as its rollout sees fit.
 type gate struct {
 	mu          sync.Mutex
 	changing    bool
-	endsItself  bool // soon after an interruption, as one does that has begun to write its result
+	changed     bool // a change is over, and no other has begun
+	endsItself  bool // soon after an interruption
+	spoken      bool // it has begun to print its result
 	interrupted bool
-	writing     time.Time  // since when the result is being written; zero when it is not
-	pending     func() int // bytes of it that nobody has taken yet; nil when that is not known
-	left        int        // what pending was
-	taken       time.Time  // when it was another number
+	asked       time.Time // when it was interrupted first
+	taking      taking
 }
 
 // writeWithin is how long nothing of a result may be taken, while it is being written, before an
@@ -34,25 +36,30 @@ type gate struct {
 // that is how often some look who read slowly.
 const writeWithin = 1300 * time.Millisecond
 
-// speaker writes what a command says, and nothing any more once the command is
-// interrupted: what is said then is said by whoever reports that.
-type speaker struct {
-	gate *gate
-	to   io.Writer
-	// final says that what is written is the command's result, after which it is not
-	// interrupted any more.
-	final bool
+// taking is how somebody takes a result. It is not safe for concurrent use.
+type taking struct {
+	since   time.Time  // of a write; zero when none is under way
+	pending func() int // bytes that were written and that nobody has taken yet; nil when that is not known
+	left    int        // what pending was
+	last    time.Time  // when something was taken last
 }
 
-func (s *speaker) Write(text []byte) (int, error) {
-	if !s.gate.speak(s.final) {
-		return len(text), nil
+func (t *taking) begin() { t.since = time.Now(); t.last = t.since }
+
+func (t *taking) end() { t.since = time.Time{} }
+
+// stuck says that a write is under way, and nothing was taken for some time. Who reads
+// slowly takes a part of what a pipe holds long before another write fits in.
+func (t *taking) stuck() bool {
+	if t.since.IsZero() {
+		return false
 	}
-	n, err := s.to.Write(text)
-	if s.final {
-		s.gate.spoken()
+	if t.pending != nil {
+		if left := t.pending(); left != t.left {
+			t.left, t.last = left, time.Now()
+		}
 	}
-	return n, err
+	return time.Since(t.last) >= writeWithin
 }
 
 // speak tells whether a command may still say something, its result for instance.
@@ -60,71 +67,71 @@ func (g *gate) speak(result bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if result && !g.interrupted {
-		g.writing = time.Now()
-		g.taken = g.writing
+		g.taking.begin()
 	}
 	return !g.interrupted
 }
 
-// spoken says that a result is written: from here on the command ends by itself, as long as
-// somebody reads what else it writes.
-func (g *gate) spoken() {
+// spoke says that a part of the result was written.
+func (g *gate) spoke() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.writing, g.endsItself = time.Time{}, true
+	g.taking.end()
+	g.spoken = true
 }
 
 func (g *gate) isWriting() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.writing.IsZero()
-}
-
-// stuck says that the result is being written, and nothing of it was taken for some time. Who reads
-// slowly takes a part of what a pipe holds long before another write fits in.
-func (g *gate) stuck() bool {
-	if g.writing.IsZero() {
-		return false
-	}
-	if g.pending != nil {
-		if left := g.pending(); left != g.left {
-			g.left, g.taken = left, time.Now()
-		}
-	}
-	return time.Since(g.taken) >= writeWithin
+	return !g.taking.since.IsZero()
 }
 
 // goOn says that the command ends itself after an interruption, with what it has until then.
-func (g *gate) goOn() error { return g.unlessInterrupted(&g.endsItself) }
+func (g *gate) goOn() error { return g.unlessInterrupted(func() { g.endsItself = true }) }
 
 // enter begins a change.
-func (g *gate) enter() error { return g.unlessInterrupted(&g.changing) }
+func (g *gate) enter() error { return g.unlessInterrupted(func() { g.changing = true }) }
 
 // unlessInterrupted sets what the command is from here on.
-func (g *gate) unlessInterrupted(is *bool) error {
+func (g *gate) unlessInterrupted(set func()) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.interrupted {
 		return ErrInterrupted
 	}
-	*is = true
+	set()
 	return nil
 }
 
-// leave says that after all nothing has been changed.
-func (g *gate) leave() {
+// leave ends a change, which has changed something or not.
+func (g *gate) leave(changed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.changing = false
+	g.changing, g.changed = false, g.changed || changed
 }
 
-// interrupt keeps any change from beginning. It is ok only when none has begun, and the command
-// does not end itself; or when nobody reads its result.
+// interrupt keeps any change from beginning, and ends the command if that is ok. It is not while
+// something changes. Whoever has changed something, ends by itself or prints its result
+// is left to do so, as long as somebody reads what it prints. One that goes on although it has
+// begun to print has no more than the time in which a result may be taken.
 func (g *gate) interrupt() (ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	quiet := g.writing.IsZero() && !g.endsItself
-	g.interrupted = !g.changing && (quiet || g.stuck())
+	if g.asked.IsZero() {
+		g.asked = time.Now()
+	}
+	switch {
+	case g.changing:
+		return false
+	case g.taking.stuck():
+		g.interrupted = true
+	case g.changed || g.endsItself || !g.taking.since.IsZero():
+		return false
+	case g.spoken && time.Since(g.asked) < writeWithin:
+		return false
+	default:
+		g.interrupted = true
+	}
 	return g.interrupted
 }
 
@@ -154,7 +161,7 @@ func (g *gate) supervise(ctx context.Context, command func() int) (status int, e
 		ended <- end{command(), nil}
 	}()
 	interrupted := ctx.Done()
-	again := time.NewTicker(50 * time.Millisecond) // a change that was none leaves the gate
+	again := time.NewTicker(lookEvery) // a change ends, and a reader goes away
 	defer again.Stop()
 	for {
 		select {
@@ -172,3 +179,6 @@ func (g *gate) supervise(ctx context.Context, command func() int) (status int, e
 		}
 	}
 }
+
+// lookEvery is how often an interrupted command is looked at.
+const lookEvery = 50 * time.Millisecond

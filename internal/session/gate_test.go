@@ -15,6 +15,7 @@ import (
 
 // TestFault gives a panic an exit status that does not claim that nothing changed.
 func TestFault(t *testing.T) {
+	t.Parallel()
 	g := &gate{}
 	status, err := g.supervise(context.Background(), func() int { panic("no such thing") })
 	var f *Fault
@@ -25,6 +26,7 @@ func TestFault(t *testing.T) {
 
 // TestInterrupted ends what computes at once, and leaves a change to itself.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	never := make(chan int)
@@ -58,7 +60,7 @@ func TestInterrupted(t *testing.T) {
 			t.Error(err)
 		}
 		cancel()
-		g.leave()
+		g.leave(false)
 		return <-never
 	})
 	if status != exit.Refused || err != ErrInterrupted {
@@ -68,6 +70,7 @@ func TestInterrupted(t *testing.T) {
 
 // TestSilenced wants one result of a command: its own, or that it was interrupted.
 func TestSilenced(t *testing.T) {
+	t.Parallel()
 	cutShort := func(s *Session, err error, status int) int {
 		fmt.Fprintln(s.Out, err)
 		return status
@@ -105,6 +108,7 @@ func TestSilenced(t *testing.T) {
 
 // TestUnreadResult wants an interruption to end a command whose result nobody takes.
 func TestUnreadResult(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	in, out := io.Pipe()
 	defer func() { _ = in.Close() }()
@@ -120,6 +124,7 @@ func TestUnreadResult(t *testing.T) {
 
 // TestUnreadRest wants the same of one that goes on writing. Where somebody reads, it ends by itself.
 func TestUnreadRest(t *testing.T) {
+	t.Parallel()
 	for read, want := range map[bool]int{false: exit.Refused, true: exit.Differs} {
 		ctx, cancel := context.WithCancel(context.Background())
 		in, out := io.Pipe()
@@ -150,19 +155,21 @@ func TestUnreadRest(t *testing.T) {
 }
 
 // TestUnreadAnswer wants an interruption to end a command that ends itself, as the readers of logs
-// do, only where nobody reads: one who takes a little now and then gets all of it.
+// do, only where nobody reads: one who takes a little now and then gets all of it. One who takes a
+// page, which is refilled at once, leaves as much in the pipe as before.
 func TestUnreadAnswer(t *testing.T) {
-	for slow, want := range map[bool]int{false: exit.Refused, true: exit.Differs} {
+	t.Parallel()
+	for page, want := range map[int]int{0: exit.Refused, 200: exit.Differs, 4096: exit.Differs} {
 		ctx, cancel := context.WithCancel(context.Background())
 		in, out, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if slow {
-			go func() { // a page, after which another write fits in, takes longer than an unread result may
+		if page > 0 {
+			go func() { // what lets another write fit in takes longer than an unread result may
 				for range 16 {
 					time.Sleep(150 * time.Millisecond)
-					_, _ = in.Read(make([]byte, 200))
+					_, _ = in.Read(make([]byte, page))
 				}
 				_, _ = io.Copy(io.Discard, in)
 			}()
@@ -172,13 +179,121 @@ func TestUnreadAnswer(t *testing.T) {
 			if err := s.EndsItself(); err != nil {
 				t.Error(err)
 			}
-			_, _ = s.Out.Write(make([]byte, 1<<20))
+			for range 4 {
+				_, _ = s.Out.Write(make([]byte, 1<<18))
+			}
 			return exit.Differs
 		}, func(_ *Session, _ error, status int) int { return status })
 		if status != want {
-			t.Errorf("slow %v: exit status %d, want %d", slow, status, want)
+			t.Errorf("%d bytes at a time: exit status %d, want %d", page, status, want)
 		}
 		_, _ = in.Close(), out.Close()
 		cancel()
+	}
+}
+
+// full is a pipe that holds all it can and that nobody reads.
+func full(t *testing.T) *os.File {
+	t.Helper()
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = in.Close(), out.Close() })
+	filled := make(chan bool)
+	go func() {
+		defer close(filled)
+		_ = out.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+		_, _ = out.Write(make([]byte, 16<<20))
+	}()
+	<-filled
+	_ = out.SetWriteDeadline(time.Time{})
+	return out
+}
+
+// TestUnreadChange wants an interruption to end a command that has changed something, or has not,
+// where nobody reads its result; and not before.
+func TestUnreadChange(t *testing.T) {
+	t.Parallel()
+	for changed, want := range map[bool]int{false: exit.Refused, true: exit.NotRestored} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var said bytes.Buffer
+		done := false
+		status := Run(ctx, Streams{Out: full(t), Err: &said}, func(s *Session) int {
+			if err := s.Begin(); err != nil {
+				t.Error(err)
+			}
+			cancel()
+			time.Sleep(writeWithin + 5*lookEvery)
+			done = true
+			if changed {
+				s.SetChanged()
+			} else {
+				s.Spared()
+			}
+			fmt.Fprintln(s.Out, "its own result")
+			return 0
+		}, func(s *Session, err error, status int) int { fmt.Fprintln(s.Err, err); return status })
+		text := said.String()
+		if status != want || !done {
+			t.Errorf("changed %v, done %v: exit status %d", changed, done, status)
+		}
+		if over := "auditpatch: error: the change is over, and its result could not be printed: interrupted while nobody read it\nauditpatch: hint: auditpatch status\n"; changed && text != over {
+			t.Errorf("said %q, want %q", text, over)
+		}
+		if !changed && text != "interrupted; nothing was changed\n" {
+			t.Errorf("said %q", text)
+		}
+	}
+}
+
+// TestUnreadReport wants the report of an interruption to wait for nobody.
+func TestUnreadReport(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var said bytes.Buffer
+	status := Run(ctx, Streams{Out: full(t), Err: &said}, func(*Session) int { cancel(); select {} }, func(s *Session, err error, status int) int {
+		fmt.Fprintln(s.Err, err)
+		fmt.Fprintln(s.Out, err)
+		return status
+	})
+	if status != exit.Refused || said.String() != "interrupted; nothing was changed\n" {
+		t.Errorf("exit status %d, said %q", status, said.String())
+	}
+}
+
+// TestEndless wants an interruption to end a command that has printed a part of its result, which
+// somebody has read, and goes on for ever.
+func TestEndless(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	status := Run(ctx, Streams{Out: &out, Err: io.Discard}, func(s *Session) int {
+		fmt.Fprintln(s.Out, "a part")
+		cancel()
+		select {}
+	}, func(_ *Session, _ error, status int) int { return status })
+	if status != exit.Refused || out.String() != "a part\n" {
+		t.Errorf("exit status %d, %q", status, out.String())
+	}
+}
+
+// TestLost wants a command to learn that its result is lost in a way that it can tell from others.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = in.Close()
+	status := Run(t.Context(), Streams{Out: out, Err: io.Discard}, func(s *Session) int {
+		_, err := fmt.Fprintln(s.Out, "a part")
+		if lost := (*Lost)(nil); !errors.As(err, &lost) {
+			t.Errorf("got %v", err)
+		}
+		return 0
+	}, func(_ *Session, _ error, status int) int { return status })
+	if status != exit.Refused {
+		t.Errorf("exit status %d", status)
 	}
 }

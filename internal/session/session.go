@@ -6,6 +6,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -49,13 +50,14 @@ func (s *Session) Begin() error { return s.gate.enter() }
 func (s *Session) EndsItself() error { return s.gate.goOn() }
 
 // Spared says that after all nothing has been changed.
-func (s *Session) Spared() { s.gate.leave() }
+func (s *Session) Spared() { s.gate.leave(false) }
 
-// SetChanged says that something was changed, on the node or by an export. Nothing claims any more
-// that an interruption came before that.
+// SetChanged says that a change is over that has changed something, on the node or by an export.
+// Nothing claims any more that an interruption came before that. What is left is to print the
+// result, or another change.
 func (s *Session) SetChanged() {
 	s.changed.Store(true)
-	_ = s.gate.enter()
+	s.gate.leave(true)
 }
 
 // Changed tells whether something was.
@@ -83,35 +85,41 @@ func (s *Session) next() hint.Hint {
 // Run runs a command and returns its exit status. One that does not come to its end
 // is reported by cutShort: the error is [ErrInterrupted] or a [*Fault].
 func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort func(*Session, error, int) int) int {
-	said, out := newConsole(to.Err), &output{to: to.Out}
+	said, out := newConsole(to.Err), newOutput(to.Out)
 	defer said.close(ctx)
-	s := &Session{gate: gate{pending: func() int { return pending(to.Out) }}, OutWidth: terminalWidth(to.Out), ErrWidth: terminalWidth(to.Err)}
-	s.Streams = Streams{In: to.In, Out: &speaker{&s.gate, out, true}, Err: &speaker{&s.gate, said, false}, Detached: to.Detached}
+	taken := taking{pending: func() int { return pending(to.Out) }}
+	s := &Session{gate: gate{taking: taken}, OutWidth: terminalWidth(to.Out), ErrWidth: terminalWidth(to.Err)}
+	s.Streams = Streams{In: to.In, Out: &speaker{gate: &s.gate, result: out}, Err: &speaker{gate: &s.gate, to: said}, Detached: to.Detached}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrInterrupted) && s.Changed():
+		return s.printed(said, status, errUnread)
+	case err != nil:
 		// The command's own goroutine may still be at work with s. Where it waits for somebody
 		// to read its result, nobody would read what is said of that there either.
-		report := Streams{Out: out, Err: said}
+		report := Streams{Out: &lastWords{out, taken}, Err: said}
 		if s.gate.isWriting() {
 			report.Out = io.Discard
 		}
 		status = cutShort(New(report), err, status)
 	}
-	return s.printed(status, out.lost())
+	return s.printed(s.Err, status, out.lost())
 }
 
-// printed is the exit status of a command, of whose result something may be lost.
-func (s *Session) printed(status int, lost error) int {
+// printed is the exit status of a command, of whose result something may be lost, which it says.
+func (s *Session) printed(to io.Writer, status int, lost error) int {
 	switch {
 	case lost == nil:
 		return status
+	case lost == errUnread: // and nobody knows how the command would have ended
+		fmt.Fprintf(to, "auditpatch: error: the change is over, and its result could not be printed: %v\nauditpatch: hint: %s\n", lost, s.next())
 	case s.Changed():
-		fmt.Fprintf(s.Err, "auditpatch: error: the change was made, and its result could not be printed: %v\nauditpatch: hint: %s\n", lost, s.next())
+		fmt.Fprintf(to, "auditpatch: error: the change was made, and its result could not be printed: %v\nauditpatch: hint: %s\n", lost, s.next())
 	case !closedByReader(lost):
-		fmt.Fprintf(s.Err, "auditpatch: error: the result could not be printed: %v\n", lost)
+		fmt.Fprintf(to, "auditpatch: error: the result could not be printed: %v\n", lost)
 	}
 	switch {
-	case status > exit.Differs:
+	case status > exit.Differs && lost != errUnread:
 		return status
 	case s.Changed():
 		return exit.NotRestored

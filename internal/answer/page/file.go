@@ -28,6 +28,7 @@ type File struct {
 	tempName  string
 	name      string
 	overwrite bool
+	replaces  bool
 	renamed   bool
 }
 
@@ -53,7 +54,7 @@ func Create(name string, overwrite bool) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), dir.Close())
 	}
-	f.Writer = bufio.NewWriterSize(f.temp, 1<<16)
+	f.Writer, f.replaces = bufio.NewWriterSize(f.temp, 1<<16), old != nil
 	if err := f.own(old); err != nil {
 		f.Cleanup()
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -113,6 +114,9 @@ func sudoer() (uid, gid int, ok bool) {
 	_, err := fmt.Sscan(os.Getenv("SUDO_UID")+" "+os.Getenv("SUDO_GID"), &uid, &gid)
 	return uid, gid, err == nil && uid > 0 && gid >= 0
 }
+
+// Replaces tells whether there was a file of the name when this one was begun.
+func (f *File) Replaces() bool { return f.replaces }
 
 // Commit gives the file its name, once all of it is on the disk. What has come there since Create
 // is treated as Create does: reading a log takes a while.

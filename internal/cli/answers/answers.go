@@ -63,9 +63,6 @@ type Console interface {
 	Logging(command string) (flags []cli.Flag, look func() (Logging, error))
 	// Line is a text as a terminal may have it.
 	Line(text string) string
-	// EndsItself says that an interruption cancels the context of the command, and does not
-	// end it in its middle. The error is that it was interrupted before.
-	EndsItself() error
 	// UntilHangup is a context that also ends when the terminal does. Changes ignore that.
 	UntilHangup(ctx context.Context) (context.Context, context.CancelFunc)
 	// SetChanged says that a file was changed, and what to type if that cannot be printed.

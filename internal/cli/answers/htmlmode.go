@@ -128,6 +128,9 @@ type written struct {
 
 func (r *report) Print(total read.Total) error {
 	w, err := r.Close(page.Total{Total: total, Received: r.summary.Received})
+	if err == nil && r.file != nil && r.file.Replaces() && total.Cut {
+		return r.keep()
+	}
 	if err == nil && r.file != nil {
 		err = r.file.Commit()
 	}
@@ -150,6 +153,15 @@ func (r *report) Print(total read.Total) error {
 	r.Say("warning", fmt.Sprintf("the report is full: %d more events are not in it", w.Left))
 	r.Say("hint", r.Hint(hint.Spaced("since", "2h").Spaced("verb", "!watch")).String())
 	return exit.Status(exit.Differs)
+}
+
+// keep leaves an earlier file in its place, which has more than what was read until an interruption.
+func (r *report) keep() error {
+	r.Say("warning", r.name+": it is left as it was")
+	if r.JSON() {
+		r.PrintJSON(written{File: r.name, Total: r.summary})
+	}
+	return nil
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

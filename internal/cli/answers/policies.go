@@ -73,7 +73,7 @@ func (o *observed) find(c *cli.Context) ([]read.Log, error) {
 		}
 		names = []string{o.logging.Log}
 	}
-	logs, err := read.Find(names, interruptible(c.Context, o.Stdin()))
+	logs, err := read.Find(names, commands.Interruptible(c.Context, o.Stdin()))
 	if err != nil {
 		return nil, readError(o.command, err)
 	}

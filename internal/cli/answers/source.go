@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"auditpatch/internal/auditlog/read"
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/hint"
 )
 
@@ -65,7 +65,7 @@ func (s *source) find(ctx context.Context) ([]read.Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	logs, err := read.Find(names, interruptible(ctx, s.Stdin()))
+	logs, err := read.Find(names, commands.Interruptible(ctx, s.Stdin()))
 	if err != nil {
 		return nil, readError(s.command, err)
 	}
@@ -85,25 +85,3 @@ func readError(command string, err error) error {
 	}
 	return fmt.Errorf("read the log: %w", err)
 }
-
-// interruptible reads from standard input, and has its end when the context is done: a terminal
-// or a pipe may never give anything.
-func interruptible(ctx context.Context, in io.Reader) io.Reader {
-	r, w := io.Pipe()
-	started := false
-	return readerFunc(func(to []byte) (int, error) {
-		if !started {
-			started = true
-			go func() {
-				_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{in}, make([]byte, 256<<10))
-				_ = w.CloseWithError(err) // nil is the end
-			}()
-			context.AfterFunc(ctx, func() { _ = w.Close() })
-		}
-		return r.Read(to)
-	})
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(to []byte) (int, error) { return f(to) }

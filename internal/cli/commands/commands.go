@@ -5,6 +5,7 @@
 package commands
 
 import (
+	"context"
 	"io"
 	"strings"
 
@@ -33,7 +34,10 @@ type Console interface {
 	Printf(format string, a ...any) // progress and outcomes for people, unless --quiet
 	Table(rows [][]string) error    // a result in columns
 	Say(kind, text string)          // an error, a hint or a warning
-	Hint(h hint.Hint) hint.Hint     // a hint as it may be shown
+	// EndsItself says that an interruption cancels the context of the command, and does not
+	// end it in its middle. The error is that it was interrupted before.
+	EndsItself() error
+	Hint(h hint.Hint) hint.Hint // a hint as it may be shown
 }
 
 // Names are the values of a flag for namespaces or codes. None of these has a comma, so that
@@ -45,3 +49,25 @@ func Names(values cli.StringSlice) (names []string) {
 	}
 	return names
 }
+
+// Interruptible reads from standard input or a pipe, and has its end when the context is done: a terminal
+// or a pipe may never give anything.
+func Interruptible(ctx context.Context, in io.Reader) io.Reader {
+	r, w := io.Pipe()
+	started := false
+	return readerFunc(func(to []byte) (int, error) {
+		if !started {
+			started = true
+			go func() {
+				_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{in}, make([]byte, 256<<10))
+				_ = w.CloseWithError(err) // nil is the end
+			}()
+			context.AfterFunc(ctx, func() { _ = w.Close() })
+		}
+		return r.Read(to)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(to []byte) (int, error) { return f(to) }

@@ -2,6 +2,8 @@ package policies
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"k8s.io/apiserver/pkg/apis/audit"
 
+	"auditpatch/internal/cli/commands"
 	"auditpatch/internal/exit"
 	"auditpatch/internal/glyph"
 	"auditpatch/internal/hint"
@@ -55,11 +58,11 @@ func (p *program) policyExplainCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "group", Destination: &f.groups, Category: request, Usage: "`GROUP` of the user beside system:authenticated; may be repeated"},
 			&cli.BoolFlag{Name: "failed-login", Destination: &f.failedLogin, Category: request, Usage: "the login failed, and the answer is 401"},
 		}, p.OutputFlags("jsonl")),
-		Action: func(*cli.Context) error { return p.explain(f) },
+		Action: func(c *cli.Context) error { return p.explain(c.Context, f) },
 	})
 }
 
-func (p *program) explain(f *explainFlags) error {
+func (p *program) explain(ctx context.Context, f *explainFlags) error {
 	if err := f.check(p.Output()); err != nil {
 		return err
 	}
@@ -68,7 +71,7 @@ func (p *program) explain(f *explainFlags) error {
 		return err
 	}
 	if f.events != "" {
-		return p.explainEvents(f, pol)
+		return p.explainEvents(ctx, f, pol)
 	}
 	sent, err := f.requests(pol)
 	if err != nil {
@@ -149,14 +152,14 @@ func (f *explainFlags) requests(pol *policy.Policy) ([]explain.Sent, error) {
 }
 
 // explainEvents answers for each event, or counts them by rule.
-func (p *program) explainEvents(f *explainFlags, pol *policy.Policy) error {
+func (p *program) explainEvents(ctx context.Context, f *explainFlags, pol *policy.Policy) error {
 	in, err := p.OpenInput("events", f.events)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
 	if p.Output() == "jsonl" {
-		return p.eventLines(f, pol, in)
+		return p.eventLines(ctx, f, pol, in)
 	}
 	counts := make([]explain.RuleEvents, pol.Rules()+1)
 	total, err := explain.Events(pol, in, func(e explain.Event, a explain.Answer) error {
@@ -221,15 +224,21 @@ func (p *program) unreadable(f *explainFlags, total explain.Total) error {
 	return nil
 }
 
-// eventLines prints one line an event.
-func (p *program) eventLines(f *explainFlags, pol *policy.Policy, in io.Reader) error {
+// eventLines prints one line an event. An interruption ends it between two.
+func (p *program) eventLines(ctx context.Context, f *explainFlags, pol *policy.Policy, in io.Reader) error {
+	if err := p.EndsItself(); err != nil {
+		return err
+	}
 	w := bufio.NewWriterSize(p.Stdout(), 64<<10)
 	enc := glyph.NewEncoder(w)
 	var from io.Reader = in
 	if !explain.ReadsAhead(in) {
-		from = flushing{in, w}
+		from = flushing{commands.Interruptible(ctx, in), w}
 	}
 	total, err := explain.Events(pol, from, func(e explain.Event, a explain.Answer) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return enc.Encode(struct {
 			AuditID string        `json:"auditID"`
 			Rule    int           `json:"rule"`
@@ -238,10 +247,14 @@ func (p *program) eventLines(f *explainFlags, pol *policy.Policy, in io.Reader) 
 			Stages  []audit.Stage `json:"stages"`
 		}{e.AuditID, a.Rule, a.Line, a.Level, a.Stages})
 	})
-	if lost := w.Flush(); err == nil {
+	if lost := w.Flush(); err == nil || lost != nil {
 		err = lost
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
+		p.Say("error", "interrupted: this is not all")
+		return exit.Status(exit.Refused)
+	case err != nil:
 		return fmt.Errorf("--events: %w", err)
 	}
 	if err := total.Nothing(f.events); err != nil {
