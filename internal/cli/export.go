@@ -210,6 +210,7 @@ func (p *program) writeExport(e *exported, dir, name string, data []byte, mode o
 		p.Spared()
 		return err
 	}
+	p.SetNext(hint.Command("export").Switch("help"))
 	p.SetChanged()
 	e.Changed, e.Files = true, append(e.Files, to)
 	return nil
