@@ -147,10 +147,9 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 		return
 	}
 	r, err := task(ctx, change.Listener{Begin: s.Begin, Spared: s.Spared})
+	s.Ended()
 	if r.Touched {
 		s.SetChanged()
-	} else {
-		s.Spared()
 	}
 	a.Warnings, a.Rehearsal, a.Restart = t.warnings(r.Problems), r.Rehearsal, r.Restart
 	if err != nil {

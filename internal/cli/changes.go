@@ -23,20 +23,14 @@ func (p *program) perform(ctx context.Context, task Task) (change.Result, error)
 		return change.Result{}, errRead
 	}
 	r, err := task(ctx, p.listener())
-	p.over(r)
+	p.Ended()
+	if r.Touched {
+		p.SetChanged()
+	}
 	if err != nil {
 		return r, &failed{r, err}
 	}
 	return r, nil
-}
-
-// over says that a task has ended, and whether it has changed something.
-func (p *program) over(r change.Result) {
-	if r.Touched {
-		p.SetChanged()
-	} else {
-		p.Spared()
-	}
 }
 
 // listener prints what happens.

@@ -207,7 +207,7 @@ func (p *program) writeExport(e *exported, dir, name string, data []byte, mode o
 	}
 	to, err := replaceOwn(dir, name, data, mode)
 	if err != nil {
-		p.Spared()
+		p.Ended()
 		return err
 	}
 	p.SetNext(hint.Command("export").Switch("help"))

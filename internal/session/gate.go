@@ -23,7 +23,7 @@ var errUnread = errors.New("interrupted while nobody read it")
 type gate struct {
 	mu          sync.Mutex
 	changing    bool
-	changed     bool // a change is over, and no other has begun
+	over        bool // a change is, whatever has come of it: its result has to be printed
 	endsItself  bool // soon after an interruption
 	spoken      bool // it has begun to print its result
 	interrupted bool
@@ -103,16 +103,29 @@ func (g *gate) unlessInterrupted(set func()) error {
 	return nil
 }
 
-// leave ends a change, which has changed something or not.
-func (g *gate) leave(changed bool) {
+// leave says that after all nothing has been changed.
+func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.changing, g.changed = false, g.changed || changed
+	g.changing = false
+}
+
+// end says that a change is over, if one has begun, or was made without that.
+func (g *gate) end(made bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.changing, g.over = false, g.over || g.changing || made
+}
+
+func (g *gate) isOver() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.over
 }
 
 // interrupt keeps any change from beginning, and ends the command if that is ok. It is not while
-// something changes. Whoever has changed something, ends by itself or prints its result
-// is left to do so, as long as somebody reads what it prints. One that goes on although it has
+// something changes. Whoever has a change to tell of, ends by itself or prints its result is left
+// to do so, as long as somebody reads what it prints. One that goes on although it has
 // begun to print has no more than the time in which a result may be taken.
 func (g *gate) interrupt() (ok bool) {
 	g.mu.Lock()
@@ -125,7 +138,7 @@ func (g *gate) interrupt() (ok bool) {
 		return false
 	case g.taking.stuck():
 		g.interrupted = true
-	case g.changed || g.endsItself || !g.taking.since.IsZero():
+	case g.over || g.endsItself || !g.taking.since.IsZero():
 		return false
 	case g.spoken && time.Since(g.asked) < writeWithin:
 		return false

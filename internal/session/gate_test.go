@@ -60,7 +60,7 @@ func TestInterrupted(t *testing.T) {
 			t.Error(err)
 		}
 		cancel()
-		g.leave(false)
+		g.leave()
 		return <-never
 	})
 	if status != exit.Refused || err != ErrInterrupted {
@@ -192,58 +192,70 @@ func TestUnreadAnswer(t *testing.T) {
 	}
 }
 
-// full is a pipe that holds all it can and that nobody reads.
-func full(t *testing.T) *os.File {
-	t.Helper()
-	in, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = in.Close(), out.Close() })
-	filled := make(chan bool)
-	go func() {
-		defer close(filled)
-		_ = out.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
-		_, _ = out.Write(make([]byte, 16<<20))
-	}()
-	<-filled
-	_ = out.SetWriteDeadline(time.Time{})
+// untaken is an output of which nobody takes anything.
+func untaken(t *testing.T) io.Writer {
+	in, out := io.Pipe()
+	t.Cleanup(func() { _ = in.Close() })
 	return out
 }
 
-// TestUnreadChange wants an interruption to end a command that has changed something, or has not,
-// where nobody reads its result; and not before.
+// TestUnreadChange wants an interruption to end a command whose change is over, or was none after
+// all, where nobody reads its result; and not before.
 func TestUnreadChange(t *testing.T) {
 	t.Parallel()
-	for changed, want := range map[bool]int{false: exit.Refused, true: exit.NotRestored} {
-		ctx, cancel := context.WithCancel(t.Context())
-		var said bytes.Buffer
-		done := false
-		status := Run(ctx, Streams{Out: full(t), Err: &said}, func(s *Session) int {
-			if err := s.Begin(); err != nil {
-				t.Error(err)
+	const over = "auditpatch: error: the change is over, and its result could not be printed: interrupted while nobody read it\nauditpatch: hint: auditpatch status\n"
+	for name, tt := range map[string]struct {
+		end    func(*Session)
+		status int
+		said   string
+	}{
+		"changed": {(*Session).SetChanged, exit.NotRestored, over},
+		"ended":   {(*Session).Ended, exit.NotRestored, over},
+		"spared":  {(*Session).Spared, exit.Refused, "interrupted; nothing was changed\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			var said bytes.Buffer
+			done := false
+			status := Run(ctx, Streams{Out: untaken(t), Err: &said}, func(s *Session) int {
+				if err := s.Begin(); err != nil {
+					t.Error(err)
+				}
+				cancel()
+				time.Sleep(writeWithin + 5*lookEvery)
+				done = true
+				tt.end(s)
+				fmt.Fprintln(s.Out, "its own result")
+				return 0
+			}, func(s *Session, err error, status int) int { fmt.Fprintln(s.Err, err); return status })
+			if status != tt.status || !done || said.String() != tt.said {
+				t.Errorf("done %v: exit status %d, said %q", done, status, said.String())
 			}
-			cancel()
-			time.Sleep(writeWithin + 5*lookEvery)
-			done = true
-			if changed {
-				s.SetChanged()
-			} else {
-				s.Spared()
-			}
-			fmt.Fprintln(s.Out, "its own result")
-			return 0
-		}, func(s *Session, err error, status int) int { fmt.Fprintln(s.Err, err); return status })
-		text := said.String()
-		if status != want || !done {
-			t.Errorf("changed %v, done %v: exit status %d", changed, done, status)
+		})
+	}
+}
+
+// TestRolledBack interrupts a change, which is put back and then told of in the command's own words,
+// however long that takes.
+func TestRolledBack(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var said bytes.Buffer
+	status := Run(ctx, Streams{Out: io.Discard, Err: &said}, func(s *Session) int {
+		if err := s.Begin(); err != nil {
+			t.Error(err)
 		}
-		if over := "auditpatch: error: the change is over, and its result could not be printed: interrupted while nobody read it\nauditpatch: hint: auditpatch status\n"; changed && text != over {
-			t.Errorf("said %q, want %q", text, over)
-		}
-		if !changed && text != "interrupted; nothing was changed\n" {
-			t.Errorf("said %q", text)
-		}
+		cancel()
+		<-ctx.Done()
+		s.Ended()
+		time.Sleep(writeWithin + 5*lookEvery)
+		fmt.Fprintln(s.Err, "rolled back")
+		fmt.Fprintln(s.Out, "as JSON")
+		return exit.RolledBack
+	}, func(_ *Session, _ error, status int) int { return status })
+	if status != exit.RolledBack || said.String() != "rolled back\n" {
+		t.Errorf("exit status %d, said %q", status, said.String())
 	}
 }
 
@@ -252,7 +264,7 @@ func TestUnreadReport(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	var said bytes.Buffer
-	status := Run(ctx, Streams{Out: full(t), Err: &said}, func(*Session) int { cancel(); select {} }, func(s *Session, err error, status int) int {
+	status := Run(ctx, Streams{Out: untaken(t), Err: &said}, func(*Session) int { cancel(); select {} }, func(s *Session, err error, status int) int {
 		fmt.Fprintln(s.Err, err)
 		fmt.Fprintln(s.Out, err)
 		return status

@@ -50,14 +50,17 @@ func (s *Session) Begin() error { return s.gate.enter() }
 func (s *Session) EndsItself() error { return s.gate.goOn() }
 
 // Spared says that after all nothing has been changed.
-func (s *Session) Spared() { s.gate.leave(false) }
+func (s *Session) Spared() { s.gate.leave() }
+
+// Ended says that a change is over, if one has begun, whatever has come of it. What is left is to
+// print the result, or another change.
+func (s *Session) Ended() { s.gate.end(false) }
 
 // SetChanged says that a change is over that has changed something, on the node or by an export.
-// Nothing claims any more that an interruption came before that. What is left is to print the
-// result, or another change.
+// Nothing claims any more that an interruption came before that.
 func (s *Session) SetChanged() {
 	s.changed.Store(true)
-	s.gate.leave(true)
+	s.gate.end(true)
 }
 
 // Changed tells whether something was.
@@ -92,7 +95,7 @@ func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort f
 	s.Streams = Streams{In: to.In, Out: &speaker{gate: &s.gate, result: out}, Err: &speaker{gate: &s.gate, to: said}, Detached: to.Detached}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
 	switch {
-	case errors.Is(err, ErrInterrupted) && s.Changed():
+	case errors.Is(err, ErrInterrupted) && s.gate.isOver():
 		return s.printed(said, status, errUnread)
 	case err != nil:
 		// The command's own goroutine may still be at work with s. Where it waits for somebody
@@ -121,7 +124,7 @@ func (s *Session) printed(to io.Writer, status int, lost error) int {
 	switch {
 	case status > exit.Differs && lost != errUnread:
 		return status
-	case s.Changed():
+	case s.Changed() || lost == errUnread:
 		return exit.NotRestored
 	}
 	return exit.Refused
