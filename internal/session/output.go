@@ -37,12 +37,14 @@ func mostOf(to io.Writer) int {
 	}
 	about, err := f.Stat()
 	switch {
-	case err != nil || about.Mode().IsRegular():
+	case err != nil:
 		return everything
-	case about.Mode()&os.ModeCharDevice != 0:
+	case terminalWidth(to) > 0:
 		return 512
+	case about.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
+		return 4096
 	}
-	return 4096
+	return everything
 }
 
 func (o *output) Write(data []byte) (n int, err error) {
