@@ -2,6 +2,8 @@ package contract
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -77,6 +79,53 @@ func TestInterruptedParse(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestFixInterrupted interrupts the fix of a policy, at any time and when a file stands beside it:
+// either it says that nothing was changed, and nothing is, or it is done. Nothing is left beside it.
+func TestFixInterrupted(t *testing.T) {
+	const before = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  verbs: [GET]\n"
+	runs, changed := 60, 0
+	if testing.Short() {
+		runs = 20
+	}
+	for i := range runs {
+		dir := t.TempDir()
+		name := filepath.Join(dir, "p.yaml")
+		if err := os.WriteFile(name, []byte(before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd, out, _ := captured(t, "policy", "lint", "--fix", "--policy", name, "-o", "json")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for limit := time.Now().Add(time.Minute); !handles(t, cmd.Process.Pid, syscall.SIGINT) && time.Now().Before(limit); {
+			time.Sleep(100 * time.Microsecond)
+		}
+		after := time.Now().Add(time.Duration(i) * 300 * time.Microsecond)
+		for beside := 1; beside == 1 && (i%2 == 0 || time.Now().Before(after)) && time.Now().Before(after.Add(100*time.Millisecond)); {
+			files, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			beside = len(files)
+		}
+		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
+		_ = cmd.Wait()
+		text, err := os.ReadFile(name)
+		files, again := os.ReadDir(dir)
+		var said struct{ Changed bool }
+		if err := errors.Join(err, again, json.Unmarshal(out.Bytes(), &said)); err != nil {
+			t.Fatal(err)
+		}
+		status := cmd.ProcessState.ExitCode()
+		if is := string(text) != before; is != said.Changed || is == (status == exitRefused) || len(files) != 1 {
+			t.Errorf("exit status %d, changed %v, %v, and it said %s", status, is, files, out)
+		} else if is {
+			changed++
+		}
+	}
+	t.Logf("changed in %d of %d", changed, runs)
 }
 
 // offset is how much of a file that both have open the program has read.

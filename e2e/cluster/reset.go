@@ -111,13 +111,10 @@ func (n *Node) waitPodGone(ctx context.Context) error {
 		find /sys/fs/cgroup/ -maxdepth 6 -name "*pod${d##*_}*" -print -quit; done`
 	for {
 		stdout, stderr, exit := n.Exec(ctx, "sh", "-c", script)
-		if exit != 0 {
-			return fmt.Errorf("list control groups: %s", stderr)
-		}
 		if err := pause(ctx, "the old pod's control group goes"); err != nil {
-			return err
+			return fmt.Errorf("%w: %s", err, stderr)
 		}
-		if stdout == "" {
+		if exit == 0 && stdout == "" { // find fails where a group goes while it looks
 			time.Sleep(time.Second / 2)
 			return nil
 		}

@@ -234,7 +234,7 @@ func sameSet(a, b []string) bool {
 // requests included, with the event itself.
 func (a *agreement) events(t *testing.T, p *policy.Policy, log []byte) {
 	t.Helper()
-	total, err := explain.Events(p, bytes.NewReader(log), func(e explain.Event, answer explain.Answer) error {
+	total, err := explain.Events(t.Context(), p, bytes.NewReader(log), func(e explain.Event, answer explain.Answer) error {
 		a.ofEvents++
 		if answer.Level != e.Level || !slices.Contains(answer.Stages, e.Stage) {
 			a.mismatch(t, "line %d, %s: the event is %s at %s, explain says %s", e.Line, explain.Describe(e.Request), e.Level, e.Stage, said(answer))
@@ -250,7 +250,7 @@ func (a *agreement) events(t *testing.T, p *policy.Policy, log []byte) {
 // recorded under another policy of the same requests.
 func (a *agreement) predicted(t *testing.T, p *policy.Policy, of map[string][]event) {
 	t.Helper()
-	_, err := explain.Events(p, bytes.NewReader(a.full), func(e explain.Event, answer explain.Answer) error {
+	_, err := explain.Events(t.Context(), p, bytes.NewReader(a.full), func(e explain.Event, answer explain.Answer) error {
 		if !strings.HasPrefix(e.AuditID, "request-") || a.late[e.AuditID] {
 			return nil
 		}

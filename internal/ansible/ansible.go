@@ -147,9 +147,13 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 		return
 	}
 	r, err := task(ctx, change.Listener{Begin: s.Begin, Spared: s.Spared})
-	s.Ended()
-	if r.Touched {
+	switch {
+	case r.Touched:
 		s.SetChanged()
+	case r.Refused(err):
+		s.Spared()
+	default:
+		s.Ended()
 	}
 	a.Warnings, a.Rehearsal, a.Restart = t.warnings(r.Problems), r.Rehearsal, r.Restart
 	if err != nil {

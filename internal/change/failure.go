@@ -50,6 +50,15 @@ func (r Result) Failure(err error) Failure {
 	return f
 }
 
+// Refused tells whether an error kept the change from doing anything.
+func (r Result) Refused(err error) bool {
+	if err == nil {
+		return false
+	}
+	f := r.Failure(err)
+	return f.Status == exit.Refused && !f.Changed
+}
+
 // sentence is an error in one line, also where several were found.
 func sentence(err error) string {
 	several, ok := err.(interface{ Unwrap() []error })

@@ -2,6 +2,7 @@ package change
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"auditpatch/internal/exit"
@@ -28,6 +29,27 @@ func TestFailure(t *testing.T) {
 		f := Result{}.Failure(tc.err)
 		if f.Error != tc.text || f.Status != tc.status {
 			t.Errorf("%s: got status %d, %q", name, f.Status, f.Error)
+		}
+	}
+}
+
+// TestRefused tells an error that kept a change from doing anything from others.
+func TestRefused(t *testing.T) {
+	cause := errors.New("the cause")
+	for name, tt := range map[string]struct {
+		result Result
+		err    error
+		want   bool
+	}{
+		"none":                     {Result{}, nil, false},
+		"refused":                  {Result{}, cause, true},
+		"after an earlier run":     {Result{Touched: true}, cause, false},
+		"rolled back":              {Result{}, fmt.Errorf("in short: %w", &rollout.RolledBack{Backup: "ID", Cause: cause}), false},
+		"not restored":             {Result{}, &rollout.NotRestored{Backup: "ID", Cause: cause, Undo: cause}, false},
+		"kubeadm-config left over": {Result{}, &NotPersisted{"enable", "ID", cause}, false},
+	} {
+		if got := tt.result.Refused(tt.err); got != tt.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

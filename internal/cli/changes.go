@@ -23,9 +23,13 @@ func (p *program) perform(ctx context.Context, task Task) (change.Result, error)
 		return change.Result{}, errRead
 	}
 	r, err := task(ctx, p.listener())
-	p.Ended()
-	if r.Touched {
+	switch {
+	case r.Touched:
 		p.SetChanged()
+	case r.Refused(err):
+		p.Spared()
+	default:
+		p.Ended()
 	}
 	if err != nil {
 		return r, &failed{r, err}

@@ -207,7 +207,7 @@ func (p *program) writeExport(e *exported, dir, name string, data []byte, mode o
 	}
 	to, err := replaceOwn(dir, name, data, mode)
 	if err != nil {
-		p.Ended()
+		p.Spared() // earlier files of the export were told of
 		return err
 	}
 	p.SetNext(hint.Command("export").Switch("help"))

@@ -43,6 +43,9 @@ func (c console) Say(kind, text string)                     { c.p.say(kind, text
 func (c console) Warn(problems ...patch.Problem)            { c.p.warn(problems...) }
 func (c console) Hint(h hint.Hint) hint.Hint                { return c.p.hint(h) }
 
+func (c console) Begin() error { return c.p.Begin() }
+func (c console) Spared()      { c.p.Spared() }
+
 func (c console) SetChanged(next hint.Hint) {
 	c.p.SetNext(next)
 	c.p.SetChanged()

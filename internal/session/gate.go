@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -36,12 +37,25 @@ type gate struct {
 // that is how often some look who read slowly.
 const writeWithin = 1300 * time.Millisecond
 
+// writeToTerminalWithin is the same for a terminal. A pseudoterminal does not tell what it holds,
+// and lets another write in when some 4,000 bytes are taken.
+const writeToTerminalWithin = 10 * time.Second
+
 // taking is how somebody takes a result. It is not safe for concurrent use.
 type taking struct {
-	since   time.Time  // of a write; zero when none is under way
-	pending func() int // bytes that were written and that nobody has taken yet; nil when that is not known
-	left    int        // what pending was
-	last    time.Time  // when something was taken last
+	within  time.Duration // in which something has to be taken
+	since   time.Time     // of a write; zero when none is under way
+	pending func() int    // bytes that were written and that nobody has taken yet; nil when that is not known
+	left    int           // what pending was
+	last    time.Time     // when something was taken last
+}
+
+func newTaking(out io.Writer) taking {
+	t := taking{within: writeWithin, pending: func() int { return pending(out) }}
+	if terminalWidth(out) > 0 {
+		t.within = writeToTerminalWithin
+	}
+	return t
 }
 
 func (t *taking) begin() { t.since = time.Now(); t.last = t.since }
@@ -59,7 +73,7 @@ func (t *taking) stuck() bool {
 			t.left, t.last = left, time.Now()
 		}
 	}
-	return time.Since(t.last) >= writeWithin
+	return time.Since(t.last) >= t.within
 }
 
 // speak tells whether a command may still say something, its result for instance.

@@ -309,3 +309,30 @@ func TestLost(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 }
+
+// TestReadLate wants what is said of a change to reach one who reads later, although an interruption
+// came before.
+func TestReadLate(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	in, said := io.Pipe()
+	read := make(chan []byte)
+	go func() {
+		time.Sleep(2 * patience)
+		text, _ := io.ReadAll(in)
+		read <- text
+	}()
+	status := Run(ctx, Streams{Out: io.Discard, Err: said}, func(s *Session) int {
+		if err := s.Begin(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		s.SetChanged()
+		fmt.Fprintln(s.Err, "done")
+		return 0
+	}, func(_ *Session, _ error, status int) int { return status })
+	_ = said.Close()
+	if text := <-read; status != 0 || string(text) != "done\n" {
+		t.Errorf("exit status %d, said %q", status, text)
+	}
+}

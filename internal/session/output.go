@@ -28,7 +28,8 @@ type output struct {
 func newOutput(to io.Writer) *output { return &output{to: to, most: mostOf(to)} }
 
 // mostOf is how much is written at once. A write into a pipe returns when all of it fits in, and
-// until then nothing tells of one who takes a page now and then; a terminal takes less.
+// until then nothing tells of one who takes a page now and then; nor of one who takes less than
+// what was written to a socket at once.
 func mostOf(to io.Writer) int {
 	const everything = 1 << 30
 	f, is := to.(interface{ Stat() (os.FileInfo, error) })
@@ -39,9 +40,9 @@ func mostOf(to io.Writer) int {
 	switch {
 	case err != nil:
 		return everything
-	case terminalWidth(to) > 0:
-		return 512
-	case about.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
+	case about.Mode()&os.ModeSocket != 0:
+		return 1024
+	case about.Mode()&os.ModeNamedPipe != 0 || terminalWidth(to) > 0:
 		return 4096
 	}
 	return everything

@@ -89,9 +89,14 @@ func (s *Session) next() hint.Hint {
 // is reported by cutShort: the error is [ErrInterrupted] or a [*Fault].
 func Run(ctx context.Context, to Streams, command func(*Session) int, cutShort func(*Session, error, int) int) int {
 	said, out := newConsole(to.Err), newOutput(to.Out)
-	defer said.close(ctx)
-	taken := taking{pending: func() int { return pending(to.Out) }}
+	taken := newTaking(to.Out)
 	s := &Session{gate: gate{taking: taken}, OutWidth: terminalWidth(to.Out), ErrWidth: terminalWidth(to.Err)}
+	defer func() {
+		if s.gate.isOver() {
+			ctx = context.Background() // what it says of a change is worth a wait
+		}
+		said.close(ctx)
+	}()
 	s.Streams = Streams{In: to.In, Out: &speaker{gate: &s.gate, result: out}, Err: &speaker{gate: &s.gate, to: said}, Detached: to.Detached}
 	status, err := s.gate.supervise(ctx, func() int { return command(s) })
 	switch {

@@ -52,7 +52,7 @@ func FuzzClasses(f *testing.F) {
 				if policy.Name() == "second" {
 					on = second
 				}
-				if _, err := explain.Events(on, strings.NewReader(line+"\n"), func(e explain.Event, a explain.Answer) error {
+				if _, err := explain.Events(t.Context(), on, strings.NewReader(line+"\n"), func(e explain.Event, a explain.Answer) error {
 					of, want = e, &a
 					return nil
 				}); err != nil {

@@ -28,7 +28,6 @@ type File struct {
 	tempName  string
 	name      string
 	overwrite bool
-	replaces  bool
 	renamed   bool
 }
 
@@ -54,7 +53,7 @@ func Create(name string, overwrite bool) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), dir.Close())
 	}
-	f.Writer, f.replaces = bufio.NewWriterSize(f.temp, 1<<16), old != nil
+	f.Writer = bufio.NewWriterSize(f.temp, 1<<16)
 	if err := f.own(old); err != nil {
 		f.Cleanup()
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -115,18 +114,30 @@ func sudoer() (uid, gid int, ok bool) {
 	return uid, gid, err == nil && uid > 0 && gid >= 0
 }
 
-// Replaces tells whether there was a file of the name when this one was begun.
-func (f *File) Replaces() bool { return f.replaces }
-
 // Commit gives the file its name, once all of it is on the disk. What has come there since Create
 // is treated as Create does: reading a log takes a while.
-func (f *File) Commit() error {
+func (f *File) Commit() error { return f.commit(f.place) }
+
+// CommitNew does the same where nothing has the name; the error is [fs.ErrExist] otherwise.
+func (f *File) CommitNew() error {
+	return f.commit(func() error {
+		if err := f.dir.Link(f.tempName, f.name); err == nil || errors.Is(err, fs.ErrExist) {
+			return err
+		} // this file system has no links
+		if _, err := f.dir.Lstat(f.name); err == nil {
+			return fs.ErrExist
+		}
+		return f.rename()
+	})
+}
+
+func (f *File) commit(place func() error) error {
 	err := f.Flush()
 	if err == nil {
 		err = f.temp.Sync()
 	}
 	if err == nil {
-		err = f.place()
+		err = place()
 	}
 	f.Cleanup()
 	return err
@@ -142,7 +153,11 @@ func (f *File) place() error {
 			return err
 		} // this file system has no links
 	}
-	err = f.dir.Rename(f.tempName, f.name)
+	return f.rename()
+}
+
+func (f *File) rename() error {
+	err := f.dir.Rename(f.tempName, f.name)
 	f.renamed = err == nil
 	return err
 }

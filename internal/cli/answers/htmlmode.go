@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -128,11 +129,15 @@ type written struct {
 
 func (r *report) Print(total read.Total) error {
 	w, err := r.Close(page.Total{Total: total, Received: r.summary.Received})
-	if err == nil && r.file != nil && r.file.Replaces() && total.Cut {
-		return r.keep()
-	}
-	if err == nil && r.file != nil {
+	switch {
+	case err != nil || r.file == nil:
+	case total.Cut:
+		err = r.file.CommitNew()
+	default:
 		err = r.file.Commit()
+	}
+	if total.Cut && errors.Is(err, fs.ErrExist) {
+		return r.keep()
 	}
 	if err != nil {
 		return refused(r.name, err)

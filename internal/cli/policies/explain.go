@@ -2,6 +2,7 @@ package policies
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,37 +152,61 @@ func (f *explainFlags) requests(pol *policy.Policy) ([]explain.Sent, error) {
 	return []explain.Sent{s}, err
 }
 
-// explainEvents answers for each event, or counts them by rule.
+// explainEvents answers for each event, or counts them by rule. An interruption ends it with what
+// is known by then.
 func (p *program) explainEvents(ctx context.Context, f *explainFlags, pol *policy.Policy) error {
 	in, err := p.OpenInput("events", f.events)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
+	if err := p.EndsItself(); err != nil {
+		return err
+	}
+	var total explain.Total
 	if p.Output() == "jsonl" {
-		return p.eventLines(ctx, f, pol, in)
+		total, err = p.eventLines(ctx, pol, in)
+	} else {
+		total, err = p.eventCounts(ctx, f, pol, in)
+	}
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		p.Say("error", "interrupted: this is not all")
+		return exit.Status(exit.Refused)
+	case p.Output() == "jsonl":
+		if err := total.Nothing(f.events); err != nil {
+			return err
+		}
+	}
+	return p.unreadable(f, total)
+}
+
+// eventCounts prints how many events each rule decides.
+func (p *program) eventCounts(ctx context.Context, f *explainFlags, pol *policy.Policy, in io.Reader) (explain.Total, error) {
+	if !explain.ReadsAhead(in) {
+		in = commands.Interruptible(ctx, in)
 	}
 	counts := make([]explain.RuleEvents, pol.Rules()+1)
-	total, err := explain.Events(pol, in, func(e explain.Event, a explain.Answer) error {
+	total, err := explain.Events(ctx, pol, in, func(e explain.Event, a explain.Answer) error {
 		c := &counts[a.Rule+1]
 		c.Events++
 		c.Bytes += e.Bytes
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("--events: %w", err)
+	cut := ctx.Err() != nil
+	if err != nil && !(cut && errors.Is(err, ctx.Err())) {
+		return total, fmt.Errorf("--events: %w", err)
 	}
-	if err := total.Nothing(f.events); err != nil {
-		return err // a table of zeros would call each rule unused
+	if err := total.Nothing(f.events); err != nil && !cut {
+		return total, err // a table of zeros would call each rule unused
 	}
-	if err := p.printCounts(pol, counts, total); err != nil {
-		return err
-	}
-	return p.unreadable(f, total)
+	return total, p.printCounts(pol, counts, total, cut)
 }
 
 // printCounts prints how many events each rule decides.
-func (p *program) printCounts(pol *policy.Policy, counts []explain.RuleEvents, total explain.Total) error {
+func (p *program) printCounts(pol *policy.Policy, counts []explain.RuleEvents, total explain.Total, cut bool) error {
 	for i, rule := range explain.Rules(pol) {
 		c := &counts[i+1]
 		c.Rule, c.Line, c.Level = i, rule.Line, rule.Level
@@ -189,7 +214,7 @@ func (p *program) printCounts(pol *policy.Policy, counts []explain.RuleEvents, t
 	counts[0].Rule, counts[0].Level = -1, audit.LevelNone
 	counts = append(counts[1:], counts[0])
 	if p.JSON() {
-		p.PrintJSON(explain.Report{Policy: pol.Name(), Events: &explain.EventsReport{Events: total.Events, Bytes: total.Bytes, Unreadable: total.Unreadable, Rules: counts}})
+		p.PrintJSON(explain.Report{Policy: pol.Name(), Events: &explain.EventsReport{Events: total.Events, Bytes: total.Bytes, Unreadable: total.Unreadable, Cut: cut, Rules: counts}})
 		return nil
 	}
 	rows := [][]string{{"RULE", "LINE", "LEVEL", "EVENTS", "BYTES"}}
@@ -225,17 +250,13 @@ func (p *program) unreadable(f *explainFlags, total explain.Total) error {
 }
 
 // eventLines prints one line an event. An interruption ends it between two.
-func (p *program) eventLines(ctx context.Context, f *explainFlags, pol *policy.Policy, in io.Reader) error {
-	if err := p.EndsItself(); err != nil {
-		return err
-	}
+func (p *program) eventLines(ctx context.Context, pol *policy.Policy, in io.Reader) (explain.Total, error) {
 	w := bufio.NewWriterSize(p.Stdout(), 64<<10)
 	enc := glyph.NewEncoder(w)
-	var from io.Reader = in
 	if !explain.ReadsAhead(in) {
-		from = flushing{commands.Interruptible(ctx, in), w}
+		in = flushing{commands.Interruptible(ctx, in), w}
 	}
-	total, err := explain.Events(pol, from, func(e explain.Event, a explain.Answer) error {
+	total, err := explain.Events(ctx, pol, in, func(e explain.Event, a explain.Answer) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -247,20 +268,14 @@ func (p *program) eventLines(ctx context.Context, f *explainFlags, pol *policy.P
 			Stages  []audit.Stage `json:"stages"`
 		}{e.AuditID, a.Rule, a.Line, a.Level, a.Stages})
 	})
-	if lost := w.Flush(); err == nil || lost != nil {
-		err = lost
+	lost := w.Flush()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
 	}
-	switch {
-	case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
-		p.Say("error", "interrupted: this is not all")
-		return exit.Status(exit.Refused)
-	case err != nil:
-		return fmt.Errorf("--events: %w", err)
+	if err = cmp.Or(err, lost); err != nil {
+		return total, fmt.Errorf("--events: %w", err)
 	}
-	if err := total.Nothing(f.events); err != nil {
-		return err
-	}
-	return p.unreadable(f, total)
+	return total, nil
 }
 
 // flushing prints what is answered before it waits for more, as behind tail -f.

@@ -155,8 +155,12 @@ func (p *program) lintFix(f *lintFlags, run *lintRun, before *lint.Report, out *
 	if run.stdin {
 		out.Policy = string(text)
 	} else if changed {
+		if err := p.Begin(); err != nil {
+			return nil, err
+		}
 		real, err := rewrite(f.policy, run.in.Data, text)
 		if err != nil {
+			p.Spared()
 			return nil, err
 		}
 		p.SetChanged(hint.Command("policy lint").Spaced("policy", f.policy))

@@ -24,7 +24,9 @@ type Console interface {
 	OpenInput(flag, name string) (io.ReadCloser, error)                 // as ReadInput, whatever its size
 	Conflict(c *cli.Context, flag, value, other, itsValue string) error // refuses flags that exclude each other
 	Warn(problems ...patch.Problem)                                     // warnings with their hints
-	SetChanged(next hint.Hint)                                          // says that a file was changed, and what to type if that cannot be printed
+	Begin() error                                                       // says that a file is about to be changed; the error is that it was interrupted before
+	Spared()                                                            // says that after all it was not
+	SetChanged(next hint.Hint)                                          // says that it was, and what to type if that cannot be printed
 }
 
 // program has the commands as methods.

@@ -89,7 +89,7 @@ func asLogged(t *testing.T, seed uint64) {
 		fromURL(t, p.Evaluate, req, who, decision.Rule)
 	}
 	i := 0
-	total, err := Events(p, strings.NewReader(strings.Join(log.lines, "\n")), func(e Event, a Answer) error {
+	total, err := Events(t.Context(), p, strings.NewReader(strings.Join(log.lines, "\n")), func(e Event, a Answer) error {
 		decision := p.Evaluate(e.Request.Attributes())
 		if got := fmt.Sprintf("%d %s %v", a.Rule, a.Level, decision.OmitStages); got != want[i] {
 			t.Errorf("%s: got %s, want %s\n%s", asked[i], got, want[i], log.lines[i])

@@ -29,7 +29,7 @@ func BenchmarkEvents(b *testing.B) {
 	for name, p := range benchmarkPolicies(b) {
 		b.Run(name, func(b *testing.B) {
 			attrs := make([]authorizer.Attributes, 0, len(events))
-			_, err := Events(p, strings.NewReader(text), func(e Event, _ Answer) error {
+			_, err := Events(b.Context(), p, strings.NewReader(text), func(e Event, _ Answer) error {
 				attrs = append(attrs, e.Request.Attributes())
 				return nil
 			})
@@ -40,7 +40,9 @@ func BenchmarkEvents(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				explaining.of(b, func() { _, err = Events(p, strings.NewReader(text), func(Event, Answer) error { return nil }) })
+				explaining.of(b, func() {
+					_, err = Events(b.Context(), p, strings.NewReader(text), func(Event, Answer) error { return nil })
+				})
 				b.StopTimer()
 				if err != nil {
 					b.Fatal(err)

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -75,8 +76,8 @@ const mostUnreadable = 20
 // Events answers for each audit event in r, one JSON object a line, what p does with
 // its request. Several events of one request (its stages) have one answer each, and
 // the same. Lines that are no event are counted in the total, empty ones are not. The
-// event and the answer stay valid after each returns. An error is one of reading r, or
-// the first that each returns.
+// event and the answer stay valid after each returns. An error is one of reading r,
+// the first that each returns, or that of the context, which is looked at between two reads.
 //
 // The caller's goroutine alone reads r and calls each; others, which end before Events
 // does, look into the lines. Before a read that may have to wait, each has had all that
@@ -85,7 +86,7 @@ const mostUnreadable = 20
 // The request is what kube-apiserver evaluates: the authenticated user before an
 // impersonation, and the URL. What the event learned later is left out, such as the
 // name and the namespace inside a created object.
-func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Total, error) {
+func Events(ctx context.Context, p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Total, error) {
 	s := &stream{policy: p, own: newReader(p), each: each, ahead: ReadsAhead(r)}
 	defer s.close()
 	in := newBlocks(r)
@@ -104,6 +105,8 @@ func Events(p *policy.Policy, r io.Reader, each func(Event, Answer) error) (Tota
 		switch {
 		case stopped != nil:
 			return s.total, stopped
+		case ctx.Err() != nil:
+			return s.total, ctx.Err()
 		case last:
 			return s.total, err
 		}

@@ -79,7 +79,7 @@ func TestEvents(t *testing.T) {
 			"-1:0 None []"},
 	} {
 		got := ""
-		total, err := Events(p, strings.NewReader(c.event+"\n"), func(_ Event, a Answer) error {
+		total, err := Events(t.Context(), p, strings.NewReader(c.event+"\n"), func(_ Event, a Answer) error {
 			got = fmt.Sprintf("%d:%d %s %s", a.Rule, a.Line, a.Level, a.Stages)
 			return nil
 		})
@@ -102,7 +102,7 @@ func TestEventsUnreadable(t *testing.T) {
 		`{"verb":"get","requestURI":"%zz"}`, good + "\x00", good + "\r",
 	}, "\n")
 	var at []int
-	total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(in), func(e Event, _ Answer) error {
+	total, err := Events(t.Context(), mustLoad(t, rulesForEvents), strings.NewReader(in), func(e Event, _ Answer) error {
 		at = append(at, e.Line)
 		return nil
 	})
@@ -134,7 +134,7 @@ func TestEventsStops(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("stop")
 	in := strings.Repeat(`{"verb":"get","requestURI":"/"}`+"\n", 3)
-	total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(in), func(e Event, _ Answer) error {
+	total, err := Events(t.Context(), mustLoad(t, rulesForEvents), strings.NewReader(in), func(e Event, _ Answer) error {
 		if e.Line == 2 {
 			return stop
 		}
@@ -198,7 +198,7 @@ func TestEventsNothing(t *testing.T) {
 		"\xff\xfe{\x00":                 "iconv -f UTF-16 -t UTF-8 a.gz | auditpatch policy explain --policy FILE --events -",
 		"hello":                         "--events takes what --audit-log-format=json writes: one event a line",
 	} {
-		total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(in), func(Event, Answer) error { return nil })
+		total, err := Events(t.Context(), mustLoad(t, rulesForEvents), strings.NewReader(in), func(Event, Answer) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,13 +222,13 @@ func TestEventsTwoInALine(t *testing.T) {
 		`{"apiVersion" : "audit.k8s.io/v1", "kind":"Event","verb":"get","requestURI":"/"}`,
 	} {
 		for _, line := range []string{first + second, first + "{}}} " + second, first + "{}}}" + second} {
-			total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(line), func(Event, Answer) error { return nil })
+			total, err := Events(t.Context(), mustLoad(t, rulesForEvents), strings.NewReader(line), func(Event, Answer) error { return nil })
 			if err != nil || total.Events != 0 || total.Unreadable != 1 {
 				t.Errorf("%s: %+v, %v", line, total, err)
 			}
 		}
 	}
-	total, err := Events(mustLoad(t, rulesForEvents), strings.NewReader(first+`{"apiVersion":"audit.k8s.io/v1","kind":"Policy"}}}`), func(Event, Answer) error { return nil })
+	total, err := Events(t.Context(), mustLoad(t, rulesForEvents), strings.NewReader(first+`{"apiVersion":"audit.k8s.io/v1","kind":"Policy"}}}`), func(Event, Answer) error { return nil })
 	if err != nil || total.Events != 1 || total.Unreadable != 0 {
 		t.Errorf("an event about a policy: %+v, %v", total, err)
 	}

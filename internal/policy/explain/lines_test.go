@@ -59,7 +59,7 @@ func TestLines(t *testing.T) {
 func TestLinesBroken(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	_, err := Events(mustLoad(t, rulesForEvents), io.MultiReader(strings.NewReader(`{"verb":"get","requestURI":"/"}`+"\n{"), iotest.ErrReader(broken)), func(Event, Answer) error { return nil })
+	_, err := Events(t.Context(), mustLoad(t, rulesForEvents), io.MultiReader(strings.NewReader(`{"verb":"get","requestURI":"/"}`+"\n{"), iotest.ErrReader(broken)), func(Event, Answer) error { return nil })
 	if !errors.Is(err, broken) {
 		t.Error(err)
 	}
@@ -103,7 +103,7 @@ func TestEventsMemory(t *testing.T) {
 	} {
 		var most uint64
 		n := 0
-		total, err := Events(p, c.in, func(Event, Answer) error {
+		total, err := Events(t.Context(), p, c.in, func(Event, Answer) error {
 			if n++; n%10_000 == 0 {
 				var m runtime.MemStats
 				runtime.GC() // what is kept is in question, not how late a busy machine collects the rest
@@ -137,7 +137,7 @@ func TestEventsCorpus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		total, err := Events(p, strings.NewReader(string(text)), func(e Event, a Answer) error {
+		total, err := Events(t.Context(), p, strings.NewReader(string(text)), func(e Event, a Answer) error {
 			if d := p.Evaluate(e.Request.Attributes()); d.Rule != a.Rule {
 				t.Errorf("%s:%d: rule %d, the evaluator says %d", name, e.Line, a.Rule, d.Rule)
 			}

@@ -68,6 +68,7 @@ type EventsReport struct {
 	Events     int          `json:"events"`
 	Bytes      int64        `json:"bytes"`
 	Unreadable int          `json:"unreadable"`
+	Cut        bool         `json:"cut"`   // it was interrupted, and this is not all
 	Rules      []RuleEvents `json:"rules"` // each of the policy, and -1 for none
 }
 

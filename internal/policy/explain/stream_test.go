@@ -61,7 +61,7 @@ func TestEventsInOrder(t *testing.T) {
 	defer f.Close()
 	for name, r := range map[string]io.Reader{"a file": f, "memory": strings.NewReader(text), "half": iotest.HalfReader(strings.NewReader(text)), "with its end": iotest.DataErrReader(strings.NewReader(text)), "a pipe": io.MultiReader(strings.NewReader(text))} {
 		i := 0
-		total, err := Events(p, r, func(e Event, a Answer) error {
+		total, err := Events(t.Context(), p, r, func(e Event, a Answer) error {
 			if i >= len(want) || !cmp.Equal(want[i], answered{e, a}, cmp.AllowUnexported(answered{})) {
 				return fmt.Errorf("event %d is %+v", i, e)
 			}
@@ -98,7 +98,7 @@ func TestEventsEnd(t *testing.T) {
 	for _, at := range []int{1, 2, 700, 1999} {
 		for name, r := range map[string]io.Reader{"each": strings.NewReader(text), "each, of a pipe": io.MultiReader(strings.NewReader(text)), "the reader": io.MultiReader(strings.NewReader(text[:at*900]), iotest.ErrReader(stop))} {
 			n := 0
-			total, err := Events(p, r, func(Event, Answer) error {
+			total, err := Events(t.Context(), p, r, func(Event, Answer) error {
 				if n++; n == at && name != "the reader" {
 					return stop
 				}
@@ -120,7 +120,7 @@ func TestEventsEnd(t *testing.T) {
 	}
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = Events(p, strings.NewReader(text), func(Event, Answer) error { panic("each") })
+		_, _ = Events(t.Context(), p, strings.NewReader(text), func(Event, Answer) error { panic("each") })
 	}()
 	if now := goroutines(before); now > before {
 		t.Errorf("after a panic: %d goroutines, %d before", now, before)
@@ -162,7 +162,7 @@ func TestEventsLive(t *testing.T) {
 			t.Errorf("%d events are answered of the %d that were read", got, sent)
 		}
 	}
-	if _, err := Events(mustLoad(t, rulesForEvents), r, func(Event, Answer) error { got++; return nil }); err != nil || got != 300 {
+	if _, err := Events(t.Context(), mustLoad(t, rulesForEvents), r, func(Event, Answer) error { got++; return nil }); err != nil || got != 300 {
 		t.Errorf("%d events, %v", got, err)
 	}
 }
