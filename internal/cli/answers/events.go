@@ -94,7 +94,9 @@ func (q *question) run(ctx context.Context, a answer, answers, reads *mode) erro
 	if w, ok := a.(widener); ok {
 		each = w.widen(&query, each)
 	}
-	total, err := from(ctx, q.logs, query, each)
+	during, cancel := reading(ctx, q.logs)
+	defer cancel()
+	total, err := from(during, q.logs, query, each)
 	if w, ok := a.(widener); ok {
 		total.Wanted = w.wanted()
 	}

@@ -85,11 +85,14 @@ func (o *observed) find(c *cli.Context) ([]read.Log, error) {
 // run replays the logs.
 func (o *observed) run(c *cli.Context, r simulate.Request) (*simulate.Report, error) {
 	r.Progress, r.Strict = o.progress.show, o.strict
-	out, err := simulate.Run(c.Context, r)
+	ctx, cancel := reading(c.Context, r.Logs)
+	defer cancel()
+	out, err := simulate.Run(ctx, r)
 	o.progress.clear()
 	if err != nil {
 		return nil, readError(o.command, err)
 	}
+	out.Read.Cut = out.Read.Cut || c.Context.Err() != nil
 	return out, nil
 }
 

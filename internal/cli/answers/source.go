@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -84,4 +86,23 @@ func readError(command string, err error) error {
 		return hint.Errorf(hint.Command(command).Spaced("log", "FILE").Then("; what is configured: ", hint.Command("status")), "%s: there is no such log", at.Path)
 	}
 	return fmt.Errorf("read the log: %w", err)
+}
+
+func fromStdin(logs []read.Log) bool {
+	return slices.ContainsFunc(logs, func(l read.Log) bool { return l.Stdin != nil })
+}
+
+// settleFor is how long what was read of standard input, and not looked at yet, is taken after an
+// interruption.
+const settleFor = 500 * time.Millisecond
+
+// reading is the context in which logs are read. Standard input has its end when ctx is done: see
+// [commands.Interruptible].
+func reading(ctx context.Context, logs []read.Log) (context.Context, context.CancelFunc) {
+	if !fromStdin(logs) {
+		return ctx, func() {}
+	}
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(settleFor, cancel) })
+	return late, func() { stop(); cancel() }
 }

@@ -63,11 +63,14 @@ func (p *program) trim(c *cli.Context, f *trimFlags) error {
 		return err
 	}
 	r.Progress = f.progress.show
-	found, err := simulate.Trim(c.Context, r)
+	ctx, cancel := reading(c.Context, r.Logs)
+	defer cancel()
+	found, err := simulate.Trim(ctx, r)
 	f.progress.clear()
 	if err != nil {
 		return readError(f.command, err)
 	}
+	found.Read.Cut = found.Read.Cut || c.Context.Err() != nil
 	t := trimmed{Trimmed: found, base: r.Base}
 	if len(found.Rules) > 0 && !fromStdin(r.Logs) && !found.Read.Cut {
 		t.result, t.proof, err = found.Compose(c.Context, r)
@@ -90,10 +93,6 @@ func (p *program) trim(c *cli.Context, f *trimFlags) error {
 		return unwritten
 	}
 	return f.unread(&simulate.Report{Read: found.Read, Log: &simulate.Tally{All: found.All}})
-}
-
-func fromStdin(logs []read.Log) bool {
-	return slices.ContainsFunc(logs, func(l read.Log) bool { return l.Stdin != nil })
 }
 
 // request is what the flags ask for.
