@@ -147,14 +147,7 @@ func (a *answer) run(ctx context.Context, s *session.Session, text []byte, versi
 		return
 	}
 	r, err := task(ctx, change.Listener{Begin: s.Begin, Spared: s.Spared})
-	switch {
-	case r.Touched:
-		s.SetChanged()
-	case r.Refused(err):
-		s.Spared()
-	default:
-		s.Ended()
-	}
+	r.Tell(s, err)
 	a.Warnings, a.Rehearsal, a.Restart = t.warnings(r.Problems), r.Rehearsal, r.Restart
 	if err != nil {
 		a.fail(t, r.Failure(err))

@@ -50,8 +50,24 @@ func (r Result) Failure(err error) Failure {
 	return f
 }
 
-// Refused tells whether an error kept the change from doing anything.
-func (r Result) Refused(err error) bool {
+// Tell tells a session how the change has ended, with its error.
+func (r Result) Tell(session interface {
+	SetChanged()
+	Spared()
+	Ended()
+}, err error) {
+	switch {
+	case r.Touched:
+		session.SetChanged()
+	case r.refused(err):
+		session.Spared()
+	default:
+		session.Ended()
+	}
+}
+
+// refused tells whether an error kept the change from doing anything.
+func (r Result) refused(err error) bool {
 	if err == nil {
 		return false
 	}

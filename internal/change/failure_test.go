@@ -48,7 +48,7 @@ func TestRefused(t *testing.T) {
 		"not restored":             {Result{}, &rollout.NotRestored{Backup: "ID", Cause: cause, Undo: cause}, false},
 		"kubeadm-config left over": {Result{}, &NotPersisted{"enable", "ID", cause}, false},
 	} {
-		if got := tt.result.Refused(tt.err); got != tt.want {
+		if got := tt.result.refused(tt.err); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -23,14 +23,7 @@ func (p *program) perform(ctx context.Context, task Task) (change.Result, error)
 		return change.Result{}, errRead
 	}
 	r, err := task(ctx, p.listener())
-	switch {
-	case r.Touched:
-		p.SetChanged()
-	case r.Refused(err):
-		p.Spared()
-	default:
-		p.Ended()
-	}
+	r.Tell(p, err)
 	if err != nil {
 		return r, &failed{r, err}
 	}

@@ -110,13 +110,11 @@ func TestSilenced(t *testing.T) {
 func TestUnreadResult(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
-	in, out := io.Pipe()
-	defer func() { _ = in.Close() }()
 	time.AfterFunc(100*time.Millisecond, cancel)
-	status := Run(ctx, Streams{Out: out, Err: io.Discard}, func(s *Session) int {
+	status := Run(ctx, Streams{Out: untaken(t), Err: io.Discard}, func(s *Session) int {
 		fmt.Fprintln(s.Out, "its own result")
 		return 0
-	}, func(_ *Session, _ error, status int) int { return status })
+	}, unsaid)
 	if status != exit.Refused {
 		t.Errorf("exit status %d", status)
 	}
@@ -183,7 +181,7 @@ func TestUnreadAnswer(t *testing.T) {
 				_, _ = s.Out.Write(make([]byte, 1<<18))
 			}
 			return exit.Differs
-		}, func(_ *Session, _ error, status int) int { return status })
+		}, unsaid)
 		if status != want {
 			t.Errorf("%d bytes at a time: exit status %d, want %d", page, status, want)
 		}
@@ -191,6 +189,9 @@ func TestUnreadAnswer(t *testing.T) {
 		cancel()
 	}
 }
+
+// unsaid is a report of what was cut short that says nothing.
+func unsaid(_ *Session, _ error, status int) int { return status }
 
 // untaken is an output of which nobody takes anything.
 func untaken(t *testing.T) io.Writer {
@@ -253,7 +254,7 @@ func TestRolledBack(t *testing.T) {
 		fmt.Fprintln(s.Err, "rolled back")
 		fmt.Fprintln(s.Out, "as JSON")
 		return exit.RolledBack
-	}, func(_ *Session, _ error, status int) int { return status })
+	}, unsaid)
 	if status != exit.RolledBack || said.String() != "rolled back\n" {
 		t.Errorf("exit status %d, said %q", status, said.String())
 	}
@@ -284,7 +285,7 @@ func TestEndless(t *testing.T) {
 		fmt.Fprintln(s.Out, "a part")
 		cancel()
 		select {}
-	}, func(_ *Session, _ error, status int) int { return status })
+	}, unsaid)
 	if status != exit.Refused || out.String() != "a part\n" {
 		t.Errorf("exit status %d, %q", status, out.String())
 	}
@@ -304,7 +305,7 @@ func TestLost(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		return 0
-	}, func(_ *Session, _ error, status int) int { return status })
+	}, unsaid)
 	if status != exit.Refused {
 		t.Errorf("exit status %d", status)
 	}
@@ -330,7 +331,7 @@ func TestReadLate(t *testing.T) {
 		s.SetChanged()
 		fmt.Fprintln(s.Err, "done")
 		return 0
-	}, func(_ *Session, _ error, status int) int { return status })
+	}, unsaid)
 	_ = said.Close()
 	if text := <-read; status != 0 || string(text) != "done\n" {
 		t.Errorf("exit status %d, said %q", status, text)
