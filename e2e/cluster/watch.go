@@ -170,24 +170,26 @@ func failure(err error) string {
 	return Broken
 }
 
-// Span is a time in which a probe did not find what it should.
+// Span is a time in which an API server was away.
 type Span struct{ From, To time.Time }
 
 // Overlaps tells whether there is an instant in both.
 func (s Span) Overlaps(o Span) bool { return s.From.Before(o.To) && o.From.Before(s.To) }
 
-// Spans are the times in which the probe's state was another than good, the last of them until
-// end if it was never good again.
-func Spans(changes []Change, probe, good string, end time.Time) []Span {
+// Restarts are the times in which an API server was away: from an answer of /readyz that was not
+// 200, or a connection that failed, until 200, the last of them until end if it did not come back.
+// A question that nobody answers in time begins none: on a busy machine an API server that nobody
+// has touched may answer late.
+func Restarts(changes []Change, end time.Time) []Span {
 	var out []Span
 	var from time.Time
 	for _, c := range changes {
 		switch {
-		case c.Probe != probe:
-		case c.State != good && from.IsZero():
-			from = c.At
-		case c.State == good && !from.IsZero():
+		case c.Probe != Readyz:
+		case c.State == "200" && !from.IsZero():
 			out, from = append(out, Span{from, c.At}), time.Time{}
+		case c.State != "200" && c.State != Timeout && from.IsZero():
+			from = c.At
 		}
 	}
 	if !from.IsZero() {

@@ -141,6 +141,10 @@ func (s *Server) send(ctx context.Context, method, path, contentType string, bod
 	return resp, nil
 }
 
+// ErrSilent is the error of a question that was not answered in time: whom it was put
+// to may be starved of processor time, and answer the next one.
+var ErrSilent = errors.New("no answer in time")
+
 // plainNetError drops the method and address that every error would repeat.
 func plainNetError(err error) error {
 	var op *net.OpError
@@ -148,7 +152,7 @@ func plainNetError(err error) error {
 		return op.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("no answer in time")
+		return ErrSilent
 	}
 	return err
 }

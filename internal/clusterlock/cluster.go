@@ -56,7 +56,7 @@ func (c *Cluster) Enter(ctx context.Context) error {
 	if c.pace == (pace{}) {
 		c.pace = usual
 	}
-	peers, self, err := c.peers(ctx)
+	peers, self, err := c.answered(ctx)
 	if err != nil || len(peers) == 0 {
 		return c.withoutOthers(ctx, err)
 	}
@@ -115,6 +115,28 @@ func (c *Cluster) withoutOthers(ctx context.Context, err error) error {
 		return nil
 	}
 	return &apiserver.NotHealthy{Reason: fmt.Sprintf("cannot see whether the other control-plane nodes are healthy: %v", err)}
+}
+
+// answered is peers, asked again while nobody answers in time, unless the change goes on
+// without the others then: a machine with too much to do answers late.
+func (c *Cluster) answered(ctx context.Context) (peers []Peer, self Peer, err error) {
+	deadline := time.Now().Add(c.pace.silent)
+	told := time.Now()
+	for {
+		peers, self, err = c.peers(ctx)
+		if !errors.Is(err, apiserver.ErrSilent) || c.Late || c.Unseen || time.Now().After(deadline) {
+			return peers, self, err
+		}
+		if time.Since(told) > tellEvery {
+			c.stepf("waiting for an answer: %v", err)
+			told = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, Peer{}, wait.ErrInterrupted
+		case <-time.After(c.pace.retry):
+		}
+	}
 }
 
 // peers asks this node's API server for the others, and when it does not answer

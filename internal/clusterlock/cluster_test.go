@@ -25,7 +25,7 @@ import (
 
 // quick is the pace of these tests. A Lease's duration is in whole seconds; a machine with much else
 // to do must still renew it in that time.
-var quick = pace{lease: 4 * time.Second, renew: 100 * time.Millisecond, retry: 20 * time.Millisecond, peers: 300 * time.Millisecond, balancers: 300 * time.Millisecond}
+var quick = pace{lease: 4 * time.Second, renew: 100 * time.Millisecond, retry: 20 * time.Millisecond, peers: 300 * time.Millisecond, silent: time.Minute, balancers: 300 * time.Millisecond}
 
 // controlPlane is a made-up cluster: its API servers share a Lease, which they
 // write as real ones do, and a list of themselves.
@@ -38,6 +38,7 @@ type controlPlane struct {
 	unready map[string]bool // by HOST:PORT
 	code    int             // of lists and Leases, 0 for what is true
 	young   map[string]bool // by HOST:PORT: these have not loaded RBAC yet
+	silent  int             // so many of the next lists get no answer
 	wrote   []string        // holders, "" for nobody
 	servers []*httptest.Server
 	// address0 is under which the first one is listed, "" for its own.
@@ -57,6 +58,10 @@ func newControlPlane(t *testing.T, servers int) *controlPlane {
 func (c *controlPlane) address(i int) string { return c.servers[i].Listener.Addr().String() }
 
 func (c *controlPlane) serve(w http.ResponseWriter, r *http.Request) {
+	if c.answersNot(r) {
+		<-r.Context().Done()
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -74,6 +79,16 @@ func (c *controlPlane) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		c.leases(w, r)
 	}
+}
+
+func (c *controlPlane) answersNot(r *http.Request) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !strings.HasSuffix(r.URL.Path, "/pods") || c.silent == 0 {
+		return false
+	}
+	c.silent--
+	return true
 }
 
 func port(address string) string { return address[strings.LastIndex(address, ":")+1:] }
@@ -436,6 +451,39 @@ func TestEnterBlind(t *testing.T) {
 				t.Errorf("said %q, want %q", said, tt.said)
 			}
 			on.Leave(true)
+		})
+	}
+}
+
+// TestEnterSlow gets no answer in time to its first question for the others.
+func TestEnterSlow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		with    func(*Cluster)
+		refused string
+		holder  string
+	}{
+		{"asks again", func(*Cluster) {}, "", "cp1"},
+		{"with force too", func(c *Cluster) { c.Force = true }, "", "cp1"},
+		{"not for ever", func(c *Cluster) { c.pace.silent = 0 }, "no answer in time", ""},
+		{"under way", func(c *Cluster) { c.Late = true }, "", ""},
+		{"nobody waits", func(c *Cluster) { c.Unseen = true }, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newControlPlane(t, 3)
+			c.silent = 1
+			on, said := c.onNode(0)
+			tt.with(on)
+			err := on.Enter(t.Context())
+			if (err != nil) != (tt.refused != "") || err != nil && !strings.HasSuffix(err.Error(), tt.refused) {
+				t.Errorf("error %v, want %q; said %q", err, tt.refused, said)
+			}
+			if name, _ := c.holder(); name != tt.holder {
+				t.Errorf("held by %q, want %q", name, tt.holder)
+			}
+			on.Leave(false)
 		})
 	}
 }

@@ -44,6 +44,8 @@ type pace struct {
 	renew time.Duration // how often it renews
 	retry time.Duration // how often a wait looks
 	peers time.Duration // how long others may take to be healthy
+	// silent is how long a question for the others may stay without an answer.
+	silent time.Duration
 	// balancers is how long load balancers get to see that an API server is back
 	// before the next one goes.
 	balancers time.Duration
@@ -51,7 +53,7 @@ type pace struct {
 
 // usual is the pace on clusters. The kubelet takes up to 46 s to restart an API
 // server by itself.
-var usual = pace{lease: 15 * time.Second, renew: 3 * time.Second, retry: time.Second, peers: 2 * time.Minute, balancers: 10 * time.Second}
+var usual = pace{lease: 15 * time.Second, renew: 3 * time.Second, retry: time.Second, peers: 2 * time.Minute, silent: 30 * time.Second, balancers: 10 * time.Second}
 
 // leaseObject is what is needed of a coordination.k8s.io/v1 Lease; to link that
 // package costs more than this.
