@@ -73,11 +73,11 @@ THREE='^Test(Ansible|SSHThree|Three)'
 
 go_test() {
   local three status=0
+  if [ -n "${E2E_SKIP:-}" ]; then say "left out: $E2E_SKIP"; fi
   if [ -n "${E2E_RUN:-}" ] || [ "${E2E_BESIDE:-}" != 1 ]; then
     go_run go-test.log -run "${E2E_RUN:-.}" ${E2E_SKIP:+-skip "$E2E_SKIP"}
     return
   fi
-  if [ -n "${E2E_SKIP:-}" ]; then say "left out: $E2E_SKIP"; fi
   say "$OUT/go-test-three.log: the tests of the cluster with three nodes, beside the others"
   E2E_PART=three go_run go-test-three.log -run "$THREE" >/dev/null &
   three=$!
