@@ -63,7 +63,7 @@ func TestThreeDeadHolder(t *testing.T) {
 	second.node.Intend(2)
 	first.auditpatchWhile(`said "backup "; kill -KILL $pid`, 128+9, "enable")
 	said := second.auditpatch(0, "enable")
-	second.wantSaid(said, "waiting for "+first.node.Name(), "found in the log")
+	second.wantSaid(said, "waiting for "+first.node.Name(), "load balancers get 10 s to notice", "found in the log")
 	if strings.Contains(said, "warning") {
 		l.Fatal("it went on without the lock")
 	}

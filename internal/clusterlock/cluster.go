@@ -185,10 +185,16 @@ func (c *Cluster) settle(ctx context.Context) error {
 	}
 }
 
-// healthy waits until all others are ready at the same time.
+// healthy waits until all others are ready at the same time. Where one was not, or may just have
+// been restarted, they have to stay ready for as long as load balancers may take to see that: one that
+// has just started may fall back, and until it gets requests nobody answers in this node's place.
 func (c *Cluster) healthy(ctx context.Context) error {
 	deadline := time.Now().Add(c.pace.peers)
-	var told time.Time
+	var told, well time.Time // when people were last told, since when all are ready
+	settle := time.Duration(0)
+	if c.lease.inherited {
+		settle = c.pace.balancers
+	}
 	for {
 		// Whoever had the lock may have changed who there is.
 		peers, _, err := c.peers(ctx)
@@ -197,19 +203,29 @@ func (c *Cluster) healthy(ctx context.Context) error {
 			unhealthy = []string{err.Error()}
 		}
 		switch {
-		case len(unhealthy) == 0:
+		case len(unhealthy) == 0 && well.IsZero() && settle > 0:
+			c.stepf("all others are ready: load balancers get %.0f s to notice", settle.Seconds())
+			well, told = time.Now(), time.Time{}
+		case len(unhealthy) == 0 && time.Since(well) >= settle:
 			c.stepf("%s", OthersReady(len(peers)))
 			return nil
 		case ctx.Err() != nil:
 			return wait.ErrInterrupted
+		case len(unhealthy) == 0:
 		case c.Force:
 			c.warnf("other API servers are not healthy: %s", strings.Join(unhealthy, "; "))
 			return nil
 		case time.Now().After(deadline):
 			return &apiserver.NotHealthy{Reason: fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(unhealthy, "; "))}
-		case time.Since(told) > tellEvery:
-			c.stepf("waiting until others are healthy: %s", strings.Join(unhealthy, "; "))
-			told = time.Now()
+		default:
+			if time.Since(told) > tellEvery {
+				c.stepf("waiting until others are healthy: %s", strings.Join(unhealthy, "; "))
+				told = time.Now()
+			}
+			well = time.Time{}
+			if err == nil {
+				settle = c.pace.balancers
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -312,7 +312,7 @@ func TestEnterWaits(t *testing.T) {
 	})
 	t.Run("for a dead holder", func(t *testing.T) {
 		c := newControlPlane(t, 3)
-		on, _ := c.onNode(1)
+		on, said := c.onNode(1)
 		on.LockTimeout = time.Minute
 		c.hold("cp1_10.0.0.1:6443_abc", 4)
 		began := time.Now()
@@ -320,6 +320,9 @@ func TestEnterWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 		on.Leave(false)
+		if !strings.Contains(said.String(), "load balancers get") {
+			t.Errorf("said %q; it may have just restarted its API server", said)
+		}
 		if waited := time.Since(began); waited < quick.lease || waited > 4*quick.lease {
 			t.Errorf("a lock of %s was taken over after %s", quick.lease, waited)
 		}
@@ -381,7 +384,7 @@ func TestEnterWaits(t *testing.T) {
 	})
 }
 
-func TestEnterIll(t *testing.T) {
+func TestEnterUnhealthy(t *testing.T) {
 	t.Parallel()
 	c := newControlPlane(t, 3)
 	c.unready[c.address(2)] = true
@@ -419,6 +422,36 @@ func TestEnterIll(t *testing.T) {
 		t.Errorf("when it becomes healthy: %v, said %q", err, said)
 	}
 	patient.Leave(true)
+}
+
+// TestEnterFlapping waits for one that becomes ready, falls back, and becomes ready for good: only
+// after that, and after load balancers have had their time, may this node go.
+func TestEnterFlapping(t *testing.T) {
+	t.Parallel()
+	c := newControlPlane(t, 3)
+	c.unready[c.address(2)] = true
+	on, said := c.onNode(1)
+	on.pace.peers = time.Minute
+	say, back := on.Say, 0
+	var last time.Time
+	on.Say = func(text string, after time.Duration) {
+		say(text, after)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch {
+		case strings.HasPrefix(text, "waiting until others"):
+			c.unready[c.address(2)] = false
+		case strings.HasPrefix(text, "all others are ready: load balancers"):
+			back++
+			last = time.Now()
+			c.unready[c.address(2)] = back == 1
+		}
+	}
+	err := on.Enter(t.Context())
+	if err != nil || back != 2 || time.Since(last) < on.pace.balancers {
+		t.Errorf("%v, back %d times, %s after the last; said %q", err, back, time.Since(last), said)
+	}
+	on.Leave(true)
 }
 
 // TestEnterBlind enters where the others cannot be seen.

@@ -76,6 +76,9 @@ type lease struct {
 	servers []*apiserver.Server // asked in this order until one answers
 	holder  string              // this run
 	pace    pace
+	// inherited is a lock that another node has let expire: nobody knows when that one has
+	// restarted its API server last.
+	inherited bool
 
 	mu      sync.Mutex
 	object  leaseObject // as it was last read or written
@@ -176,8 +179,12 @@ func (l *lease) try(ctx context.Context, seen leaseObject, since time.Time) (boo
 	switch {
 	// A run of this very node that still had it would have the node's lock too,
 	// which is ours.
-	case holder == "", nodeOf(holder) == nodeOf(l.holder), unchanged && time.Now().After(expires):
+	case holder == "", nodeOf(holder) == nodeOf(l.holder):
 		return l.take(ctx, http.MethodPut, leasePath)
+	case unchanged && time.Now().After(expires):
+		taken, err := l.take(ctx, http.MethodPut, leasePath)
+		l.inherited = taken
+		return taken, err
 	}
 	return false, nil
 }
