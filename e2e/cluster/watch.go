@@ -176,23 +176,30 @@ type Span struct{ From, To time.Time }
 // Overlaps tells whether there is an instant in both.
 func (s Span) Overlaps(o Span) bool { return s.From.Before(o.To) && o.From.Before(s.To) }
 
-// Restarts are the times in which an API server was away: from an answer of /readyz that was not
-// 200, or a connection that failed, until 200, the last of them until end if it did not come back.
-// A question that nobody answers in time begins none: on a busy machine an API server that nobody
-// has touched may answer late.
+// Restarts are the times in which an API server was away to start again: from a state that is not
+// 200 until 200, with connections refused meanwhile, the last of them until end if it did
+// not come back. On a busy machine an API server that nobody has touched may answer late, or say 500
+// because etcd was late: that is none.
 func Restarts(changes []Change, end time.Time) []Span {
 	var out []Span
 	var from time.Time
+	gone := false
 	for _, c := range changes {
 		switch {
 		case c.Probe != Readyz:
-		case c.State == "200" && !from.IsZero():
-			out, from = append(out, Span{from, c.At}), time.Time{}
-		case c.State != "200" && c.State != Timeout && from.IsZero():
+		case c.State == "200":
+			if gone {
+				out = append(out, Span{from, c.At})
+			}
+			from, gone = time.Time{}, false
+		case c.State != Timeout && from.IsZero():
 			from = c.At
+			fallthrough
+		default:
+			gone = gone || c.State == Refused
 		}
 	}
-	if !from.IsZero() {
+	if gone {
 		out = append(out, Span{from, end})
 	}
 	return out

@@ -85,9 +85,11 @@ func TestRestarts(t *testing.T) {
 	changes := []Change{
 		{at(0), Readyz, "200"}, {at(1), Readyz, Timeout}, {at(3), Readyz, "200"}, // it was only slow
 		{at(5), Readyz, Timeout}, {at(6), Listener, Refused}, {at(7), Readyz, Refused}, {at(8), Readyz, Timeout}, {at(9), Readyz, "200"},
-		{at(11), Readyz, "500"}, {at(12), Readyz, "200"}, {at(13), Readyz, Broken},
+		{at(10), Readyz, "500"}, {at(11), Readyz, "200"}, // so was etcd
+		{at(12), Readyz, "500"}, {at(13), Readyz, Refused}, {at(14), Readyz, "500"}, {at(15), Readyz, "200"},
+		{at(16), Readyz, Broken}, {at(17), Readyz, Refused},
 	}
-	want := []Span{{at(7), at(9)}, {at(11), at(12)}, {at(13), at(20)}}
+	want := []Span{{at(7), at(9)}, {at(12), at(15)}, {at(16), at(20)}}
 	if diff := cmp.Diff(want, Restarts(changes, at(20))); diff != "" {
 		t.Error(diff)
 	}
