@@ -147,12 +147,13 @@ var ErrSilent = errors.New("no answer in time")
 
 // plainNetError drops the method and address that every error would repeat.
 func plainNetError(err error) error {
+	var late net.Error // a connection that is not made in time too
+	if errors.As(err, &late) && late.Timeout() {
+		return ErrSilent
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		return op.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return ErrSilent
 	}
 	return err
 }

@@ -128,7 +128,7 @@ func (t trial) mayServe(ctx context.Context) error {
 
 // single wants no other control planes, which serve meanwhile where there are some.
 func (t trial) single(ctx context.Context) error {
-	n, _, _, err := clusterlock.Others(ctx, t.server)
+	n, _, _, err := clusterlock.Others(ctx, t.server, clusterlock.Patience)
 	switch {
 	case err != nil:
 		return fmt.Errorf("whether other control planes serve meanwhile cannot be seen: %w", err)

@@ -13,8 +13,11 @@ import (
 	"auditpatch/internal/wait"
 )
 
+// Patience is how long a question for the others is asked again while nobody answers in time.
+var Patience = wait.Scaled(30 * time.Second)
+
 const (
-	// DefaultLockTimeout is longer than a cluster of seven takes.
+	// DefaultTimeout is longer than a cluster of seven takes.
 	DefaultTimeout = 10 * time.Minute
 	// unwatchedFor is how long the lock stays taken when nobody waits for the
 	// restart: as long as the kubelet takes for it by itself.
@@ -71,7 +74,9 @@ func (c *Cluster) Enter(ctx context.Context) error {
 	c.lease = l
 	err = c.settle(ctx)
 	if err == nil && !c.Late {
-		err = c.healthy(ctx)
+		if err = c.healthy(ctx, peers); err == nil {
+			l.settled()
+		}
 	}
 	if err == nil && !l.held() {
 		err = &apiserver.NotHealthy{Reason: "the cluster's lock (Lease kube-system/" + leaseName + ") could not be renewed"}
@@ -117,14 +122,18 @@ func (c *Cluster) withoutOthers(ctx context.Context, err error) error {
 	return &apiserver.NotHealthy{Reason: fmt.Sprintf("cannot see whether the other control-plane nodes are healthy: %v", err)}
 }
 
-// answered is peers, asked again while nobody answers in time, unless the change goes on
-// without the others then: a machine with too much to do answers late.
+// answered is peers, asked again while nobody answers in time: a machine with too much to do answers
+// late. A change that is under way has less time for that.
 func (c *Cluster) answered(ctx context.Context) (peers []Peer, self Peer, err error) {
-	deadline := time.Now().Add(c.pace.silent)
-	told := time.Now()
+	patience := c.pace.silent
+	if c.Late {
+		patience /= 3
+	}
+	deadline := time.Now().Add(patience)
+	var told time.Time
 	for {
 		peers, self, err = c.peers(ctx)
-		if !errors.Is(err, apiserver.ErrSilent) || c.Late || c.Unseen || time.Now().After(deadline) {
+		if !errors.Is(err, apiserver.ErrSilent) || time.Now().After(deadline) {
 			return peers, self, err
 		}
 		if time.Since(told) > tellEvery {
@@ -146,8 +155,12 @@ func (c *Cluster) peers(ctx context.Context) (peers []Peer, self Peer, err error
 	if err == nil || c.Server.Endpoint == "" {
 		return peers, self, err
 	}
-	if peers, self, again := peersOf(ctx, c.Server.At(c.Server.Endpoint)); again == nil {
+	peers, self, again := peersOf(ctx, c.Server.At(c.Server.Endpoint))
+	switch {
+	case again == nil:
 		return peers, self, nil
+	case errors.Is(again, apiserver.ErrSilent):
+		return nil, Peer{}, again // it may answer the next question
 	}
 	return nil, Peer{}, err
 }
@@ -185,10 +198,11 @@ func (c *Cluster) settle(ctx context.Context) error {
 	}
 }
 
-// healthy waits until all others are ready at the same time. Where one was not, or may just have
-// been restarted, they have to stay ready for as long as load balancers may take to see that: one that
-// has just started may fall back, and until it gets requests nobody answers in this node's place.
-func (c *Cluster) healthy(ctx context.Context) error {
+// healthy waits until all others, peers at first, are ready at the same time. Where one was not, or
+// may just have been restarted, they have to stay ready for as long as load balancers may take to see
+// that: one that has just started may fall back, and until it gets requests nobody answers in this
+// node's place.
+func (c *Cluster) healthy(ctx context.Context, peers []Peer) error {
 	deadline := time.Now().Add(c.pace.peers)
 	var told, well time.Time // when people were last told, since when all are ready
 	settle := time.Duration(0)
@@ -197,34 +211,36 @@ func (c *Cluster) healthy(ctx context.Context) error {
 	}
 	for {
 		// Whoever had the lock may have changed who there is.
-		peers, _, err := c.peers(ctx)
-		unhealthy := c.unready(ctx, peers)
-		if err != nil {
-			unhealthy = []string{err.Error()}
+		listed, _, unseen := c.peers(ctx)
+		if unseen == nil {
+			peers = listed
 		}
+		unhealthy := c.unready(ctx, peers, 2) // one late answer says nothing of health
+		if len(unhealthy) > 0 {
+			well, settle = time.Time{}, c.pace.balancers
+		}
+		err := notHealthy(unhealthy, unseen)
 		switch {
-		case len(unhealthy) == 0 && well.IsZero() && settle > 0:
-			c.stepf("all others are ready: load balancers get %.0f s to notice", settle.Seconds())
-			well, told = time.Now(), time.Time{}
-		case len(unhealthy) == 0 && time.Since(well) >= settle:
-			c.stepf("%s", OthersReady(len(peers)))
-			return nil
 		case ctx.Err() != nil:
 			return wait.ErrInterrupted
-		case len(unhealthy) == 0:
+		case err == nil && well.IsZero() && settle > 0:
+			c.stepf("all others are ready: load balancers get %.0f s to notice", settle.Seconds())
+			well, told = time.Now(), time.Time{}
+		case err == nil && time.Since(well) >= settle:
+			c.stepf("%s", OthersReady(len(peers)))
+			return nil
+		case err == nil:
 		case c.Force:
-			c.warnf("other API servers are not healthy: %s", strings.Join(unhealthy, "; "))
+			c.warnf("%v", err)
 			return nil
 		case time.Now().After(deadline):
-			return &apiserver.NotHealthy{Reason: fmt.Sprintf("other API servers are not healthy, and without this one too nobody may answer: %s", strings.Join(unhealthy, "; "))}
-		default:
-			if time.Since(told) > tellEvery {
+			return err
+		case time.Since(told) > tellEvery:
+			told = time.Now()
+			if len(unhealthy) == 0 {
+				c.stepf("waiting for an answer: %v", unseen)
+			} else {
 				c.stepf("waiting until others are healthy: %s", strings.Join(unhealthy, "; "))
-				told = time.Now()
-			}
-			well = time.Time{}
-			if err == nil {
-				settle = c.pace.balancers
 			}
 		}
 		select {
@@ -235,20 +251,40 @@ func (c *Cluster) healthy(ctx context.Context) error {
 	}
 }
 
+// notHealthy is why this node may not go: others are unhealthy, or unseen says why nobody knows.
+func notHealthy(unhealthy []string, unseen error) error {
+	switch {
+	case len(unhealthy) > 0:
+		return &apiserver.NotHealthy{Reason: "other API servers are not healthy, and without this one too nobody may answer: " + strings.Join(unhealthy, "; ")}
+	case unseen != nil:
+		return &apiserver.NotHealthy{Reason: fmt.Sprintf("cannot see whether the other control-plane nodes are healthy: %v", unseen)}
+	}
+	return nil
+}
+
 // OthersReady says so of n other API servers.
 func OthersReady(n int) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "there is no other API server any more"
+	case 1:
 		return "the other API server is ready"
 	}
 	return fmt.Sprintf("the %d other API servers are ready", n)
 }
 
-// unready says of those that are not ready why.
-func (c *Cluster) unready(ctx context.Context, peers []Peer) []string {
+// unready says of those that are not ready why. One that does not answer in time is asked so many
+// times.
+func (c *Cluster) unready(ctx context.Context, peers []Peer, times int) []string {
 	said := make(chan string)
 	for _, p := range peers {
 		go func() {
-			if ready, why := c.Server.At("https://" + p.Address).Ready(ctx); !ready {
+			server := c.Server.At("https://" + p.Address)
+			ready, why := server.Ready(ctx)
+			for n := 1; n < times && why == apiserver.ErrSilent.Error(); n++ {
+				ready, why = server.Ready(ctx)
+			}
+			if !ready {
 				said <- fmt.Sprintf("%s: %s", p, why)
 				return
 			}
@@ -267,10 +303,12 @@ func (c *Cluster) unready(ctx context.Context, peers []Peer) []string {
 
 // Others says how the other API servers are, for people who look before a
 // change: how many there are, which are not ready and why, and which node holds
-// the cluster's lock, "" for none.
-func Others(ctx context.Context, s *apiserver.Server) (n int, unready []string, holder string, err error) {
-	c := &Cluster{Server: s}
-	peers, self, err := c.peers(ctx)
+// the cluster's lock, "" for none. While nobody answers in time it asks again, for
+// as long as patience.
+func Others(ctx context.Context, s *apiserver.Server, patience time.Duration) (n int, unready []string, holder string, err error) {
+	c := &Cluster{Server: s, pace: usual}
+	c.pace.silent = patience
+	peers, self, err := c.answered(ctx)
 	if err != nil {
 		return 0, nil, "", err
 	}
@@ -278,7 +316,7 @@ func Others(ctx context.Context, s *apiserver.Server) (n int, unready []string, 
 	if code, err := l.do(ctx, http.MethodGet, leasePath, nil); err == nil && code == http.StatusOK {
 		holder = nameOf(l.object.Spec.HolderIdentity)
 	}
-	return len(peers), c.unready(ctx, peers), holder, nil
+	return len(peers), c.unready(ctx, peers, 1), holder, nil
 }
 
 func (c *Cluster) stepf(format string, a ...any) {

@@ -424,36 +424,6 @@ func TestEnterUnhealthy(t *testing.T) {
 	patient.Leave(true)
 }
 
-// TestEnterFlapping waits for one that becomes ready, falls back, and becomes ready for good: only
-// after that, and after load balancers have had their time, may this node go.
-func TestEnterFlapping(t *testing.T) {
-	t.Parallel()
-	c := newControlPlane(t, 3)
-	c.unready[c.address(2)] = true
-	on, said := c.onNode(1)
-	on.pace.peers = time.Minute
-	say, back := on.Say, 0
-	var last time.Time
-	on.Say = func(text string, after time.Duration) {
-		say(text, after)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		switch {
-		case strings.HasPrefix(text, "waiting until others"):
-			c.unready[c.address(2)] = false
-		case strings.HasPrefix(text, "all others are ready: load balancers"):
-			back++
-			last = time.Now()
-			c.unready[c.address(2)] = back == 1
-		}
-	}
-	err := on.Enter(t.Context())
-	if err != nil || back != 2 || time.Since(last) < on.pace.balancers {
-		t.Errorf("%v, back %d times, %s after the last; said %q", err, back, time.Since(last), said)
-	}
-	on.Leave(true)
-}
-
 // TestEnterBlind enters where the others cannot be seen.
 func TestEnterBlind(t *testing.T) {
 	t.Parallel()
@@ -484,39 +454,6 @@ func TestEnterBlind(t *testing.T) {
 				t.Errorf("said %q, want %q", said, tt.said)
 			}
 			on.Leave(true)
-		})
-	}
-}
-
-// TestEnterSlow gets no answer in time to its first question for the others.
-func TestEnterSlow(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name    string
-		with    func(*Cluster)
-		refused string
-		holder  string
-	}{
-		{"asks again", func(*Cluster) {}, "", "cp1"},
-		{"with force too", func(c *Cluster) { c.Force = true }, "", "cp1"},
-		{"not for ever", func(c *Cluster) { c.pace.silent = 0 }, "no answer in time", ""},
-		{"under way", func(c *Cluster) { c.Late = true }, "", ""},
-		{"nobody waits", func(c *Cluster) { c.Unseen = true }, "", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			c := newControlPlane(t, 3)
-			c.silent = 1
-			on, said := c.onNode(0)
-			tt.with(on)
-			err := on.Enter(t.Context())
-			if (err != nil) != (tt.refused != "") || err != nil && !strings.HasSuffix(err.Error(), tt.refused) {
-				t.Errorf("error %v, want %q; said %q", err, tt.refused, said)
-			}
-			if name, _ := c.holder(); name != tt.holder {
-				t.Errorf("held by %q, want %q", name, tt.holder)
-			}
-			on.Leave(false)
 		})
 	}
 }
@@ -629,7 +566,7 @@ func TestOthers(t *testing.T) {
 	c.unready[c.address(0)] = true
 	c.hold("cp3_10.0.0.3:6443_abc", 60)
 	on, _ := c.onNode(1)
-	n, unready, holder, err := Others(t.Context(), on.Server)
+	n, unready, holder, err := Others(t.Context(), on.Server, 0)
 	if n != 2 || len(unready) != 1 || !strings.HasPrefix(unready[0], "cp1 ") || holder != "cp3" || err != nil {
 		t.Errorf("got %d, %q, %q, %v", n, unready, holder, err)
 	}

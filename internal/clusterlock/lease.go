@@ -36,6 +36,10 @@ const (
 	// restartedBy and restartedAt tell of the last restart.
 	restartedBy = "auditpatch/restarted-by"
 	restartedAt = "auditpatch/restarted-at"
+	// unsettled stays on a lock that was taken over until all others have stayed ready:
+	// whoever takes it over, or has it next, waits for that.
+	// It names who let it expire.
+	unsettled = "auditpatch/unsettled"
 )
 
 // pace is how fast things go, which tests change.
@@ -53,7 +57,7 @@ type pace struct {
 
 // usual is the pace on clusters. The kubelet takes up to 46 s to restart an API
 // server by itself.
-var usual = pace{lease: 15 * time.Second, renew: 3 * time.Second, retry: time.Second, peers: 2 * time.Minute, silent: 30 * time.Second, balancers: 10 * time.Second}
+var usual = pace{lease: 15 * time.Second, renew: 3 * time.Second, retry: time.Second, peers: 2 * time.Minute, silent: Patience, balancers: 10 * time.Second}
 
 // leaseObject is what is needed of a coordination.k8s.io/v1 Lease; to link that
 // package costs more than this.
@@ -76,15 +80,15 @@ type lease struct {
 	servers []*apiserver.Server // asked in this order until one answers
 	holder  string              // this run
 	pace    pace
-	// inherited is a lock that another node has let expire: nobody knows when that one has
-	// restarted its API server last.
-	inherited bool
 
-	mu      sync.Mutex
-	object  leaseObject // as it was last read or written
-	renewed time.Time
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	mu sync.Mutex
+	// inherited is a lock that another node has let expire, and since then nobody has seen all
+	// others stay ready: when that one has restarted its API server last is unknown.
+	inherited bool
+	object    leaseObject // as it was last read or written
+	renewed   time.Time
+	stop      context.CancelFunc
+	done      sync.WaitGroup
 }
 
 // newLease prepares for the lock. Nobody else's identity is like that of a run,
@@ -151,8 +155,9 @@ func (l *lease) acquire(ctx context.Context, within time.Duration, waiting func(
 			}
 			seen, changed = now, time.Now()
 		}
-		if waited := time.Since(began); waited > within {
-			return &BusyError{nameOf(seen.Spec.HolderIdentity), waited}
+		// Where nobody is seen to have it, what keeps it from being taken passes, or is an error.
+		if waited, h := time.Since(began), seen.Spec.HolderIdentity; waited > within && h != "" {
+			return &BusyError{nameOf(h), waited}
 		}
 		select {
 		case <-ctx.Done():
@@ -182,9 +187,8 @@ func (l *lease) try(ctx context.Context, seen leaseObject, since time.Time) (boo
 	case holder == "", nodeOf(holder) == nodeOf(l.holder):
 		return l.take(ctx, http.MethodPut, leasePath)
 	case unchanged && time.Now().After(expires):
-		taken, err := l.take(ctx, http.MethodPut, leasePath)
-		l.inherited = taken
-		return taken, err
+		metav1.SetMetaDataAnnotation(&l.object.ObjectMeta, unsettled, holder)
+		return l.take(ctx, http.MethodPut, leasePath)
 	}
 	return false, nil
 }
@@ -201,7 +205,7 @@ func (l *lease) take(ctx context.Context, method, path string) (bool, error) {
 	case code == http.StatusConflict || code == http.StatusNotFound:
 		return false, nil
 	}
-	l.renewed = time.Now()
+	l.renewed, l.inherited = time.Now(), o.Annotations[unsettled] != ""
 	return true, nil
 }
 
@@ -271,6 +275,9 @@ func (l *lease) renew(ctx context.Context) {
 			return
 		}
 		o.Spec.RenewTime = &now
+		if !l.inherited {
+			delete(o.Annotations, unsettled)
+		}
 		code, err := l.do(ctx, http.MethodPut, leasePath, &o)
 		if err == nil && code == http.StatusOK {
 			l.renewed = now.Time
@@ -295,6 +302,13 @@ func (l *lease) held() bool {
 	return time.Since(l.renewed) < l.pace.lease-l.pace.renew
 }
 
+// settled notes that all others have stayed ready.
+func (l *lease) settled() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inherited = false
+}
+
 // release gives the lock back. restarted says that this node's API server was
 // restarted meanwhile. With busy set nobody may take it for that time: the
 // API server may still be about to restart.
@@ -309,6 +323,9 @@ func (l *lease) release(restarted bool, busy time.Duration) {
 			return
 		}
 		o.Spec.RenewTime = &now
+		if !l.inherited {
+			delete(o.Annotations, unsettled)
+		}
 		if busy > 0 {
 			o.Spec.LeaseDurationSeconds = int32(busy.Seconds())
 		} else {

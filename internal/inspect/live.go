@@ -106,7 +106,7 @@ func (l *live) ask(ctx context.Context, now patch.Settings, planning bool) {
 	}
 	if planning {
 		o := &others{}
-		o.n, o.unready, o.holder, o.err = clusterlock.Others(ctx, l.Server)
+		o.n, o.unready, o.holder, o.err = clusterlock.Others(ctx, l.Server, 0)
 		l.others = o
 		l.rehearsal = &obstacle{rehearsal.Possible(l.Server)}
 		l.handover = &obstacle{handover.Possible(l.Server, now)}
