@@ -37,8 +37,7 @@ const (
 	restartedBy = "auditpatch/restarted-by"
 	restartedAt = "auditpatch/restarted-at"
 	// unsettled stays on a lock that was taken over until all others have stayed ready:
-	// whoever takes it over, or has it next, waits for that.
-	// It names who let it expire.
+	// whoever has it next waits for that. It names who let it expire.
 	unsettled = "auditpatch/unsettled"
 )
 
