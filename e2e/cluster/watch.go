@@ -177,9 +177,8 @@ type Span struct{ From, To time.Time }
 func (s Span) Overlaps(o Span) bool { return s.From.Before(o.To) && o.From.Before(s.To) }
 
 // Restarts are the times in which an API server was away to start again: from a state that is not
-// 200 until 200, with connections refused meanwhile, the last of them until end if it did
-// not come back. On a busy machine an API server that nobody has touched may answer late, or say 500
-// because etcd was late: that is none.
+// 200 until 200, with connections refused meanwhile, the last of them until end if it did not come
+// back. A busy API server that only answers late, or says 500 because etcd was late, has not restarted.
 func Restarts(changes []Change, end time.Time) []Span {
 	var out []Span
 	var from time.Time
@@ -192,10 +191,10 @@ func Restarts(changes []Change, end time.Time) []Span {
 				out = append(out, Span{from, c.At})
 			}
 			from, gone = time.Time{}, false
-		case c.State != Timeout && from.IsZero():
-			from = c.At
-			fallthrough
 		default:
+			if from.IsZero() && c.State != Timeout {
+				from = c.At
+			}
 			gone = gone || c.State == Refused
 		}
 	}

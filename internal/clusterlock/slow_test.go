@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,10 +28,36 @@ func (c *controlPlane) instead(i int, answer func(w http.ResponseWriter, r *http
 	})
 }
 
-// isLate takes a request and never answers it.
-func isLate(r *http.Request) bool {
+// unanswered waits until whoever has sent a request gives up; true, for instead.
+func unanswered(r *http.Request) bool {
 	<-r.Context().Done()
 	return true
+}
+
+// lateList has the first list of Pods stay without an answer, whoever is asked for it.
+func (c *controlPlane) lateList() {
+	var late atomic.Bool
+	for i := range c.servers {
+		c.instead(i, func(_ http.ResponseWriter, r *http.Request) bool {
+			return isList(r) && !late.Swap(true) && unanswered(r)
+		})
+	}
+}
+
+func isList(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/pods") }
+
+// etcdAway is what an API server answers then.
+func etcdAway(w http.ResponseWriter) {
+	http.Error(w, `{"message":"etcdserver: request timed out"}`, http.StatusInternalServerError)
+}
+
+// besideDead is a node of a cluster in which another one has died with the lock.
+func besideDead(t *testing.T) (*controlPlane, *Cluster, *strings.Builder) {
+	c := newControlPlane(t, 3)
+	on, said := c.onNode(1)
+	on.LockTimeout = time.Minute
+	c.hold("cp1_10.0.0.1:6443_abc", 1)
+	return c, on, said
 }
 
 // TestEnterSlow gets no answer in time to its first question for the others.
@@ -52,7 +79,7 @@ func TestEnterSlow(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := newControlPlane(t, 3)
-			c.silent = 1
+			c.lateList()
 			on, said := c.onNode(0)
 			tt.with(on)
 			err := on.Enter(t.Context())
@@ -102,13 +129,9 @@ func TestLateConnection(t *testing.T) {
 // force must not go on without the lock beside whoever holds it.
 func TestLateBalancer(t *testing.T) {
 	t.Parallel()
-	c := newControlPlane(t, 3)
-	on, said := c.onNode(1)
-	on.Server.Endpoint = c.servers[0].URL
-	c.servers[1].Close()
+	c, on, said := behindBalancer(t)
 	c.hold("cp3_10.0.0.3:6443_abc", 60)
-	c.silent = 1
-	on.Force = true
+	c.lateList()
 	on.LockTimeout = time.Second
 	var busy *BusyError
 	if err := on.Enter(t.Context()); !errors.As(err, &busy) || busy.Holder != "cp3" {
@@ -116,18 +139,16 @@ func TestLateBalancer(t *testing.T) {
 	}
 }
 
-// TestLateOthers asks again before it says that nobody can see the others.
+// TestLateOthers asks again before it says that nobody can see the others, if it may.
 func TestLateOthers(t *testing.T) {
 	t.Parallel()
-	c := newControlPlane(t, 1)
-	on, _ := c.onNode(0)
-	c.silent = 1
-	if n, _, _, err := Others(t.Context(), on.Server, time.Minute); n != 0 || err != nil {
-		t.Errorf("with patience: %d, %v", n, err)
-	}
-	c.silent = 1
-	if _, _, _, err := Others(t.Context(), on.Server, 0); !errors.Is(err, apiserver.ErrSilent) {
-		t.Errorf("without: %v", err)
+	for patience, want := range map[time.Duration]error{time.Minute: nil, 0: apiserver.ErrSilent} {
+		c := newControlPlane(t, 1)
+		on, _ := c.onNode(0)
+		c.lateList()
+		if n, _, _, err := Others(t.Context(), on.Server, patience); n != 0 || !errors.Is(err, want) {
+			t.Errorf("with a patience of %s: %d, %v", patience, n, err)
+		}
 	}
 }
 
@@ -142,7 +163,7 @@ func TestLateHealth(t *testing.T) {
 			return false
 		}
 		asked++
-		return asked%2 == 1 && isLate(r)
+		return asked%2 == 1 && unanswered(r)
 	})
 	if err := on.Enter(t.Context()); err != nil || strings.Contains(said.String(), "waiting") {
 		t.Errorf("%v, said %q", err, said)
@@ -192,7 +213,7 @@ func TestSettleThoughUnseen(t *testing.T) {
 	c.instead(1, func(w http.ResponseWriter, r *http.Request) bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !strings.HasSuffix(r.URL.Path, "/pods") || c.lease == nil {
+		if !isList(r) || c.lease == nil {
 			return false
 		}
 		looks++
@@ -200,7 +221,7 @@ func TestSettleThoughUnseen(t *testing.T) {
 			back = time.Now()
 		}
 		if looks < 3 {
-			http.Error(w, `{"message":"etcdserver: request timed out"}`, http.StatusInternalServerError)
+			etcdAway(w)
 		}
 		return looks < 3
 	})
@@ -216,15 +237,14 @@ func TestUnseenIsNotUnhealthy(t *testing.T) {
 	t.Parallel()
 	c := newControlPlane(t, 3)
 	on, said := c.onNode(1)
-	on.pace.silent = 0
 	c.instead(1, func(w http.ResponseWriter, r *http.Request) bool {
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if broken := strings.HasSuffix(r.URL.Path, "/pods") && c.lease != nil; !broken {
-			return false
+		away := isList(r) && c.lease != nil
+		c.mu.Unlock()
+		if away {
+			etcdAway(w)
 		}
-		http.Error(w, `{"message":"etcdserver: request timed out"}`, http.StatusInternalServerError)
-		return true
+		return away
 	})
 	err := on.Enter(t.Context())
 	if err == nil || !strings.HasPrefix(err.Error(), "cannot see whether the other") || strings.Contains(said.String(), "healthy") {
@@ -239,10 +259,7 @@ func TestInheritedTwice(t *testing.T) {
 	const settles = "load balancers get"
 	t.Run("the answer is late", func(t *testing.T) {
 		t.Parallel()
-		c := newControlPlane(t, 3)
-		on, said := c.onNode(1)
-		on.LockTimeout = time.Minute
-		c.hold("cp1_10.0.0.1:6443_abc", 1)
+		c, on, said := besideDead(t)
 		late := true
 		c.instead(0, func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.Method != http.MethodPut || !late {
@@ -250,7 +267,7 @@ func TestInheritedTwice(t *testing.T) {
 			}
 			late = false
 			c.serve(httptest.NewRecorder(), r)
-			return isLate(r)
+			return unanswered(r)
 		})
 		if err := on.Enter(t.Context()); err != nil || !strings.Contains(said.String(), settles) {
 			t.Errorf("%v, said %q", err, said)
@@ -259,10 +276,7 @@ func TestInheritedTwice(t *testing.T) {
 	})
 	t.Run("the taker is interrupted", func(t *testing.T) {
 		t.Parallel()
-		c := newControlPlane(t, 3)
-		on, _ := c.onNode(1)
-		on.LockTimeout = time.Minute
-		c.hold("cp1_10.0.0.1:6443_abc", 1)
+		c, on, _ := besideDead(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		on.Say = func(text string, _ time.Duration) {
 			if strings.Contains(text, settles) {

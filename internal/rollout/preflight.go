@@ -75,7 +75,7 @@ func checkKubelet(n *node.Node, manifest string) (Found, error) {
 }
 
 // checkServer wants an API server that runs as the manifest has it, and is ready
-// after a while at the latest; one that does not answer in time gets twice as long.
+// after a while at the latest.
 func checkServer(ctx context.Context, s *apiserver.Server, manifest string, patience time.Duration) (Found, error) {
 	running, err := s.Running()
 	if err != nil {
@@ -97,7 +97,6 @@ func checkServer(ctx context.Context, s *apiserver.Server, manifest string, pati
 			return found, nil
 		case ctx.Err() != nil:
 			return found, wait.ErrInterrupted
-		case why == apiserver.ErrSilent.Error() && time.Now().Before(deadline.Add(patience)):
 		case !time.Now().Before(deadline):
 			return found, &apiserver.NotHealthy{Reason: fmt.Sprintf("kube-apiserver runs (pid %d) and is not ready: %s%s", running.PID, why, lastly(s.LastWords()))}
 		}
